@@ -1,0 +1,3 @@
+//! The `kad-node` program.
+
+fn main() {}

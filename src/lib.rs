@@ -1,0 +1,23 @@
+//! A Kademlia distributed key-value store: the protocol core, the drivers that
+//! run it over UDP, and what the `kad-node` program is made of.
+//!
+//! Data goes one way: a datagram comes in, is decoded, dispatched, acted upon,
+//! and what follows is encoded straight into the send buffer.
+//!
+//! ```text
+//! limits  time  rng  id  <-  wire  <-  node  <-  driver  <-  bin/kad-node
+//! ```
+//!
+//! Without the `std` feature the library is the core alone (everything left of
+//! `driver`), built as `no_std`: that build is the proof that the core reaches
+//! no socket, clock, thread or environment.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+extern crate alloc;
+
+pub mod id;
+pub mod limits;
+pub mod node;
+pub mod rng;
+pub mod time;
+pub mod wire;

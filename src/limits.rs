@@ -1,0 +1,128 @@
+//! Every bound and period of the protocol, by name, with the arithmetic that
+//! ties them to each other.
+
+use core::time::Duration;
+
+use crate::id::ID_BYTES;
+use crate::wire::{CONTACT_BYTES_MAX, HEADER_BYTES};
+
+/// Largest datagram of ours: 1280, the least that every IPv6 path carries, less
+/// 40 of IPv6 header and 8 of UDP header, so that no path fragments it.
+pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
+
+/// How many times a request's size a reply may be to an address that has shown
+/// no valid token, so that nobody gains by forging a victim's address.
+pub const AMPLIFICATION_MAX: usize = 3;
+
+/// Size to which a request without a token is padded: any reply fits into
+/// [`AMPLIFICATION_MAX`] times it.
+pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
+
+/// A STORE's fields before the value: key, offset, total, lifetime, purpose.
+pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
+
+/// An announced address: family, IPv6 address, port.
+pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
+
+/// Largest value: what one STORE carries beside its fields, 1112 bytes.
+pub const VALUE_BYTES_MAX: usize =
+    DATAGRAM_BYTES_MAX - HEADER_BYTES - ANNOUNCE_BYTES_MAX - STORE_FIELDS_BYTES;
+
+/// Replication when nothing else is asked for (Kademlia 2.1).
+pub const K_DEFAULT: usize = 20;
+/// Largest replication: as many contacts as the smallest reply that must carry
+/// them all holds.
+pub const K_MAX: usize = 28;
+/// Lookup parallelism when nothing else is asked for (Kademlia 2.3).
+pub const ALPHA_DEFAULT: usize = 3;
+/// Largest lookup parallelism.
+pub const ALPHA_MAX: usize = 16;
+
+/// Replacement cache of a bucket, in contacts (Kademlia 4.1).
+pub const REPLACEMENTS_MAX: usize = 8;
+/// Failed RPCs in a row after which a contact is stale: no longer handed to
+/// others, and the first to make way. One is too few: at 35 % loss each way an
+/// RPC of three sends fails in 19 % of the cases, three in a row in 0.7 %.
+pub const FAILURES_STALE: u8 = 3;
+/// Failed RPCs in a row after which a stale contact is forgotten even when
+/// nothing replaces it. Between the two numbers a node that was cut off from the
+/// network keeps the contacts through which it comes back (Kademlia 4.1).
+pub const FAILURES_FORGET: u8 = 16;
+
+/// Candidates that one lookup keeps, the closest first.
+pub const CANDIDATES_MAX: usize = 100;
+/// Lookups in progress on one shard.
+pub const LOOKUPS_MAX: usize = 1024;
+/// Lookups in progress that maintenance may start: refresh, replicate and
+/// republish are paced by it.
+pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
+/// RPCs in flight on one shard.
+pub const IN_FLIGHT_MAX: usize = 8192;
+/// PINGs in flight that prove strangers to be where they seem to be.
+pub const VERIFICATIONS_MAX: usize = 64;
+/// Addresses that a node may be told to join by.
+pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
+
+/// Sends of a request within a lookup: at 35 % loss each way one send is
+/// answered in 42 % of the cases, three in 81 %.
+pub const SENDS_LOOKUP: u8 = 3;
+/// Sends of a STORE, which no other peer makes up for: four reach 89 %.
+pub const SENDS_STORE: u8 = 4;
+
+/// Time-out of the first send to a peer whose round trip is not known yet.
+pub const TIMEOUT_FIRST: Duration = Duration::from_millis(400);
+/// Least time-out, however quick the peer.
+pub const TIMEOUT_MIN: Duration = Duration::from_millis(20);
+/// Greatest time-out, however slow the peer.
+pub const TIMEOUT_MAX: Duration = Duration::from_secs(2);
+
+/// A bucket in which no lookup fell for so long is refreshed (Kademlia 2.3 says
+/// an hour; BEP 5 says 15 minutes).
+pub const BUCKET_REFRESH: Duration = Duration::from_mins(15);
+/// Period of the lookup for one's own id.
+pub const SELF_LOOKUP: Duration = Duration::from_mins(10);
+/// First wait between attempts to join; doubles up to [`BOOTSTRAP_WAIT_MAX`].
+pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
+/// Longest wait between attempts to join.
+pub const BOOTSTRAP_WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// Period in which the origin stores its values anew.
+pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
+/// Period in which a holder stores what nobody has stored on it meanwhile
+/// (Kademlia 2.5).
+pub const REPLICATE: Duration = Duration::from_hours(1);
+/// Life of a value that nobody publishes again (Kademlia 2.5).
+pub const EXPIRE_DEFAULT: Duration = Duration::from_hours(24);
+/// Least life of a path-cached copy, however many nodes are closer to its key.
+pub const CACHE_LIFE_MIN: Duration = Duration::from_mins(10);
+
+/// A token is valid in the epoch that gave it and in the next.
+pub const TOKEN_EPOCH: Duration = Duration::from_mins(5);
+
+/// Bytes of values that one shard stores for others.
+pub const STORE_BYTES_MAX: usize = 256 << 20;
+/// Values that one shard stores for others.
+pub const STORE_VALUES_MAX: usize = 1 << 20;
+/// Values that one shard keeps because they were put here.
+pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;
+
+/// Bytes that an [`Outbox`](crate::node::Outbox) holds.
+pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
+/// What one call into the node writes into the outbox at most: a put's STOREs
+/// and its next lookup step, replies and maintenance beside it.
+pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
+
+const _: () = assert!(REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX);
+const _: () = assert!(VALUE_BYTES_MAX >= 1024, "the README promises a KiB");
+const _: () = assert!(
+    HEADER_BYTES + ANNOUNCE_BYTES_MAX + 1 + K_MAX * CONTACT_BYTES_MAX <= DATAGRAM_BYTES_MAX,
+    "a NODES reply carries K contacts of either family"
+);
+const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
+const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
+const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
+const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
+const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);
+const _: () = assert!(MAINTENANCE_LOOKUPS_MAX < LOOKUPS_MAX);
+const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
+const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

@@ -1,0 +1,240 @@
+//! What the node's user asks of it, and what it tells in return.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::stats::Stats;
+use crate::id::Id;
+use crate::wire::Contact;
+
+/// Ties an [`Event`] to the [`Command`] that it answers; chosen by the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub u64);
+
+/// What the user asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Join the network by these addresses, and come back by them when every
+    /// contact is lost. They replace those of an earlier command; at most
+    /// [`BOOTSTRAP_ADDRESSES_MAX`](crate::limits::BOOTSTRAP_ADDRESSES_MAX) count.
+    Bootstrap {
+        /// Where nodes of the network listen.
+        addresses: Vec<SocketAddr>,
+    },
+    /// Store a value on the K closest nodes, and go on republishing it.
+    /// Answered by [`Event::Put`].
+    Put {
+        /// Names the answer.
+        operation: OperationId,
+        /// The value.
+        value: Box<[u8]>,
+    },
+    /// Find a value. Answered by [`Event::Get`], and before it by
+    /// [`Event::Hop`]s where they are asked for.
+    Get {
+        /// Names the answer.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+        /// Whether to report each hop.
+        trace: Trace,
+    },
+    /// Stop republishing a value. Answered by [`Event::Forget`].
+    Forget {
+        /// Names the answer.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+    },
+    /// Show the routing table. Answered by [`Event::Peers`].
+    Peers {
+        /// Names the answer.
+        operation: OperationId,
+    },
+    /// Show the counters. Answered by [`Event::Stats`].
+    Stats {
+        /// Names the answer.
+        operation: OperationId,
+    },
+}
+
+/// Whether a get reports each hop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// The outcome only.
+    Off,
+    /// Each hop as it is answered or given up, then the outcome.
+    Hops,
+}
+
+/// What the node tells its user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The lookup for the node's own id, the last step of joining, has ended.
+    Joined {
+        /// Contacts in the routing table.
+        contacts: usize,
+    },
+    /// A put has ended.
+    Put {
+        /// The command's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+        /// How it ended.
+        outcome: Result<Stored, Refusal>,
+        /// Time since the command.
+        elapsed: Duration,
+    },
+    /// A get has ended.
+    Get {
+        /// The command's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+        /// How it ended.
+        outcome: Result<Option<Found>, Refusal>,
+        /// Nodes that were asked.
+        asked: usize,
+        /// Time since the command.
+        elapsed: Duration,
+    },
+    /// A traced get has had an answer, or given one up.
+    Hop {
+        /// The command's.
+        operation: OperationId,
+        /// What happened.
+        hop: Hop,
+    },
+    /// A forget has ended.
+    Forget {
+        /// The command's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+        /// Whether the value had been put here.
+        outcome: Forgotten,
+    },
+    /// The routing table.
+    Peers {
+        /// The command's.
+        operation: OperationId,
+        /// The buckets that hold contacts, the farthest first.
+        buckets: Vec<BucketView>,
+    },
+    /// The counters.
+    Stats {
+        /// The command's.
+        operation: OperationId,
+        /// The counters.
+        stats: Box<Stats>,
+    },
+}
+
+/// Where a put went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Other nodes that said that they hold the value: of a network of one, none.
+    pub holders: usize,
+    /// Closest nodes that were asked to.
+    pub asked: usize,
+    /// Hops to the farthest-fetched of them.
+    pub hops: u8,
+}
+
+/// A value, and who had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The value; it hashes to the key.
+    pub value: Box<[u8]>,
+    /// The node that sent it; none where it was in the local store.
+    pub from: Option<Contact>,
+    /// Hops to that node: 0 local, 1 a contact of ours, 2 a contact of a contact.
+    pub hops: u8,
+}
+
+/// Why a command was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The value is larger than [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX).
+    TooLarge {
+        /// The value's size in bytes.
+        bytes: usize,
+    },
+    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) lookups are in progress.
+    Busy,
+    /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
+    /// kept because they were put here.
+    Full,
+}
+
+/// Whether there was something to forget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// The value will no longer be republished from here.
+    Forgotten,
+    /// The value was never put here.
+    Unknown,
+}
+
+/// One step of a traced get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Who was asked.
+    pub contact: Contact,
+    /// Leading bits that its id shares with the key.
+    pub shared_prefix_bits: usize,
+    /// How far from us in hops: 1 for a contact of our routing table.
+    pub depth: u8,
+    /// What it answered.
+    pub answer: HopAnswer,
+    /// Time from the first send to the answer or to giving up.
+    pub elapsed: Duration,
+}
+
+/// What a node that was asked for a value answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HopAnswer {
+    /// The value.
+    Value {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Closer contacts.
+    Contacts {
+        /// How many.
+        count: usize,
+    },
+    /// A value that does not hash to the key.
+    WrongValue,
+    /// An error, or an answer under another id than its own.
+    Refused,
+    /// Nothing, however often it was asked.
+    TimedOut,
+}
+
+/// One k-bucket, for show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BucketView {
+    /// Bits that its contacts share with the node's own id.
+    pub index: usize,
+    /// Its contacts, least recently seen first.
+    pub contacts: Vec<ContactView>,
+    /// How many more wait in the replacement cache.
+    pub replacements: usize,
+}
+
+/// One contact of the routing table, for show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContactView {
+    /// Who and where.
+    pub contact: Contact,
+    /// Time since it was last seen.
+    pub seen_ago: Duration,
+    /// Smoothed round trip, once one was measured.
+    pub round_trip: Option<Duration>,
+    /// RPCs failed in a row.
+    pub failures: u8,
+}

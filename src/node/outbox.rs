@@ -1,0 +1,101 @@
+//! Where the node writes what is to leave it in one turn.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::command::Event;
+use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_RESERVE_BYTES};
+
+/// Datagrams and events of one turn, in the order in which they were made.
+///
+/// The node encodes straight into the outbox's buffer; the driver sends from
+/// there. Use: hand it to the node's `handle_*` calls; when it
+/// [is low](Self::is_low) or the turn is over, send every
+/// [datagram](Self::datagrams), take the [events](Self::take_events), and
+/// [clear](Self::clear) it. A datagram for which there is no room is dropped and
+/// counted, as a network would do.
+pub struct Outbox {
+    buffer: Box<[u8]>,
+    used: usize,
+    spans: Vec<Span>,
+    events: Vec<Event>,
+    dropped: u64,
+}
+
+struct Span {
+    destination: SocketAddr,
+    start: u32,
+    length: u16,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Outbox {
+    /// An empty outbox of [`OUTBOX_BYTES_MAX`]: the one allocation that it makes
+    /// for datagrams, but for the list of their places.
+    pub fn new() -> Self {
+        Self {
+            buffer: vec![0; OUTBOX_BYTES_MAX].into_boxed_slice(),
+            used: 0,
+            spans: Vec::with_capacity(1024),
+            events: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// Adds the datagram that `encode` writes, whose length it returns.
+    pub fn datagram(
+        &mut self,
+        destination: SocketAddr,
+        encode: impl FnOnce(&mut [u8; DATAGRAM_BYTES_MAX]) -> usize,
+    ) {
+        let Some(room) = self.buffer[self.used..].first_chunk_mut() else {
+            self.dropped += 1;
+            return;
+        };
+        let length = encode(room);
+        debug_assert!(length <= DATAGRAM_BYTES_MAX);
+        self.spans.push(Span { destination, start: self.used as u32, length: length as u16 });
+        self.used += length;
+    }
+
+    /// Adds an event.
+    pub fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    /// The datagrams to send, each with its destination.
+    pub fn datagrams(&self) -> impl ExactSizeIterator<Item = (SocketAddr, &[u8])> + Clone {
+        self.spans.iter().map(|span| {
+            let bytes = &self.buffer[span.start as usize..][..usize::from(span.length)];
+            (span.destination, bytes)
+        })
+    }
+
+    /// Removes and returns the events.
+    pub fn take_events(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain(..)
+    }
+
+    /// Whether another call into the node might not find room: then send first.
+    pub fn is_low(&self) -> bool {
+        self.buffer.len() - self.used < OUTBOX_RESERVE_BYTES
+    }
+
+    /// Forgets the datagrams, which have been sent.
+    pub fn clear(&mut self) {
+        self.used = 0;
+        self.spans.clear();
+    }
+
+    /// Datagrams dropped for want of room since the outbox was made.
+    pub const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}

@@ -1,0 +1,112 @@
+//! The node's counters: what came, what went, and what was turned away.
+
+macro_rules! counters {
+    ($(#[$about:meta])* pub struct $name:ident { $($(#[$doc:meta])* $field:ident,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name { $($(#[$doc])* pub $field: u64,)* }
+
+        impl $name {
+            /// Each counter's name and value, in the order of their declaration.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($field), self.$field),)*].into_iter()
+            }
+        }
+    };
+}
+
+counters! {
+    /// Counters since the node was made, and, at the end, gauges of the moment.
+    pub struct Stats {
+        /// Datagrams handed to the node.
+        datagrams_received,
+        /// Datagrams written into the outbox.
+        datagrams_sent,
+        /// Dropped: ends before its header or body does.
+        datagrams_truncated,
+        /// Dropped: larger than any datagram of ours.
+        datagrams_oversized,
+        /// Dropped: not of this protocol or of its version.
+        datagrams_foreign,
+        /// Dropped: malformed body.
+        datagrams_malformed,
+        /// Dropped: of another network.
+        datagrams_other_network,
+        /// Dropped: sent by this very node.
+        datagrams_own,
+        /// PINGs answered.
+        pings_answered,
+        /// `FIND_NODEs` answered.
+        find_nodes_answered,
+        /// `FIND_VALUEs` answered with the value.
+        find_values_hit,
+        /// `FIND_VALUEs` answered with contacts.
+        find_values_missed,
+        /// STOREs accepted.
+        stores_accepted,
+        /// STOREs refused: no valid token.
+        stores_without_token,
+        /// STOREs refused: the value does not hash to the key.
+        stores_mismatched,
+        /// STOREs refused: too large, or in pieces.
+        stores_too_large,
+        /// STOREs refused: no room for that sender.
+        stores_full,
+        /// Replies cut short, or refused, for want of a token or of padding.
+        replies_cut,
+        /// Replies that match no RPC in flight: late, duplicate or forged.
+        replies_unmatched,
+        /// Replies under another id than the one that was asked.
+        replies_misnamed,
+        /// Values that came back and did not hash to the key.
+        values_mismatched,
+        /// Requests sent, retransmissions included.
+        requests_sent,
+        /// Requests sent again.
+        requests_retransmitted,
+        /// RPCs that were answered.
+        rpcs_answered,
+        /// RPCs given up.
+        rpcs_failed,
+        /// RPCs not begun: too many in flight.
+        rpcs_refused,
+        /// Strangers not verified: too many verifications in flight.
+        verifications_refused,
+        /// Lookups begun.
+        lookups_started,
+        /// Lookups not begun: too many in progress.
+        lookups_refused,
+        /// Candidates not taken up: a lookup keeps only the closest.
+        candidates_dropped,
+        /// Contacts that entered the routing table.
+        contacts_inserted,
+        /// Contacts evicted, dead, from the routing table.
+        contacts_evicted,
+        /// Contacts that came out of a replacement cache.
+        contacts_replaced,
+        /// Values dropped at the end of their life.
+        values_expired,
+        /// Values evicted to make room.
+        values_evicted,
+        /// Values republished by this node as their origin.
+        values_republished,
+        /// Values replicated by this node as a holder.
+        values_replicated,
+        /// Copies left on the path of a get.
+        values_path_cached,
+        /// Gauge: contacts in the routing table.
+        contacts,
+        /// Gauge: contacts in the replacement caches.
+        replacements,
+        /// Gauge: values in the store.
+        values,
+        /// Gauge: bytes of values in the store.
+        value_bytes,
+        /// Gauge: values put here and republished from here.
+        values_published,
+        /// Gauge: lookups in progress.
+        lookups,
+        /// Gauge: RPCs in flight.
+        rpcs,
+    }
+}

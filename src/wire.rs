@@ -1,0 +1,261 @@
+//! The datagrams: their shapes, their bytes, and the way between the two.
+//!
+//! Every datagram starts with the same 48 bytes. Numbers are big-endian.
+//!
+//! | bytes | field |
+//! |---|---|
+//! | 0 | magic, 0x4b: not `d`, which begins a bencoded message |
+//! | 1 | version, 1 |
+//! | 2 | kind |
+//! | 3 | steer: in a request the last byte of the key or target, in a reply the requester's reply tag |
+//! | 4-7 | network, a hash of its name |
+//! | 8-15 | transaction id; byte 8 is the reply tag |
+//! | 16-35 | sender's id |
+//! | 36-39 | flags: bit 0 client, bit 1 an announced address follows the header |
+//! | 40-47 | token: in a request one that the receiver gave, in a reply one to use |
+//! | 48- | announced address where flagged, then the body of the kind |
+//!
+//! | kind | name | body |
+//! |---|---|---|
+//! | 0x01 | PING | |
+//! | 0x02 | `FIND_NODE` | target 20 |
+//! | 0x03 | `FIND_VALUE` | key 20, offset 4 |
+//! | 0x04 | STORE | key 20, offset 4, total 4, lifetime in seconds 4, purpose 1, value |
+//! | 0x81 | PONG | |
+//! | 0x82 | NODES | count 1, contacts |
+//! | 0x83 | VALUE | offset 4, total 4, lifetime in seconds 4, value |
+//! | 0x84 | STORED | |
+//! | 0x8f | ERROR | code 1 |
+//!
+//! A contact is family 1 (4 or 6), id 20, IP address 4 or 16, port 2; an
+//! announced address is the same without the id. What follows the body of a
+//! PING, `FIND_NODE` or `FIND_VALUE` is padding. `FIND_VALUE` is answered by VALUE or
+//! NODES. `offset` and `total` are there for values larger than one datagram,
+//! which no node sends yet.
+
+mod address;
+mod contacts;
+mod decode;
+mod encode;
+#[cfg(test)]
+mod tests;
+
+use core::net::SocketAddr;
+
+use crate::id::Id;
+
+pub use address::{Contact, is_reachable};
+pub use contacts::Contacts;
+pub use decode::{DecodeError, decode};
+pub use encode::encode;
+
+/// First byte of every datagram.
+pub const MAGIC: u8 = 0x4b;
+/// Version of the wire format.
+pub const VERSION: u8 = 1;
+/// Bytes before the announced address and the body.
+pub const HEADER_BYTES: usize = 48;
+/// Bytes of an IPv6 contact, the larger of the two: family, id, IP address, port.
+pub const CONTACT_BYTES_MAX: usize = 1 + 20 + 16 + 2;
+/// Where the steer byte is, for the kernel's steering program.
+pub const STEER_OFFSET: usize = 3;
+
+const FLAG_CLIENT: u32 = 1 << 0;
+const FLAG_ANNOUNCE: u32 = 1 << 1;
+
+/// One datagram, its borrowed parts pointing into the receive buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram<'a> {
+    /// Which network it belongs to: nodes ignore the others.
+    pub network: NetworkId,
+    /// Ties a reply to its request.
+    pub transaction: TransactionId,
+    /// The sender's id.
+    pub sender: Id,
+    /// Whether the sender wants a place in routing tables.
+    pub role: Role,
+    /// The address by which the sender is reached, where it is not the source.
+    pub announce: Option<SocketAddr>,
+    /// Proof of address: see [`Token`].
+    pub token: Token,
+    /// What it asks or answers.
+    pub body: Body<'a>,
+}
+
+/// What a datagram asks or answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// Are you there?
+    Ping,
+    /// Which contacts do you know closest to `target`?
+    FindNode {
+        /// The id looked for.
+        target: Id,
+    },
+    /// The value of `key`, or the contacts closest to it.
+    FindValue {
+        /// The key looked for.
+        key: Id,
+        /// Where in the value to begin, in bytes.
+        offset: u32,
+    },
+    /// Keep this value.
+    Store(Store<'a>),
+    /// I am here.
+    Pong,
+    /// The closest contacts.
+    Nodes(Contacts<'a>),
+    /// The value.
+    Value(Value<'a>),
+    /// The value is kept.
+    Stored,
+    /// The request is refused.
+    Error(ErrorCode),
+}
+
+impl Body<'_> {
+    /// Whether it asks for a reply.
+    pub const fn is_request(&self) -> bool {
+        matches!(self, Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } | Self::Store(_))
+    }
+
+    pub(crate) const fn kind(&self) -> u8 {
+        match self {
+            Self::Ping => kind::PING,
+            Self::FindNode { .. } => kind::FIND_NODE,
+            Self::FindValue { .. } => kind::FIND_VALUE,
+            Self::Store(_) => kind::STORE,
+            Self::Pong => kind::PONG,
+            Self::Nodes(_) => kind::NODES,
+            Self::Value(_) => kind::VALUE,
+            Self::Stored => kind::STORED,
+            Self::Error(_) => kind::ERROR,
+        }
+    }
+}
+
+mod kind {
+    pub(super) const PING: u8 = 0x01;
+    pub(super) const FIND_NODE: u8 = 0x02;
+    pub(super) const FIND_VALUE: u8 = 0x03;
+    pub(super) const STORE: u8 = 0x04;
+    pub(super) const PONG: u8 = 0x81;
+    pub(super) const NODES: u8 = 0x82;
+    pub(super) const VALUE: u8 = 0x83;
+    pub(super) const STORED: u8 = 0x84;
+    pub(super) const ERROR: u8 = 0x8f;
+}
+
+/// The body of a STORE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Store<'a> {
+    /// The value's key.
+    pub key: Id,
+    /// Where these bytes begin in the value.
+    pub offset: u32,
+    /// Bytes of the whole value.
+    pub total: u32,
+    /// How long to keep it, in seconds.
+    pub life_s: u32,
+    /// Why it is stored.
+    pub purpose: Purpose,
+    /// The bytes.
+    pub value: &'a [u8],
+}
+
+/// The body of a VALUE reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value<'a> {
+    /// Where these bytes begin in the value.
+    pub offset: u32,
+    /// Bytes of the whole value.
+    pub total: u32,
+    /// How long the holder will still keep it, in seconds.
+    pub life_s: u32,
+    /// The bytes.
+    pub value: &'a [u8],
+}
+
+/// Why a value is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The origin or a holder places it on the closest nodes.
+    Replica,
+    /// A get leaves a copy on its path; it does not spread from there.
+    Cache,
+}
+
+/// Why a request was refused. Every refusal carries a fresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// The request needs a valid token, and had none.
+    Token,
+    /// The value does not hash to the key.
+    Mismatch,
+    /// The value is larger, or in more pieces, than the node takes.
+    TooLarge,
+    /// The store has no room for the sender's value.
+    Full,
+}
+
+/// Whether a sender takes part in the network or only uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Serves requests and belongs into routing tables.
+    Peer,
+    /// Only asks; nobody adds it to a routing table.
+    Client,
+}
+
+/// Proof that a sender receives what is sent to its address: a number that the
+/// receiver gave to that address a short while ago.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token([u8; 8]);
+
+impl Token {
+    /// No token: the sender has had no reply from the receiver yet.
+    pub const NONE: Self = Self([0; 8]);
+
+    /// The token made of `bytes`.
+    pub const fn new(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The token's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+}
+
+/// Names a network, so that networks which meet do not merge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NetworkId(u32);
+
+impl NetworkId {
+    /// The network called `name`.
+    pub fn of_name(name: &str) -> Self {
+        let digest = *Id::of_value(name.as_bytes()).as_bytes();
+        Self(u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]))
+    }
+}
+
+/// Ties a reply to its request. The requester makes it; the replier copies it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransactionId([u8; 8]);
+
+impl TransactionId {
+    /// The transaction id made of `bytes`, the first of them the reply tag.
+    pub const fn new(bytes: [u8; 8]) -> Self {
+        Self(bytes)
+    }
+
+    /// The id's bytes.
+    pub const fn as_bytes(&self) -> &[u8; 8] {
+        &self.0
+    }
+
+    /// The byte by which the requester finds the shard that asked.
+    pub const fn reply_tag(self) -> u8 {
+        self.0[0]
+    }
+}

@@ -1,0 +1,76 @@
+//! Contacts and addresses, and their bytes.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::decode::{DecodeError, Reader};
+use super::encode::Writer;
+use crate::id::Id;
+
+const FAMILY_V4: u8 = 4;
+const FAMILY_V6: u8 = 6;
+
+/// A node as others know it: Kademlia's triple of IP address, port and id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Contact {
+    /// The node's id.
+    pub id: Id,
+    /// Where it receives.
+    pub addr: SocketAddr,
+}
+
+/// Whether a datagram to `addr` can reach one node: not without a port, not an
+/// unspecified, multicast or broadcast address.
+pub const fn is_reachable(addr: SocketAddr) -> bool {
+    let to_one = match addr.ip() {
+        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+    };
+    to_one && addr.port() != 0
+}
+
+pub(super) fn write_contact(writer: &mut Writer<'_>, contact: Contact) {
+    writer.u8(family(contact.addr));
+    writer.bytes(contact.id.as_bytes());
+    write_ip_and_port(writer, contact.addr);
+}
+
+pub(super) fn read_contact(reader: &mut Reader<'_>) -> Result<Contact, DecodeError> {
+    let family = reader.u8()?;
+    let id = Id::new(reader.array()?);
+    let addr = read_ip_and_port(reader, family)?;
+    Ok(Contact { id, addr })
+}
+
+pub(super) fn write_address(writer: &mut Writer<'_>, addr: SocketAddr) {
+    writer.u8(family(addr));
+    write_ip_and_port(writer, addr);
+}
+
+pub(super) fn read_address(reader: &mut Reader<'_>) -> Result<SocketAddr, DecodeError> {
+    let family = reader.u8()?;
+    read_ip_and_port(reader, family)
+}
+
+const fn family(addr: SocketAddr) -> u8 {
+    match addr {
+        SocketAddr::V4(_) => FAMILY_V4,
+        SocketAddr::V6(_) => FAMILY_V6,
+    }
+}
+
+fn write_ip_and_port(writer: &mut Writer<'_>, addr: SocketAddr) {
+    match addr.ip() {
+        IpAddr::V4(ip) => writer.bytes(&ip.octets()),
+        IpAddr::V6(ip) => writer.bytes(&ip.octets()),
+    }
+    writer.bytes(&addr.port().to_be_bytes());
+}
+
+fn read_ip_and_port(reader: &mut Reader<'_>, family: u8) -> Result<SocketAddr, DecodeError> {
+    let ip = match family {
+        FAMILY_V4 => IpAddr::V4(Ipv4Addr::from(reader.array::<4>()?)),
+        FAMILY_V6 => IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?)),
+        _ => return Err(DecodeError::Address),
+    };
+    Ok(SocketAddr::new(ip, u16::from_be_bytes(reader.array()?)))
+}

@@ -1,0 +1,157 @@
+//! From bytes that anyone may have sent to a [`Datagram`], or a reason why not.
+
+use core::fmt;
+
+use super::address::read_address;
+use super::{
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, MAGIC, NetworkId, Purpose,
+    Role, Store, Token, TransactionId, VERSION, Value, kind,
+};
+use crate::id::Id;
+use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
+
+/// Why bytes are not a datagram of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// It ends before its header or body does.
+    Truncated,
+    /// It is longer than [`DATAGRAM_BYTES_MAX`], or its value longer than
+    /// [`VALUE_BYTES_MAX`].
+    Oversized,
+    /// It does not begin with [`MAGIC`].
+    Magic,
+    /// It is of another [`VERSION`].
+    Version,
+    /// Its kind is none of ours.
+    Kind,
+    /// An address is of no known family.
+    Address,
+    /// It counts more contacts than a reply carries.
+    Contacts,
+    /// A code in the body is none of ours.
+    Code,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "truncated",
+            Self::Oversized => "oversized",
+            Self::Magic => "not a datagram of this protocol",
+            Self::Version => "another version of the protocol",
+            Self::Kind => "unknown kind",
+            Self::Address => "unknown address family",
+            Self::Contacts => "too many contacts",
+            Self::Code => "unknown code",
+        })
+    }
+}
+
+impl core::error::Error for DecodeError {}
+
+/// Reads one datagram. Never panics, whatever the bytes.
+pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
+    if bytes.len() > DATAGRAM_BYTES_MAX {
+        return Err(DecodeError::Oversized);
+    }
+    let mut reader = Reader::new(bytes);
+    if reader.u8()? != MAGIC {
+        return Err(DecodeError::Magic);
+    }
+    if reader.u8()? != VERSION {
+        return Err(DecodeError::Version);
+    }
+    let kind = reader.u8()?;
+    // The steer byte is the kernel's; the shard is found by what it stands for.
+    let _steer = reader.u8()?;
+    let network = NetworkId(reader.u32()?);
+    let transaction = TransactionId::new(reader.array()?);
+    let sender = Id::new(reader.array()?);
+    let flags = reader.u32()?;
+    let token = Token::new(reader.array()?);
+    let announce = if flags & FLAG_ANNOUNCE == 0 { None } else { Some(read_address(&mut reader)?) };
+    Ok(Datagram {
+        network,
+        transaction,
+        sender,
+        role: if flags & FLAG_CLIENT == 0 { Role::Peer } else { Role::Client },
+        announce,
+        token,
+        body: read_body(&mut reader, kind)?,
+    })
+}
+
+fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeError> {
+    Ok(match kind {
+        kind::PING => Body::Ping,
+        kind::FIND_NODE => Body::FindNode { target: Id::new(reader.array()?) },
+        kind::FIND_VALUE => {
+            Body::FindValue { key: Id::new(reader.array()?), offset: reader.u32()? }
+        }
+        kind::STORE => Body::Store(Store {
+            key: Id::new(reader.array()?),
+            offset: reader.u32()?,
+            total: reader.u32()?,
+            life_s: reader.u32()?,
+            purpose: match reader.u8()? {
+                0 => Purpose::Replica,
+                1 => Purpose::Cache,
+                _ => return Err(DecodeError::Code),
+            },
+            value: reader.value()?,
+        }),
+        kind::PONG => Body::Pong,
+        kind::NODES => Body::Nodes(Contacts::read(reader)?),
+        kind::VALUE => Body::Value(Value {
+            offset: reader.u32()?,
+            total: reader.u32()?,
+            life_s: reader.u32()?,
+            value: reader.value()?,
+        }),
+        kind::STORED => Body::Stored,
+        kind::ERROR => Body::Error(match reader.u8()? {
+            1 => ErrorCode::Token,
+            2 => ErrorCode::Mismatch,
+            3 => ErrorCode::TooLarge,
+            4 => ErrorCode::Full,
+            _ => return Err(DecodeError::Code),
+        }),
+        _ => return Err(DecodeError::Kind),
+    })
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
+        self.array::<1>().map(|[byte]| byte)
+    }
+
+    fn u32(&mut self) -> Result<u32, DecodeError> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    fn value(&mut self) -> Result<&'a [u8], DecodeError> {
+        if self.rest.len() > VALUE_BYTES_MAX {
+            return Err(DecodeError::Oversized);
+        }
+        Ok(core::mem::take(&mut self.rest))
+    }
+}

@@ -1,0 +1,106 @@
+//! From a [`Datagram`] to its bytes, straight into the send buffer.
+
+use super::address::write_address;
+use super::{Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, MAGIC, Purpose, Role, VERSION};
+use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
+
+/// Writes `datagram` at the start of `buffer` and returns its length in bytes.
+///
+/// # Panics
+/// When a value is longer than [`VALUE_BYTES_MAX`]: whoever takes values in
+/// checks that. Everything else fits by the arithmetic in [`limits`](crate::limits).
+pub fn encode(datagram: &Datagram<'_>, buffer: &mut [u8; DATAGRAM_BYTES_MAX]) -> usize {
+    let mut writer = Writer { buffer, length: 0 };
+    write_header(&mut writer, datagram);
+    if let Some(addr) = datagram.announce {
+        write_address(&mut writer, addr);
+    }
+    write_body(&mut writer, &datagram.body);
+    writer.length
+}
+
+fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
+    let mut flags = 0;
+    if datagram.role == Role::Client {
+        flags |= FLAG_CLIENT;
+    }
+    if datagram.announce.is_some() {
+        flags |= FLAG_ANNOUNCE;
+    }
+    writer.bytes(&[MAGIC, VERSION, datagram.body.kind(), steer(datagram)]);
+    writer.u32(datagram.network.0);
+    writer.bytes(datagram.transaction.as_bytes());
+    writer.bytes(datagram.sender.as_bytes());
+    writer.u32(flags);
+    writer.bytes(datagram.token.as_bytes());
+}
+
+/// The byte by which the receiver's kernel picks the shard.
+fn steer(datagram: &Datagram<'_>) -> u8 {
+    match datagram.body {
+        Body::Ping => datagram.sender.last_byte(),
+        Body::FindNode { target } => target.last_byte(),
+        Body::FindValue { key, .. } => key.last_byte(),
+        Body::Store(store) => store.key.last_byte(),
+        Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
+            datagram.transaction.reply_tag()
+        }
+    }
+}
+
+fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
+    match body {
+        Body::Ping | Body::Pong | Body::Stored => {}
+        Body::FindNode { target } => writer.bytes(target.as_bytes()),
+        Body::FindValue { key, offset } => {
+            writer.bytes(key.as_bytes());
+            writer.u32(*offset);
+        }
+        Body::Store(store) => {
+            assert!(store.value.len() <= VALUE_BYTES_MAX);
+            writer.bytes(store.key.as_bytes());
+            writer.u32(store.offset);
+            writer.u32(store.total);
+            writer.u32(store.life_s);
+            writer.u8(match store.purpose {
+                Purpose::Replica => 0,
+                Purpose::Cache => 1,
+            });
+            writer.bytes(store.value);
+        }
+        Body::Nodes(contacts) => contacts.write(writer),
+        Body::Value(value) => {
+            assert!(value.value.len() <= VALUE_BYTES_MAX);
+            writer.u32(value.offset);
+            writer.u32(value.total);
+            writer.u32(value.life_s);
+            writer.bytes(value.value);
+        }
+        Body::Error(code) => writer.u8(match code {
+            ErrorCode::Token => 1,
+            ErrorCode::Mismatch => 2,
+            ErrorCode::TooLarge => 3,
+            ErrorCode::Full => 4,
+        }),
+    }
+}
+
+pub(super) struct Writer<'a> {
+    buffer: &'a mut [u8; DATAGRAM_BYTES_MAX],
+    length: usize,
+}
+
+impl Writer<'_> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        self.buffer[self.length..][..bytes.len()].copy_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    pub(super) fn u8(&mut self, value: u8) {
+        self.bytes(&[value]);
+    }
+
+    pub(super) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+}
