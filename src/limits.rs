@@ -49,6 +49,10 @@ pub const FAILURES_STALE: u8 = 3;
 /// network keeps the contacts through which it comes back (Kademlia 4.1).
 pub const FAILURES_FORGET: u8 = 16;
 
+/// A contact that was seen so lately is not pinged when a newcomer waits for its
+/// place.
+pub const CONTACT_FRESH: Duration = Duration::from_mins(1);
+
 /// Candidates that one lookup keeps, the closest first.
 pub const CANDIDATES_MAX: usize = 100;
 /// Lookups in progress on one shard.
@@ -58,8 +62,11 @@ pub const LOOKUPS_MAX: usize = 1024;
 pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
 /// RPCs in flight on one shard.
 pub const IN_FLIGHT_MAX: usize = 8192;
-/// PINGs in flight that prove strangers to be where they seem to be.
-pub const VERIFICATIONS_MAX: usize = 64;
+/// PINGs in flight that settle whether a suspect contact lives and whether a
+/// stranger is where it seems to be.
+pub const PROBES_MAX: usize = 64;
+/// Stale contacts that are pinged at each self lookup, to see who is back.
+pub const STALE_PROBES_MAX: usize = 16;
 /// Addresses that a node may be told to join by.
 pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
 
@@ -124,5 +131,6 @@ const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
 const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
 const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_LOOKUPS_MAX < LOOKUPS_MAX);
+const _: () = assert!(STALE_PROBES_MAX < PROBES_MAX && PROBES_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

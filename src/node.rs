@@ -11,29 +11,84 @@
 //! and after any of these the caller sends what the outbox holds. Time never
 //! goes backwards from one call to the next. The same seed and the same calls
 //! give the same datagrams, byte for byte.
+//!
+//! This file wires the parts together and dispatches. Their state is in modules
+//! that do not know each other: `routing_table` and `bucket`, `lookup`,
+//! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`. What
+//! happens is in `serve` (requests of others), `call` (requests of ours), `answer`
+//! (what comes back), `drive` (lookups and what they are for), `maintain` (what
+//! is done by the clock) and `show`.
 
+mod answer;
+mod bucket;
+mod call;
 mod command;
 mod config;
+mod credential;
+mod drive;
+mod in_flight;
+mod joining;
+mod keyed_map;
+mod lookup;
+mod maintain;
 mod outbox;
+mod published;
+mod round_trip;
+mod routing_table;
+mod serve;
+mod show;
 mod stats;
+mod store;
+mod task;
+mod token;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
+use core::time::Duration;
+
+use slab::Slab;
 
 use crate::id::Id;
+use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, VALUE_BYTES_MAX};
+use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire;
+use crate::wire::{self, Contact, DecodeError};
+use in_flight::InFlight;
+use joining::Joining;
+use keyed_map::Keyed;
+use published::Published;
+use routing_table::{Health, RoutingTable};
+use serve::Asked;
+use store::{Life, Source, Store};
+use task::{Call, Errand, Reason, Task};
+use token::Tokens;
 
 pub use command::{
     BucketView, Command, ContactView, Event, Forgotten, Found, Hop, HopAnswer, OperationId,
     Refusal, Stored, Trace,
 };
 pub use config::Config;
-pub use outbox::Outbox;
+pub use outbox::{Outbox, OutboxFull};
 pub use stats::Stats;
 
 /// The protocol state of one shard.
 pub struct Node {
     config: Config,
+    rng: Rng,
+    tokens: Tokens,
+    table: RoutingTable,
+    in_flight: InFlight<Call>,
+    /// Addresses with a probe in flight.
+    probing: Vec<SocketAddr>,
+    tasks: Slab<Task>,
+    generation: u32,
+    maintenance_lookups: usize,
+    store: Store,
+    published: Published,
+    joining: Joining,
+    next_self_lookup: Instant,
     stats: Stats,
 }
 
@@ -42,8 +97,27 @@ impl Node {
     ///
     /// # Panics
     /// When `k` or `alpha` is outside its limits.
-    pub fn new(config: Config, _now: Instant) -> Self {
-        Self { config, stats: Stats::default() }
+    pub fn new(config: Config, now: Instant) -> Self {
+        assert!((1..=K_MAX).contains(&config.k), "k is from 1 to {K_MAX}");
+        assert!((1..=ALPHA_MAX).contains(&config.alpha), "alpha is from 1 to {ALPHA_MAX}");
+        let mut rng = Rng::from_seed(config.seed);
+        let hash = Keyed::new(rng.bytes());
+        Self {
+            tokens: Tokens::new(rng.bytes()),
+            table: RoutingTable::new(config.id, config.k),
+            in_flight: InFlight::new(0),
+            probing: Vec::new(),
+            tasks: Slab::new(),
+            generation: 0,
+            maintenance_lookups: 0,
+            store: Store::new(config.store_bytes_max, config.store_values_max, hash.clone()),
+            published: Published::new(hash),
+            joining: Joining::new(),
+            next_self_lookup: now + rng.jitter(SELF_LOOKUP),
+            stats: Stats::default(),
+            rng,
+            config,
+        }
     }
 
     /// The node's id.
@@ -51,51 +125,154 @@ impl Node {
         self.config.id
     }
 
-    /// The counters and gauges.
-    pub fn stats(&self) -> Stats {
-        self.stats.clone()
+    /// The `count` contacts closest to `target` that would be handed to others,
+    /// the closest first.
+    pub fn closest(&self, target: Id, count: usize) -> Vec<Contact> {
+        self.table.closest(target, count, Health::Good, self.config.id).to_vec()
+    }
+
+    /// Whether the node holds the value of `key`.
+    pub fn holds(&self, key: Id) -> bool {
+        self.published.value(key).is_some() || self.store.held(key).is_some()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     pub fn next_timeout(&self) -> Option<Instant> {
-        None
+        let deadlines =
+            [self.in_flight.deadline(), self.joining.next_attempt(), self.next_maintenance()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Takes in one datagram from `source`.
     pub fn handle_datagram(
         &mut self,
-        _now: Instant,
+        now: Instant,
         source: SocketAddr,
         bytes: &[u8],
         outbox: &mut Outbox,
     ) {
         self.stats.datagrams_received += 1;
-        let Ok(datagram) = wire::decode(bytes) else {
-            self.stats.datagrams_malformed += 1;
-            return;
+        let datagram = match wire::decode(bytes) {
+            Ok(datagram) => datagram,
+            Err(error) => return self.count_undecoded(error),
         };
-        if matches!(datagram.body, wire::Body::Ping) {
-            self.stats.pings_answered += 1;
-            self.stats.datagrams_sent += 1;
-            let reply = wire::Datagram {
-                sender: self.config.id,
-                announce: None,
-                token: wire::Token::NONE,
-                body: wire::Body::Pong,
-                ..datagram
-            };
-            outbox.datagram(source, |buffer| wire::encode(&reply, buffer));
+        if datagram.network != self.config.network {
+            self.stats.datagrams_other_network += 1;
+        } else if datagram.sender == self.config.id {
+            self.stats.datagrams_own += 1;
+        } else if datagram.body.is_request() {
+            self.serve(now, Asked { source, datagram, length: bytes.len() }, outbox);
+        } else {
+            self.handle_reply(now, source, datagram, outbox);
         }
     }
 
     /// Begins what `command` asks.
-    #[expect(clippy::needless_pass_by_value, reason = "a put keeps its value")]
-    pub fn handle_command(&mut self, _now: Instant, command: Command, outbox: &mut Outbox) {
-        if let Command::Stats { operation } = command {
-            outbox.event(Event::Stats { operation, stats: alloc::boxed::Box::new(self.stats()) });
+    pub fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
+        match command {
+            Command::Bootstrap { addresses } => self.joining.start(now, addresses),
+            Command::Put { operation, value } => self.put(now, operation, value, outbox),
+            Command::Get { operation, key, trace } => self.get(now, operation, key, trace, outbox),
+            Command::Forget { operation, key } => {
+                let outcome = self.forget(now, key);
+                outbox.event(Event::Forget { operation, key, outcome });
+            }
+            Command::Peers { operation } => {
+                outbox.event(Event::Peers { operation, buckets: self.view_buckets(now) });
+            }
+            Command::Stats { operation } => {
+                outbox.event(Event::Stats { operation, stats: Box::new(self.stats()) });
+            }
         }
     }
 
     /// Does what is due at `now`.
-    pub fn handle_timeout(&mut self, _now: Instant, _outbox: &mut Outbox) {}
+    pub fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.handle_overdue(now, outbox);
+        self.knock(now, outbox);
+        self.maintain(now, outbox);
+    }
+
+    fn put(&mut self, now: Instant, operation: OperationId, value: Box<[u8]>, outbox: &mut Outbox) {
+        let key = Id::of_value(&value);
+        if let Err(refusal) = self.begin_put(now, operation, key, value, outbox) {
+            let elapsed = Duration::ZERO;
+            outbox.event(Event::Put { operation, key, outcome: Err(refusal), elapsed });
+        }
+    }
+
+    fn begin_put(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        key: Id,
+        value: Box<[u8]>,
+        outbox: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::TooLarge { bytes: value.len() });
+        }
+        let value: Arc<[u8]> = value.into();
+        let republish = now + self.rng.jitter(self.config.republish);
+        let kept = self.published.put(key, Arc::clone(&value), republish);
+        kept.map_err(|published::Full| Refusal::Full)?;
+        let life = self.config.expire;
+        let errand = Errand::Place { value, life, reason: Reason::Put(operation) };
+        self.begin_task(now, key, errand, outbox)
+    }
+
+    fn get(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        key: Id,
+        trace: Trace,
+        outbox: &mut Outbox,
+    ) {
+        let local = self.published.value(key).or(self.store.held(key).map(|held| &held.value));
+        let outcome = match local {
+            Some(value) => Ok(Some(Found { value: value[..].into(), from: None, hops: 0 })),
+            None => match self.begin_task(now, key, Errand::Get { operation, trace }, outbox) {
+                Ok(()) => return,
+                Err(refusal) => Err(refusal),
+            },
+        };
+        outbox.event(Event::Get { operation, key, outcome, asked: 0, elapsed: Duration::ZERO });
+    }
+
+    /// Stops republishing a value; what is left is a replica like any other.
+    fn forget(&mut self, now: Instant, key: Id) -> Forgotten {
+        let Some(value) = self.published.forget(key) else {
+            return Forgotten::Unknown;
+        };
+        let replicate = now + self.rng.jitter(crate::limits::REPLICATE);
+        let life = Life { expires: now + self.config.expire, replicate };
+        self.store.store(key, &value, Source::Own, wire::Purpose::Replica, life);
+        Forgotten::Forgotten
+    }
+
+    fn count_undecoded(&mut self, error: DecodeError) {
+        let counter = match error {
+            DecodeError::Truncated => &mut self.stats.datagrams_truncated,
+            DecodeError::Oversized => &mut self.stats.datagrams_oversized,
+            DecodeError::Magic | DecodeError::Version => &mut self.stats.datagrams_foreign,
+            DecodeError::Kind
+            | DecodeError::Address
+            | DecodeError::Contacts
+            | DecodeError::Code => &mut self.stats.datagrams_malformed,
+        };
+        *counter += 1;
+    }
+
+    fn count_sent(&mut self, sent: Result<(), OutboxFull>) {
+        match sent {
+            Ok(()) => self.stats.datagrams_sent += 1,
+            Err(OutboxFull) => self.stats.outbox_full += 1,
+        }
+    }
+}
+
+/// A duration as the wire carries it.
+fn whole_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }

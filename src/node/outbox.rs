@@ -14,15 +14,18 @@ use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_RESERVE_BYTES};
 /// there. Use: hand it to the node's `handle_*` calls; when it
 /// [is low](Self::is_low) or the turn is over, send every
 /// [datagram](Self::datagrams), take the [events](Self::take_events), and
-/// [clear](Self::clear) it. A datagram for which there is no room is dropped and
-/// counted, as a network would do.
+/// [clear](Self::clear) it. A datagram for which there is no room is dropped, as a
+/// network would do, and the node counts it.
 pub struct Outbox {
     buffer: Box<[u8]>,
     used: usize,
     spans: Vec<Span>,
     events: Vec<Event>,
-    dropped: u64,
 }
+
+/// There is no room for another datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxFull;
 
 struct Span {
     destination: SocketAddr,
@@ -45,7 +48,6 @@ impl Outbox {
             used: 0,
             spans: Vec::with_capacity(1024),
             events: Vec::new(),
-            dropped: 0,
         }
     }
 
@@ -54,15 +56,13 @@ impl Outbox {
         &mut self,
         destination: SocketAddr,
         encode: impl FnOnce(&mut [u8; DATAGRAM_BYTES_MAX]) -> usize,
-    ) {
-        let Some(room) = self.buffer[self.used..].first_chunk_mut() else {
-            self.dropped += 1;
-            return;
-        };
+    ) -> Result<(), OutboxFull> {
+        let room = self.buffer[self.used..].first_chunk_mut().ok_or(OutboxFull)?;
         let length = encode(room);
         debug_assert!(length <= DATAGRAM_BYTES_MAX);
         self.spans.push(Span { destination, start: self.used as u32, length: length as u16 });
         self.used += length;
+        Ok(())
     }
 
     /// Adds an event.
@@ -92,10 +92,5 @@ impl Outbox {
     pub fn clear(&mut self) {
         self.used = 0;
         self.spans.clear();
-    }
-
-    /// Datagrams dropped for want of room since the outbox was made.
-    pub const fn dropped(&self) -> u64 {
-        self.dropped
     }
 }

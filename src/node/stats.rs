@@ -22,6 +22,8 @@ counters! {
         datagrams_received,
         /// Datagrams written into the outbox.
         datagrams_sent,
+        /// Not sent: the outbox was full.
+        outbox_full,
         /// Dropped: ends before its header or body does.
         datagrams_truncated,
         /// Dropped: larger than any datagram of ours.
@@ -70,8 +72,8 @@ counters! {
         rpcs_failed,
         /// RPCs not begun: too many in flight.
         rpcs_refused,
-        /// Strangers not verified: too many verifications in flight.
-        verifications_refused,
+        /// Suspects and strangers not pinged: too many such PINGs in flight.
+        probes_refused,
         /// Lookups begun.
         lookups_started,
         /// Lookups not begun: too many in progress.

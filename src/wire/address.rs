@@ -2,6 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::CONTACT_BYTES_MAX;
 use super::decode::{DecodeError, Reader};
 use super::encode::Writer;
 use crate::id::Id;
@@ -26,6 +27,14 @@ pub const fn is_reachable(addr: SocketAddr) -> bool {
         IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
     };
     to_one && addr.port() != 0
+}
+
+/// Bytes of a contact at `addr`.
+pub(super) const fn contact_bytes(addr: SocketAddr) -> usize {
+    match addr {
+        SocketAddr::V4(_) => CONTACT_BYTES_MAX - 16 + 4,
+        SocketAddr::V6(_) => CONTACT_BYTES_MAX,
+    }
 }
 
 pub(super) fn write_contact(writer: &mut Writer<'_>, contact: Contact) {

@@ -1,8 +1,12 @@
 //! From a [`Datagram`] to its bytes, straight into the send buffer.
 
-use super::address::write_address;
-use super::{Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, MAGIC, Purpose, Role, VERSION};
-use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
+use super::address::{contact_bytes, write_address};
+use super::{
+    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, HEADER_BYTES, MAGIC, Purpose, Role,
+    VERSION,
+};
+use crate::id::ID_BYTES;
+use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
 
 /// Writes `datagram` at the start of `buffer` and returns its length in bytes.
 ///
@@ -17,6 +21,24 @@ pub fn encode(datagram: &Datagram<'_>, buffer: &mut [u8; DATAGRAM_BYTES_MAX]) ->
     }
     write_body(&mut writer, &datagram.body);
     writer.length
+}
+
+impl Body<'_> {
+    /// Bytes of a datagram that carries this body and announces no address.
+    pub fn encoded_bytes(&self) -> usize {
+        HEADER_BYTES
+            + match self {
+                Self::Ping | Self::Pong | Self::Stored => 0,
+                Self::FindNode { .. } => ID_BYTES,
+                Self::FindValue { .. } => ID_BYTES + 4,
+                Self::Store(store) => STORE_FIELDS_BYTES + store.value.len(),
+                Self::Nodes(contacts) => {
+                    1 + contacts.iter().map(|contact| contact_bytes(contact.addr)).sum::<usize>()
+                }
+                Self::Value(value) => 3 * 4 + value.value.len(),
+                Self::Error(_) => 1,
+            }
+    }
 }
 
 fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {

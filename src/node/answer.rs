@@ -1,0 +1,179 @@
+//! Answers to our requests, and their absence: what the routing table learns
+//! from them, and to whom they go on.
+
+use core::net::SocketAddr;
+
+use super::Node;
+use super::bucket::{Admission, Entry, Failure};
+use super::credential::Credential;
+use super::in_flight::{Overdue, Rpc};
+use super::outbox::Outbox;
+use super::task::{Ask, Call, Owner, Renewal};
+use crate::time::Instant;
+use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Answer<'a> {
+    /// The peer that was asked replied.
+    Reply(Body<'a>),
+    /// Somebody else replied from its address.
+    Misnamed,
+    /// Nobody replied, however often it was asked.
+    None,
+}
+
+impl Node {
+    /// Takes in a reply: it counts only if its transaction id, its source and its
+    /// kind match an RPC in flight.
+    pub(super) fn handle_reply(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        datagram: Datagram<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let found = self.in_flight.find(datagram.transaction, source);
+        let answers = |ask: &Ask| is_answer(ask, &datagram.body);
+        let Some(id) = found.filter(|&id| answers(&self.in_flight.rpc(id).request.ask)) else {
+            self.stats.replies_unmatched += 1;
+            return;
+        };
+        let (rpc, sample) = self.in_flight.complete(now, id, datagram.transaction);
+        let contact = Contact { id: datagram.sender, addr: source };
+        let credential = Credential::new(datagram.token, now);
+        if let Some(expected) = rpc.request.expected.filter(|&id| id != datagram.sender) {
+            self.stats.replies_misnamed += 1;
+            let failure = self.table.renamed(Contact { id: expected, addr: source });
+            self.note_eviction(now, failure);
+            return self.settle(now, contact, credential, &rpc, Answer::Misnamed, outbox);
+        }
+        self.stats.rpcs_answered += 1;
+        let mut round_trip = rpc.round_trip;
+        if let Some(sample) = sample {
+            round_trip.sample(sample);
+        }
+        if datagram.role == Role::Peer {
+            let entry = Entry { contact, seen: now, round_trip, credential, failures: 0 };
+            self.admit(now, entry, outbox);
+        }
+        if matches!(datagram.body, Body::Error(ErrorCode::Token))
+            && rpc.request.renewal == Renewal::Unused
+        {
+            let call =
+                Call { token: datagram.token, renewal: Renewal::Used, ..rpc.request.clone() };
+            if self.begin_call(now, source, round_trip, call, outbox)
+                == super::call::Begun::InFlight
+            {
+                return;
+            }
+        }
+        self.settle(now, contact, credential, &rpc, Answer::Reply(datagram.body), outbox);
+    }
+
+    /// Sends again, or gives up, what is overdue at `now`.
+    pub(super) fn handle_overdue(&mut self, now: Instant, outbox: &mut Outbox) {
+        while let Some(overdue) = self.in_flight.overdue(now) {
+            match overdue {
+                Overdue::Late(id) => {
+                    let call = &self.in_flight.rpc(id).request;
+                    match (call.owner, call.expected) {
+                        (Owner::Lookup(task), Some(expected)) => {
+                            if self.task(task).is_none() {
+                                // Nobody waits for the answer any more.
+                                self.in_flight.abandon(id);
+                                continue;
+                            }
+                            let addr = self.in_flight.rpc(id).peer;
+                            self.resend_call(now, id, outbox);
+                            self.lookup_slow(now, task, Contact { id: expected, addr }, outbox);
+                        }
+                        _ => self.resend_call(now, id, outbox),
+                    }
+                }
+                Overdue::GivenUp(rpc) => self.give_up(now, rpc, outbox),
+            }
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, rpc: Rpc<Call>, outbox: &mut Outbox) {
+        self.stats.rpcs_failed += 1;
+        let Some(id) = rpc.request.expected else {
+            return; // an address to join by: it is tried again by the clock
+        };
+        let contact = Contact { id, addr: rpc.peer };
+        self.settle(now, contact, Credential::NONE, &rpc, Answer::None, outbox);
+        match self.table.failed(contact) {
+            Failure::Suspect => self.probe(now, contact, outbox),
+            failure => self.note_eviction(now, failure),
+        }
+    }
+
+    /// Takes a contact that has just answered into the routing table.
+    fn admit(&mut self, now: Instant, entry: Entry, outbox: &mut Outbox) {
+        match self.table.answered(entry) {
+            Admission::Known | Admission::Waiting { check: None } => {}
+            Admission::Inserted => self.stats.contacts_inserted += 1,
+            Admission::Replaced => {
+                self.stats.contacts_inserted += 1;
+                self.stats.contacts_evicted += 1;
+            }
+            Admission::Waiting { check: Some(oldest) } => self.probe(now, oldest, outbox),
+        }
+        if self.joining.is_trying() {
+            self.begin_join(now, outbox);
+        }
+    }
+
+    fn note_eviction(&mut self, now: Instant, failure: Failure) {
+        match failure {
+            Failure::Unknown | Failure::Suspect | Failure::Stale => {}
+            Failure::Evicted => self.stats.contacts_evicted += 1,
+            Failure::Replaced => {
+                self.stats.contacts_evicted += 1;
+                self.stats.contacts_replaced += 1;
+            }
+        }
+        if failure != Failure::Unknown && !self.has_good_contact() {
+            self.rejoin(now);
+        }
+    }
+
+    /// Tells whoever made the call what came of it.
+    fn settle(
+        &mut self,
+        now: Instant,
+        contact: Contact,
+        credential: Credential,
+        rpc: &Rpc<Call>,
+        answer: Answer<'_>,
+        outbox: &mut Outbox,
+    ) {
+        match rpc.request.owner {
+            Owner::Join => {}
+            Owner::Probe => self.probing.retain(|&addr| addr != rpc.peer),
+            Owner::Lookup(task) => {
+                let asked = rpc.request.expected.unwrap_or(contact.id);
+                let contact = Contact { id: asked, addr: rpc.peer };
+                let step = super::drive::Step { contact, credential, since: rpc.first_sent() };
+                self.lookup_settled(now, task, step, answer, outbox);
+            }
+            Owner::Placement(task) => self.placement_settled(now, task, answer, outbox),
+            Owner::PathCache => {
+                if matches!(answer, Answer::Reply(Body::Stored)) {
+                    self.stats.values_path_cached += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a reply is of a kind that answers `ask`.
+const fn is_answer(ask: &Ask, body: &Body<'_>) -> bool {
+    match ask {
+        Ask::Ping => matches!(body, Body::Pong),
+        Ask::FindNode { .. } => matches!(body, Body::Nodes(_) | Body::Error(_)),
+        Ask::FindValue { .. } => matches!(body, Body::Nodes(_) | Body::Value(_) | Body::Error(_)),
+        Ask::Store { .. } => matches!(body, Body::Stored | Body::Error(_)),
+    }
+}

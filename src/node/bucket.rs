@@ -1,0 +1,189 @@
+//! One k-bucket: contacts by how recently they were seen, and the replacement
+//! cache that is drawn on when one of them dies (Kademlia 2.2, 4.1).
+
+use alloc::vec::Vec;
+
+use super::credential::Credential;
+use super::round_trip::RoundTrip;
+use crate::id::Id;
+use crate::limits::{CONTACT_FRESH, FAILURES_FORGET, FAILURES_STALE, REPLACEMENTS_MAX};
+use crate::time::Instant;
+use crate::wire::Contact;
+
+/// A contact and what we know of it. It has answered us at least once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entry {
+    pub(super) contact: Contact,
+    /// When it last answered, or sent a request with a valid token.
+    pub(super) seen: Instant,
+    pub(super) round_trip: RoundTrip,
+    pub(super) credential: Credential,
+    /// RPCs failed in a row.
+    pub(super) failures: u8,
+}
+
+impl Entry {
+    /// Whether it has failed so often that it is no longer handed to others.
+    pub(super) const fn is_stale(&self) -> bool {
+        self.failures >= FAILURES_STALE
+    }
+}
+
+/// What came of a contact's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It was in the bucket already.
+    Known,
+    /// It has entered the bucket.
+    Inserted,
+    /// It has entered the bucket in place of a stale contact.
+    Replaced,
+    /// It waits in the replacement cache, or its id belongs to a contact at
+    /// another address; `check` is the contact in its way, to be pinged.
+    Waiting { check: Option<Contact> },
+}
+
+/// What came of a failed RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It is not in the bucket.
+    Unknown,
+    /// It is suspect: ping it, to settle whether it is dead.
+    Suspect,
+    /// It is stale but stays, because nothing can replace it.
+    Stale,
+    /// It is gone, and nothing came in its place.
+    Evicted,
+    /// It is gone, and a contact of the replacement cache came in its place.
+    Replaced,
+}
+
+/// At most K contacts, the least recently seen first, and at most
+/// [`REPLACEMENTS_MAX`] more that wait for one of them to die.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    entries: Vec<Entry>,
+    replacements: Vec<Entry>,
+    /// When a lookup last fell into the bucket's range; none is due at once.
+    pub(super) looked_up: Option<Instant>,
+}
+
+impl Bucket {
+    pub(super) const fn new(looked_up: Option<Instant>) -> Self {
+        Self { entries: Vec::new(), replacements: Vec::new(), looked_up }
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(super) fn replacements(&self) -> usize {
+        self.replacements.len()
+    }
+
+    /// Whether a stranger's answer would be of use: whether there is room for
+    /// it, in the bucket or in the replacement cache.
+    pub(super) fn wants(&self, k: usize, id: Id) -> bool {
+        let known = |entries: &[Entry]| entries.iter().any(|entry| entry.contact.id == id);
+        let room = self.entries.len() < k
+            || self.replacements.len() < REPLACEMENTS_MAX
+            || self.entries.iter().any(Entry::is_stale);
+        room && !known(&self.entries) && !known(&self.replacements)
+    }
+
+    /// Takes in a contact that has just answered.
+    pub(super) fn answered(&mut self, k: usize, newcomer: Entry) -> Admission {
+        if let Some(index) = self.position(newcomer.contact.id) {
+            let known = self.entries[index];
+            if known.contact.addr == newcomer.contact.addr {
+                self.entries.remove(index);
+                self.entries.push(newcomer);
+                return Admission::Known;
+            }
+            if !known.is_stale() {
+                // Two addresses claim one id: the one that came first keeps it
+                // for as long as it answers.
+                let check = is_quiet(&known, newcomer.seen).then_some(known.contact);
+                return Admission::Waiting { check };
+            }
+            self.entries.remove(index);
+        }
+        self.replacements.retain(|entry| entry.contact.id != newcomer.contact.id);
+        if self.entries.len() < k {
+            self.entries.push(newcomer);
+            return Admission::Inserted;
+        }
+        if let Some(index) = self.entries.iter().position(Entry::is_stale) {
+            self.entries.remove(index);
+            self.entries.push(newcomer);
+            return Admission::Replaced;
+        }
+        if self.replacements.len() == REPLACEMENTS_MAX {
+            self.replacements.remove(0);
+        }
+        self.replacements.push(newcomer);
+        let oldest = self.entries.first().filter(|oldest| is_quiet(oldest, newcomer.seen));
+        Admission::Waiting { check: oldest.map(|oldest| oldest.contact) }
+    }
+
+    /// Notes that a contact was heard from at its own address.
+    pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
+        if let Some(index) = self.position(contact.id)
+            && self.entries[index].contact.addr == contact.addr
+        {
+            let mut entry = self.entries.remove(index);
+            entry.seen = now;
+            self.entries.push(entry);
+        }
+    }
+
+    /// Notes that an RPC to a contact has failed.
+    pub(super) fn failed(&mut self, contact: Contact) -> Failure {
+        self.replacements.retain(|entry| entry.contact != contact);
+        let Some(index) = self.position(contact.id) else {
+            return Failure::Unknown;
+        };
+        let entry = &mut self.entries[index];
+        if entry.contact.addr != contact.addr {
+            return Failure::Unknown;
+        }
+        entry.failures = entry.failures.saturating_add(1);
+        if !entry.is_stale() {
+            return Failure::Suspect;
+        }
+        if self.replacements.is_empty() && entry.failures < FAILURES_FORGET {
+            return Failure::Stale;
+        }
+        self.evict(index)
+    }
+
+    /// Drops a contact at whose address another node answers now.
+    pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
+        self.replacements.retain(|entry| entry.contact != contact);
+        match self.position(contact.id) {
+            Some(index) if self.entries[index].contact.addr == contact.addr => self.evict(index),
+            _ => Failure::Unknown,
+        }
+    }
+
+    /// Removes the contact at `index` and draws the most recently seen one from
+    /// the replacement cache.
+    fn evict(&mut self, index: usize) -> Failure {
+        self.entries.remove(index);
+        let Some(replacement) = self.replacements.pop() else {
+            return Failure::Evicted;
+        };
+        let index = self.entries.partition_point(|entry| entry.seen <= replacement.seen);
+        self.entries.insert(index, replacement);
+        Failure::Replaced
+    }
+
+    fn position(&self, id: Id) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.contact.id == id)
+    }
+}
+
+/// Whether a contact has been silent for so long that its place is in question.
+fn is_quiet(entry: &Entry, now: Instant) -> bool {
+    now.since(entry.seen) >= CONTACT_FRESH || entry.failures > 0
+}

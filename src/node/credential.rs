@@ -1,0 +1,27 @@
+//! The token that a peer gave us, and when.
+
+use crate::limits::TOKEN_EPOCH;
+use crate::time::Instant;
+use crate::wire::Token;
+
+/// A peer's token with its date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Credential {
+    token: Token,
+    given: Instant,
+}
+
+impl Credential {
+    /// None has been given yet.
+    pub(super) const NONE: Self = Self { token: Token::NONE, given: Instant::ZERO };
+
+    pub(super) const fn new(token: Token, given: Instant) -> Self {
+        Self { token, given }
+    }
+
+    /// The token, or none once the peer may have ceased to accept it: it does so
+    /// between one and two epochs after it gave it.
+    pub(super) fn token(self, now: Instant) -> Token {
+        if now.since(self.given) < TOKEN_EPOCH { self.token } else { Token::NONE }
+    }
+}

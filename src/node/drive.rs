@@ -1,0 +1,397 @@
+//! Tasks from beginning to end: a lookup, and the STOREs or the value that it
+//! was made for.
+
+use core::time::Duration;
+
+use super::Node;
+use super::answer::Answer;
+use super::call::Begun;
+use super::command::{Event, Found, Hop, HopAnswer, Refusal, Stored, Trace};
+use super::credential::Credential;
+use super::lookup::{Candidate, Lookup, Offer};
+use super::outbox::Outbox;
+use super::published::Placement;
+use super::routing_table::Health;
+use super::store::{Life, Source, Storing, cache_life};
+use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
+use crate::id::Id;
+use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX};
+use crate::time::Instant;
+use crate::wire::{self, Body, Contact, Contacts, Purpose, Value};
+
+/// One node's part in a lookup, as it ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) contact: Contact,
+    pub(super) credential: Credential,
+    /// When the node was first asked.
+    pub(super) since: Instant,
+}
+
+impl Node {
+    /// Begins a lookup for `target`; refused when [`LOOKUPS_MAX`] are in progress.
+    pub(super) fn begin_task(
+        &mut self,
+        now: Instant,
+        target: Id,
+        errand: Errand,
+        outbox: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        if self.tasks.len() == LOOKUPS_MAX {
+            self.stats.lookups_refused += 1;
+            return Err(Refusal::Busy);
+        }
+        self.stats.lookups_started += 1;
+        self.table.looked_up(now, target);
+        if errand.is_maintenance() {
+            self.maintenance_lookups += 1;
+        }
+        let mut lookup = Lookup::new(target, self.config.k, self.config.alpha);
+        let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
+        if seeds.is_empty() {
+            seeds = self.table.closest(target, self.config.k, Health::Any, self.config.id);
+        }
+        for contact in seeds {
+            let (round_trip, credential) = self.knowledge(contact);
+            lookup.offer(contact, 1, round_trip, credential);
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let task = Task { generation, errand, lookup, phase: Phase::Looking, started: now };
+        let slot = self.tasks.insert(task);
+        self.advance(now, TaskId { slot, generation }, outbox);
+        Ok(())
+    }
+
+    /// The task, unless it has ended.
+    pub(super) fn task(&mut self, id: TaskId) -> Option<&mut Task> {
+        self.tasks.get_mut(id.slot).filter(|task| task.generation == id.generation)
+    }
+
+    /// Notes that a node is late with its answer, and asks another meanwhile.
+    pub(super) fn lookup_slow(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        contact: Contact,
+        outbox: &mut Outbox,
+    ) {
+        if let Some(task) = self.task(id) {
+            task.lookup.slow(contact);
+            self.advance(now, id, outbox);
+        }
+    }
+
+    /// Takes in what one node has answered, or that it has not.
+    pub(super) fn lookup_settled(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        step: Step,
+        answer: Answer<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let Some(task) = self.task(id) else {
+            return;
+        };
+        if task.phase != Phase::Looking {
+            return;
+        }
+        let key = task.lookup.target();
+        let wants_value = matches!(task.errand, Errand::Get { .. });
+        match answer {
+            Answer::Reply(Body::Nodes(contacts)) => {
+                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                    return;
+                };
+                self.trace_hop(
+                    now,
+                    id,
+                    step,
+                    from.depth,
+                    HopAnswer::Contacts { count: contacts.len() },
+                    outbox,
+                );
+                self.offer_contacts(id, from, contacts);
+            }
+            Answer::Reply(Body::Value(value)) if wants_value && is_whole(&value, key) => {
+                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                    return;
+                };
+                let bytes = value.value.len();
+                self.trace_hop(now, id, step, from.depth, HopAnswer::Value { bytes }, outbox);
+                return self.finish_found(now, id, from, value, outbox);
+            }
+            Answer::Reply(body) => {
+                let wrong = matches!(body, Body::Value(_));
+                self.stats.values_mismatched += u64::from(wrong);
+                let shown = if wrong { HopAnswer::WrongValue } else { HopAnswer::Refused };
+                self.step_failed(now, id, step, shown, outbox);
+            }
+            Answer::Misnamed => self.step_failed(now, id, step, HopAnswer::Refused, outbox),
+            Answer::None => self.step_failed(now, id, step, HopAnswer::TimedOut, outbox),
+        }
+        self.advance(now, id, outbox);
+    }
+
+    /// Takes in what one of the STOREs has come to.
+    pub(super) fn placement_settled(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        answer: Answer<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let Some(task) = self.task(id) else {
+            return;
+        };
+        let Phase::Placing { outstanding, holders, .. } = &mut task.phase else {
+            return;
+        };
+        *outstanding -= 1;
+        *holders += usize::from(matches!(answer, Answer::Reply(Body::Stored)));
+        if *outstanding == 0 {
+            self.finish_placed(now, id, outbox);
+        }
+    }
+
+    /// Asks whom the lookup wants asked, and goes on to what it was made for
+    /// when it has ended.
+    fn advance(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
+        loop {
+            let Some(task) = self.task(id) else {
+                return;
+            };
+            if task.phase != Phase::Looking {
+                return;
+            }
+            let Some(candidate) = task.lookup.next() else {
+                break;
+            };
+            let target = task.lookup.target();
+            let ask = match task.errand {
+                Errand::Get { .. } => Ask::FindValue { key: target },
+                Errand::Join | Errand::Refresh | Errand::Place { .. } => Ask::FindNode { target },
+            };
+            let begun = self.call_candidate(now, candidate, ask, Owner::Lookup(id), outbox);
+            if begun == Begun::Refused
+                && let Some(task) = self.task(id)
+            {
+                task.lookup.failed(candidate.contact);
+            }
+        }
+        if self.task(id).is_some_and(|task| task.lookup.has_ended()) {
+            self.finish_lookup(now, id, outbox);
+        }
+    }
+
+    fn call_candidate(
+        &mut self,
+        now: Instant,
+        candidate: Candidate,
+        ask: Ask,
+        owner: Owner,
+        outbox: &mut Outbox,
+    ) -> Begun {
+        let call = Call {
+            expected: Some(candidate.contact.id),
+            token: candidate.credential.token(now),
+            ask,
+            owner,
+            renewal: Renewal::Unused,
+        };
+        self.begin_call(now, candidate.contact.addr, candidate.round_trip, call, outbox)
+    }
+
+    /// Offers a lookup the contacts that one node has named.
+    fn offer_contacts(&mut self, id: TaskId, from: Candidate, contacts: Contacts<'_>) {
+        let local = from.contact.addr.ip().is_loopback();
+        for contact in contacts.iter() {
+            // Nobody else's loopback is ours.
+            let is_here = !local && contact.addr.ip().is_loopback();
+            if contact.id == self.config.id || !wire::is_reachable(contact.addr) || is_here {
+                continue;
+            }
+            let (round_trip, credential) = self.knowledge(contact);
+            let depth = from.depth.saturating_add(1);
+            let task = &mut self.tasks[id.slot];
+            if task.lookup.offer(contact, depth, round_trip, credential) == Offer::Dropped {
+                self.stats.candidates_dropped += 1;
+            }
+        }
+    }
+
+    fn step_failed(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        step: Step,
+        shown: HopAnswer,
+        outbox: &mut Outbox,
+    ) {
+        let failed = self.task(id).and_then(|task| task.lookup.failed(step.contact));
+        if let Some(candidate) = failed {
+            self.trace_hop(now, id, step, candidate.depth, shown, outbox);
+        }
+    }
+
+    fn trace_hop(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        step: Step,
+        depth: u8,
+        answer: HopAnswer,
+        outbox: &mut Outbox,
+    ) {
+        let task = &self.tasks[id.slot];
+        if let Errand::Get { operation, trace: Trace::Hops } = task.errand {
+            let shared_prefix_bits = (step.contact.id ^ task.lookup.target()).shared_prefix_bits();
+            let elapsed = now.since(step.since);
+            let hop = Hop { contact: step.contact, shared_prefix_bits, depth, answer, elapsed };
+            outbox.event(Event::Hop { operation, hop });
+        }
+    }
+
+    /// The lookup has ended without a value: what next?
+    fn finish_lookup(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
+        match &self.tasks[id.slot].errand {
+            Errand::Join => {
+                self.end_task(id);
+                self.finish_join(now, outbox);
+            }
+            Errand::Refresh => {
+                self.end_task(id);
+            }
+            Errand::Get { operation, .. } => {
+                let operation = *operation;
+                let task = self.end_task(id);
+                outbox.event(Event::Get {
+                    operation,
+                    key: task.lookup.target(),
+                    outcome: Ok(None),
+                    asked: task.lookup.asked(),
+                    elapsed: now.since(task.started),
+                });
+            }
+            Errand::Place { .. } => self.place(now, id, outbox),
+        }
+    }
+
+    /// Sends STOREs to the K closest, all at once.
+    fn place(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
+        let task = &self.tasks[id.slot];
+        let Errand::Place { value, life, .. } = task.errand.clone() else {
+            unreachable!("only values are placed");
+        };
+        let key = task.lookup.target();
+        let closest: smallvec::SmallVec<[Candidate; 32]> = task.lookup.closest().copied().collect();
+        let mut asked = 0;
+        for candidate in closest {
+            let value = alloc::sync::Arc::clone(&value);
+            let ask = Ask::Store { key, value, life, purpose: Purpose::Replica };
+            let begun = self.call_candidate(now, candidate, ask, Owner::Placement(id), outbox);
+            asked += usize::from(begun == Begun::InFlight);
+        }
+        self.tasks[id.slot].phase = Phase::Placing { outstanding: asked, asked, holders: 0 };
+        if asked == 0 {
+            self.finish_placed(now, id, outbox);
+        }
+    }
+
+    /// Every STORE has had its outcome.
+    fn finish_placed(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
+        let task = self.end_task(id);
+        let (Phase::Placing { asked, holders, .. }, Errand::Place { reason, .. }) =
+            (task.phase, &task.errand)
+        else {
+            unreachable!("only values are placed");
+        };
+        let key = task.lookup.target();
+        let placement = if holders > 0 { Placement::Placed } else { Placement::Unplaced };
+        match reason {
+            Reason::Put(operation) => {
+                self.published.placed(key, placement);
+                let hops = task.lookup.closest().map(|known| known.depth).max().unwrap_or(0);
+                outbox.event(Event::Put {
+                    operation: *operation,
+                    key,
+                    outcome: Ok(Stored { holders, asked, hops }),
+                    elapsed: now.since(task.started),
+                });
+            }
+            Reason::Republish => {
+                self.published.placed(key, placement);
+                self.stats.values_republished += 1;
+            }
+            Reason::Replicate => {
+                self.stats.values_replicated += 1;
+                let own = self.config.id ^ key;
+                let closer = task.lookup.closest().filter(|known| known.contact.id ^ key < own);
+                if closer.count() >= self.config.k && holders >= self.config.k {
+                    // K nodes closer than we are hold it: ours is but a copy.
+                    let life = cache_life(self.config.expire, self.config.k, CACHE_LIFE_MIN);
+                    self.store.demote(key, now + life);
+                }
+            }
+        }
+    }
+
+    /// A get has its value: keep a copy, leave one on the path, and tell.
+    fn finish_found(
+        &mut self,
+        now: Instant,
+        id: TaskId,
+        from: Candidate,
+        value: Value<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let task = self.end_task(id);
+        let key = task.lookup.target();
+        let Errand::Get { operation, .. } = task.errand else {
+            unreachable!("only a get ends with a value");
+        };
+        let life = Duration::from_secs(value.life_s.into()).min(self.config.expire);
+        let own_life = cache_life(life, self.table.closer_than_self(key), CACHE_LIFE_MIN);
+        // A cached copy is not replicated, so that date does not matter.
+        let kept = Life { expires: now + own_life, replicate: now + own_life };
+        let storing = self.store.store(key, value.value, Source::Own, Purpose::Cache, kept);
+        if let Storing::Held { evicted } = storing {
+            self.stats.values_evicted += evicted;
+        }
+        // The closest that was asked and did not have it; there is none when the
+        // first node asked had it.
+        let without = task.lookup.closest().find(|known| known.contact != from.contact).copied();
+        if let Some(candidate) = without {
+            let ask = Ask::Store { key, value: value.value.into(), life, purpose: Purpose::Cache };
+            self.call_candidate(now, candidate, ask, Owner::PathCache, outbox);
+        }
+        outbox.event(Event::Get {
+            operation,
+            key,
+            outcome: Ok(Some(Found {
+                value: value.value.into(),
+                from: Some(from.contact),
+                hops: from.depth,
+            })),
+            asked: task.lookup.asked(),
+            elapsed: now.since(task.started),
+        });
+    }
+
+    fn end_task(&mut self, id: TaskId) -> Task {
+        let task = self.tasks.remove(id.slot);
+        debug_assert!(task.generation == id.generation);
+        if task.errand.is_maintenance() {
+            self.maintenance_lookups -= 1;
+        }
+        task
+    }
+}
+
+/// Whether a VALUE reply carries the whole value, and the one that was asked for.
+fn is_whole(value: &Value<'_>, key: Id) -> bool {
+    value.offset == 0
+        && value.total as usize == value.value.len()
+        && Id::of_value(value.value) == key
+}

@@ -1,0 +1,224 @@
+//! RPCs in flight: a slab of slots, each with its deadline, and the transaction
+//! ids by which a reply finds its slot.
+
+use alloc::collections::BinaryHeap;
+use core::cmp::Reverse;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use slab::Slab;
+
+use super::round_trip::RoundTrip;
+use crate::limits::IN_FLIGHT_MAX;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::TransactionId;
+
+/// Most sends of one RPC, by the four bits that count them in its id.
+const SENDS_MAX: usize = 16;
+/// The slot's generation wraps at 12 bits.
+const GENERATION_MASK: u16 = 0x0fff;
+
+/// One RPC in flight, with what the node remembers of it.
+#[derive(Debug)]
+pub(super) struct Rpc<R> {
+    pub(super) peer: SocketAddr,
+    pub(super) request: R,
+    pub(super) round_trip: RoundTrip,
+    sends: u8,
+    sends_max: u8,
+    first_sent: Instant,
+    last_sent: Instant,
+    deadline: Instant,
+    generation: u16,
+    nonce: [u8; 3],
+}
+
+impl<R> Rpc<R> {
+    /// When it was first sent.
+    pub(super) const fn first_sent(&self) -> Instant {
+        self.first_sent
+    }
+}
+
+/// Names an RPC in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RpcId {
+    slot: u16,
+    generation: u16,
+}
+
+/// What became of a deadline.
+#[derive(Debug)]
+pub(super) enum Overdue<R> {
+    /// The RPC may be sent again, by [`InFlight::resend`], or dropped, by
+    /// [`InFlight::abandon`].
+    Late(RpcId),
+    /// It was sent as often as it may be; it is no longer in flight.
+    GivenUp(Rpc<R>),
+}
+
+/// The RPCs in flight, each with a request of type `R`.
+///
+/// A transaction id is the reply tag 8 bits, slot 16, number of the send 4,
+/// generation of the slot 12, random 24: a reply names the send that it answers,
+/// so that every round-trip sample is unambiguous; a slot that was used again
+/// does not take the reply meant for its predecessor; and whoever cannot read
+/// our datagrams has to guess 24 bits.
+#[derive(Debug)]
+pub(super) struct InFlight<R> {
+    reply_tag: u8,
+    slots: Slab<Rpc<R>>,
+    generation: u16,
+    deadlines: BinaryHeap<Reverse<(Instant, RpcId)>>,
+}
+
+impl<R> InFlight<R> {
+    pub(super) const fn new(reply_tag: u8) -> Self {
+        Self { reply_tag, slots: Slab::new(), generation: 0, deadlines: BinaryHeap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Begins an RPC and returns the transaction id of its first send; `None`
+    /// when [`IN_FLIGHT_MAX`] are in flight.
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        rng: &mut Rng,
+        peer: SocketAddr,
+        round_trip: RoundTrip,
+        sends_max: u8,
+        request: R,
+    ) -> Option<(RpcId, TransactionId)> {
+        assert!((1..=SENDS_MAX).contains(&usize::from(sends_max)));
+        if self.slots.len() == IN_FLIGHT_MAX {
+            return None;
+        }
+        self.generation = (self.generation + 1) & GENERATION_MASK;
+        let slot = self.slots.insert(Rpc {
+            peer,
+            request,
+            round_trip,
+            sends: 0,
+            sends_max,
+            first_sent: now,
+            last_sent: now,
+            deadline: now,
+            generation: self.generation,
+            nonce: rng.bytes(),
+        });
+        let id = RpcId { slot: slot as u16, generation: self.generation };
+        let transaction = self.resend(now, rng, id);
+        Some((id, transaction))
+    }
+
+    /// Counts one more send of an RPC, starts its time-out, and returns the
+    /// send's transaction id.
+    pub(super) fn resend(&mut self, now: Instant, rng: &mut Rng, id: RpcId) -> TransactionId {
+        let rpc = &mut self.slots[usize::from(id.slot)];
+        debug_assert!(rpc.generation == id.generation && rpc.sends < rpc.sends_max);
+        let send = rpc.sends;
+        rpc.sends += 1;
+        rpc.last_sent = now;
+        let timeout = rpc.round_trip.timeout(send);
+        // Later sends wait up to an eighth longer, so that a burst that was lost
+        // together is not sent together again.
+        let spread_us = if send == 0 { 0 } else { rng.below(timeout.as_micros() as u64 / 8 + 1) };
+        rpc.deadline = now + timeout + Duration::from_micros(spread_us);
+        self.deadlines.push(Reverse((rpc.deadline, id)));
+
+        let [slot_high, slot_low] = id.slot.to_be_bytes();
+        let [count_high, count_low] = (u16::from(send) << 12 | rpc.generation).to_be_bytes();
+        let [a, b, c] = rpc.nonce;
+        let tag = self.reply_tag;
+        TransactionId::new([tag, slot_high, slot_low, count_high, count_low, a, b, c])
+    }
+
+    /// The RPC in flight that a reply from `source` answers, if it does.
+    pub(super) fn find(&self, transaction: TransactionId, source: SocketAddr) -> Option<RpcId> {
+        let [tag, slot_high, slot_low, count_high, count_low, nonce @ ..] = *transaction.as_bytes();
+        let slot = u16::from_be_bytes([slot_high, slot_low]);
+        let generation = u16::from_be_bytes([count_high, count_low]) & GENERATION_MASK;
+        let rpc = self.slots.get(usize::from(slot))?;
+        let matches = tag == self.reply_tag
+            && rpc.generation == generation
+            && rpc.nonce == nonce
+            && count_high >> 4 < rpc.sends
+            && rpc.peer == source;
+        matches.then_some(RpcId { slot, generation })
+    }
+
+    /// An RPC in flight.
+    pub(super) fn rpc(&self, id: RpcId) -> &Rpc<R> {
+        &self.slots[usize::from(id.slot)]
+    }
+
+    /// Ends the RPC that `transaction` answers, and returns it with the round
+    /// trip where the time of that send is remembered: of the first and the last.
+    pub(super) fn complete(
+        &mut self,
+        now: Instant,
+        id: RpcId,
+        transaction: TransactionId,
+    ) -> (Rpc<R>, Option<Duration>) {
+        let rpc = self.remove(id);
+        let send = transaction.as_bytes()[3] >> 4;
+        let sent_at = if send + 1 == rpc.sends {
+            Some(rpc.last_sent)
+        } else {
+            (send == 0).then_some(rpc.first_sent)
+        };
+        (rpc, sent_at.map(|sent_at| now.since(sent_at)))
+    }
+
+    /// Drops an RPC without an outcome.
+    pub(super) fn abandon(&mut self, id: RpcId) {
+        self.remove(id);
+    }
+
+    /// When the next RPC is overdue.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    /// The next RPC that is overdue at `now`.
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<Overdue<R>> {
+        let Reverse((deadline, id)) = *self.deadlines.peek()?;
+        if deadline > now {
+            return None;
+        }
+        self.deadlines.pop();
+        let rpc = &self.slots[usize::from(id.slot)];
+        let overdue = if rpc.sends == rpc.sends_max {
+            Overdue::GivenUp(self.remove(id))
+        } else {
+            Overdue::Late(id)
+        };
+        self.drop_settled_deadlines();
+        Some(overdue)
+    }
+
+    fn remove(&mut self, id: RpcId) -> Rpc<R> {
+        let rpc = self.slots.remove(usize::from(id.slot));
+        debug_assert!(rpc.generation == id.generation);
+        self.drop_settled_deadlines();
+        rpc
+    }
+
+    /// Keeps the earliest deadline one of an RPC that is still in flight and
+    /// waits for it, so that nobody wakes up for nothing.
+    fn drop_settled_deadlines(&mut self) {
+        while let Some(Reverse((deadline, id))) = self.deadlines.peek() {
+            let rpc = self.slots.get(usize::from(id.slot));
+            let waits =
+                rpc.is_some_and(|rpc| rpc.generation == id.generation && rpc.deadline == *deadline);
+            if waits {
+                break;
+            }
+            self.deadlines.pop();
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! What a node does by the clock: join, refresh, republish, replicate, expire.
+
+use alloc::sync::Arc;
+use core::net::SocketAddr;
+
+use super::Node;
+use super::bucket::{Bucket, Entry};
+use super::command::Event;
+use super::outbox::Outbox;
+use super::round_trip::RoundTrip;
+use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
+use crate::id::Id;
+use crate::limits::{
+    BUCKET_REFRESH, MAINTENANCE_LOOKUPS_MAX, REPLICATE, SELF_LOOKUP, STALE_PROBES_MAX,
+};
+use crate::time::Instant;
+use crate::wire::{Contact, Token};
+
+impl Node {
+    /// Knocks at the addresses to join by, when it is time to.
+    pub(super) fn knock(&mut self, now: Instant, outbox: &mut Outbox) {
+        if self.joining.take_attempt(now, &mut self.rng) {
+            self.ping_addresses(now, outbox);
+            self.probe_stale(now, outbox);
+        }
+    }
+
+    /// Someone has answered: look for the neighbours.
+    pub(super) fn begin_join(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.joining.stop();
+        let begun = self.begin_task(now, self.config.id, Errand::Join, outbox);
+        if begun.is_err() {
+            self.joining.restart(now);
+        }
+    }
+
+    /// The neighbours are found: every bucket is to be filled (Kademlia 2.3), and
+    /// what was put while there was nobody is to be placed.
+    pub(super) fn finish_join(&mut self, now: Instant, outbox: &mut Outbox) {
+        if !self.has_good_contact() {
+            return self.rejoin(now);
+        }
+        self.table.forget_lookups();
+        self.published.hasten_unplaced(now);
+        self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+        outbox.event(Event::Joined { contacts: self.table.entries().count() });
+    }
+
+    /// Tries to come back: every good contact is lost.
+    pub(super) fn rejoin(&mut self, now: Instant) {
+        if !self.joining.is_trying() {
+            self.joining.restart(now);
+        }
+    }
+
+    pub(super) fn has_good_contact(&self) -> bool {
+        self.table.entries().any(|entry| !entry.is_stale())
+    }
+
+    /// Begins what is due, as far as the pace of maintenance allows.
+    pub(super) fn maintain(&mut self, now: Instant, outbox: &mut Outbox) {
+        self.stats.values_expired += self.store.expire(now);
+        while self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX {
+            let Some((target, errand)) = self.take_errand(now, outbox) else {
+                break;
+            };
+            if self.begin_task(now, target, errand, outbox).is_err() {
+                break;
+            }
+        }
+    }
+
+    /// When [`maintain`](Self::maintain) has something to do next.
+    pub(super) fn next_maintenance(&self) -> Option<Instant> {
+        let errands = [
+            Some(self.next_self_lookup),
+            self.published.next_republish(),
+            self.store.next_replication(),
+            self.next_refresh(),
+        ];
+        // With the pace exhausted, the end of a lookup makes room for the next.
+        let has_room = self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX;
+        let next_errand = errands.into_iter().flatten().min().filter(|_| has_room);
+        [next_errand, self.store.next_expiry()].into_iter().flatten().min()
+    }
+
+    fn take_errand(&mut self, now: Instant, outbox: &mut Outbox) -> Option<(Id, Errand)> {
+        if self.next_self_lookup <= now {
+            self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+            self.ping_addresses(now, outbox);
+            self.probe_stale(now, outbox);
+            return Some((self.config.id, Errand::Refresh));
+        }
+        let again = now + self.rng.jitter(self.config.republish);
+        if let Some((key, value)) = self.published.take_due(now, again) {
+            let life = self.config.expire;
+            return Some((key, Errand::Place { value, life, reason: Reason::Republish }));
+        }
+        let again = now + self.rng.jitter(REPLICATE);
+        if let Some((key, held)) = self.store.take_replication(now, again) {
+            let life = held.expires.since(now);
+            let value = Arc::clone(&held.value);
+            return Some((key, Errand::Place { value, life, reason: Reason::Replicate }));
+        }
+        if self.next_refresh().is_some_and(|due| due <= now) {
+            let (index, _) = self.table.quietest()?;
+            return Some((self.table.random_id(&mut self.rng, index), Errand::Refresh));
+        }
+        None
+    }
+
+    /// When a bucket is to be refreshed next: those that were never looked up, at
+    /// once.
+    fn next_refresh(&self) -> Option<Instant> {
+        let (_, looked_up) = self.table.quietest()?;
+        Some(looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH))
+    }
+
+    /// Pings the addresses to join by, but for those of contacts: they bring a
+    /// network that fell apart together again.
+    fn ping_addresses(&mut self, now: Instant, outbox: &mut Outbox) {
+        let is_known = |&addr: &SocketAddr| {
+            self.table.entries().any(|entry| entry.contact.addr == addr && !entry.is_stale())
+        };
+        let unknown: alloc::vec::Vec<SocketAddr> =
+            self.joining.addresses().iter().copied().filter(|addr| !is_known(addr)).collect();
+        for addr in unknown {
+            let call = Call {
+                expected: None,
+                token: Token::NONE,
+                ask: Ask::Ping,
+                owner: Owner::Join,
+                renewal: Renewal::Unused,
+            };
+            self.begin_call(now, addr, RoundTrip::default(), call, outbox);
+        }
+    }
+
+    /// Pings stale contacts: who answers is one no longer.
+    fn probe_stale(&mut self, now: Instant, outbox: &mut Outbox) {
+        let stale = self.table.buckets().iter().flat_map(Bucket::entries).filter(|e| e.is_stale());
+        let contact = |entry: &Entry| entry.contact;
+        let stale: alloc::vec::Vec<Contact> = stale.map(contact).take(STALE_PROBES_MAX).collect();
+        for contact in stale {
+            self.probe(now, contact, outbox);
+        }
+    }
+}

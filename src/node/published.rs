@@ -1,0 +1,117 @@
+//! Values put here: kept apart from those stored for others, never evicted, and
+//! republished until they are forgotten.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+
+use super::keyed_map::{Keyed, KeyedMap};
+use crate::id::Id;
+use crate::limits::PUBLISHED_VALUES_MAX;
+use crate::time::Instant;
+
+/// Whether another node holds a published value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placement {
+    /// At least one does.
+    Placed,
+    /// None does, so far as we know: to be stored as soon as there is someone.
+    Unplaced,
+}
+
+#[derive(Debug)]
+struct Publication {
+    value: Arc<[u8]>,
+    republish: Instant,
+    placement: Placement,
+}
+
+/// There is no room for one more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+/// The values put here, and when each is republished.
+#[derive(Debug)]
+pub(super) struct Published {
+    values: KeyedMap<Id, Publication>,
+    due: BTreeSet<(Instant, Id)>,
+}
+
+impl Published {
+    pub(super) fn new(hash: Keyed) -> Self {
+        Self { values: KeyedMap::with_hasher(hash), due: BTreeSet::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    pub(super) fn value(&self, key: Id) -> Option<&Arc<[u8]>> {
+        self.values.get(&key).map(|publication| &publication.value)
+    }
+
+    /// Keeps a value, to be republished at `republish`.
+    pub(super) fn put(
+        &mut self,
+        key: Id,
+        value: Arc<[u8]>,
+        republish: Instant,
+    ) -> Result<(), Full> {
+        if let Some(known) = self.values.get(&key) {
+            self.due.remove(&(known.republish, key));
+        } else if self.values.len() == PUBLISHED_VALUES_MAX {
+            return Err(Full);
+        }
+        let placement = Placement::Unplaced;
+        self.values.insert(key, Publication { value, republish, placement });
+        self.due.insert((republish, key));
+        Ok(())
+    }
+
+    /// Gives up a value, and returns it.
+    pub(super) fn forget(&mut self, key: Id) -> Option<Arc<[u8]>> {
+        let publication = self.values.remove(&key)?;
+        self.due.remove(&(publication.republish, key));
+        Some(publication.value)
+    }
+
+    /// Notes whether storing a value has placed it on another node.
+    pub(super) fn placed(&mut self, key: Id, placement: Placement) {
+        if let Some(publication) = self.values.get_mut(&key) {
+            publication.placement = placement;
+        }
+    }
+
+    /// When the next value is to be republished.
+    pub(super) fn next_republish(&self) -> Option<Instant> {
+        self.due.first().map(|&(due, _)| due)
+    }
+
+    /// The next value due at `now`; its next turn comes at `again`.
+    pub(super) fn take_due(&mut self, now: Instant, again: Instant) -> Option<(Id, Arc<[u8]>)> {
+        let (due, key) = *self.due.first()?;
+        if due > now {
+            return None;
+        }
+        self.reschedule(key, again);
+        Some((key, Arc::clone(&self.values[&key].value)))
+    }
+
+    /// Makes every value that no other node holds due at `now`: there is someone
+    /// to store it on.
+    pub(super) fn hasten_unplaced(&mut self, now: Instant) {
+        let unplaced =
+            |(_, publication): &(&Id, &Publication)| publication.placement == Placement::Unplaced;
+        let keys: alloc::vec::Vec<Id> =
+            self.values.iter().filter(unplaced).map(|(&key, _)| key).collect();
+        for key in keys {
+            self.reschedule(key, now);
+        }
+    }
+
+    fn reschedule(&mut self, key: Id, republish: Instant) {
+        let publication = self.values.get_mut(&key).expect("what is due is published");
+        self.due.remove(&(publication.republish, key));
+        publication.republish = republish;
+        self.due.insert((republish, key));
+    }
+}

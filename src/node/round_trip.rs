@@ -1,0 +1,78 @@
+//! How long a peer takes to answer, and so how long to wait for it (RFC 6298).
+
+use core::time::Duration;
+
+use crate::limits::{TIMEOUT_FIRST, TIMEOUT_MAX, TIMEOUT_MIN};
+
+/// A peer's smoothed round trip and its variation, in microseconds; zero until
+/// the first sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct RoundTrip {
+    smoothed_us: u32,
+    variation_us: u32,
+}
+
+impl RoundTrip {
+    /// Takes in one measured round trip.
+    pub(super) fn sample(&mut self, round_trip: Duration) {
+        // At least a microsecond, so that zero goes on meaning "not measured".
+        let sample_us = round_trip.min(TIMEOUT_MAX).as_micros().max(1) as u32;
+        if self.smoothed_us == 0 {
+            self.smoothed_us = sample_us;
+            self.variation_us = sample_us / 2;
+        } else {
+            let error_us = self.smoothed_us.abs_diff(sample_us);
+            self.variation_us = self.variation_us - self.variation_us / 4 + error_us / 4;
+            self.smoothed_us = (self.smoothed_us - self.smoothed_us / 8 + sample_us / 8).max(1);
+        }
+    }
+
+    /// The smoothed round trip, once there is one.
+    pub(super) fn smoothed(self) -> Option<Duration> {
+        (self.smoothed_us > 0).then(|| Duration::from_micros(self.smoothed_us.into()))
+    }
+
+    /// How long to wait for the answer to send number `send`, counted from 0:
+    /// twice as long each time.
+    pub(super) fn timeout(self, send: u8) -> Duration {
+        let first = if self.smoothed_us == 0 {
+            TIMEOUT_FIRST
+        } else {
+            Duration::from_micros(u64::from(self.smoothed_us) + 4 * u64::from(self.variation_us))
+        };
+        let doubled = first.max(TIMEOUT_MIN) * (1 << send.min(8));
+        doubled.min(TIMEOUT_MAX)
+    }
+}
+
+const _: () = assert!(TIMEOUT_MAX.as_micros() < u32::MAX as u128 / 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_peer_has_the_first_timeout_doubling_up_to_the_greatest() {
+        let unknown = RoundTrip::default();
+        assert_eq!(unknown.smoothed(), None);
+        assert_eq!(unknown.timeout(0), TIMEOUT_FIRST);
+        assert_eq!(unknown.timeout(1), TIMEOUT_FIRST * 2);
+        assert_eq!(unknown.timeout(7), TIMEOUT_MAX);
+    }
+
+    #[test]
+    fn the_timeout_follows_a_steady_peer_down_and_a_slow_one_up() {
+        let mut steady = RoundTrip::default();
+        for _ in 0..50 {
+            steady.sample(Duration::from_millis(50));
+        }
+        assert_eq!(steady.smoothed(), Some(Duration::from_millis(50)));
+        assert!(steady.timeout(0) < Duration::from_millis(52));
+        steady.sample(Duration::from_millis(250));
+        assert!(steady.timeout(0) > Duration::from_millis(250));
+
+        let mut quick = RoundTrip::default();
+        quick.sample(Duration::from_nanos(10));
+        assert_eq!(quick.timeout(0), TIMEOUT_MIN);
+    }
+}

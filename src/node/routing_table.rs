@@ -1,0 +1,184 @@
+//! The routing table: one k-bucket for each distance range (Kademlia 2.2).
+
+use alloc::vec::Vec;
+
+use smallvec::SmallVec;
+
+use super::bucket::{Admission, Bucket, Entry, Failure};
+use crate::id::{ID_BITS, ID_BYTES, Id};
+use crate::limits::K_MAX;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::Contact;
+
+/// Contacts on the stack, the closest first: while they are gathered, one less
+/// than K and then a whole bucket.
+pub(super) type Closest = SmallVec<[Contact; 2 * K_MAX]>;
+
+/// Which contacts to consider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Those that may be handed to others.
+    Good,
+    /// Stale ones too: better than none to begin with.
+    Any,
+}
+
+/// All buckets. Bucket `b` holds the contacts that share exactly `b` leading
+/// bits with our own id; the buckets beyond the deepest contact are not built.
+#[derive(Debug)]
+pub(super) struct RoutingTable {
+    own: Id,
+    k: usize,
+    buckets: Vec<Bucket>,
+}
+
+impl RoutingTable {
+    pub(super) const fn new(own: Id, k: usize) -> Self {
+        Self { own, k, buckets: Vec::new() }
+    }
+
+    /// The buckets that are built, the farthest first.
+    pub(super) fn buckets(&self) -> &[Bucket] {
+        &self.buckets
+    }
+
+    /// Whether a stranger called `id` would be of use if it answered.
+    pub(super) fn wants(&self, id: Id) -> bool {
+        let index = self.index(id);
+        index < ID_BITS && self.buckets.get(index).is_none_or(|bucket| bucket.wants(self.k, id))
+    }
+
+    /// The entry of a contact.
+    pub(super) fn entry(&self, id: Id) -> Option<&Entry> {
+        let bucket = self.buckets.get(self.index(id))?;
+        bucket.entries().iter().find(|entry| entry.contact.id == id)
+    }
+
+    /// Takes in a contact that has just answered.
+    pub(super) fn answered(&mut self, entry: Entry) -> Admission {
+        let index = self.index(entry.contact.id);
+        assert!(index < ID_BITS, "our own id is no contact");
+        while self.buckets.len() <= index {
+            // A new range has not been looked up yet, but the lookup that led
+            // here has just passed close by.
+            self.buckets.push(Bucket::new(Some(entry.seen)));
+        }
+        self.buckets[index].answered(self.k, entry)
+    }
+
+    /// Notes that a contact was heard from.
+    pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
+        let index = self.index(contact.id);
+        if let Some(bucket) = self.buckets.get_mut(index) {
+            bucket.heard(now, contact);
+        }
+    }
+
+    /// Notes that an RPC to a contact has failed.
+    pub(super) fn failed(&mut self, contact: Contact) -> Failure {
+        let index = self.index(contact.id);
+        self.buckets.get_mut(index).map_or(Failure::Unknown, |bucket| bucket.failed(contact))
+    }
+
+    /// Drops a contact at whose address another node answers now.
+    pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
+        let index = self.index(contact.id);
+        self.buckets.get_mut(index).map_or(Failure::Unknown, |bucket| bucket.renamed(contact))
+    }
+
+    /// The `count` contacts closest to `target`, the closest first, without the
+    /// one called `except`.
+    ///
+    /// Buckets are visited in the order of their distance from the target, so
+    /// that sorting within a bucket sorts the whole. With `d` the distance from
+    /// us to the target and `p` its leading zeros: bucket `p` shares more than
+    /// `p` bits with the target and comes first. A contact of a bucket `i > p`
+    /// is as far as we are, but for bit `i` of `d`, which it flips: closer than
+    /// we are where that bit is set, the more so the smaller `i` (zoom in), and
+    /// farther where it is clear, the less so the larger `i` (zoom out). Last
+    /// come the buckets below `p`, from `p - 1` to 0.
+    pub(super) fn closest(&self, target: Id, count: usize, health: Health, except: Id) -> Closest {
+        let distance = self.own ^ target;
+        let built = self.buckets.len();
+        let prefix = distance.shared_prefix_bits();
+        let first = core::iter::once(prefix).filter(|&index| index < built);
+        let deeper = prefix.saturating_add(1)..built;
+        let zoom_in = deeper.clone().filter(|&index| distance.bit(index));
+        let zoom_out = deeper.rev().filter(|&index| !distance.bit(index));
+        let shallower = (0..prefix.min(built)).rev();
+
+        let mut closest = Closest::new();
+        for index in first.chain(zoom_in).chain(zoom_out).chain(shallower) {
+            let start = closest.len();
+            closest.extend(
+                self.buckets[index]
+                    .entries()
+                    .iter()
+                    .filter(|entry| health == Health::Any || !entry.is_stale())
+                    .map(|entry| entry.contact)
+                    .filter(|contact| contact.id != except),
+            );
+            closest[start..].sort_unstable_by_key(|contact| contact.id ^ target);
+            if closest.len() >= count {
+                closest.truncate(count);
+                break;
+            }
+        }
+        closest
+    }
+
+    /// How many of the K closest contacts to `key` are closer than we are.
+    pub(super) fn closer_than_self(&self, key: Id) -> usize {
+        let own = self.own ^ key;
+        let closest = self.closest(key, self.k, Health::Good, self.own);
+        closest.iter().take_while(|contact| contact.id ^ key < own).count()
+    }
+
+    /// Every contact, of the farthest bucket first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.buckets.iter().flat_map(Bucket::entries)
+    }
+
+    /// Notes that a lookup for `target` fell into its bucket.
+    pub(super) fn looked_up(&mut self, now: Instant, target: Id) {
+        let index = self.index(target);
+        if let Some(bucket) = self.buckets.get_mut(index) {
+            bucket.looked_up = Some(now);
+        }
+    }
+
+    /// The bucket in which no lookup has fallen for longest, with the time of
+    /// the last one, if there was one.
+    pub(super) fn quietest(&self) -> Option<(usize, Option<Instant>)> {
+        let times = self.buckets.iter().map(|bucket| bucket.looked_up).enumerate();
+        times.min_by_key(|&(index, looked_up)| (looked_up, index))
+    }
+
+    /// Counts every bucket as never looked up, so that all are refreshed: what a
+    /// node does when it has joined (Kademlia 2.3).
+    pub(super) fn forget_lookups(&mut self) {
+        for bucket in &mut self.buckets {
+            bucket.looked_up = None;
+        }
+    }
+
+    /// A random id in the range of bucket `index`: equal to ours in the first
+    /// `index` bits, different in the next.
+    pub(super) fn random_id(&self, rng: &mut Rng, index: usize) -> Id {
+        assert!(index < ID_BITS);
+        let mut bytes = *rng.id().as_bytes();
+        let own = self.own.as_bytes();
+        let (byte, bit) = (index / 8, index % 8);
+        bytes[..byte].copy_from_slice(&own[..byte]);
+        let kept = !(0xff_u8 >> bit);
+        let flipped = 0x80_u8 >> bit;
+        bytes[byte] = own[byte] & kept | !own[byte] & flipped | bytes[byte] & !(kept | flipped);
+        const { assert!(ID_BYTES * 8 == ID_BITS) };
+        Id::new(bytes)
+    }
+
+    fn index(&self, id: Id) -> usize {
+        (self.own ^ id).shared_prefix_bits()
+    }
+}

@@ -1,0 +1,265 @@
+//! Values stored for others: bounded, expiring, and fair between their sources.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use core::net::{IpAddr, Ipv6Addr};
+use core::time::Duration;
+
+use super::keyed_map::{Keyed, KeyedMap};
+use crate::id::Id;
+use crate::time::Instant;
+use crate::wire::Purpose;
+
+/// Who had a value stored: the unit of fairness. Of an IPv6 address the first
+/// 64 bits count, for one host has all the others to choose from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// This node itself: copies of what it was asked to find.
+    Own,
+    Peer(IpAddr),
+}
+
+impl Source {
+    pub(super) fn of_ip(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::Peer(ip),
+            IpAddr::V6(ip) => {
+                let network = u128::from(ip) >> 64 << 64;
+                Self::Peer(IpAddr::V6(Ipv6Addr::from(network)))
+            }
+        }
+    }
+}
+
+/// A stored value.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    pub(super) value: Arc<[u8]>,
+    pub(super) expires: Instant,
+    pub(super) purpose: Purpose,
+    source: Source,
+    /// When to replicate it, unless it is stored anew before; never a cached copy.
+    replicate: Option<Instant>,
+}
+
+/// What came of storing a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Storing {
+    /// It is held, and `evicted` values had to go.
+    Held { evicted: u64 },
+    /// It was held already; its life may have become longer.
+    Renewed,
+    /// There is no room for it: it alone exceeds the limits, or its source
+    /// holds the largest part already and nothing that ends sooner.
+    Refused,
+}
+
+/// How long a value lives, and when to replicate it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    pub(super) expires: Instant,
+    pub(super) replicate: Instant,
+}
+
+/// Values by key, indexed by the end of their life, by their source, and by when
+/// they are to be replicated.
+#[derive(Debug)]
+pub(super) struct Store {
+    bytes_max: usize,
+    values_max: usize,
+    bytes: usize,
+    values: KeyedMap<Id, Held>,
+    expiries: BTreeSet<(Instant, Id)>,
+    replications: BTreeSet<(Instant, Id)>,
+    sources: BTreeMap<Source, Share>,
+    heaviest: BTreeSet<(usize, Source)>,
+}
+
+/// What one source has stored.
+#[derive(Debug, Default)]
+struct Share {
+    bytes: usize,
+    /// The value whose life ends first goes first.
+    expiries: BTreeSet<(Instant, Id)>,
+}
+
+/// What a value weighs beside its bytes: its key, its entry and its places in
+/// the indexes, so that a million empty values do not weigh nothing.
+const OVERHEAD_BYTES: usize = 256;
+
+impl Store {
+    pub(super) fn new(bytes_max: usize, values_max: usize, hash: Keyed) -> Self {
+        Self {
+            bytes_max,
+            values_max,
+            bytes: 0,
+            values: KeyedMap::with_hasher(hash),
+            expiries: BTreeSet::new(),
+            replications: BTreeSet::new(),
+            sources: BTreeMap::new(),
+            heaviest: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn held(&self, key: Id) -> Option<&Held> {
+        self.values.get(&key)
+    }
+
+    /// How many values are held.
+    pub(super) fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// What they weigh, in bytes, overhead included.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Stores a value that hashes to `key`, evicting from the heaviest source
+    /// first where there is no room.
+    pub(super) fn store(
+        &mut self,
+        key: Id,
+        value: &[u8],
+        source: Source,
+        purpose: Purpose,
+        life: Life,
+    ) -> Storing {
+        if self.renew(key, purpose, life) {
+            return Storing::Renewed;
+        }
+        let weight = value.len() + OVERHEAD_BYTES;
+        if weight > self.bytes_max || self.values_max == 0 {
+            return Storing::Refused;
+        }
+        let mut evicted = 0;
+        while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
+            let Some(&(_, heaviest)) = self.heaviest.last() else {
+                return Storing::Refused;
+            };
+            let first = self.sources[&heaviest].expiries.first().copied();
+            let Some((expires, first)) = first else {
+                return Storing::Refused;
+            };
+            if heaviest == source && expires >= life.expires {
+                return Storing::Refused;
+            }
+            self.remove(first);
+            evicted += 1;
+        }
+        self.insert(
+            key,
+            Held {
+                value: value.into(),
+                expires: life.expires,
+                purpose,
+                source,
+                replicate: (purpose == Purpose::Replica).then_some(life.replicate),
+            },
+        );
+        Storing::Held { evicted }
+    }
+
+    /// Lengthens the life of a value that is held: it never becomes shorter, and
+    /// a replica never becomes a cached copy.
+    pub(super) fn renew(&mut self, key: Id, purpose: Purpose, life: Life) -> bool {
+        let Some(mut held) = self.remove(key) else {
+            return false;
+        };
+        held.expires = held.expires.max(life.expires);
+        if purpose == Purpose::Replica {
+            held.purpose = Purpose::Replica;
+            held.replicate = Some(life.replicate);
+        }
+        self.insert(key, held);
+        true
+    }
+
+    /// Turns a replica into a cached copy that lives until `expires` at most: K
+    /// closer nodes hold the value now.
+    pub(super) fn demote(&mut self, key: Id, expires: Instant) {
+        if let Some(mut held) = self.remove(key) {
+            held.purpose = Purpose::Cache;
+            held.replicate = None;
+            held.expires = held.expires.min(expires);
+            self.insert(key, held);
+        }
+    }
+
+    /// When the next value's life ends.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.expiries.first().map(|&(expires, _)| expires)
+    }
+
+    /// Drops what has expired at `now`, and says how many that were.
+    pub(super) fn expire(&mut self, now: Instant) -> u64 {
+        let mut expired = 0;
+        while let Some(&(expires, key)) = self.expiries.first()
+            && expires <= now
+        {
+            self.remove(key);
+            expired += 1;
+        }
+        expired
+    }
+
+    /// When the next replica is to be replicated.
+    pub(super) fn next_replication(&self) -> Option<Instant> {
+        self.replications.first().map(|&(due, _)| due)
+    }
+
+    /// The next replica due at `now`; its next turn comes at `again`.
+    pub(super) fn take_replication(&mut self, now: Instant, again: Instant) -> Option<(Id, Held)> {
+        let (due, key) = *self.replications.first()?;
+        if due > now {
+            return None;
+        }
+        let mut held = self.remove(key)?;
+        held.replicate = Some(again);
+        self.insert(key, held.clone());
+        Some((key, held))
+    }
+
+    fn insert(&mut self, key: Id, held: Held) {
+        let weight = held.value.len() + OVERHEAD_BYTES;
+        self.bytes += weight;
+        self.expiries.insert((held.expires, key));
+        if let Some(due) = held.replicate {
+            self.replications.insert((due, key));
+        }
+        let share = self.sources.entry(held.source).or_default();
+        self.heaviest.remove(&(share.bytes, held.source));
+        share.bytes += weight;
+        share.expiries.insert((held.expires, key));
+        self.heaviest.insert((share.bytes, held.source));
+        let before = self.values.insert(key, held);
+        assert!(before.is_none(), "a value is removed before it is put back");
+    }
+
+    fn remove(&mut self, key: Id) -> Option<Held> {
+        let held = self.values.remove(&key)?;
+        let weight = held.value.len() + OVERHEAD_BYTES;
+        self.bytes -= weight;
+        self.expiries.remove(&(held.expires, key));
+        if let Some(due) = held.replicate {
+            self.replications.remove(&(due, key));
+        }
+        let share = self.sources.get_mut(&held.source).expect("every value counts in a share");
+        self.heaviest.remove(&(share.bytes, held.source));
+        share.bytes -= weight;
+        share.expiries.remove(&(held.expires, key));
+        if share.expiries.is_empty() {
+            self.sources.remove(&held.source);
+        } else {
+            self.heaviest.insert((share.bytes, held.source));
+        }
+        Some(held)
+    }
+}
+
+/// The life of a copy that `closer` nodes nearer to the key than we are outlive:
+/// half as long for each of them (Kademlia 2.3), within `least` and `most`.
+pub(super) fn cache_life(most: Duration, closer: usize, least: Duration) -> Duration {
+    let halvings = u32::try_from(closer).unwrap_or(u32::MAX).min(31);
+    (most / (1 << halvings)).max(least).min(most)
+}

@@ -1,0 +1,200 @@
+//! A few nodes on a perfect network under a virtual clock: just enough to watch
+//! the protocol from outside. Loss, delay and scale are the simulator's.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Stats, Trace};
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+
+/// A datagram under way.
+pub(crate) struct Flying {
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Nodes by address. What is sent to an address without a node is lost.
+pub(crate) struct Net {
+    pub(crate) now: Instant,
+    pub(crate) nodes: BTreeMap<SocketAddr, Node>,
+    pub(crate) events: Vec<(SocketAddr, Event)>,
+    /// Every datagram sent so far, in order.
+    pub(crate) sent: Vec<Flying>,
+    rng: Rng,
+    outbox: Outbox,
+    flying: VecDeque<Flying>,
+    operations: u64,
+}
+
+pub(crate) fn addr(number: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::new(10, 0, (number >> 8) as u8, number as u8), 9000))
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            now: Instant::ZERO,
+            nodes: BTreeMap::new(),
+            events: Vec::new(),
+            sent: Vec::new(),
+            rng: Rng::from_u64(seed),
+            outbox: Outbox::new(),
+            flying: VecDeque::new(),
+            operations: 0,
+        }
+    }
+
+    /// Adds node `number`, called by a random id, without joining it.
+    pub(crate) fn add(&mut self, number: u16) -> SocketAddr {
+        let id = self.rng.id();
+        self.add_with(number, |config| config.id = id)
+    }
+
+    pub(crate) fn add_with(&mut self, number: u16, change: impl FnOnce(&mut Config)) -> SocketAddr {
+        let mut config = Config::new(self.rng.id(), self.rng.seed());
+        change(&mut config);
+        self.nodes.insert(addr(number), Node::new(config, self.now));
+        addr(number)
+    }
+
+    /// `count` nodes, each joined by the first, settled.
+    pub(crate) fn joined(seed: u64, count: u16) -> Self {
+        let mut net = Self::new(seed);
+        for number in 0..count {
+            net.add(number);
+            if number > 0 {
+                net.join(number, 0);
+            }
+        }
+        net.run_for(Duration::from_secs(30));
+        net
+    }
+
+    pub(crate) fn join(&mut self, number: u16, by: u16) {
+        self.command(number, Command::Bootstrap { addresses: vec![addr(by)] });
+        self.settle();
+    }
+
+    pub(crate) fn id(&self, number: u16) -> Id {
+        self.nodes[&addr(number)].id()
+    }
+
+    pub(crate) fn stats(&self, number: u16) -> Stats {
+        self.nodes[&addr(number)].stats()
+    }
+
+    pub(crate) fn knows(&self, number: u16, id: Id) -> bool {
+        self.nodes[&addr(number)].closest(id, 1).first().is_some_and(|contact| contact.id == id)
+    }
+
+    pub(crate) fn command(&mut self, number: u16, command: Command) {
+        let node = self.nodes.get_mut(&addr(number)).expect("a node");
+        node.handle_command(self.now, command, &mut self.outbox);
+        node.handle_timeout(self.now, &mut self.outbox);
+        self.collect(addr(number));
+    }
+
+    pub(crate) fn put(&mut self, number: u16, text: &str) -> Id {
+        let operation = self.operation();
+        self.command(number, Command::Put { operation, value: text.as_bytes().into() });
+        Id::of_value(text.as_bytes())
+    }
+
+    pub(crate) fn get(&mut self, number: u16, key: Id) -> OperationId {
+        let operation = self.operation();
+        self.command(number, Command::Get { operation, key, trace: Trace::Hops });
+        operation
+    }
+
+    /// Hands `bytes` to node `number` as if `from` had sent them.
+    pub(crate) fn inject(&mut self, from: SocketAddr, number: u16, bytes: &[u8]) {
+        self.deliver(&Flying { from, to: addr(number), bytes: bytes.to_vec() });
+    }
+
+    /// Delivers what is under way, and what follows from it, in no time.
+    pub(crate) fn settle(&mut self) {
+        while let Some(datagram) = self.flying.pop_front() {
+            self.deliver(&datagram);
+        }
+    }
+
+    /// Delivers one datagram; false when none is under way.
+    pub(crate) fn step(&mut self) -> bool {
+        let Some(datagram) = self.flying.pop_front() else {
+            return false;
+        };
+        self.deliver(&datagram);
+        true
+    }
+
+    /// Lets time pass, each time-out at its moment.
+    pub(crate) fn run_for(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.settle();
+        loop {
+            let next = self.nodes.values().filter_map(Node::next_timeout).min();
+            let Some(next) = next.filter(|&next| next <= end) else {
+                break;
+            };
+            self.now = self.now.max(next);
+            let due: Vec<SocketAddr> = self
+                .nodes
+                .iter()
+                .filter(|(_, node)| node.next_timeout().is_some_and(|due| due <= self.now))
+                .map(|(&addr, _)| addr)
+                .collect();
+            for addr in due {
+                let node = self.nodes.get_mut(&addr).expect("a node");
+                node.handle_timeout(self.now, &mut self.outbox);
+                self.collect(addr);
+            }
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// The events that `operation` has had at node `number`.
+    pub(crate) fn answers(&self, operation: OperationId) -> impl Iterator<Item = &Event> {
+        self.events.iter().map(|(_, event)| event).filter(move |event| match event {
+            Event::Put { operation: of, .. }
+            | Event::Get { operation: of, .. }
+            | Event::Hop { operation: of, .. } => *of == operation,
+            _ => false,
+        })
+    }
+
+    /// The value that `operation` found.
+    pub(crate) fn found(&self, operation: OperationId) -> Option<String> {
+        self.answers(operation).find_map(|event| match event {
+            Event::Get { outcome: Ok(Some(found)), .. } => {
+                Some(String::from_utf8_lossy(&found.value).into_owned())
+            }
+            _ => None,
+        })
+    }
+
+    fn deliver(&mut self, datagram: &Flying) {
+        if let Some(node) = self.nodes.get_mut(&datagram.to) {
+            node.handle_datagram(self.now, datagram.from, &datagram.bytes, &mut self.outbox);
+            self.collect(datagram.to);
+        }
+    }
+
+    fn collect(&mut self, from: SocketAddr) {
+        for (to, bytes) in self.outbox.datagrams() {
+            self.sent.push(Flying { from, to, bytes: bytes.to_vec() });
+            self.flying.push_back(Flying { from, to, bytes: bytes.to_vec() });
+        }
+        self.events.extend(self.outbox.take_events().map(|event| (from, event)));
+        self.outbox.clear();
+    }
+
+    fn operation(&mut self) -> OperationId {
+        self.operations += 1;
+        OperationId(self.operations)
+    }
+}
