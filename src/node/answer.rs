@@ -134,7 +134,7 @@ impl Node {
                 self.stats.contacts_replaced += 1;
             }
         }
-        if failure != Failure::Unknown && !self.has_good_contact() {
+        if failure != Failure::Unknown && !self.table.has_good() {
             self.rejoin(now);
         }
     }

@@ -137,8 +137,9 @@ impl Bucket {
         }
     }
 
-    /// Notes that an RPC to a contact has failed.
-    pub(super) fn failed(&mut self, contact: Contact) -> Failure {
+    /// Notes that an RPC to a contact has failed, as one more failure in a row up
+    /// to `failures_max`.
+    pub(super) fn failed(&mut self, contact: Contact, failures_max: u8) -> Failure {
         self.replacements.retain(|entry| entry.contact != contact);
         let Some(index) = self.position(contact.id) else {
             return Failure::Unknown;
@@ -147,7 +148,7 @@ impl Bucket {
         if entry.contact.addr != contact.addr {
             return Failure::Unknown;
         }
-        entry.failures = entry.failures.saturating_add(1);
+        entry.failures = (entry.failures + 1).min(failures_max);
         if !entry.is_stale() {
             return Failure::Suspect;
         }

@@ -37,7 +37,7 @@ impl Node {
     /// The neighbours are found: every bucket is to be filled (Kademlia 2.3), and
     /// what was put while there was nobody is to be placed.
     pub(super) fn finish_join(&mut self, now: Instant, outbox: &mut Outbox) {
-        if !self.has_good_contact() {
+        if !self.table.has_good() {
             return self.rejoin(now);
         }
         self.table.forget_lookups();
@@ -51,10 +51,6 @@ impl Node {
         if !self.joining.is_trying() {
             self.joining.restart(now);
         }
-    }
-
-    pub(super) fn has_good_contact(&self) -> bool {
-        self.table.entries().any(|entry| !entry.is_stale())
     }
 
     /// Begins what is due, as far as the pace of maintenance allows.

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
-use crate::limits::K_MAX;
+use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -75,10 +75,18 @@ impl RoutingTable {
         }
     }
 
-    /// Notes that an RPC to a contact has failed.
+    /// Notes that an RPC to a contact has failed. While nobody answers, the fault
+    /// is likelier ours than theirs, and no contact is forgotten for it.
     pub(super) fn failed(&mut self, contact: Contact) -> Failure {
+        let failures_max = if self.has_good() { FAILURES_FORGET } else { FAILURES_STALE };
         let index = self.index(contact.id);
-        self.buckets.get_mut(index).map_or(Failure::Unknown, |bucket| bucket.failed(contact))
+        let bucket = self.buckets.get_mut(index);
+        bucket.map_or(Failure::Unknown, |bucket| bucket.failed(contact, failures_max))
+    }
+
+    /// Whether some contact is not stale.
+    pub(super) fn has_good(&self) -> bool {
+        self.entries().any(|entry| !entry.is_stale())
     }
 
     /// Drops a contact at whose address another node answers now.

@@ -6,9 +6,20 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Stats, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
+use kad_node::wire::{self, Body, Datagram, Token};
+
+/// What a puppet says to a request.
+pub(crate) type Answers = Box<dyn FnMut(&Datagram<'_>) -> Option<Body<'static>>>;
+
+/// A peer whose answers a test makes up.
+struct Puppet {
+    id: Id,
+    answers: Answers,
+}
 
 /// A datagram under way.
 pub(crate) struct Flying {
@@ -21,6 +32,7 @@ pub(crate) struct Flying {
 pub(crate) struct Net {
     pub(crate) now: Instant,
     pub(crate) nodes: BTreeMap<SocketAddr, Node>,
+    puppets: BTreeMap<SocketAddr, Puppet>,
     pub(crate) events: Vec<(SocketAddr, Event)>,
     /// Every datagram sent so far, in order.
     pub(crate) sent: Vec<Flying>,
@@ -39,6 +51,7 @@ impl Net {
         Self {
             now: Instant::ZERO,
             nodes: BTreeMap::new(),
+            puppets: BTreeMap::new(),
             events: Vec::new(),
             sent: Vec::new(),
             rng: Rng::from_u64(seed),
@@ -59,6 +72,16 @@ impl Net {
         change(&mut config);
         self.nodes.insert(addr(number), Node::new(config, self.now));
         addr(number)
+    }
+
+    /// Adds a peer that answers what a test wants it to.
+    pub(crate) fn add_puppet(&mut self, number: u16, id: Id, answers: Answers) {
+        self.puppets.insert(addr(number), Puppet { id, answers });
+    }
+
+    /// Takes node `number` off the network.
+    pub(crate) fn kill(&mut self, number: u16) {
+        self.nodes.remove(&addr(number)).expect("a node");
     }
 
     /// `count` nodes, each joined by the first, settled.
@@ -87,8 +110,16 @@ impl Net {
         self.nodes[&addr(number)].stats()
     }
 
+    /// Whether `id` is in the routing table of node `number`.
     pub(crate) fn knows(&self, number: u16, id: Id) -> bool {
         self.nodes[&addr(number)].closest(id, 1).first().is_some_and(|contact| contact.id == id)
+    }
+
+    /// How many requests of a kind `wanted` picks node `number` has sent.
+    pub(crate) fn sent_by(&self, number: u16, wanted: impl Fn(&Body<'_>) -> bool) -> Vec<&Flying> {
+        let of = self.sent.iter().filter(|sent| sent.from == addr(number));
+        of.filter(|sent| wanted(&wire::decode(&sent.bytes).expect("nodes send no garbage").body))
+            .collect()
     }
 
     pub(crate) fn command(&mut self, number: u16, command: Command) {
@@ -177,7 +208,42 @@ impl Net {
         })
     }
 
+    /// Sends `body` to node `number` from an address of no node, and returns the
+    /// datagrams that come back.
+    pub(crate) fn ask(
+        &mut self,
+        from: SocketAddr,
+        number: u16,
+        request: &Datagram<'_>,
+    ) -> Vec<Vec<u8>> {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let length = wire::encode(request, &mut buffer);
+        let before = self.sent.len();
+        self.inject(from, number, &buffer[..length]);
+        let replies = self.sent[before..].iter().filter(|sent| sent.to == from);
+        replies.map(|sent| sent.bytes.clone()).collect()
+    }
+
     fn deliver(&mut self, datagram: &Flying) {
+        if let Some(puppet) = self.puppets.get_mut(&datagram.to) {
+            let request = wire::decode(&datagram.bytes).expect("nodes send no garbage");
+            if let Some(body) =
+                request.body.is_request().then(|| (puppet.answers)(&request)).flatten()
+            {
+                let mut buffer = [0; DATAGRAM_BYTES_MAX];
+                let reply = Datagram {
+                    sender: puppet.id,
+                    announce: None,
+                    token: Token::new([1; 8]),
+                    body,
+                    ..request
+                };
+                let length = wire::encode(&reply, &mut buffer);
+                let bytes = buffer[..length].to_vec();
+                self.flying.push_back(Flying { from: datagram.to, to: datagram.from, bytes });
+            }
+            return;
+        }
         if let Some(node) = self.nodes.get_mut(&datagram.to) {
             node.handle_datagram(self.now, datagram.from, &datagram.bytes, &mut self.outbox);
             self.collect(datagram.to);

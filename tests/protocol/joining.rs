@@ -1,0 +1,111 @@
+//! Coming into the network, and back into it.
+
+use std::time::Duration;
+
+use kad_node::limits::BOOTSTRAP_WAIT_MAX;
+use kad_node::node::{Command, Event};
+use kad_node::wire::{Body, NetworkId};
+
+use crate::net::{Net, addr};
+
+fn joined(net: &Net, number: u16) -> usize {
+    let of = net.events.iter().filter(|(at, _)| *at == addr(number));
+    of.filter(|(_, event)| matches!(event, Event::Joined { .. })).count()
+}
+
+#[test]
+fn joining_by_an_address_makes_up_no_contact() {
+    let mut net = Net::new(1);
+    net.add(0);
+    net.join(0, 77); // nobody is there
+    net.run_for(Duration::from_secs(30));
+    assert_eq!(net.stats(0).contacts, 0);
+    assert_eq!(joined(&net, 0), 0);
+
+    net.add(1);
+    net.join(0, 1);
+    assert!(net.knows(0, net.id(1)), "the contact has the id under which it answered");
+    assert_eq!(net.stats(0).contacts, 1);
+    assert_eq!(joined(&net, 0), 1);
+}
+
+#[test]
+fn a_node_knocks_until_someone_is_there() {
+    let mut net = Net::new(2);
+    net.add(0);
+    net.join(0, 1);
+    net.run_for(Duration::from_hours(2));
+    let knocks = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
+    assert!((100..800).contains(&knocks), "{knocks} sends in 2 h: paced, and never given up");
+    net.add(1);
+    net.run_for(BOOTSTRAP_WAIT_MAX);
+    assert_eq!(joined(&net, 0), 1);
+    assert!(net.knows(1, net.id(0)), "and the other has met it");
+}
+
+#[test]
+fn after_joining_a_node_knows_its_neighbours_and_they_know_it() {
+    let net = Net::joined(3, 100);
+    for (addr, node) in &net.nodes {
+        let mut ids: Vec<_> = net.nodes.values().map(kad_node::node::Node::id).collect();
+        ids.sort_by_key(|&id| id ^ node.id());
+        let closest: Vec<_> =
+            node.closest(node.id(), 20).iter().map(|contact| contact.id).collect();
+        let missing = ids[1..=20].iter().filter(|id| !closest.contains(id)).count();
+        assert!(missing <= 2, "{addr} misses {missing} of its 20 neighbours");
+    }
+}
+
+#[test]
+fn a_node_that_lost_everybody_comes_back_by_itself() {
+    let mut net = Net::joined(4, 10);
+    let others: Vec<_> =
+        (1..10).map(|number| (addr(number), net.nodes.remove(&addr(number)))).collect();
+    net.run_for(Duration::from_hours(1));
+    assert_eq!(net.nodes[&addr(0)].closest(net.id(0), 20).len(), 0);
+    for (addr, node) in others {
+        net.nodes.insert(addr, node.expect("a node"));
+    }
+    net.run_for(BOOTSTRAP_WAIT_MAX * 2);
+    assert!(net.nodes[&addr(0)].closest(net.id(0), 20).len() >= 8);
+}
+
+#[test]
+fn two_networks_that_meet_do_not_merge() {
+    let mut net = Net::new(5);
+    net.add(0);
+    net.add_with(1, |config| config.network = NetworkId::of_name("another"));
+    net.join(1, 0);
+    net.run_for(Duration::from_mins(5));
+    assert_eq!(net.stats(0).contacts + net.stats(1).contacts, 0);
+    assert!(net.stats(0).datagrams_other_network > 0);
+}
+
+#[test]
+fn a_value_put_before_joining_is_placed_after_it() {
+    let mut net = Net::new(6);
+    net.add(0);
+    let key = net.put(0, "patience");
+    for number in 1..5 {
+        net.add(number);
+    }
+    for number in 2..5 {
+        net.join(number, 1);
+    }
+    net.join(0, 1);
+    net.run_for(Duration::from_mins(1));
+    assert!((0..5).all(|number| net.nodes[&addr(number)].holds(key)));
+}
+
+#[test]
+fn a_node_is_met_at_the_address_that_it_announces() {
+    let mut net = Net::new(7);
+    net.add(0);
+    // Node 1 sends from its own address but is reached by another one.
+    net.add_with(1, |config| config.announce = Some(addr(200)));
+    let id = net.id(1);
+    net.command(1, Command::Bootstrap { addresses: vec![addr(0)] });
+    net.settle();
+    assert!(net.sent.iter().any(|sent| sent.from == addr(0) && sent.to == addr(200)));
+    assert!(!net.knows(0, id), "nothing answers there yet");
+}

@@ -1,0 +1,206 @@
+//! Puts and gets.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::K_DEFAULT;
+use kad_node::node::{Event, Hop, HopAnswer, Stored};
+use kad_node::wire::{self, Body, Value};
+
+use crate::net::{Net, addr};
+
+fn is_store(body: &Body<'_>) -> bool {
+    matches!(body, Body::Store(_))
+}
+
+/// The nodes of `net` other than `number`, the closest to `key` first.
+fn by_distance(net: &Net, number: u16, key: Id) -> Vec<SocketAddr> {
+    let mut nodes: Vec<_> = net.nodes.iter().filter(|&(&at, _)| at != addr(number)).collect();
+    nodes.sort_by_key(|(_, node)| node.id() ^ key);
+    nodes.into_iter().map(|(&addr, _)| addr).collect()
+}
+
+#[test]
+fn a_value_put_on_one_node_is_found_by_every_other() {
+    let mut net = Net::joined(1, 50);
+    let key = net.put(7, "hello");
+    net.settle();
+    for number in 0..50 {
+        let operation = net.get(number, key);
+        net.settle();
+        assert_eq!(net.found(operation).as_deref(), Some("hello"), "node {number}");
+    }
+}
+
+#[test]
+fn a_put_stores_on_the_k_closest_nodes() {
+    let mut net = Net::joined(2, 60);
+    let key = net.put(5, "spread");
+    net.settle();
+    let closest = by_distance(&net, 5, key);
+    let holders: BTreeSet<_> =
+        closest.iter().copied().filter(|addr| net.nodes[addr].holds(key)).collect();
+    assert_eq!(holders, closest[..K_DEFAULT].iter().copied().collect());
+    let stored = net.events.iter().find_map(|(_, event)| match event {
+        Event::Put { outcome: Ok(stored), .. } => Some(*stored),
+        _ => None,
+    });
+    assert!(matches!(stored, Some(Stored { holders: K_DEFAULT, asked: K_DEFAULT, .. })));
+}
+
+#[test]
+fn a_lone_nodes_put_succeeds_and_its_get_is_local() {
+    let mut net = Net::new(1);
+    net.add(0);
+    let key = net.put(0, "alone");
+    assert!(matches!(
+        net.events[..],
+        [(_, Event::Put { outcome: Ok(Stored { holders: 0, asked: 0, .. }), .. })]
+    ));
+    let operation = net.get(0, key);
+    assert_eq!(net.found(operation).as_deref(), Some("alone"));
+}
+
+#[test]
+fn a_lookup_goes_on_until_all_of_the_k_closest_have_answered() {
+    let mut net = Net::joined(4, 80);
+    for seed in 0..20_u8 {
+        let key = Id::of_value(&[seed]);
+        let operation = net.get(3, key);
+        net.settle();
+        let answered: BTreeSet<SocketAddr> = net
+            .answers(operation)
+            .filter_map(|event| match event {
+                Event::Hop {
+                    hop: Hop { contact, answer: HopAnswer::Contacts { .. }, .. }, ..
+                } => Some(contact.addr),
+                _ => None,
+            })
+            .collect();
+        let closest = by_distance(&net, 3, key);
+        for addr in &closest[..K_DEFAULT] {
+            assert!(answered.contains(addr), "{addr} is among the K closest and was not asked");
+        }
+        assert!(
+            net.answers(operation)
+                .any(|event| matches!(event, Event::Get { outcome: Ok(None), .. }))
+        );
+    }
+}
+
+#[test]
+fn stores_leave_all_at_once_whoever_is_dead() {
+    let mut net = Net::joined(5, 40);
+    let start = net.now;
+    net.put(0, "at once");
+    while net.sent_by(0, is_store).is_empty() {
+        assert!(net.step());
+    }
+    assert_eq!(net.now, start, "the lookup took no time");
+    assert_eq!(net.sent_by(0, is_store).len(), K_DEFAULT);
+    // Half of those that were chosen die before the STORE reaches them.
+    let targets: Vec<SocketAddr> = net.sent_by(0, is_store).iter().map(|sent| sent.to).collect();
+    for dead in &targets[..K_DEFAULT / 2] {
+        net.nodes.remove(dead);
+    }
+    net.settle();
+    let holders = |net: &Net| {
+        let key = Id::of_value(b"at once");
+        targets
+            .iter()
+            .filter(|addr| net.nodes.get(addr).is_some_and(|node| node.holds(key)))
+            .count()
+    };
+    assert_eq!(holders(&net), K_DEFAULT / 2, "the living wait for no dead");
+    net.run_for(Duration::from_secs(10));
+    assert!(net.events.iter().any(|(_, event)| matches!(
+        event,
+        Event::Put { outcome: Ok(Stored { holders: 10, asked: 20, .. }), .. }
+    )));
+}
+
+#[test]
+fn a_get_that_asks_a_single_node_finds_the_value() {
+    let mut net = Net::new(6);
+    net.add(0);
+    let key = net.put(0, "early");
+    net.add(1);
+    net.join(1, 0);
+    let operation = net.get(1, key);
+    net.settle();
+    assert_eq!(net.found(operation).as_deref(), Some("early"));
+    assert!(net.nodes[&addr(1)].holds(key), "the requester keeps a copy");
+}
+
+#[test]
+fn a_get_of_a_key_that_nobody_has_on_a_node_without_contacts_is_not_found() {
+    let mut net = Net::new(6);
+    net.add(0);
+    let operation = net.get(0, Id::of_value(b"nothing"));
+    assert!(matches!(
+        net.answers(operation).collect::<Vec<_>>()[..],
+        [Event::Get { outcome: Ok(None), asked: 0, .. }]
+    ));
+}
+
+#[test]
+fn a_get_leaves_a_copy_on_the_closest_node_that_did_not_have_the_value() {
+    let mut net = Net::joined(8, 60);
+    let key = net.put(0, "path");
+    net.settle();
+    // Newcomers, of which some are closer to the key than its holders.
+    for number in 60..120 {
+        net.add(number);
+        net.join(number, 0);
+    }
+    let mut copies = 0;
+    for reader in 60..120 {
+        let cached = net.stats(reader).values_path_cached;
+        let operation = net.get(reader, key);
+        net.settle();
+        let asked_in_vain = net.answers(operation).filter_map(|event| match event {
+            Event::Hop { hop, .. } if matches!(hop.answer, HopAnswer::Contacts { .. }) => {
+                Some(hop.contact)
+            }
+            _ => None,
+        });
+        let closest = asked_in_vain.min_by_key(|contact| contact.id ^ key);
+        if let Some(closest) = closest {
+            assert!(net.nodes[&closest.addr].holds(key), "the closest asked has a copy now");
+            assert_eq!(net.stats(reader).values_path_cached, cached + 1);
+            copies += 1;
+        }
+    }
+    assert!(copies >= 5, "{copies} copies left by 60 readers");
+}
+
+#[test]
+fn a_value_that_does_not_hash_to_its_key_is_not_returned() {
+    let mut net = Net::joined(9, 30);
+    let key = net.put(0, "the truth");
+    net.settle();
+    // A liar that claims to be closest, and everybody has met.
+    let mut bytes = *key.as_bytes();
+    bytes[19] ^= 1;
+    net.add_puppet(
+        99,
+        Id::new(bytes),
+        Box::new(|request| match request.body {
+            Body::Ping => Some(Body::Pong),
+            Body::FindValue { .. } => {
+                Some(Body::Value(Value { offset: 0, total: 5, life_s: 60, value: b"a lie" }))
+            }
+            _ => Some(Body::Nodes(wire::Contacts::new(&[]))),
+        }),
+    );
+    net.add(50);
+    net.command(50, kad_node::node::Command::Bootstrap { addresses: vec![addr(99), addr(1)] });
+    net.run_for(Duration::from_mins(1));
+    assert!(net.knows(50, Id::new(bytes)), "the reader knows the liar");
+    let operation = net.get(50, key);
+    net.settle();
+    assert_eq!(net.found(operation).as_deref(), Some("the truth"));
+    assert_eq!(net.stats(50).values_mismatched, 1, "the lie was heard, and counted");
+}

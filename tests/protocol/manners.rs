@@ -1,0 +1,194 @@
+//! How a node treats those that it has no reason to trust.
+
+use std::net::SocketAddr;
+
+use kad_node::id::Id;
+use kad_node::limits::{AMPLIFICATION_MAX, DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::wire::{
+    self, Body, Datagram, ErrorCode, HEADER_BYTES, NetworkId, Purpose, Role, Store, Token,
+    TransactionId,
+};
+
+use crate::net::{Net, addr};
+
+const STRANGER: u16 = 500;
+
+fn stranger() -> SocketAddr {
+    addr(STRANGER)
+}
+
+fn request(body: Body<'_>) -> Datagram<'_> {
+    Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([9; 8]),
+        sender: Id::of_value(b"stranger"),
+        role: Role::Client,
+        announce: None,
+        token: Token::NONE,
+        body,
+    }
+}
+
+fn store(value: &[u8], key: Id) -> Body<'_> {
+    let total = value.len() as u32;
+    Body::Store(Store { key, offset: 0, total, life_s: 3600, purpose: Purpose::Replica, value })
+}
+
+/// The token that node `number` gives the stranger.
+fn token(net: &mut Net, number: u16) -> Token {
+    let replies = net.ask(stranger(), number, &request(Body::Ping));
+    wire::decode(&replies[0]).expect("a PONG").token
+}
+
+fn only_reply(net: &mut Net, number: u16, request: &Datagram<'_>) -> Vec<u8> {
+    let mut replies = net.ask(stranger(), number, request);
+    assert_eq!(replies.len(), 1);
+    replies.remove(0)
+}
+
+#[test]
+fn a_store_needs_a_token_of_the_node_for_that_address() {
+    let mut net = Net::new(1);
+    net.add(0);
+    net.add(1);
+    let key = Id::of_value(b"value");
+    let foreign = token(&mut net, 1);
+    for token in [Token::NONE, Token::new([7; 8]), foreign] {
+        let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+        let reply = wire::decode(&reply).expect("an ERROR");
+        assert_eq!(reply.body, Body::Error(ErrorCode::Token));
+        assert!(!net.nodes[&addr(0)].holds(key));
+    }
+    assert_eq!(net.stats(0).stores_without_token, 3);
+    let token = token(&mut net, 0);
+    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+    assert_eq!(wire::decode(&reply).expect("a STORED").body, Body::Stored);
+    assert!(net.nodes[&addr(0)].holds(key));
+}
+
+#[test]
+fn a_value_that_does_not_hash_to_its_key_is_not_stored() {
+    let mut net = Net::new(2);
+    net.add(0);
+    let token = token(&mut net, 0);
+    let key = Id::of_value(b"something else");
+    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+    assert_eq!(wire::decode(&reply).expect("an ERROR").body, Body::Error(ErrorCode::Mismatch));
+    assert!(!net.nodes[&addr(0)].holds(key));
+    assert_eq!(net.stats(0).stores_mismatched, 1);
+}
+
+#[test]
+fn a_value_in_pieces_is_refused() {
+    let mut net = Net::new(3);
+    net.add(0);
+    let token = token(&mut net, 0);
+    let key = Id::of_value(b"value");
+    let Body::Store(whole) = store(b"value", key) else { unreachable!() };
+    for piece in [Store { total: 6, ..whole }, Store { offset: 1, ..whole }] {
+        let reply = only_reply(&mut net, 0, &Datagram { token, ..request(Body::Store(piece)) });
+        assert_eq!(wire::decode(&reply).expect("an ERROR").body, Body::Error(ErrorCode::TooLarge));
+    }
+    assert_eq!(net.stats(0).stores_too_large, 2);
+}
+
+#[test]
+fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
+    let mut net = Net::joined(4, 60);
+    let key = net.put(0, &"x".repeat(1000));
+    net.settle();
+    let holder = (1..60).find(|&number| net.nodes[&addr(number)].holds(key)).expect("a holder");
+    let proven = token(&mut net, holder);
+    let bodies = [
+        Body::Ping,
+        Body::FindNode { target: key },
+        Body::FindValue { key, offset: 0 },
+        Body::FindValue { key: Id::of_value(b"absent"), offset: 0 },
+    ];
+    for body in bodies {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let length = wire::encode(&request(body), &mut buffer);
+        for padded in [length, 100, 200, REQUEST_PADDED_BYTES] {
+            let before = net.sent.len();
+            net.inject(stranger(), holder, &buffer[..padded.max(length)]);
+            let replied: usize = net.sent[before..]
+                .iter()
+                .filter(|sent| sent.to == stranger())
+                .map(|sent| sent.bytes.len())
+                .sum();
+            assert!(replied >= HEADER_BYTES);
+            assert!(replied <= padded.max(length) * AMPLIFICATION_MAX, "{replied} for {padded}");
+        }
+        let unproven = only_reply(&mut net, holder, &request(body)).len();
+        let full = only_reply(&mut net, holder, &Datagram { token: proven, ..request(body) }).len();
+        assert!(full > unproven || body == Body::Ping, "a token gets the whole reply");
+    }
+    let value = only_reply(&mut net, holder, &request(Body::FindValue { key, offset: 0 }));
+    assert_eq!(wire::decode(&value).expect("an ERROR").body, Body::Error(ErrorCode::Token));
+    assert!(net.stats(holder).replies_cut >= 3);
+}
+
+#[test]
+fn garbage_is_counted_and_answered_by_silence() {
+    let mut net = Net::new(5);
+    net.add(0);
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let find = request(Body::FindNode { target: Id::of_value(b"") });
+    let length = wire::encode(&find, &mut buffer);
+    let mut unknown_kind = buffer;
+    unknown_kind[2] = 0x7f;
+    let datagrams: [&[u8]; 6] = [
+        b"",
+        b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe",
+        &buffer[..length - 1],
+        &buffer[..HEADER_BYTES - 1],
+        &[MAGIC_BYTES; 1].concat()[..],
+        &unknown_kind[..length],
+    ];
+    for bytes in datagrams {
+        net.inject(stranger(), 0, bytes);
+    }
+    net.inject(stranger(), 0, &[0x4b; DATAGRAM_BYTES_MAX + 1]);
+    let stats = net.stats(0);
+    assert_eq!(stats.datagrams_truncated, 4);
+    assert_eq!(stats.datagrams_foreign, 1);
+    assert_eq!(stats.datagrams_malformed, 1);
+    assert_eq!(stats.datagrams_oversized, 1);
+    assert!(net.sent.is_empty());
+    assert_eq!(only_reply(&mut net, 0, &request(Body::Ping)).len(), HEADER_BYTES);
+}
+
+/// The magic and the version, and nothing else.
+const MAGIC_BYTES: [u8; 2] = [wire::MAGIC, wire::VERSION];
+
+#[test]
+fn forged_replies_change_nothing() {
+    let mut net = Net::joined(6, 5);
+    let before = net.stats(0);
+    for number in 0..200_u8 {
+        let forged = Datagram {
+            transaction: TransactionId::new([0, 0, number % 8, 0, number, 1, 2, 3]),
+            role: Role::Peer,
+            ..request(Body::Pong)
+        };
+        assert!(net.ask(stranger(), 0, &forged).is_empty());
+    }
+    let after = net.stats(0);
+    assert_eq!(after.replies_unmatched, before.replies_unmatched + 200);
+    assert_eq!(after.contacts, before.contacts);
+}
+
+#[test]
+fn a_flood_of_strangers_is_met_at_a_bounded_pace() {
+    let mut net = Net::new(7);
+    net.add(0);
+    for number in 0..1000_u16 {
+        let from = addr(1000 + number);
+        let sender = Id::of_value(&number.to_be_bytes());
+        net.ask(from, 0, &Datagram { sender, role: Role::Peer, ..request(Body::Ping) });
+    }
+    let pings = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
+    assert_eq!(pings, kad_node::limits::PROBES_MAX);
+    assert!(net.stats(0).probes_refused >= 900);
+    assert_eq!(net.stats(0).contacts, 0);
+}
