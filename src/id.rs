@@ -111,7 +111,11 @@ impl Distance {
     }
 
     /// Bit `index` of the distance, counted from the most significant.
+    ///
+    /// # Panics
+    /// When `index` is not below [`ID_BITS`].
     pub const fn bit(self, index: usize) -> bool {
+        assert!(index < ID_BITS, "no such bit");
         if index < 128 {
             self.high >> (127 - index) & 1 == 1
         } else {
