@@ -126,6 +126,10 @@ const _: () = assert!(
     2 * (HEADER_BYTES + ANNOUNCE_BYTES_MAX) <= AMPLIFICATION_MAX * HEADER_BYTES,
     "to the shortest request of a stranger, a PONG and one PING back are not too much"
 );
+const _: () = assert!(
+    DATAGRAM_BYTES_MAX == 1232 && VALUE_BYTES_MAX == 1132 && K_MAX == 28,
+    "the description of the wire format names these numbers"
+);
 const _: () = assert!(VALUE_BYTES_MAX >= 1024, "the README promises a KiB");
 const _: () = assert!(
     HEADER_BYTES + ANNOUNCE_BYTES_MAX + 1 + K_MAX * CONTACT_BYTES_MAX <= DATAGRAM_BYTES_MAX,

@@ -171,6 +171,30 @@ fn an_announced_address_stands_before_the_body() {
 }
 
 #[test]
+fn an_ipv4_address_in_ipv6_form_travels_as_ipv4() {
+    let v4 = Contact { id: id(TARGET), addr: addr("192.0.2.1:9001") };
+    let mapped = Contact { addr: addr("[::ffff:192.0.2.1]:9001"), ..v4 };
+    let (v4_body, mapped_body) = ([v4], [mapped]);
+    let of = |contact: &'static str| {
+        let header = [MAGIC, "82 71", NETWORK, TRANSACTION, SENDER, "00000002", TOKEN];
+        from_hex(&[&header[..], &["04 c0000201 2329", "01", contact]].concat())
+    };
+    let nodes = |contacts, announce| Datagram {
+        announce: Some(announce),
+        ..datagram(Body::Nodes(Contacts::new(contacts)))
+    };
+    let golden = of("04 404142434445464748494a4b4c4d4e4f50515253 c0000201 2329");
+    let told = nodes(&mapped_body, mapped.addr);
+    assert_eq!(hex::encode(encoded(&told)), hex::encode(&golden));
+    assert_eq!(told.body.encoded_bytes() + 7, golden.len());
+    let foreign =
+        of("06 404142434445464748494a4b4c4d4e4f50515253 00000000000000000000ffff c0000201 2329");
+    for bytes in [golden, foreign] {
+        assert_eq!(decode(&bytes), Ok(nodes(&v4_body, v4.addr)));
+    }
+}
+
+#[test]
 fn a_network_is_the_start_of_the_sha1_of_its_name() {
     // SHA-1 of "default" and of nothing.
     assert_eq!(NetworkId::of_name("default"), NetworkId(0x7505_d64a));

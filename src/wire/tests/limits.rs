@@ -146,7 +146,9 @@ fn each_unknown_byte_has_its_own_error() {
 
 #[test]
 fn an_address_is_reachable_only_if_it_is_of_one_host() {
-    for addr in ["127.0.0.1:1", "192.0.2.1:65535", "[::1]:1", "[2001:db8::1]:9001"] {
+    for addr in
+        ["127.0.0.1:1", "192.0.2.1:65535", "[::1]:1", "[2001:db8::1]:9001", "[::ffff:192.0.2.1]:1"]
+    {
         assert!(is_reachable(addr.parse().expect("an address")), "{addr}");
     }
     for addr in [
@@ -158,6 +160,9 @@ fn an_address_is_reachable_only_if_it_is_of_one_host() {
         "[2001:db8::1]:0",
         "[::]:1",
         "[ff02::1]:1",
+        "[::ffff:0.0.0.0]:1",
+        "[::ffff:224.0.0.1]:1",
+        "[::ffff:255.255.255.255]:1",
     ] {
         assert!(!is_reachable(addr.parse().expect("an address")), "{addr}");
     }
