@@ -8,8 +8,8 @@ use super::encoded;
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, REQUEST_PADDED_BYTES, VALUE_BYTES_MAX};
 use crate::wire::{
-    Body, CONTACT_BYTES_MAX, Contact, Contacts, Datagram, DecodeError, HEADER_BYTES, NetworkId,
-    Purpose, Role, Store, Token, TransactionId, Value, decode, is_reachable,
+    Body, CONTACT_BYTES_MAX, Contact, Contacts, Datagram, DecodeError, ErrorCode, HEADER_BYTES,
+    NetworkId, Purpose, Role, Store, Token, TransactionId, Value, decode, is_reachable,
 };
 
 const V6: SocketAddr = SocketAddr::new(core::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 9001);
@@ -133,15 +133,20 @@ fn each_unknown_byte_has_its_own_error() {
     for kind in (0..=u8::MAX).filter(|kind| !matches!(kind, 1..=4 | 0x81..=0x84 | 0x8f)) {
         assert_eq!(refused(of(Body::Ping), 2, kind), DecodeError::Kind);
     }
-    assert_eq!(refused(of(Body::Ping), HEADER_BYTES, 5), DecodeError::Address);
-    assert_eq!(refused(of(store(b"")), body + 32, 2), DecodeError::Code);
-    for code in [0, 5, u8::MAX] {
-        let error = of(Body::Error(crate::wire::ErrorCode::Full));
+    for purpose in 2..=u8::MAX {
+        assert_eq!(refused(of(store(b"")), body + 32, purpose), DecodeError::Code);
+    }
+    for code in (0..=u8::MAX).filter(|code| !matches!(code, 1..=4)) {
+        let error = of(Body::Error(ErrorCode::Full));
         assert_eq!(refused(error, body, code), DecodeError::Code);
     }
     let contacts = [Contact { id: ID, addr: V6 }; 2];
     let nodes = of(Body::Nodes(Contacts::new(&contacts)));
-    assert_eq!(refused(nodes, body + 1 + CONTACT_BYTES_MAX, 0), DecodeError::Address);
+    for family in (0..=u8::MAX).filter(|family| !matches!(family, 4 | 6)) {
+        assert_eq!(refused(of(Body::Ping), HEADER_BYTES, family), DecodeError::Address);
+        let second = body + 1 + CONTACT_BYTES_MAX;
+        assert_eq!(refused(nodes.clone(), second, family), DecodeError::Address);
+    }
 }
 
 #[test]
