@@ -111,7 +111,11 @@ impl Distance {
     }
 
     /// Bit `index` of the distance, counted from the most significant.
+    ///
+    /// # Panics
+    /// When `index` is not below [`ID_BITS`].
     pub const fn bit(self, index: usize) -> bool {
+        assert!(index < ID_BITS, "no such bit");
         if index < 128 {
             self.high >> (127 - index) & 1 == 1
         } else {
@@ -124,6 +128,107 @@ impl Distance {
 mod tests {
     use super::*;
     use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    type Bytes = [u8; ID_BYTES];
+
+    fn distance(a: Bytes, b: Bytes) -> Distance {
+        Id::new(a) ^ Id::new(b)
+    }
+
+    /// A distance's bytes, most significant first.
+    fn number(distance: Distance) -> Bytes {
+        let mut bytes = [0; ID_BYTES];
+        bytes[..16].copy_from_slice(&distance.high.to_be_bytes());
+        bytes[16..].copy_from_slice(&distance.low.to_be_bytes());
+        bytes
+    }
+
+    /// The distance as the paper defines it, byte by byte, most significant first.
+    fn naive_distance(a: Bytes, b: Bytes) -> Bytes {
+        core::array::from_fn(|index| a[index] ^ b[index])
+    }
+
+    /// The sum of two 160-bit numbers, with the carry before it.
+    fn naive_sum(a: Bytes, b: Bytes) -> [u8; ID_BYTES + 1] {
+        let mut sum = [0; ID_BYTES + 1];
+        let mut carry = 0;
+        for index in (0..ID_BYTES).rev() {
+            let digit = u16::from(a[index]) + u16::from(b[index]) + carry;
+            sum[index + 1] = digit as u8;
+            carry = digit >> 8;
+        }
+        sum[0] = carry as u8;
+        sum
+    }
+
+    fn naive_shared_prefix_bits(a: Bytes, b: Bytes) -> usize {
+        let bit = |bytes: Bytes, index: usize| bytes[index / 8] >> (7 - index % 8) & 1;
+        (0..ID_BITS).take_while(|&index| bit(a, index) == bit(b, index)).count()
+    }
+
+    /// An id, and one that shares a prefix of any length with it.
+    fn any_neighbours() -> impl Strategy<Value = (Bytes, Bytes)> {
+        (any::<Bytes>(), any::<Bytes>(), 0..=ID_BITS).prop_map(|(id, mut other, shared)| {
+            for index in 0..shared {
+                let mask = 0x80 >> (index % 8);
+                other[index / 8] = other[index / 8] & !mask | id[index / 8] & mask;
+            }
+            (id, other)
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn distance_is_zero_to_oneself_alone_and_the_same_both_ways((a, b) in any_neighbours()) {
+            prop_assert_eq!(distance(a, a), distance([0; ID_BYTES], [0; ID_BYTES]));
+            prop_assert_eq!(distance(a, b) == distance(a, a), a == b);
+            prop_assert_eq!(distance(a, b), distance(b, a));
+        }
+
+        #[test]
+        fn one_id_alone_is_at_a_given_distance((a, b) in any_neighbours(), c in any::<Bytes>()) {
+            let at = naive_distance(a, number(distance(a, b)));
+            prop_assert_eq!(at, b);
+            prop_assert_eq!(distance(a, b) == distance(a, c), b == c);
+        }
+
+        #[test]
+        fn distances_are_ordered_like_numbers((a, b) in any_neighbours(), c in any::<Bytes>()) {
+            let numbers = naive_distance(a, b).cmp(&naive_distance(a, c));
+            prop_assert_eq!(distance(a, b).cmp(&distance(a, c)), numbers);
+            let numbers = naive_distance(c, a).cmp(&naive_distance(c, b));
+            prop_assert_eq!(distance(c, a).cmp(&distance(c, b)), numbers);
+        }
+
+        #[test]
+        fn a_detour_is_never_shorter((a, b) in any_neighbours(), c in any::<Bytes>()) {
+            for (from, over, to) in [(a, b, c), (a, c, b), (b, a, c)] {
+                let detour = naive_sum(number(distance(from, over)), number(distance(over, to)));
+                let straight = naive_sum(number(distance(from, to)), [0; ID_BYTES]);
+                prop_assert!(straight <= detour);
+            }
+        }
+
+        #[test]
+        fn shared_prefix_and_bits_are_those_of_the_ids((a, b) in any_neighbours()) {
+            let shared = naive_shared_prefix_bits(a, b);
+            prop_assert_eq!(distance(a, b).shared_prefix_bits(), shared);
+            for index in 0..ID_BITS {
+                let differs = (a[index / 8] ^ b[index / 8]) >> (7 - index % 8) & 1 == 1;
+                prop_assert_eq!(distance(a, b).bit(index), differs);
+            }
+        }
+
+        #[test]
+        fn parsing_undoes_printing(bytes in any::<Bytes>()) {
+            let id = Id::new(bytes);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+            prop_assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        }
+    }
 
     #[test]
     fn text_and_bytes_are_the_same_id() {

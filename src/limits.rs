@@ -14,8 +14,10 @@ pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
 /// no valid token, so that nobody gains by forging a victim's address.
 pub const AMPLIFICATION_MAX: usize = 3;
 
-/// Size to which a request without a token is padded: any reply fits into
-/// [`AMPLIFICATION_MAX`] times it.
+/// Size to which a `FIND_NODE` or `FIND_VALUE` without a token is padded: any
+/// reply fits into [`AMPLIFICATION_MAX`] times it. A PING or STORE stays as it is:
+/// what answers it is little more than a header, and a padded PING would itself
+/// amplify when it goes to an address that a stranger only claims to have.
 pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
 
 /// A STORE's fields before the value: key, offset, total, lifetime, purpose.
@@ -24,14 +26,14 @@ pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
 /// An announced address: family, IPv6 address, port.
 pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
 
-/// Largest value: what one STORE carries beside its fields, 1112 bytes.
+/// Largest value: what one STORE carries beside its fields, 1132 bytes.
 pub const VALUE_BYTES_MAX: usize =
     DATAGRAM_BYTES_MAX - HEADER_BYTES - ANNOUNCE_BYTES_MAX - STORE_FIELDS_BYTES;
 
-/// Replication when nothing else is asked for (Kademlia 2.1).
+/// Replication when nothing else is asked for (Kademlia 2.2).
 pub const K_DEFAULT: usize = 20;
-/// Largest replication: as many contacts as the smallest reply that must carry
-/// them all holds.
+/// Largest replication: a NODES reply with an announced address has room for so
+/// many IPv6 contacts, and for one more.
 pub const K_MAX: usize = 28;
 /// Lookup parallelism when nothing else is asked for (Kademlia 2.3).
 pub const ALPHA_DEFAULT: usize = 3;
@@ -98,7 +100,7 @@ pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
 /// Period in which a holder stores what nobody has stored on it meanwhile
 /// (Kademlia 2.5).
 pub const REPLICATE: Duration = Duration::from_hours(1);
-/// Life of a value that nobody publishes again (Kademlia 2.5).
+/// Life of a value that nobody publishes again (Kademlia 2.3).
 pub const EXPIRE_DEFAULT: Duration = Duration::from_hours(24);
 /// Least life of a path-cached copy, however many nodes are closer to its key.
 pub const CACHE_LIFE_MIN: Duration = Duration::from_mins(10);
@@ -120,6 +122,14 @@ pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
 
 const _: () = assert!(REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX);
+const _: () = assert!(
+    2 * (HEADER_BYTES + ANNOUNCE_BYTES_MAX) <= AMPLIFICATION_MAX * HEADER_BYTES,
+    "to the shortest request of a stranger, a PONG and one PING back are not too much"
+);
+const _: () = assert!(
+    DATAGRAM_BYTES_MAX == 1232 && VALUE_BYTES_MAX == 1132 && K_MAX == 28,
+    "the description of the wire format names these numbers"
+);
 const _: () = assert!(VALUE_BYTES_MAX >= 1024, "the README promises a KiB");
 const _: () = assert!(
     HEADER_BYTES + ANNOUNCE_BYTES_MAX + 1 + K_MAX * CONTACT_BYTES_MAX <= DATAGRAM_BYTES_MAX,

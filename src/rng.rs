@@ -53,13 +53,20 @@ impl Rng {
         self.0.next_u64()
     }
 
-    /// A number below `bound`, uniform to within 2^-64 of each chance.
+    /// A number below `bound`, each with its chance to within 2^-64 (Lemire's
+    /// multiplication without the rejection).
+    ///
+    /// # Panics
+    /// When `bound` is zero.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "nothing is below zero");
         ((u128::from(self.u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// True in `numerator` of `denominator` cases.
+    ///
+    /// # Panics
+    /// When `denominator` is zero.
     pub fn ratio(&mut self, numerator: u64, denominator: u64) -> bool {
         self.below(denominator) < numerator
     }

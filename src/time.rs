@@ -5,7 +5,8 @@ use core::ops::{Add, Sub};
 use core::time::Duration;
 
 /// A moment, in microseconds since an origin that the caller chooses: the
-/// process's start under a driver, the world's start in the simulator.
+/// process's start under a driver, the world's start in the simulator. Arithmetic
+/// on it stops at the origin and at the end of time, 584 000 years later.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

@@ -7,7 +7,7 @@
 //! | 0 | magic, 0x4b: not `d`, which begins a bencoded message |
 //! | 1 | version, 1 |
 //! | 2 | kind |
-//! | 3 | steer: in a request the last byte of the key or target, in a reply the requester's reply tag |
+//! | 3 | steer: the last byte of a request's key or target, or of a PING's sender; in a reply the requester's reply tag |
 //! | 4-7 | network, a hash of its name |
 //! | 8-15 | transaction id; byte 8 is the reply tag |
 //! | 16-35 | sender's id |
@@ -28,10 +28,22 @@
 //! | 0x8f | ERROR | code 1 |
 //!
 //! A contact is family 1 (4 or 6), id 20, IP address 4 or 16, port 2; an
-//! announced address is the same without the id. What follows the body of a
-//! PING, `FIND_NODE` or `FIND_VALUE` is padding. `FIND_VALUE` is answered by VALUE or
-//! NODES. `offset` and `total` are there for values larger than one datagram,
-//! which no node sends yet.
+//! announced address is the same without the id. An IPv4 address in IPv6 form
+//! (`::ffff:a.b.c.d`) is written and read as the IPv4 address that it is; an IPv6
+//! address travels without its scope. A NODES reply holds at most 28 contacts.
+//!
+//! Purposes: 0 replica, 1 cache. Error codes: 1 token, 2 mismatch, 3 too large,
+//! 4 full; their meaning is that of [`Purpose`] and [`ErrorCode`].
+//!
+//! PING is answered by PONG, `FIND_NODE` by NODES, `FIND_VALUE` by VALUE or NODES,
+//! STORE by STORED; any but a PING also by ERROR. `offset` and `total` are there
+//! for values larger than one datagram, which no node sends yet.
+//!
+//! A value ends with its datagram. What follows any other body is ignored:
+//! requests are padded so. Also ignored are the flags that have no meaning yet and,
+//! once the datagram has arrived, the steer byte. All else that is unknown is
+//! refused, as is what exceeds the [`limits`](crate::limits): a datagram of more
+//! than 1232 bytes, a value of more than 1132.
 
 mod address;
 mod contacts;

@@ -1,4 +1,9 @@
 //! Contacts and addresses, and their bytes.
+//!
+//! An IPv4 address has one form here: a node that listens on an IPv6 socket for
+//! both families sees IPv4 peers as `::ffff:a.b.c.d`, and what it told others
+//! about them would otherwise be no use to a node without IPv6, and would be a
+//! second contact to all others.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -20,9 +25,9 @@ pub struct Contact {
 }
 
 /// Whether a datagram to `addr` can reach one node: not without a port, not an
-/// unspecified, multicast or broadcast address.
+/// unspecified, multicast or broadcast address, in IPv6 form either.
 pub const fn is_reachable(addr: SocketAddr) -> bool {
-    let to_one = match addr.ip() {
+    let to_one = match addr.ip().to_canonical() {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
         IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
     };
@@ -31,9 +36,9 @@ pub const fn is_reachable(addr: SocketAddr) -> bool {
 
 /// Bytes of a contact at `addr`.
 pub(super) const fn contact_bytes(addr: SocketAddr) -> usize {
-    match addr {
-        SocketAddr::V4(_) => CONTACT_BYTES_MAX - 16 + 4,
-        SocketAddr::V6(_) => CONTACT_BYTES_MAX,
+    match addr.ip().to_canonical() {
+        IpAddr::V4(_) => CONTACT_BYTES_MAX - 16 + 4,
+        IpAddr::V6(_) => CONTACT_BYTES_MAX,
     }
 }
 
@@ -61,14 +66,14 @@ pub(super) fn read_address(reader: &mut Reader<'_>) -> Result<SocketAddr, Decode
 }
 
 const fn family(addr: SocketAddr) -> u8 {
-    match addr {
-        SocketAddr::V4(_) => FAMILY_V4,
-        SocketAddr::V6(_) => FAMILY_V6,
+    match addr.ip().to_canonical() {
+        IpAddr::V4(_) => FAMILY_V4,
+        IpAddr::V6(_) => FAMILY_V6,
     }
 }
 
 fn write_ip_and_port(writer: &mut Writer<'_>, addr: SocketAddr) {
-    match addr.ip() {
+    match addr.ip().to_canonical() {
         IpAddr::V4(ip) => writer.bytes(&ip.octets()),
         IpAddr::V6(ip) => writer.bytes(&ip.octets()),
     }
@@ -81,5 +86,5 @@ fn read_ip_and_port(reader: &mut Reader<'_>, family: u8) -> Result<SocketAddr, D
         FAMILY_V6 => IpAddr::V6(Ipv6Addr::from(reader.array::<16>()?)),
         _ => return Err(DecodeError::Address),
     };
-    Ok(SocketAddr::new(ip, u16::from_be_bytes(reader.array()?)))
+    Ok(SocketAddr::new(ip.to_canonical(), u16::from_be_bytes(reader.array()?)))
 }

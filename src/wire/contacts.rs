@@ -41,7 +41,7 @@ impl<'a> Contacts<'a> {
     }
 
     /// Each contact in turn.
-    pub fn iter(&self) -> impl Iterator<Item = Contact> + 'a {
+    pub fn iter(&self) -> impl Iterator<Item = Contact> + use<'a> {
         let (slice, encoded): (&[Contact], &[u8]) = match self.0 {
             Source::Slice(contacts) => (contacts, &[]),
             Source::Encoded { bytes, .. } => (&[], bytes),
