@@ -60,7 +60,8 @@ failing_tests() {
     program=$(sed -nE 's/.*Executable unittests .*\((.*)\)$/\1/p' "$work/build")
     (cd "$work" && "$program" --list) | sed -n 's/: test$//p' |
         (cd "$work" && xargs -P 2 -I TEST bash -c '
-            timeout "$1" "$2" --exact TEST >/dev/null 2>&1
+            exec 2>/dev/null # where bash would report each abort
+            timeout "$1" "$2" --exact TEST >/dev/null
             case $? in
                 0) ;;
                 124) exit 255 ;;
