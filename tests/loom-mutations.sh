@@ -284,6 +284,10 @@ mutation blind 'end_wait: old signals kept' waker.rs \
     'swap(RUNNING, Ordering::Relaxed)' \
     'fetch_and(!WAITING, Ordering::Relaxed)'
 
+if ((count == 0)); then
+    printf 'FAIL  no mutation has a name with: %s\n' "$*"
+    exit 1
+fi
 if ((failures > 0)); then
     printf '%d of %d not as expected\n' "$failures" "$count"
     exit 1
