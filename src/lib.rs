@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+pub mod driver;
 #[cfg(feature = "std")]
 pub mod handoff;
 pub mod id;
