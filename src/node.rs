@@ -35,6 +35,8 @@ mod outbox;
 mod published;
 mod round_trip;
 mod routing_table;
+#[cfg(test)]
+mod samples;
 mod serve;
 mod show;
 mod stats;
