@@ -9,6 +9,7 @@ use super::credential::Credential;
 use super::in_flight::{Overdue, Rpc};
 use super::outbox::Outbox;
 use super::task::{Ask, Call, Owner, Renewal};
+use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
 
@@ -17,8 +18,8 @@ use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
 pub(super) enum Answer<'a> {
     /// The peer that was asked replied.
     Reply(Body<'a>),
-    /// Somebody else replied from its address.
-    Misnamed,
+    /// Another node, of this id, replied from its address.
+    Misnamed(Id),
     /// Nobody replied, however often it was asked.
     None,
 }
@@ -46,7 +47,14 @@ impl Node {
             self.stats.replies_misnamed += 1;
             let failure = self.table.renamed(Contact { id: expected, addr: source });
             self.note_eviction(now, failure);
-            return self.settle(now, contact, credential, &rpc, Answer::Misnamed, outbox);
+            return self.settle(
+                now,
+                contact,
+                credential,
+                &rpc,
+                Answer::Misnamed(contact.id),
+                outbox,
+            );
         }
         self.stats.rpcs_answered += 1;
         let mut round_trip = rpc.round_trip;
