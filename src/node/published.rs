@@ -115,3 +115,6 @@ impl Published {
         self.due.insert((republish, key));
     }
 }
+
+#[cfg(test)]
+mod tests;
