@@ -15,6 +15,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+pub mod driver;
 pub mod id;
 pub mod limits;
 pub mod node;

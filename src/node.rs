@@ -72,6 +72,8 @@ pub use command::{
 pub use config::Config;
 pub use outbox::{Outbox, OutboxFull};
 pub use stats::Stats;
+#[cfg(feature = "std")]
+pub(crate) use stats::counters;
 
 /// The protocol state of one shard.
 pub struct Node {

@@ -14,6 +14,8 @@ macro_rules! counters {
         }
     };
 }
+#[cfg(feature = "std")]
+pub(crate) use counters;
 
 counters! {
     /// Counters since the node was made, and, at the end, gauges of the moment.
