@@ -177,13 +177,13 @@ pub(crate) fn stats(
     }
     let driver: Vec<_> = counters.driver.iter().collect();
     group("driver", &driver, out)?;
-    writeln!(out, "latencies of this session")?;
+    writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;
     percentiles("gets", &latencies.gets, out)
 }
 
 fn group(title: &str, members: &[(&str, u64)], out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{title}")?;
+    writeln!(out, "{title}:")?;
     for (name, value) in members {
         writeln!(out, "  {name:<24}  {value:>12}")?;
     }
