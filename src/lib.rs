@@ -15,8 +15,9 @@
 
 extern crate alloc;
 
-#[cfg(feature = "std")]
 pub mod driver;
+#[cfg(feature = "std")]
+pub mod handoff;
 pub mod id;
 pub mod limits;
 pub mod node;

@@ -82,8 +82,10 @@ pub struct Node {
     tokens: Tokens,
     table: RoutingTable,
     in_flight: InFlight<Call>,
-    /// Addresses with a probe in flight.
+    /// Contacts with a PING in flight that settles whether they live.
     probing: Vec<SocketAddr>,
+    /// Strangers with a PING in flight that settles where they are.
+    introducing: Vec<SocketAddr>,
     tasks: Slab<Task>,
     generation: u32,
     maintenance_lookups: usize,
@@ -109,6 +111,7 @@ impl Node {
             table: RoutingTable::new(config.id, config.k),
             in_flight: InFlight::new(0),
             probing: Vec::new(),
+            introducing: Vec::new(),
             tasks: Slab::new(),
             generation: 0,
             maintenance_lookups: 0,

@@ -135,3 +135,43 @@ pub(super) fn mailbox() -> io::Result<(Commander, Mailbox)> {
     let commander = Commander { queue: sender, bell: Arc::clone(&bell) };
     Ok((commander, Mailbox { queue: receiver, bell }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::OperationId;
+
+    fn command(number: u64) -> Command {
+        Command::Stats { operation: OperationId(number) }
+    }
+
+    #[test]
+    fn commands_come_in_order_and_one_too_many_comes_back() {
+        let (commander, mailbox) = mailbox().expect("an eventfd");
+        let count = COMMANDS_MAX as u64;
+        for number in 0..count {
+            assert_eq!(commander.send(command(number)), Ok(()));
+        }
+        assert_eq!(commander.send(command(count)), Err(SendError::Full(command(count))));
+        for number in 0..count {
+            assert_eq!(mailbox.take(), Some(command(number)));
+        }
+        assert_eq!(mailbox.take(), None);
+    }
+
+    #[test]
+    fn the_order_to_stop_finds_room_in_a_full_queue() {
+        let (commander, mailbox) = mailbox().expect("an eventfd");
+        while commander.send(command(1)).is_ok() {}
+        assert_eq!(mailbox.order(), Order::Run);
+        commander.stop();
+        assert_eq!(mailbox.order(), Order::Stop);
+    }
+
+    #[test]
+    fn a_command_for_a_shard_that_has_ended_comes_back() {
+        let (commander, mailbox) = mailbox().expect("an eventfd");
+        drop(mailbox);
+        assert_eq!(commander.send(command(1)), Err(SendError::Stopped(command(1))));
+    }
+}

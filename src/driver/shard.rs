@@ -1,5 +1,8 @@
 //! The loop of a shard: the node's protocol state, run over a datapath.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::mpsc::Sender;
 

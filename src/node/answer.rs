@@ -91,18 +91,18 @@ impl Node {
                         _ => self.resend_call(now, id, outbox),
                     }
                 }
-                Overdue::GivenUp(rpc) => self.give_up(now, rpc, outbox),
+                Overdue::GivenUp(rpc) => self.give_up(now, &rpc, outbox),
             }
         }
     }
 
-    fn give_up(&mut self, now: Instant, rpc: Rpc<Call>, outbox: &mut Outbox) {
+    fn give_up(&mut self, now: Instant, rpc: &Rpc<Call>, outbox: &mut Outbox) {
         self.stats.rpcs_failed += 1;
         let Some(id) = rpc.request.expected else {
             return; // an address to join by: it is tried again by the clock
         };
         let contact = Contact { id, addr: rpc.peer };
-        self.settle(now, contact, Credential::NONE, &rpc, Answer::None, outbox);
+        self.settle(now, contact, Credential::NONE, rpc, Answer::None, outbox);
         match self.table.failed(contact) {
             Failure::Suspect => self.probe(now, contact, outbox),
             failure => self.note_eviction(now, failure),
@@ -152,6 +152,7 @@ impl Node {
         match rpc.request.owner {
             Owner::Join => {}
             Owner::Probe => self.probing.retain(|&addr| addr != rpc.peer),
+            Owner::Introduction => self.introducing.retain(|&addr| addr != rpc.peer),
             Owner::Lookup(task) => {
                 let asked = rpc.request.expected.unwrap_or(contact.id);
                 let contact = Contact { id: asked, addr: rpc.peer };

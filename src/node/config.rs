@@ -1,5 +1,6 @@
 //! What a node is told once, when it is made.
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::rng::SEED_BYTES;
 use crate::wire::{NetworkId, Role};
 
 /// Settings of one [`Node`](super::Node).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The node's id.
     pub id: Id,
@@ -35,6 +36,24 @@ pub struct Config {
     pub store_values_max: usize,
     /// Start of the node's random stream: transaction ids, tokens, jitter.
     pub seed: [u8; SEED_BYTES],
+}
+
+impl fmt::Debug for Config {
+    /// All but the seed: who knows it can forge the node's tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("id", &self.id)
+            .field("network", &self.network)
+            .field("role", &self.role)
+            .field("announce", &self.announce)
+            .field("k", &self.k)
+            .field("alpha", &self.alpha)
+            .field("republish", &self.republish)
+            .field("expire", &self.expire)
+            .field("store_bytes_max", &self.store_bytes_max)
+            .field("store_values_max", &self.store_values_max)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {

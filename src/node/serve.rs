@@ -181,7 +181,7 @@ impl Node {
         let contact = Contact { id: asked.datagram.sender, addr };
         if self.table.wants(contact.id) {
             if wire::is_reachable(addr) {
-                self.probe(now, contact, outbox);
+                self.introduce(now, contact, outbox);
             }
         } else if proof == Proof::Valid && addr == asked.source {
             self.table.heard(now, contact);

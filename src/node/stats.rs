@@ -74,8 +74,10 @@ counters! {
         rpcs_failed,
         /// RPCs not begun: too many in flight.
         rpcs_refused,
-        /// Suspects and strangers not pinged: too many such PINGs in flight.
+        /// Suspect contacts not pinged: too many such PINGs in flight.
         probes_refused,
+        /// Strangers not pinged: too many such PINGs in flight.
+        introductions_refused,
         /// Lookups begun.
         lookups_started,
         /// Lookups not begun: too many in progress.

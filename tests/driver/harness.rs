@@ -1,7 +1,7 @@
 //! A node under test, and a peer that speaks to it through an ordinary socket.
 
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kad_node::driver::{DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, start};
 use kad_node::id::Id;
@@ -97,15 +97,40 @@ pub(crate) fn ping(number: u64) -> Vec<u8> {
     buffer[..length].to_vec()
 }
 
+/// The first of the node's events that `pick` takes; others are passed over.
+pub(crate) fn event<T>(node: &Running, pick: impl Fn(DriverEvent) -> Option<T>) -> T {
+    loop {
+        let event = node.events().recv_timeout(PATIENCE).expect("an event within the patience");
+        if let Some(picked) = pick(event) {
+            return picked;
+        }
+    }
+}
+
 /// The counters, asked for by a command.
 pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
-    let operation = OperationId(7);
-    node.commander().send(Command::Stats { operation }).expect("it runs");
-    loop {
-        let event = node.events().recv_timeout(PATIENCE).expect("an answer within the patience");
-        if let DriverEvent::Stats { operation: answered, node, driver } = event {
-            assert_eq!(answered, operation);
-            return (*node, *driver);
+    let asked = OperationId(7);
+    node.commander().send(Command::Stats { operation: asked }).expect("it runs");
+    event(node, |event| match event {
+        DriverEvent::Stats { operation, node, driver } => {
+            assert_eq!(operation, asked);
+            Some((*node, *driver))
         }
+        DriverEvent::Node(_) => None,
+    })
+}
+
+/// The counters as soon as they are as `ready` wants them.
+pub(crate) fn stats_when(
+    node: &Running,
+    ready: impl Fn(&Stats, &DriverStats) -> bool,
+) -> (Stats, DriverStats) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (node, driver) = stats(node);
+        if ready(&node, &driver) {
+            return (node, driver);
+        }
+        assert!(Instant::now() < deadline, "not within the patience: {driver:?}");
     }
 }
