@@ -3,6 +3,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc::TryRecvError;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use kad_node::driver::{DriverEvent, Pin, Running};
@@ -18,8 +20,10 @@ use crate::log;
 use crate::reply;
 use crate::serve::{self, Attended, Termination};
 
-/// How long one node may take to join, or to put, before the demo gives up.
-const EVENT_MAX: Duration = Duration::from_mins(1);
+/// How long the network may take to form before the demo gives up.
+const FORM_MAX: Duration = Duration::from_mins(5);
+/// How long a put may take before the demo gives up.
+const PUT_MAX: Duration = Duration::from_mins(1);
 
 /// Runs a network until the prompt says `exit`.
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -102,33 +106,47 @@ fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
     last.commander()
         .send(Command::Put { operation, value })
         .map_err(|error| Failure::Failed(error.to_string()))?;
-    await_event(last, |event| matches!(event, Event::Put { .. }))?;
-    Ok(Id::of_value(text.as_bytes()))
-}
-
-/// Waits for an event of a node.
-fn await_event(node: &Running, is_awaited: impl Fn(&Event) -> bool) -> Result<(), Failure> {
     loop {
-        match node.events().recv_timeout(EVENT_MAX) {
-            Ok(DriverEvent::Node(event)) if is_awaited(&event) => return Ok(()),
+        match last.events().recv_timeout(PUT_MAX) {
+            Ok(DriverEvent::Node(Event::Put { .. })) => break,
             Ok(_) => {}
             Err(error) => {
-                let address = node.address();
-                return Err(Failure::Failed(format!(
-                    "node {address} of the demo does not get on: {error}: try fewer nodes"
-                )));
+                return Err(Failure::Failed(format!("a put of the demo does not end: {error}")));
             }
         }
     }
+    Ok(Id::of_value(text.as_bytes()))
 }
 
 /// Waits until every one of `nodes` has joined, and shows how far it is.
 fn await_all(nodes: &[Running]) -> Result<(), Failure> {
-    let progress = Progress::new(nodes.len());
-    for (index, node) in nodes.iter().enumerate() {
-        progress.show(index);
-        await_event(node, |event| matches!(event, Event::Joined { .. }))
-            .inspect_err(|_| progress.end())?;
+    let mut progress = Progress::new(nodes.len());
+    let mut forming: Vec<&Running> = nodes.iter().collect();
+    let begun = Instant::now();
+    while !forming.is_empty() {
+        let mut stopped = None;
+        forming.retain(|node| match node.events().try_recv() {
+            Ok(event) => !matches!(event, DriverEvent::Node(Event::Joined { .. })),
+            Err(TryRecvError::Empty) => true,
+            Err(TryRecvError::Disconnected) => {
+                stopped = Some(node.address());
+                true
+            }
+        });
+        progress.show(nodes.len() - forming.len());
+        if let Some(address) = stopped {
+            return Err(Failure::Failed(format!("node {address} of the demo has stopped")));
+        }
+        if begun.elapsed() > FORM_MAX {
+            progress.end();
+            return Err(Failure::Failed(format!(
+                "{} of {} nodes have not joined within {}: try fewer, or a lower --drop",
+                forming.len(),
+                nodes.len(),
+                reply::time(FORM_MAX)
+            )));
+        }
+        thread::sleep(Progress::INTERVAL);
     }
     progress.end();
     Ok(())
@@ -139,22 +157,27 @@ fn await_all(nodes: &[Running]) -> Result<(), Failure> {
 struct Progress {
     total: usize,
     on_terminal: bool,
+    /// The count at which the log has its next line.
+    log_at: usize,
 }
 
 impl Progress {
     /// Lines that the log is given.
     const LOG_LINES: usize = 4;
+    /// How often it is looked at.
+    const INTERVAL: Duration = Duration::from_millis(20);
 
     fn new(total: usize) -> Self {
-        Self { total, on_terminal: io::stderr().is_terminal() }
+        Self { total, on_terminal: io::stderr().is_terminal(), log_at: 0 }
     }
 
-    fn show(&self, joined: usize) {
+    fn show(&mut self, joined: usize) {
         if self.on_terminal {
             // A terminal that has gone away misses nothing.
             let _ = write!(io::stderr(), "\rforming: {joined} of {} nodes have joined", self.total);
-        } else if joined.is_multiple_of(self.total.div_ceil(Self::LOG_LINES)) {
+        } else if joined >= self.log_at {
             tracing::info!(joined, of = self.total, "forming");
+            self.log_at = joined + self.total.div_ceil(Self::LOG_LINES);
         }
     }
 
