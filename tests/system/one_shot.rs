@@ -47,14 +47,12 @@ fn bad_usage_is_status_2() {
     let node = Node::start(Io::Mmsg, &[]);
     let too_large = vec![b'x'; VALUE_BYTES_MAX + 1];
     let text = String::from_utf8_lossy(&too_large);
-    let size_error = format!(
-        "error: ERR value too large ({} bytes, at most {VALUE_BYTES_MAX})",
-        VALUE_BYTES_MAX + 1
-    );
+    let size_error =
+        format!("ERR value too large ({} bytes, at most {VALUE_BYTES_MAX})", VALUE_BYTES_MAX + 1);
     for (subcommand, argument, input, error) in [
-        ("get", "12", &b""[..], "error: ERR invalid key '12': a key is 40 hexadecimal digits"),
-        ("get", "", b"", "error: ERR missing argument: get KEY"),
-        ("put", "", b"", "error: ERR missing argument: put TEXT"),
+        ("get", "12", &b""[..], "ERR invalid key '12': a key is 40 hexadecimal digits"),
+        ("get", "", b"", "ERR missing argument: get KEY"),
+        ("put", "", b"", "ERR missing argument: put TEXT"),
         ("put", "-", b"", "error: standard input is empty: there is nothing to put"),
         ("put", &text, b"", &size_error),
         ("put", "-", &too_large, &size_error),

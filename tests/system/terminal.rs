@@ -84,6 +84,15 @@ fn the_line_before_comes_back_with_the_up_arrow() {
 }
 
 #[test]
+fn what_is_typed_ahead_is_not_lost() {
+    let mut terminal = start(Io::Mmsg);
+    type_line(&mut terminal, &format!("put hello\rget {HELLO}\rexit"));
+    expect(&mut terminal, "held here alone");
+    expect(&mut terminal, "from local");
+    ends_cleanly(terminal);
+}
+
+#[test]
 fn a_value_cannot_command_the_terminal() {
     let mut terminal = start(Io::Mmsg);
     // ^V takes the escape character literally.

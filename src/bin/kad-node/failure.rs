@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+use kad_node::node::Refusal;
+
+use crate::reply;
+use crate::request::RequestError;
+
 /// A failure, told on one line of standard error.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -9,8 +14,12 @@ pub(crate) enum Failure {
     Usage(String),
     /// What was asked for did not come about: exit status 1.
     Failed(String),
-    /// The same, where standard output said so in its own words.
-    Told,
+    /// A key or a value is none, in the prompt's words: exit status 2.
+    Request(RequestError),
+    /// The node did not begin the operation, in the prompt's words: exit status 1.
+    Refused(Refusal),
+    /// The value was not found, as standard output says: exit status 1.
+    NotFound,
 }
 
 impl Failure {
@@ -25,7 +34,15 @@ impl Failure {
                 eprintln!("error: {text}");
                 ExitCode::FAILURE
             }
-            Self::Told => ExitCode::FAILURE,
+            Self::Request(error) => {
+                eprintln!("{error}");
+                ExitCode::from(2)
+            }
+            Self::Refused(refusal) => {
+                eprintln!("{}", reply::refusal(*refusal));
+                ExitCode::FAILURE
+            }
+            Self::NotFound => ExitCode::FAILURE,
         }
     }
 }

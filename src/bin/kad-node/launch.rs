@@ -97,6 +97,15 @@ pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAd
     }
 }
 
+/// Any port of any address of the family of `addr`.
+pub(crate) const fn any_like(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(ip, 0)
+}
+
 /// How long a name may take to resolve where something waits for it.
 pub(crate) const RESOLVE_MAX: Duration = Duration::from_secs(10);
 

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read as _, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use crate::launch::{self, RESOLVE_MAX};
 use crate::log;
 use crate::operations::{NodeGone, Operations};
 use crate::reply::{self, Audience};
-use crate::request;
+use crate::request::{self, RequestError};
 
 /// How long a client tries to join.
 const JOIN_MAX: Duration = Duration::from_secs(10);
@@ -31,7 +30,7 @@ pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
     let key = Id::of_value(&value);
     let mut client = Client::join(&args.client, |config| Config { expire: args.expire, ..config })?;
     let answer = client.operations.put(value)?;
-    let stored = answer.outcome.map_err(|refusal| Failure::Failed(reply::refusal(refusal)))?;
+    let stored = answer.outcome.map_err(Failure::Refused)?;
     if stored.holders == 0 {
         return Err(Failure::Failed(format!(
             "'{key}' was not stored: none of the {} closest nodes took it; try again",
@@ -50,30 +49,28 @@ pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
 
 /// Finds one text.
 pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {
-    let key = request::key(&args.key.to_string_lossy(), "get KEY")
-        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let key = request::key(&args.key.to_string_lossy(), "get KEY").map_err(Failure::Request)?;
     let mut client = Client::join(&args.client, |config| config)?;
     let answer = client.operations.get(key, Trace::Off, |_| {})?;
     let found = match &answer.outcome {
         Ok(found) => found.as_ref(),
-        Err(refusal) => return Err(Failure::Failed(reply::refusal(*refusal))),
+        Err(refusal) => return Err(Failure::Refused(*refusal)),
     };
     print(|out, audience| match found {
         Some(found) => reply::found(found, &answer, audience, out),
         None => reply::not_found(&answer, audience, out),
     })?;
     client.leave()?;
-    if found.is_some() { Ok(()) } else { Err(Failure::Told) }
+    if found.is_some() { Ok(()) } else { Err(Failure::NotFound) }
 }
 
 /// The value to store: `text`, or all of standard input where it is `-`.
 fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
-    let usage = |error: request::RequestError| Failure::Usage(error.to_string());
     if text != "-" {
         if text.is_empty() {
-            return Err(usage(request::RequestError::MissingArgument { usage: "put TEXT" }));
+            return Err(Failure::Request(RequestError::MissingArgument { usage: "put TEXT" }));
         }
-        return request::value(text.as_bytes()).map_err(usage);
+        return request::value(text.as_bytes()).map_err(Failure::Request);
     }
     let unread = |error: io::Error| Failure::Failed(format!("cannot read standard input: {error}"));
     let mut input = io::stdin().lock();
@@ -82,7 +79,7 @@ fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
     let rest = io::copy(&mut input, &mut io::sink()).map_err(unread)?;
     if rest > 0 {
         let bytes = VALUE_BYTES_MAX.saturating_add(usize::try_from(rest).unwrap_or(usize::MAX));
-        return Err(usage(request::RequestError::TooLarge { bytes }));
+        return Err(Failure::Request(RequestError::TooLarge { bytes }));
     }
     if value.is_empty() {
         return Err(Failure::Usage("standard input is empty: there is nothing to put".into()));
@@ -117,7 +114,7 @@ impl Client {
         let Some(first) = resolved.first() else {
             return Err(Failure::Failed(format!("{} has no address", listed(&args.bootstrap))));
         };
-        let listen = any_address_like(*first);
+        let listen = launch::any_like(*first);
         let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
         let mut running = launch::start(listen, Pin::Free, &args.io, 0, adjust(config))?;
         launch::warn_of_fallback(&running);
@@ -152,14 +149,6 @@ fn joined(events: &Receiver<DriverEvent>, deadline: Instant) -> bool {
             Err(_) => return false,
         }
     }
-}
-
-fn any_address_like(peer: SocketAddr) -> SocketAddr {
-    let ip = match peer {
-        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    SocketAddr::new(ip, 0)
 }
 
 fn listed(names: &[HostPort]) -> String {

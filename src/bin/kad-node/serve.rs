@@ -89,8 +89,13 @@ fn first_peer(args: &NodeArgs, bound: SocketAddr) -> Option<SocketAddr> {
 
 /// Says what a person who has just started a node can do.
 fn welcome(address: SocketAddr) {
+    let program = std::env::args().next().unwrap_or_else(|| "kad-node".into());
+    let mut listen = SocketAddr::new(address.ip(), 0);
+    if !address.ip().is_loopback() {
+        listen = launch::any_like(address);
+    }
     eprintln!("This node is {address}. Another one joins it, in a second terminal, by");
-    eprintln!("    kad-node --listen 127.0.0.1:0 --bootstrap {address}");
+    eprintln!("    {program} --listen {listen} --bootstrap {address}");
     eprintln!("Type 'put some text' here and 'get KEY' there; 'help' lists the commands.");
 }
 
