@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
 pub mod driver;
 #[cfg(feature = "std")]
 pub mod handoff;

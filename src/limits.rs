@@ -54,6 +54,9 @@ pub const FAILURES_FORGET: u8 = 16;
 /// A contact that was seen so lately is not pinged when a newcomer waits for its
 /// place.
 pub const CONTACT_FRESH: Duration = Duration::from_mins(1);
+/// A shard that hears from a contact tells the owner of its bucket so often:
+/// twice in the time after which the owner would ping it.
+pub const CONTACT_NEWS: Duration = Duration::from_secs(30);
 
 /// Candidates that one lookup keeps, the closest first.
 pub const CANDIDATES_MAX: usize = 100;
@@ -62,6 +65,8 @@ pub const LOOKUPS_MAX: usize = 1024;
 /// Lookups in progress that maintenance may start: refresh, replicate and
 /// republish are paced by it.
 pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
+/// Shards of one node: each has at least four of the 256 steer bytes.
+pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.
 pub const IN_FLIGHT_MAX: usize = 8192;
 /// PINGs in flight that settle whether suspect contacts live.
@@ -142,6 +147,8 @@ const _: () = assert!(
 );
 const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
 const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
+const _: () = assert!(CONTACT_NEWS.as_secs() * 2 <= CONTACT_FRESH.as_secs());
+const _: () = assert!(SHARDS_MAX <= 256 / 4);
 const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
 const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
 const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);

@@ -12,6 +12,13 @@ macro_rules! counters {
                 [$((stringify!($field), self.$field),)*].into_iter()
             }
         }
+
+        impl core::ops::AddAssign<&$name> for $name {
+            /// Adds another shard's counters to these.
+            fn add_assign(&mut self, other: &$name) {
+                $(self.$field += other.$field;)*
+            }
+        }
     };
 }
 #[cfg(feature = "std")]
@@ -38,6 +45,11 @@ counters! {
         datagrams_other_network,
         /// Dropped: sent by this very node.
         datagrams_own,
+        /// Datagrams that landed on another shard than the one that acts on them,
+        /// and were handed over.
+        datagrams_missteered,
+        /// Messages from other shards of the node.
+        handoffs_received,
         /// PINGs answered.
         pings_answered,
         /// `FIND_NODEs` answered.
