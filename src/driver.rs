@@ -34,6 +34,7 @@ mod sys;
 mod uring;
 
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -62,7 +63,8 @@ pub struct Settings {
     pub pin: Pin,
     /// Datagrams that are dropped on purpose, each way.
     pub loss: Option<Loss>,
-    /// The protocol's settings.
+    /// The protocol's settings. An announced address with port 0 is given the
+    /// port that is bound.
     pub node: Config,
 }
 
@@ -116,12 +118,15 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`]. Nothing is left behind: the address is free again.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, pin, loss, node } = settings;
+    let Settings { listen, io, pin, loss, mut node } = settings;
     if let Some(loss) = loss.filter(|loss| !loss.is_valid()) {
         return Err(StartError::Loss(loss));
     }
     let socket = UdpSocket::bind(listen).map_err(|error| StartError::Bind { listen, error })?;
     let address = socket.address();
+    if let Some(announce) = node.announce.as_mut().filter(|announce| announce.port() == 0) {
+        announce.set_port(address.port());
+    }
     let (commander, mailbox) = mailbox().map_err(StartError::System)?;
     let (event_sender, events) = mpsc::channel();
     let core = Core { loss, node, mailbox, events: event_sender, clock: Clock::start() };
@@ -167,6 +172,12 @@ impl Running {
     /// or because it was told to.
     pub const fn events(&self) -> &mpsc::Receiver<DriverEvent> {
         &self.events
+    }
+
+    /// Moves the events out, for a thread that waits for them; from then on
+    /// [`events`](Self::events) is disconnected.
+    pub fn take_events(&mut self) -> mpsc::Receiver<DriverEvent> {
+        mem::replace(&mut self.events, mpsc::channel().1)
     }
 
     /// Stops the node, after the commands sent so far were begun, and waits for
