@@ -264,8 +264,8 @@ impl Node {
     fn finish_lookup(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
         match &self.tasks[id.slot].errand {
             Errand::Join => {
-                self.end_task(id);
-                self.finish_join(now, outbox);
+                let task = self.end_task(id);
+                self.finish_join(now, &task.lookup, outbox);
             }
             Errand::Refresh => {
                 self.end_task(id);

@@ -41,6 +41,12 @@ impl Joining {
         self.next = Some(now);
     }
 
+    /// Tries again after the current wait: the attempt has come to nothing.
+    pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
+        self.next = Some(now + rng.jitter(self.wait));
+        self.wait = (self.wait * 2).min(BOOTSTRAP_WAIT_MAX);
+    }
+
     /// Stops trying: there is a good contact.
     pub(super) fn stop(&mut self) {
         self.next = None;
@@ -62,8 +68,7 @@ impl Joining {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
-        self.next = Some(now + rng.jitter(self.wait));
-        self.wait = (self.wait * 2).min(BOOTSTRAP_WAIT_MAX);
+        self.retry(now, rng);
         true
     }
 }

@@ -6,6 +6,7 @@ use core::net::SocketAddr;
 use super::Node;
 use super::command::Event;
 use super::handoff::{Handoff, Message};
+use super::lookup::Lookup;
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
@@ -19,7 +20,12 @@ use crate::wire::{Contact, Token};
 impl Node {
     /// Knocks at the addresses to join by, when it is time to.
     pub(super) fn knock(&mut self, now: Instant, outbox: &mut Outbox) {
-        if self.joining.take_attempt(now, &mut self.rng) {
+        if !self.joining.take_attempt(now, &mut self.rng) {
+            return;
+        }
+        if self.table.has_good() {
+            self.begin_join(now, outbox);
+        } else {
             self.ping_addresses(now, outbox);
             self.probe_stale(now, outbox);
         }
@@ -34,10 +40,11 @@ impl Node {
         }
     }
 
-    /// The neighbours are found.
-    pub(super) fn finish_join(&mut self, now: Instant, outbox: &mut Outbox) {
-        if !self.table.has_good() {
-            return self.joining.restart(now);
+    /// The lookup for our own id has ended: the neighbours are found, unless
+    /// nobody has answered.
+    pub(super) fn finish_join(&mut self, now: Instant, lookup: &Lookup, outbox: &mut Outbox) {
+        if lookup.closest().next().is_none() {
+            return self.joining.retry(now, &mut self.rng);
         }
         self.note_joined(now);
         for shard in self.config.place.others() {

@@ -71,6 +71,22 @@ fn a_node_that_lost_everybody_comes_back_by_itself() {
 }
 
 #[test]
+fn a_node_whose_first_lookup_nobody_answers_has_not_joined_and_tries_again() {
+    let mut net = Net::new(8);
+    net.add(0);
+    net.add(1);
+    net.command(1, Command::Bootstrap { addresses: vec![addr(0)] });
+    // The PONG arrives, and then the other is gone for a while.
+    assert!(net.step() && net.step());
+    let other = net.nodes.remove(&addr(0)).expect("a node");
+    net.run_for(Duration::from_secs(20));
+    assert_eq!(joined(&net, 1), 0);
+    net.nodes.insert(addr(0), other);
+    net.run_for(BOOTSTRAP_WAIT_MAX);
+    assert_eq!(joined(&net, 1), 1);
+}
+
+#[test]
 fn two_networks_that_meet_do_not_merge() {
     let mut net = Net::new(5);
     net.add(0);
