@@ -15,6 +15,10 @@
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+pub mod driver;
+#[cfg(feature = "std")]
+pub mod handoff;
 pub mod id;
 pub mod limits;
 pub mod node;

@@ -54,6 +54,9 @@ pub const FAILURES_FORGET: u8 = 16;
 /// A contact that was seen so lately is not pinged when a newcomer waits for its
 /// place.
 pub const CONTACT_FRESH: Duration = Duration::from_mins(1);
+/// A shard that hears from a contact tells the owner of its bucket so often:
+/// twice in the time after which the owner would ping it.
+pub const CONTACT_NEWS: Duration = Duration::from_secs(30);
 
 /// Candidates that one lookup keeps, the closest first.
 pub const CANDIDATES_MAX: usize = 100;
@@ -62,11 +65,15 @@ pub const LOOKUPS_MAX: usize = 1024;
 /// Lookups in progress that maintenance may start: refresh, replicate and
 /// republish are paced by it.
 pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
+/// Shards of one node: each has at least four of the 256 steer bytes.
+pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.
 pub const IN_FLIGHT_MAX: usize = 8192;
-/// PINGs in flight that settle whether a suspect contact lives and whether a
-/// stranger is where it seems to be.
+/// PINGs in flight that settle whether suspect contacts live.
 pub const PROBES_MAX: usize = 64;
+/// PINGs in flight that settle whether strangers are where they seem to be: apart
+/// from the others, so that forged senders cannot use those up.
+pub const INTRODUCTIONS_MAX: usize = 64;
 /// Stale contacts that are pinged at each self lookup, to see who is back.
 pub const STALE_PROBES_MAX: usize = 16;
 /// Addresses that a node may be told to join by.
@@ -77,6 +84,9 @@ pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
 pub const SENDS_LOOKUP: u8 = 3;
 /// Sends of a STORE, which no other peer makes up for: four reach 89 %.
 pub const SENDS_STORE: u8 = 4;
+/// Sends of the PING to a stranger: anyone may have forged its address, and it
+/// will ask again if it is real.
+pub const SENDS_INTRODUCTION: u8 = 1;
 
 /// Time-out of the first send to a peer whose round trip is not known yet.
 pub const TIMEOUT_FIRST: Duration = Duration::from_millis(400);
@@ -137,10 +147,13 @@ const _: () = assert!(
 );
 const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
 const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
+const _: () = assert!(CONTACT_NEWS.as_secs() * 2 <= CONTACT_FRESH.as_secs());
+const _: () = assert!(SHARDS_MAX <= 256 / 4);
 const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
 const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
 const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_LOOKUPS_MAX < LOOKUPS_MAX);
-const _: () = assert!(STALE_PROBES_MAX < PROBES_MAX && PROBES_MAX < IN_FLIGHT_MAX);
+const _: () = assert!(STALE_PROBES_MAX < PROBES_MAX);
+const _: () = assert!(PROBES_MAX + INTRODUCTIONS_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

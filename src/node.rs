@@ -5,6 +5,7 @@
 //!
 //! - [`handle_datagram`](Node::handle_datagram) for each datagram received,
 //! - [`handle_command`](Node::handle_command) for each command of the user,
+//! - [`handle_handoff`](Node::handle_handoff) for each message from another shard,
 //! - [`handle_timeout`](Node::handle_timeout) when [`next_timeout`](Node::next_timeout)
 //!   has come, and at will,
 //!
@@ -14,18 +15,21 @@
 //!
 //! This file wires the parts together and dispatches. Their state is in modules
 //! that do not know each other: `routing_table` and `bucket`, `lookup`,
-//! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`. What
-//! happens is in `serve` (requests of others), `call` (requests of ours), `answer`
-//! (what comes back), `drive` (lookups and what they are for), `maintain` (what
-//! is done by the clock) and `show`.
+//! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`, `shard`.
+//! What happens is in `serve` (requests of others), `call` (requests of ours),
+//! `answer` (what comes back), `contacts` (what that does to the routing table),
+//! `drive` (lookups and what they are for), `maintain` (what is done by the
+//! clock) and `show`.
 
 mod answer;
 mod bucket;
 mod call;
 mod command;
 mod config;
+mod contacts;
 mod credential;
 mod drive;
+mod handoff;
 mod in_flight;
 mod joining;
 mod keyed_map;
@@ -38,6 +42,7 @@ mod routing_table;
 #[cfg(test)]
 mod samples;
 mod serve;
+mod shard;
 mod show;
 mod stats;
 mod store;
@@ -57,6 +62,7 @@ use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, VALUE_BYTES_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{self, Contact, DecodeError};
+use handoff::Message;
 use in_flight::InFlight;
 use joining::Joining;
 use keyed_map::Keyed;
@@ -72,8 +78,12 @@ pub use command::{
     Refusal, Stored, Trace,
 };
 pub use config::Config;
+pub use handoff::{HANDOFF_SLOTS, Handoff, Weight};
 pub use outbox::{Outbox, OutboxFull};
+pub use shard::{Place, Route, ShardIndex};
 pub use stats::Stats;
+#[cfg(feature = "std")]
+pub(crate) use stats::counters;
 
 /// The protocol state of one shard.
 pub struct Node {
@@ -82,8 +92,10 @@ pub struct Node {
     tokens: Tokens,
     table: RoutingTable,
     in_flight: InFlight<Call>,
-    /// Addresses with a probe in flight.
+    /// Contacts with a PING in flight that settles whether they live.
     probing: Vec<SocketAddr>,
+    /// Strangers with a PING in flight that settles where they are.
+    introducing: Vec<SocketAddr>,
     tasks: Slab<Task>,
     generation: u32,
     maintenance_lookups: usize,
@@ -105,10 +117,11 @@ impl Node {
         let mut rng = Rng::from_seed(config.seed);
         let hash = Keyed::new(rng.bytes());
         Self {
-            tokens: Tokens::new(rng.bytes()),
+            tokens: Tokens::new(config.token_secret),
             table: RoutingTable::new(config.id, config.k),
-            in_flight: InFlight::new(0),
+            in_flight: InFlight::new(config.place.reply_tag()),
             probing: Vec::new(),
+            introducing: Vec::new(),
             tasks: Slab::new(),
             generation: 0,
             maintenance_lookups: 0,
@@ -162,8 +175,47 @@ impl Node {
             self.stats.datagrams_other_network += 1;
         } else if datagram.sender == self.config.id {
             self.stats.datagrams_own += 1;
-        } else if datagram.body.is_request() {
-            self.serve(now, Asked { source, datagram, length: bytes.len() }, outbox);
+        } else {
+            let place = self.config.place;
+            match place.of_datagram(&datagram).filter(|&owner| owner != place.index()) {
+                None => self.dispatch(now, source, datagram, bytes.len(), outbox),
+                Some(owner) => {
+                    self.stats.datagrams_missteered += 1;
+                    let bytes = bytes.into();
+                    outbox.handoff(owner, Handoff(Message::Datagram { source, bytes }));
+                }
+            }
+        }
+    }
+
+    /// Takes in what another shard of the node hands over.
+    pub fn handle_handoff(&mut self, now: Instant, handoff: Handoff, outbox: &mut Outbox) {
+        self.stats.handoffs_received += 1;
+        self.take_message(now, handoff.0, outbox);
+    }
+
+    /// Acts on a datagram that another shard has found to be ours.
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        bytes: &[u8],
+        outbox: &mut Outbox,
+    ) {
+        let datagram = wire::decode(bytes).expect("the shard that handed it over has decoded it");
+        self.dispatch(now, source, datagram, bytes.len(), outbox);
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        datagram: wire::Datagram<'_>,
+        length: usize,
+        outbox: &mut Outbox,
+    ) {
+        if datagram.body.is_request() {
+            self.serve(now, Asked { source, datagram, length }, outbox);
         } else {
             self.handle_reply(now, source, datagram, outbox);
         }

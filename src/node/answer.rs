@@ -4,7 +4,7 @@
 use core::net::SocketAddr;
 
 use super::Node;
-use super::bucket::{Admission, Entry, Failure};
+use super::bucket::Entry;
 use super::credential::Credential;
 use super::in_flight::{Overdue, Rpc};
 use super::outbox::Outbox;
@@ -45,16 +45,9 @@ impl Node {
         let credential = Credential::new(datagram.token, now);
         if let Some(expected) = rpc.request.expected.filter(|&id| id != datagram.sender) {
             self.stats.replies_misnamed += 1;
-            let failure = self.table.renamed(Contact { id: expected, addr: source });
-            self.note_eviction(now, failure);
-            return self.settle(
-                now,
-                contact,
-                credential,
-                &rpc,
-                Answer::Misnamed(contact.id),
-                outbox,
-            );
+            self.contact_renamed(now, Contact { id: expected, addr: source }, outbox);
+            let answer = Answer::Misnamed(contact.id);
+            return self.settle(now, contact, credential, &rpc, answer, outbox);
         }
         self.stats.rpcs_answered += 1;
         let mut round_trip = rpc.round_trip;
@@ -63,7 +56,7 @@ impl Node {
         }
         if datagram.role == Role::Peer {
             let entry = Entry { contact, seen: now, round_trip, credential, failures: 0 };
-            self.admit(now, entry, outbox);
+            self.contact_answered(now, entry, outbox);
         }
         if matches!(datagram.body, Body::Error(ErrorCode::Token))
             && rpc.request.renewal == Renewal::Unused
@@ -99,52 +92,19 @@ impl Node {
                         _ => self.resend_call(now, id, outbox),
                     }
                 }
-                Overdue::GivenUp(rpc) => self.give_up(now, rpc, outbox),
+                Overdue::GivenUp(rpc) => self.give_up(now, &rpc, outbox),
             }
         }
     }
 
-    fn give_up(&mut self, now: Instant, rpc: Rpc<Call>, outbox: &mut Outbox) {
+    fn give_up(&mut self, now: Instant, rpc: &Rpc<Call>, outbox: &mut Outbox) {
         self.stats.rpcs_failed += 1;
         let Some(id) = rpc.request.expected else {
             return; // an address to join by: it is tried again by the clock
         };
         let contact = Contact { id, addr: rpc.peer };
-        self.settle(now, contact, Credential::NONE, &rpc, Answer::None, outbox);
-        match self.table.failed(contact) {
-            Failure::Suspect => self.probe(now, contact, outbox),
-            failure => self.note_eviction(now, failure),
-        }
-    }
-
-    /// Takes a contact that has just answered into the routing table.
-    fn admit(&mut self, now: Instant, entry: Entry, outbox: &mut Outbox) {
-        match self.table.answered(entry) {
-            Admission::Known | Admission::Waiting { check: None } => {}
-            Admission::Inserted => self.stats.contacts_inserted += 1,
-            Admission::Replaced => {
-                self.stats.contacts_inserted += 1;
-                self.stats.contacts_evicted += 1;
-            }
-            Admission::Waiting { check: Some(oldest) } => self.probe(now, oldest, outbox),
-        }
-        if self.joining.is_trying() {
-            self.begin_join(now, outbox);
-        }
-    }
-
-    fn note_eviction(&mut self, now: Instant, failure: Failure) {
-        match failure {
-            Failure::Unknown | Failure::Suspect | Failure::Stale => {}
-            Failure::Evicted => self.stats.contacts_evicted += 1,
-            Failure::Replaced => {
-                self.stats.contacts_evicted += 1;
-                self.stats.contacts_replaced += 1;
-            }
-        }
-        if failure != Failure::Unknown && !self.table.has_good() {
-            self.rejoin(now);
-        }
+        self.settle(now, contact, Credential::NONE, rpc, Answer::None, outbox);
+        self.contact_failed(now, contact, outbox);
     }
 
     /// Tells whoever made the call what came of it.
@@ -160,6 +120,7 @@ impl Node {
         match rpc.request.owner {
             Owner::Join => {}
             Owner::Probe => self.probing.retain(|&addr| addr != rpc.peer),
+            Owner::Introduction => self.introducing.retain(|&addr| addr != rpc.peer),
             Owner::Lookup(task) => {
                 let asked = rpc.request.expected.unwrap_or(contact.id);
                 let contact = Contact { id: asked, addr: rpc.peer };

@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
 use crate::id::Id;
-use crate::limits::{CONTACT_FRESH, FAILURES_FORGET, FAILURES_STALE, REPLACEMENTS_MAX};
+use crate::limits::{
+    CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, REPLACEMENTS_MAX,
+};
 use crate::time::Instant;
 use crate::wire::Contact;
 
@@ -27,6 +29,22 @@ impl Entry {
     pub(super) const fn is_stale(&self) -> bool {
         self.failures >= FAILURES_STALE
     }
+
+    fn note_seen(&mut self, now: Instant) -> Freshness {
+        if now.since(self.seen) < CONTACT_NEWS && self.failures == 0 {
+            return Freshness::Known;
+        }
+        self.seen = now;
+        Freshness::News
+    }
+}
+
+/// Whether what one shard has heard from a contact is news to the owner of its
+/// bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freshness {
+    News,
+    Known,
 }
 
 /// What came of a contact's answer.
@@ -64,17 +82,24 @@ pub(super) enum Failure {
 pub(super) struct Bucket {
     entries: Vec<Entry>,
     replacements: Vec<Entry>,
+    /// Counts the changes that others must know of: who is in the bucket or waits
+    /// for a place, and who is stale.
+    revision: u32,
     /// When a lookup last fell into the bucket's range; none is due at once.
     pub(super) looked_up: Option<Instant>,
 }
 
 impl Bucket {
     pub(super) const fn new(looked_up: Option<Instant>) -> Self {
-        Self { entries: Vec::new(), replacements: Vec::new(), looked_up }
+        Self { entries: Vec::new(), replacements: Vec::new(), revision: 0, looked_up }
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    pub(super) const fn revision(&self) -> u32 {
+        self.revision
     }
 
     pub(super) fn replacements(&self) -> usize {
@@ -98,6 +123,7 @@ impl Bucket {
             if known.contact.addr == newcomer.contact.addr {
                 self.entries.remove(index);
                 self.entries.push(newcomer);
+                self.revision += u32::from(known.is_stale());
                 return Admission::Known;
             }
             if !known.is_stale() {
@@ -110,6 +136,7 @@ impl Bucket {
             self.entries.push(newcomer);
             return Admission::Replaced;
         }
+        self.revision += 1;
         self.replacements.retain(|entry| entry.contact.id != newcomer.contact.id);
         if self.entries.len() < k {
             self.entries.push(newcomer);
@@ -141,7 +168,7 @@ impl Bucket {
     /// Notes that an RPC to a contact has failed, as one more failure in a row up
     /// to `failures_max`.
     pub(super) fn failed(&mut self, contact: Contact, failures_max: u8) -> Failure {
-        self.replacements.retain(|entry| entry.contact != contact);
+        self.withdraw(contact);
         let Some(index) = self.position(contact.id) else {
             return Failure::Unknown;
         };
@@ -149,11 +176,13 @@ impl Bucket {
         if entry.contact.addr != contact.addr {
             return Failure::Unknown;
         }
+        let was_stale = entry.is_stale();
         entry.failures = (entry.failures + 1).min(failures_max);
         if !entry.is_stale() {
             return Failure::Suspect;
         }
         if self.replacements.is_empty() && entry.failures < FAILURES_FORGET {
+            self.revision += u32::from(!was_stale);
             return Failure::Stale;
         }
         self.evict(index)
@@ -161,16 +190,57 @@ impl Bucket {
 
     /// Drops a contact at whose address another node answers now.
     pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
-        self.replacements.retain(|entry| entry.contact != contact);
+        self.withdraw(contact);
         match self.position(contact.id) {
             Some(index) if self.entries[index].contact.addr == contact.addr => self.evict(index),
             _ => Failure::Unknown,
         }
     }
 
+    /// Takes over what the owner of the bucket has told, but for what has been
+    /// heard from its contacts since.
+    pub(super) fn adopt(&mut self, mut told: Self) {
+        for entry in &mut told.entries {
+            let own = self.position(entry.contact.id).map(|index| self.entries[index]);
+            if let Some(own) = own.filter(|own| own.contact == entry.contact)
+                && own.seen > entry.seen
+            {
+                *entry = Entry { failures: entry.failures, ..own };
+            }
+        }
+        *self = Self { looked_up: self.looked_up, ..told };
+    }
+
+    /// Notes, for a bucket that another shard owns, what a contact has just
+    /// answered, and says whether the owner needs to know.
+    pub(super) fn note(&mut self, answered: Entry) -> Freshness {
+        let known = self.entries.iter_mut().find(|known| known.contact == answered.contact);
+        let Some(known) = known else {
+            return Freshness::News;
+        };
+        known.round_trip = answered.round_trip;
+        known.credential = answered.credential;
+        known.note_seen(answered.seen)
+    }
+
+    /// Notes, for a bucket that another shard owns, that a contact was heard
+    /// from, and says whether the owner needs to know.
+    pub(super) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+        let known = self.entries.iter_mut().find(|known| known.contact == contact);
+        known.map_or(Freshness::Known, |known| known.note_seen(now))
+    }
+
+    /// Removes a contact from the replacement cache.
+    fn withdraw(&mut self, contact: Contact) {
+        let before = self.replacements.len();
+        self.replacements.retain(|entry| entry.contact != contact);
+        self.revision += u32::from(self.replacements.len() != before);
+    }
+
     /// Removes the contact at `index` and draws the most recently seen one from
     /// the replacement cache.
     fn evict(&mut self, index: usize) -> Failure {
+        self.revision += 1;
         self.entries.remove(index);
         let Some(replacement) = self.replacements.pop() else {
             return Failure::Evicted;

@@ -9,7 +9,10 @@ use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::task::{Ask, Call, Owner, Renewal};
 use super::{Node, whole_seconds};
-use crate::limits::{PROBES_MAX, REQUEST_PADDED_BYTES, SENDS_LOOKUP, SENDS_STORE};
+use crate::limits::{
+    INTRODUCTIONS_MAX, PROBES_MAX, REQUEST_PADDED_BYTES, SENDS_INTRODUCTION, SENDS_LOOKUP,
+    SENDS_STORE,
+};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Datagram, Store, Token, TransactionId};
 
@@ -31,9 +34,10 @@ impl Node {
         call: Call,
         outbox: &mut Outbox,
     ) -> Begun {
-        let sends_max = match call.ask {
-            Ask::Store { .. } => SENDS_STORE,
-            Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. } => SENDS_LOOKUP,
+        let sends_max = match (call.owner, &call.ask) {
+            (Owner::Introduction, _) => SENDS_INTRODUCTION,
+            (_, Ask::Store { .. }) => SENDS_STORE,
+            (_, Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. }) => SENDS_LOOKUP,
         };
         let begun = self.in_flight.begin(now, &mut self.rng, peer, round_trip, sends_max, call);
         let Some((rpc, transaction)) = begun else {
@@ -51,27 +55,42 @@ impl Node {
         self.send_request(rpc, transaction, outbox);
     }
 
-    /// Pings a contact whose life is in question, or a stranger whose address is:
-    /// once at a time each, and [`PROBES_MAX`] in all.
+    /// Pings a contact whose life is in question: once at a time, and
+    /// [`PROBES_MAX`] in all.
     pub(super) fn probe(&mut self, now: Instant, contact: Contact, outbox: &mut Outbox) {
         if self.probing.contains(&contact.addr) {
             return;
         }
         if self.probing.len() == PROBES_MAX {
             self.stats.probes_refused += 1;
+        } else if self.ping(now, contact, Owner::Probe, outbox) == Begun::InFlight {
+            self.probing.push(contact.addr);
+        }
+    }
+
+    /// Pings a stranger, to see whether it is where it seems to be: once at a
+    /// time, and [`INTRODUCTIONS_MAX`] in all.
+    pub(super) fn introduce(&mut self, now: Instant, stranger: Contact, outbox: &mut Outbox) {
+        if self.introducing.contains(&stranger.addr) {
             return;
         }
+        if self.introducing.len() == INTRODUCTIONS_MAX {
+            self.stats.introductions_refused += 1;
+        } else if self.ping(now, stranger, Owner::Introduction, outbox) == Begun::InFlight {
+            self.introducing.push(stranger.addr);
+        }
+    }
+
+    fn ping(&mut self, now: Instant, contact: Contact, owner: Owner, outbox: &mut Outbox) -> Begun {
         let (round_trip, credential) = self.knowledge(contact);
         let call = Call {
             expected: Some(contact.id),
             token: credential.token(now),
             ask: Ask::Ping,
-            owner: Owner::Probe,
+            owner,
             renewal: Renewal::Unused,
         };
-        if self.begin_call(now, contact.addr, round_trip, call, outbox) == Begun::InFlight {
-            self.probing.push(contact.addr);
-        }
+        self.begin_call(now, contact.addr, round_trip, call, outbox)
     }
 
     /// What the routing table knows of a contact that someone has named.

@@ -1,17 +1,19 @@
 //! What a node is told once, when it is made.
 
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::shard::Place;
 use crate::id::Id;
 use crate::limits::{
     ALPHA_DEFAULT, EXPIRE_DEFAULT, K_DEFAULT, REPUBLISH_DEFAULT, STORE_BYTES_MAX, STORE_VALUES_MAX,
 };
-use crate::rng::SEED_BYTES;
+use crate::rng::{Rng, SEED_BYTES};
 use crate::wire::{NetworkId, Role};
 
 /// Settings of one [`Node`](super::Node).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// The node's id.
     pub id: Id,
@@ -33,8 +35,31 @@ pub struct Config {
     pub store_bytes_max: usize,
     /// Count of values stored for others.
     pub store_values_max: usize,
-    /// Start of the node's random stream: transaction ids, tokens, jitter.
+    /// Which shard of the node this is.
+    pub place: Place,
+    /// Start of the shard's random stream: transaction ids, hash keys, jitter.
     pub seed: [u8; SEED_BYTES],
+    /// Key of the tokens that the node gives out; the same for all its shards.
+    pub token_secret: [u8; 16],
+}
+
+impl fmt::Debug for Config {
+    /// All but the secrets: who knows them can forge the node's tokens.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("id", &self.id)
+            .field("network", &self.network)
+            .field("role", &self.role)
+            .field("announce", &self.announce)
+            .field("k", &self.k)
+            .field("alpha", &self.alpha)
+            .field("republish", &self.republish)
+            .field("expire", &self.expire)
+            .field("place", &self.place)
+            .field("store_bytes_max", &self.store_bytes_max)
+            .field("store_values_max", &self.store_values_max)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Config {
@@ -51,7 +76,21 @@ impl Config {
             expire: EXPIRE_DEFAULT,
             store_bytes_max: STORE_BYTES_MAX,
             store_values_max: STORE_VALUES_MAX,
+            place: Place::ALONE,
             seed,
+            token_secret: Rng::from_seed(seed).bytes(),
         }
+    }
+    /// The settings of each shard of a node that has `count` of them: the same id
+    /// and secret, a random stream of its own, and an equal part of the store.
+    pub fn shards(&self, count: usize) -> impl Iterator<Item = Self> + '_ {
+        let mut seeds = Rng::from_seed(self.seed);
+        (0..count).map(move |index| Self {
+            place: Place::new(index, count),
+            seed: seeds.seed(),
+            store_bytes_max: self.store_bytes_max / count,
+            store_values_max: self.store_values_max / count,
+            ..self.clone()
+        })
     }
 }

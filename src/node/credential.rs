@@ -1,6 +1,6 @@
 //! The token that a peer gave us, and when.
 
-use crate::limits::TOKEN_EPOCH;
+use crate::limits::{TIMEOUT_MAX, TOKEN_EPOCH};
 use crate::time::Instant;
 use crate::wire::Token;
 
@@ -19,9 +19,10 @@ impl Credential {
         Self { token, given }
     }
 
-    /// The token, or none once the peer may have ceased to accept it: it does so
-    /// between one and two epochs after it gave it.
+    /// The token, or none once the peer may cease to accept it before it arrives:
+    /// it does so an epoch after it gave it at the earliest, and the two trips in
+    /// between took less than [`TIMEOUT_MAX`].
     pub(super) fn token(self, now: Instant) -> Token {
-        if now.since(self.given) < TOKEN_EPOCH { self.token } else { Token::NONE }
+        if now.since(self.given) + TIMEOUT_MAX < TOKEN_EPOCH { self.token } else { Token::NONE }
     }
 }

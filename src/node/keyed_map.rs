@@ -10,7 +10,7 @@ use siphasher::sip::SipHasher13;
 pub(super) type KeyedMap<K, V> = HashMap<K, V, Keyed>;
 
 /// Builds hashers under a secret key.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Keyed([u8; 16]);
 
 impl Keyed {

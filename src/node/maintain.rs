@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use super::Node;
-use super::bucket::{Bucket, Entry};
 use super::command::Event;
+use super::handoff::{Handoff, Message};
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
@@ -26,7 +26,7 @@ impl Node {
     }
 
     /// Someone has answered: look for the neighbours.
-    pub(super) fn begin_join(&mut self, now: Instant, outbox: &mut Outbox) {
+    fn begin_join(&mut self, now: Instant, outbox: &mut Outbox) {
         self.joining.stop();
         let begun = self.begin_task(now, self.config.id, Errand::Join, outbox);
         if begun.is_err() {
@@ -34,21 +34,38 @@ impl Node {
         }
     }
 
-    /// The neighbours are found: every bucket is to be filled (Kademlia 2.3), and
-    /// what was put while there was nobody is to be placed.
+    /// The neighbours are found.
     pub(super) fn finish_join(&mut self, now: Instant, outbox: &mut Outbox) {
         if !self.table.has_good() {
-            return self.rejoin(now);
+            return self.joining.restart(now);
         }
-        self.table.forget_lookups();
-        self.published.hasten_unplaced(now);
-        self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+        self.note_joined(now);
+        for shard in self.config.place.others() {
+            outbox.handoff(shard, Handoff(Message::Joined));
+        }
         outbox.event(Event::Joined { contacts: self.table.entries().count() });
     }
 
-    /// Tries to come back: every good contact is lost.
-    pub(super) fn rejoin(&mut self, now: Instant) {
-        if !self.joining.is_trying() {
+    /// The node has joined: every bucket is to be filled (Kademlia 2.3), and what
+    /// was put while there was nobody is to be placed.
+    pub(super) fn note_joined(&mut self, now: Instant) {
+        self.table.forget_lookups();
+        self.published.hasten_unplaced(now);
+        self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+    }
+
+    /// Joins when it is trying to and there is a good contact: the first shard
+    /// does so for all.
+    pub(super) fn join_if_met(&mut self, now: Instant, outbox: &mut Outbox) {
+        if self.joining.is_trying() && self.table.has_good() {
+            self.begin_join(now, outbox);
+        }
+    }
+
+    /// Tries to come back when every good contact is lost.
+    pub(super) fn rejoin_if_lost(&mut self, now: Instant) {
+        let is_lost = self.config.place.is_first() && !self.table.has_good();
+        if is_lost && !self.joining.is_trying() {
             self.joining.restart(now);
         }
     }
@@ -83,9 +100,11 @@ impl Node {
     fn take_errand(&mut self, now: Instant, outbox: &mut Outbox) -> Option<(Id, Errand)> {
         if self.next_self_lookup <= now {
             self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
-            self.ping_addresses(now, outbox);
             self.probe_stale(now, outbox);
-            return Some((self.config.id, Errand::Refresh));
+            if self.config.place.is_first() {
+                self.ping_addresses(now, outbox);
+                return Some((self.config.id, Errand::Refresh));
+            }
         }
         let again = now + self.rng.jitter(self.config.republish);
         if let Some((key, value)) = self.published.take_due(now, again) {
@@ -99,7 +118,7 @@ impl Node {
             return Some((key, Errand::Place { value, life, reason: Reason::Replicate }));
         }
         if self.next_refresh().is_some_and(|due| due <= now) {
-            let (index, _) = self.table.quietest()?;
+            let (index, _) = self.table.quietest(|index| self.owns_bucket(index))?;
             return Some((self.table.random_id(&mut self.rng, index), Errand::Refresh));
         }
         None
@@ -108,7 +127,7 @@ impl Node {
     /// When a bucket is to be refreshed next: those that were never looked up, at
     /// once.
     fn next_refresh(&self) -> Option<Instant> {
-        let (_, looked_up) = self.table.quietest()?;
+        let (_, looked_up) = self.table.quietest(|index| self.owns_bucket(index))?;
         Some(looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH))
     }
 
@@ -132,11 +151,11 @@ impl Node {
         }
     }
 
-    /// Pings stale contacts: who answers is one no longer.
+    /// Pings stale contacts of our buckets: who answers is one no longer.
     fn probe_stale(&mut self, now: Instant, outbox: &mut Outbox) {
-        let stale = self.table.buckets().iter().flat_map(Bucket::entries).filter(|e| e.is_stale());
-        let contact = |entry: &Entry| entry.contact;
-        let stale: alloc::vec::Vec<Contact> = stale.map(contact).take(STALE_PROBES_MAX).collect();
+        let owned = self.owned_buckets().flat_map(|(_, bucket)| bucket.entries());
+        let stale = owned.filter(|entry| entry.is_stale()).map(|entry| entry.contact);
+        let stale: alloc::vec::Vec<Contact> = stale.take(STALE_PROBES_MAX).collect();
         for contact in stale {
             self.probe(now, contact, outbox);
         }

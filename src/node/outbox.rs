@@ -6,21 +6,24 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::command::Event;
+use super::handoff::Handoff;
+use super::shard::ShardIndex;
 use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_RESERVE_BYTES};
 
-/// Datagrams and events of one turn, in the order in which they were made.
+/// Datagrams, events and handoffs of one turn, in the order in which they were made.
 ///
 /// The node encodes straight into the outbox's buffer; the driver sends from
 /// there. Use: hand it to the node's `handle_*` calls; when it
 /// [is low](Self::is_low) or the turn is over, send every
-/// [datagram](Self::datagrams), take the [events](Self::take_events), and
-/// [clear](Self::clear) it. A datagram for which there is no room is dropped, as a
+/// [datagram](Self::datagrams), take the [events](Self::take_events) and the
+/// [handoffs](Self::take_handoffs), and [clear](Self::clear) it. A datagram for which there is no room is dropped, as a
 /// network would do, and the node counts it.
 pub struct Outbox {
     buffer: Box<[u8]>,
     used: usize,
     spans: Vec<Span>,
     events: Vec<Event>,
+    handoffs: Vec<(ShardIndex, Handoff)>,
 }
 
 /// There is no room for another datagram.
@@ -48,6 +51,7 @@ impl Outbox {
             used: 0,
             spans: Vec::with_capacity(1024),
             events: Vec::new(),
+            handoffs: Vec::new(),
         }
     }
 
@@ -81,6 +85,16 @@ impl Outbox {
     /// Removes and returns the events.
     pub fn take_events(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain(..)
+    }
+
+    /// Adds a message to another shard.
+    pub(super) fn handoff(&mut self, shard: ShardIndex, handoff: Handoff) {
+        self.handoffs.push((shard, handoff));
+    }
+
+    /// Removes and returns the messages to other shards, in their order.
+    pub fn take_handoffs(&mut self) -> impl Iterator<Item = (ShardIndex, Handoff)> + '_ {
+        self.handoffs.drain(..)
     }
 
     /// Whether another call into the node might not find room: then send first.

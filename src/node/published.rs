@@ -30,7 +30,6 @@ struct Publication {
 pub(super) struct Full;
 
 /// The values put here, and when each is republished.
-#[derive(Debug)]
 pub(super) struct Published {
     values: KeyedMap<Id, Publication>,
     due: BTreeSet<(Instant, Id)>,

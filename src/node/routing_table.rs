@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+pub(super) use super::bucket::Freshness;
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
@@ -59,12 +60,36 @@ impl RoutingTable {
     pub(super) fn answered(&mut self, entry: Entry) -> Admission {
         let index = self.index(entry.contact.id);
         assert!(index < ID_BITS, "our own id is no contact");
-        while self.buckets.len() <= index {
-            // A new range has not been looked up yet, but the lookup that led
-            // here has just passed close by.
-            self.buckets.push(Bucket::new(Some(entry.seen)));
-        }
+        // A new range has not been looked up yet, but the lookup that led here
+        // has just passed close by.
+        self.build(index, Some(entry.seen));
         self.buckets[index].answered(self.k, entry)
+    }
+
+    /// Notes what a contact of another shard's bucket has answered, and says
+    /// whether the owner needs to know.
+    pub(super) fn note(&mut self, entry: Entry) -> Freshness {
+        let index = self.index(entry.contact.id);
+        self.buckets.get_mut(index).map_or(Freshness::News, |bucket| bucket.note(entry))
+    }
+
+    /// Notes that a contact of another shard's bucket was heard from, and says
+    /// whether the owner needs to know.
+    pub(super) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+        let index = self.index(contact.id);
+        let bucket = self.buckets.get_mut(index);
+        bucket.map_or(Freshness::Known, |bucket| bucket.note_heard(now, contact))
+    }
+
+    /// Takes over a bucket from its owner.
+    pub(super) fn adopt(&mut self, index: usize, told: Bucket) {
+        self.build(index, told.looked_up);
+        self.buckets[index].adopt(told);
+    }
+
+    /// Counts the changes of a bucket that others must know of.
+    pub(super) fn revision(&self, index: usize) -> u32 {
+        self.buckets.get(index).map_or(0, Bucket::revision)
     }
 
     /// Notes that a contact was heard from.
@@ -156,10 +181,14 @@ impl RoutingTable {
         }
     }
 
-    /// The bucket in which no lookup has fallen for longest, with the time of
-    /// the last one, if there was one.
-    pub(super) fn quietest(&self) -> Option<(usize, Option<Instant>)> {
+    /// Of the buckets that `is_owned` picks, the one in which no lookup has fallen
+    /// for longest, with the time of the last one, if there was one.
+    pub(super) fn quietest(
+        &self,
+        is_owned: impl Fn(usize) -> bool,
+    ) -> Option<(usize, Option<Instant>)> {
         let times = self.buckets.iter().map(|bucket| bucket.looked_up).enumerate();
+        let times = times.filter(|&(index, _)| is_owned(index));
         times.min_by_key(|&(index, looked_up)| (looked_up, index))
     }
 
@@ -186,7 +215,15 @@ impl RoutingTable {
         Id::new(bytes)
     }
 
-    fn index(&self, id: Id) -> usize {
+    /// Builds the buckets up to `index`.
+    fn build(&mut self, index: usize, looked_up: Option<Instant>) {
+        while self.buckets.len() <= index {
+            self.buckets.push(Bucket::new(looked_up));
+        }
+    }
+
+    /// The bucket into whose range `id` falls.
+    pub(super) fn index(&self, id: Id) -> usize {
         (self.own ^ id).shared_prefix_bits()
     }
 }

@@ -179,12 +179,11 @@ impl Node {
         }
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
-        if self.table.wants(contact.id) {
-            if wire::is_reachable(addr) {
-                self.probe(now, contact, outbox);
-            }
-        } else if proof == Proof::Valid && addr == asked.source {
-            self.table.heard(now, contact);
+        if proof == Proof::Valid && addr == asked.source {
+            self.contact_heard(now, contact, outbox);
+        }
+        if wire::is_reachable(addr) {
+            self.stranger_asked(now, contact, outbox);
         }
     }
 

@@ -2,17 +2,19 @@
 
 use alloc::vec::Vec;
 
+use super::bucket::Bucket;
 use super::command::{BucketView, ContactView};
 use super::{Node, Stats};
 use crate::time::Instant;
 
 impl Node {
-    /// The counters, and the gauges of this moment.
+    /// The counters, and the gauges of this moment, of this shard: of the routing
+    /// table, the part that it owns.
     pub fn stats(&self) -> Stats {
-        let buckets = self.table.buckets().iter();
+        let owned = || self.owned_buckets().map(|(_, bucket)| bucket);
         Stats {
-            contacts: self.table.entries().count() as u64,
-            replacements: buckets.map(|bucket| bucket.replacements() as u64).sum(),
+            contacts: owned().map(|bucket| bucket.entries().len() as u64).sum(),
+            replacements: owned().map(|bucket| bucket.replacements() as u64).sum(),
             values: self.store.len() as u64,
             value_bytes: self.store.bytes() as u64,
             values_published: self.published.len() as u64,
@@ -22,10 +24,9 @@ impl Node {
         }
     }
 
-    /// The buckets that hold contacts, the farthest first.
+    /// This shard's buckets that hold contacts, the farthest first.
     pub(super) fn view_buckets(&self, now: Instant) -> Vec<BucketView> {
-        let buckets = self.table.buckets().iter().enumerate();
-        buckets
+        self.owned_buckets()
             .filter(|(_, bucket)| !bucket.entries().is_empty())
             .map(|(index, bucket)| BucketView {
                 index,
@@ -42,5 +43,16 @@ impl Node {
                 replacements: bucket.replacements(),
             })
             .collect()
+    }
+
+    /// The buckets that this shard owns.
+    pub(super) fn owned_buckets(&self) -> impl Iterator<Item = (usize, &Bucket)> {
+        self.table.buckets().iter().enumerate().filter(|&(index, _)| self.owns_bucket(index))
+    }
+
+    /// Whether this shard owns bucket `index`.
+    pub(super) fn owns_bucket(&self, index: usize) -> bool {
+        let place = self.config.place;
+        place.of_bucket(index) == place.index()
     }
 }

@@ -12,8 +12,17 @@ macro_rules! counters {
                 [$((stringify!($field), self.$field),)*].into_iter()
             }
         }
+
+        impl core::ops::AddAssign<&$name> for $name {
+            /// Adds another shard's counters to these.
+            fn add_assign(&mut self, other: &$name) {
+                $(self.$field += other.$field;)*
+            }
+        }
     };
 }
+#[cfg(feature = "std")]
+pub(crate) use counters;
 
 counters! {
     /// Counters since the node was made, and, at the end, gauges of the moment.
@@ -36,6 +45,11 @@ counters! {
         datagrams_other_network,
         /// Dropped: sent by this very node.
         datagrams_own,
+        /// Datagrams that landed on another shard than the one that acts on them,
+        /// and were handed over.
+        datagrams_missteered,
+        /// Messages from other shards of the node.
+        handoffs_received,
         /// PINGs answered.
         pings_answered,
         /// `FIND_NODEs` answered.
@@ -72,8 +86,10 @@ counters! {
         rpcs_failed,
         /// RPCs not begun: too many in flight.
         rpcs_refused,
-        /// Suspects and strangers not pinged: too many such PINGs in flight.
+        /// Suspect contacts not pinged: too many such PINGs in flight.
         probes_refused,
+        /// Strangers not pinged: too many such PINGs in flight.
+        introductions_refused,
         /// Lookups begun.
         lookups_started,
         /// Lookups not begun: too many in progress.

@@ -64,7 +64,6 @@ pub(super) struct Life {
 
 /// Values by key, indexed by the end of their life, by their source, and by when
 /// they are to be replicated.
-#[derive(Debug)]
 pub(super) struct Store {
     bytes_max: usize,
     values_max: usize,

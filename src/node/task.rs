@@ -103,8 +103,10 @@ pub(super) enum Ask {
 pub(super) enum Owner {
     /// An address to join by.
     Join,
-    /// To settle whether a contact lives, or a stranger is where it seems to be.
+    /// To settle whether a contact lives.
     Probe,
+    /// To settle whether a stranger is where it seems to be.
+    Introduction,
     /// One step of a lookup.
     Lookup(TaskId),
     /// One of the STOREs that place a value.

@@ -11,7 +11,7 @@ use crate::wire::Token;
 
 /// Gives and checks tokens: a keyed hash of the address and of the epoch, so
 /// that nothing is remembered per sender.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Tokens {
     secret: [u8; 16],
 }

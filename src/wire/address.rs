@@ -29,7 +29,7 @@ pub struct Contact {
 pub const fn is_reachable(addr: SocketAddr) -> bool {
     let to_one = match addr.ip().to_canonical() {
         IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast(),
+        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local(),
     };
     to_one && addr.port() != 0
 }

@@ -47,7 +47,7 @@ fn a_node_knocks_until_someone_is_there() {
 fn after_joining_a_node_knows_its_neighbours_and_they_know_it() {
     let net = Net::joined(3, 100);
     for (addr, node) in &net.nodes {
-        let mut ids: Vec<_> = net.nodes.values().map(kad_node::node::Node::id).collect();
+        let mut ids: Vec<_> = net.nodes.values().map(crate::sharded::Sharded::id).collect();
         ids.sort_by_key(|&id| id ^ node.id());
         let closest: Vec<_> =
             node.closest(node.id(), 20).iter().map(|contact| contact.id).collect();

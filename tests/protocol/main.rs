@@ -6,4 +6,6 @@ mod keeping;
 mod lookups;
 mod manners;
 mod net;
+mod sharded;
+mod shards;
 mod tables;

@@ -129,6 +129,27 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
 }
 
 #[test]
+fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
+    let mut net = Net::new(8);
+    net.add(0);
+    for (announce, victim) in [(None, stranger()), (Some(addr(600)), addr(600))] {
+        let forged = Datagram {
+            role: Role::Peer,
+            announce,
+            sender: Id::of_value(b"forged"),
+            ..request(Body::Ping)
+        };
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let length = wire::encode(&forged, &mut buffer);
+        net.inject(stranger(), 0, &buffer[..length]);
+        net.run_for(std::time::Duration::from_mins(1));
+        let bytes = net.sent.iter().filter(|sent| sent.to == victim).map(|sent| sent.bytes.len());
+        let bytes: usize = bytes.sum();
+        assert!((1..=length * AMPLIFICATION_MAX).contains(&bytes), "{bytes} bytes for {length}");
+    }
+}
+
+#[test]
 fn garbage_is_counted_and_answered_by_silence() {
     let mut net = Net::new(5);
     net.add(0);
@@ -188,7 +209,7 @@ fn a_flood_of_strangers_is_met_at_a_bounded_pace() {
         net.ask(from, 0, &Datagram { sender, role: Role::Peer, ..request(Body::Ping) });
     }
     let pings = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
-    assert_eq!(pings, kad_node::limits::PROBES_MAX);
-    assert!(net.stats(0).probes_refused >= 900);
+    assert_eq!(pings, kad_node::limits::INTRODUCTIONS_MAX);
+    assert!(net.stats(0).introductions_refused >= 900);
     assert_eq!(net.stats(0).contacts, 0);
 }

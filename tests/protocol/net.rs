@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Stats, Trace};
+use kad_node::node::{Command, Config, Event, OperationId, Outbox, Stats, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, Token};
+
+use crate::sharded::{Landing, Sharded};
 
 /// What a puppet says to a request.
 pub(crate) type Answers = Box<dyn FnMut(&Datagram<'_>) -> Option<Body<'static>>>;
@@ -31,7 +33,9 @@ pub(crate) struct Flying {
 /// Nodes by address. What is sent to an address without a node is lost.
 pub(crate) struct Net {
     pub(crate) now: Instant,
-    pub(crate) nodes: BTreeMap<SocketAddr, Node>,
+    pub(crate) nodes: BTreeMap<SocketAddr, Sharded>,
+    shards: usize,
+    landing: Landing,
     puppets: BTreeMap<SocketAddr, Puppet>,
     pub(crate) events: Vec<(SocketAddr, Event)>,
     /// Every datagram sent so far, in order.
@@ -51,6 +55,8 @@ impl Net {
         Self {
             now: Instant::ZERO,
             nodes: BTreeMap::new(),
+            shards: 1,
+            landing: Landing::Steered,
             puppets: BTreeMap::new(),
             events: Vec::new(),
             sent: Vec::new(),
@@ -59,6 +65,12 @@ impl Net {
             flying: VecDeque::new(),
             operations: 0,
         }
+    }
+
+    /// From now on nodes have `shards` shards.
+    pub(crate) fn use_shards(&mut self, shards: usize, landing: Landing) {
+        self.shards = shards;
+        self.landing = landing;
     }
 
     /// Adds node `number`, called by a random id, without joining it.
@@ -70,7 +82,8 @@ impl Net {
     pub(crate) fn add_with(&mut self, number: u16, change: impl FnOnce(&mut Config)) -> SocketAddr {
         let mut config = Config::new(self.rng.id(), self.rng.seed());
         change(&mut config);
-        self.nodes.insert(addr(number), Node::new(config, self.now));
+        let node = Sharded::new(&config, self.shards, self.landing, self.now);
+        self.nodes.insert(addr(number), node);
         addr(number)
     }
 
@@ -87,14 +100,19 @@ impl Net {
     /// `count` nodes, each joined by the first, settled.
     pub(crate) fn joined(seed: u64, count: u16) -> Self {
         let mut net = Self::new(seed);
+        net.populate(count);
+        net
+    }
+
+    /// Adds `count` nodes, each joined by the first, and settles them.
+    pub(crate) fn populate(&mut self, count: u16) {
         for number in 0..count {
-            net.add(number);
+            self.add(number);
             if number > 0 {
-                net.join(number, 0);
+                self.join(number, 0);
             }
         }
-        net.run_for(Duration::from_secs(30));
-        net
+        self.run_for(Duration::from_secs(30));
     }
 
     pub(crate) fn join(&mut self, number: u16, by: u16) {
@@ -167,7 +185,7 @@ impl Net {
         let end = self.now + duration;
         self.settle();
         loop {
-            let next = self.nodes.values().filter_map(Node::next_timeout).min();
+            let next = self.nodes.values().filter_map(Sharded::next_timeout).min();
             let Some(next) = next.filter(|&next| next <= end) else {
                 break;
             };

@@ -133,7 +133,7 @@ fn every_answer_names_exactly_the_k_closest_contacts() {
         let node = &net.nodes[&addr(number)];
         let known = node.closest(node.id(), usize::MAX);
         assert!(known.len() > K_DEFAULT);
-        for target in net.nodes.values().map(kad_node::node::Node::id).chain((0..200).map(far)) {
+        for target in net.nodes.values().map(crate::sharded::Sharded::id).chain((0..200).map(far)) {
             let mut expected = known.clone();
             expected.sort_by_key(|contact| contact.id ^ target);
             expected.truncate(K_DEFAULT);

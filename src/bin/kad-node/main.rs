@@ -1,3 +1,43 @@
-//! The `kad-node` program.
+//! The `kad-node` program: a node with a prompt, a one-shot client, and a whole
+//! network in one process.
+//!
+//! Standard output carries results alone; the log goes to standard error. Exit
+//! status 0: done; 1: it did not come about; 2: it was asked for wrongly.
 
-fn main() {}
+mod args;
+mod bootstrap;
+mod demo;
+mod failure;
+mod joining;
+mod latencies;
+mod launch;
+mod log;
+mod one_shot;
+mod operations;
+mod pipe;
+mod reply;
+mod request;
+mod serve;
+mod session;
+mod terminal;
+
+use std::process::ExitCode;
+
+use args::Mode;
+
+fn main() -> ExitCode {
+    let cli = match args::parse() {
+        Ok(cli) => cli,
+        Err(exit) => return exit,
+    };
+    let result = match cli.mode {
+        None => serve::run(&cli.node),
+        Some(Mode::Put(args)) => one_shot::put(&args),
+        Some(Mode::Get(args)) => one_shot::get(&args),
+        Some(Mode::Demo(args)) => demo::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

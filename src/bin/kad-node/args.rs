@@ -1,0 +1,259 @@
+//! The command line.
+
+mod address;
+mod value;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+use kad_node::driver::IoChoice;
+use kad_node::id::Id;
+use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
+
+pub(crate) use address::{Announce, HostPort};
+pub(crate) use value::Percent;
+
+/// Shards that one node runs at most.
+pub(crate) const SHARDS_MAX: usize = 1;
+/// Nodes of one `demo` at most: each is a thread and a socket.
+const DEMO_NODES_MAX: usize = 500;
+
+/// A Kademlia distributed key-value store.
+///
+/// Without a subcommand it runs a node, with a prompt on standard input: type
+/// `help` there.
+#[derive(Debug, Parser)]
+#[command(name = "kad-node", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) mode: Option<Mode>,
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Mode {
+    /// Store TEXT in a network, print its key, and leave.
+    Put(PutArgs),
+    /// Find the text of KEY in a network, print it, and leave.
+    Get(GetArgs),
+    /// Run a whole network in this process, over loopback UDP, with a prompt.
+    Demo(DemoArgs),
+}
+
+/// A node with a prompt.
+#[derive(Args, Debug)]
+pub(crate) struct NodeArgs {
+    /// UDP address to bind; port 0 lets the system choose.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9001", value_parser = address::listen)]
+    pub(crate) listen: SocketAddr,
+    /// Address given to peers, where it differs from the bound one.
+    #[arg(long, value_name = "ADDR[:PORT]")]
+    pub(crate) announce: Option<Announce>,
+    /// A node of the network to join; repeatable. Names are resolved, and tried
+    /// again for ever.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) bootstrap: Vec<HostPort>,
+    /// Node id [default: random].
+    #[arg(long, value_name = "HEX40")]
+    pub(crate) id: Option<Id>,
+    /// Shards, each a thread pinned to a core.
+    #[arg(long, value_name = "N", default_value_t = SHARDS_MAX, value_parser = value::cores)]
+    pub(crate) cores: usize,
+    #[command(flatten)]
+    pub(crate) lookup: LookupArgs,
+    #[command(flatten)]
+    pub(crate) life: LifeArgs,
+    #[command(flatten)]
+    pub(crate) io: IoArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// Store one text.
+#[derive(Args, Debug)]
+pub(crate) struct PutArgs {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// How long the network keeps the value.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
+    /// The text; `-` reads it from standard input, to its end and as it is.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: OsString,
+}
+
+/// Find one text.
+#[derive(Args, Debug)]
+pub(crate) struct GetArgs {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// The key: 40 hexadecimal digits.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: OsString,
+}
+
+/// What a client that joins for one operation is told.
+#[derive(Args, Debug)]
+pub(crate) struct ClientArgs {
+    /// A node of the network; repeatable.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    pub(crate) bootstrap: Vec<HostPort>,
+    #[command(flatten)]
+    pub(crate) lookup: LookupArgs,
+    #[command(flatten)]
+    pub(crate) io: IoArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// A whole network in one process.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// How many nodes.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = value::number::<1, DEMO_NODES_MAX>)]
+    pub(crate) nodes: usize,
+    /// The first node's port on 127.0.0.1, the others' following; 0 lets the
+    /// system choose each.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    pub(crate) base_port: u16,
+    #[command(flatten)]
+    pub(crate) lookup: LookupArgs,
+    #[command(flatten)]
+    pub(crate) life: LifeArgs,
+    #[command(flatten)]
+    pub(crate) io: IoArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+/// The network and how it is searched.
+#[derive(Args, Debug)]
+pub(crate) struct LookupArgs {
+    /// Nodes of another network are ignored.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) network: String,
+    /// Replication: how many of the closest nodes hold a value.
+    #[arg(long, value_name = "N", default_value_t = K_DEFAULT, value_parser = value::number::<1, K_MAX>)]
+    pub(crate) k: usize,
+    /// How many nodes a lookup asks at a time.
+    #[arg(long, value_name = "N", default_value_t = ALPHA_DEFAULT, value_parser = value::number::<1, ALPHA_MAX>)]
+    pub(crate) alpha: usize,
+}
+
+/// How long values live.
+#[derive(Args, Debug)]
+pub(crate) struct LifeArgs {
+    /// Period in which a node stores what was put there anew.
+    #[arg(long, value_name = "PERIOD", default_value = "1h", value_parser = value::period)]
+    pub(crate) republish: Duration,
+    /// Life of a value that nobody publishes again.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
+}
+
+/// How datagrams travel.
+#[derive(Args, Debug)]
+pub(crate) struct IoArgs {
+    /// How datagrams are received and sent: auto, uring or mmsg. Auto is uring,
+    /// and mmsg where uring is forbidden, with a warning that says why.
+    #[arg(long, value_name = "DRIVER", default_value = "auto", value_parser = value::io_choice)]
+    pub(crate) io: IoChoice,
+    /// Drop datagrams on purpose, each way, with this chance.
+    #[arg(long, value_name = "PERCENT", default_value = "0")]
+    pub(crate) drop: Percent,
+    /// Which datagrams are dropped.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) drop_seed: u64,
+}
+
+/// What is logged.
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// Log to standard error from this level on: error, warn, info, debug, trace
+    /// or off [default: what `RUST_LOG` says, or info].
+    #[arg(long, value_name = "LEVEL", value_parser = value::log_level)]
+    pub(crate) log: Option<tracing::level_filters::LevelFilter>,
+}
+
+/// The command line, or the status to exit with at once: 0 after `--help`, 2
+/// after an error, told on one line.
+pub(crate) fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            // A reader that closed its pipe has seen what it wanted.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("{} (try '--help')", one_line(&error.to_string()));
+        ExitCode::from(2)
+    })
+}
+
+/// What a clap error says, without its usage and tips, on one line.
+fn one_line(error: &str) -> String {
+    let said = error.lines().map(str::trim).take_while(|line| {
+        !line.starts_with("Usage:") && !line.starts_with("For more information")
+    });
+    said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(line: &str) -> String {
+        let words = std::iter::once("kad-node").chain(line.split_whitespace());
+        one_line(&Cli::try_parse_from(words).expect_err(line).to_string())
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_interface() {
+        let cli = Cli::try_parse_from(["kad-node"]).expect("no flag is required");
+        assert_eq!(cli.node.listen, "127.0.0.1:9001".parse().expect("an address"));
+        assert_eq!((cli.node.lookup.k, cli.node.lookup.alpha), (20, 3));
+        assert_eq!(cli.node.life.republish, Duration::from_hours(1));
+        assert_eq!(cli.node.life.expire, Duration::from_hours(24));
+        assert!(cli.node.io.drop.is_zero());
+    }
+
+    #[test]
+    fn an_error_is_one_line_with_the_value_and_the_remedy() {
+        for (line, value, remedy) in [
+            ("--listen here", "'here'", "ADDR:PORT"),
+            ("--announce here", "'here'", "ADDR"),
+            ("--bootstrap seed", "'seed'", "HOST:PORT"),
+            ("--bootstrap seed:0", "'seed:0'", "1 to 65535"),
+            ("--bootstrap ::1:9001", "'::1:9001'", "[::1]:9001"),
+            ("--id 12", "'12'", "40 hexadecimal digits"),
+            ("--cores 0", "'0'", "at least 1"),
+            ("--io tokio-uring", "'tokio-uring'", "uring or mmsg"),
+            ("--io epoll", "'epoll'", "auto, uring or mmsg"),
+            ("--k 29", "'29'", "1 to 28"),
+            ("--alpha 0", "'0'", "1 to 16"),
+            ("--republish 5", "'5'", "15m"),
+            ("--expire 0s", "'0s'", "longer"),
+            ("--drop 101", "'101'", "0 to 100"),
+            ("--log loud", "'loud'", "debug"),
+            ("demo --nodes 0", "'0'", "1 to 500"),
+            ("--colour", "'--colour'", ""),
+            ("put --bootstrap a:1", "<TEXT>", "required"),
+            ("get 00", "--bootstrap <HOST:PORT>", "required"),
+        ] {
+            let said = refusal(line);
+            assert!(said.starts_with("error: "), "{line}: {said}");
+            assert!(said.contains(value) && said.contains(remedy), "{line}: {said}");
+            assert!(!said.contains('\n'), "{line}: {said}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Addresses on the command line.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+/// A node to join by: a name or an address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostPort {
+    /// A name or an IP address, without brackets.
+    pub(crate) host: String,
+    /// Never 0.
+    pub(crate) port: u16,
+}
+
+impl FromStr for HostPort {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or("expected HOST:PORT, such as 127.0.0.1:9001 or seed:9001")?;
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port != 0)
+            .ok_or_else(|| format!("a port is a number from 1 to 65535, not '{port}'"))?;
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = match bracketed {
+            Some(host) => host,
+            None if host.is_empty() => return Err("the host is missing: HOST:PORT".into()),
+            None if host.contains(':') => {
+                return Err("an IPv6 address stands in brackets, such as [::1]:9001".into());
+            }
+            None => host,
+        };
+        Ok(Self { host: host.into(), port })
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// An address to announce; without a port, that of the bound address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Announce {
+    /// Where peers reach the node.
+    pub(crate) ip: IpAddr,
+    /// The port where they reach it, when it is another than the bound one.
+    pub(crate) port: Option<u16>,
+}
+
+impl FromStr for Announce {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let announce = match (text.parse::<SocketAddr>(), text.parse::<IpAddr>()) {
+            (Ok(addr), _) => Self { ip: addr.ip(), port: Some(addr.port()) },
+            (_, Ok(ip)) => Self { ip, port: None },
+            _ => {
+                return Err("expected ADDR or ADDR:PORT, such as 10.0.0.7 or 10.0.0.7:9001".into());
+            }
+        };
+        let port = announce.port.unwrap_or(1);
+        if kad_node::wire::is_reachable(SocketAddr::new(announce.ip, port)) {
+            Ok(announce)
+        } else {
+            Err("peers cannot reach a node there: announce one interface's address".into())
+        }
+    }
+}
+
+/// The address to bind.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_and_port_print_as_they_are_written() {
+        for text in ["seed:9001", "127.0.0.1:1", "[::1]:65535"] {
+            assert_eq!(text.parse::<HostPort>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn an_address_that_no_peer_reaches_is_not_announced() {
+        for text in ["0.0.0.0", "224.0.0.1:9001", "10.0.0.7:0", "::"] {
+            assert!(text.parse::<Announce>().is_err(), "{text}");
+        }
+        let announce: Announce = "10.0.0.7".parse().expect("an address");
+        assert_eq!(announce.port, None);
+    }
+}

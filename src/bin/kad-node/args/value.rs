@@ -1,0 +1,114 @@
+//! Numbers, periods and choices on the command line.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use kad_node::driver::IoChoice;
+use tracing::level_filters::LevelFilter;
+
+/// Digits after the point of a percentage: more would not change a run.
+const PERCENT_DECIMALS_MAX: usize = 9;
+
+/// Shortest period: datagrams give a value's life in whole seconds.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
+
+/// A chance, as the exact ratio of the decimals that were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Percent {
+    /// At most the denominator.
+    pub(crate) numerator: u64,
+    /// A hundred, or ten, a hundred... times that.
+    pub(crate) denominator: u64,
+}
+
+impl Percent {
+    /// Whether it never happens.
+    pub(crate) const fn is_zero(self) -> bool {
+        self.numerator == 0
+    }
+}
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "expected a number from 0 to 100, such as 30 or 12.5".to_owned();
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
+        if decimals.len() > PERCENT_DECIMALS_MAX || !decimals.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(wrong());
+        }
+        let scale = 10u64.pow(decimals.len() as u32);
+        let whole: u8 = whole.parse().map_err(|_| wrong())?;
+        let decimals =
+            if decimals.is_empty() { 0 } else { decimals.parse().map_err(|_| wrong())? };
+        let percent =
+            Self { numerator: u64::from(whole) * scale + decimals, denominator: 100 * scale };
+        if percent.numerator <= percent.denominator { Ok(percent) } else { Err(wrong()) }
+    }
+}
+
+/// A number from `MIN` to `MAX`.
+pub(super) fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (MIN..=MAX).contains(number))
+        .ok_or_else(|| format!("expected a number from {MIN} to {MAX}"))
+}
+
+/// A count of shards.
+pub(super) fn cores(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|cores| *cores > 0)
+        .ok_or_else(|| "expected a number of cores, at least 1".into())
+}
+
+/// A period, in the units that people write.
+pub(super) fn period(text: &str) -> Result<Duration, String> {
+    let period = humantime::parse_duration(text)
+        .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())?;
+    if period < PERIOD_MIN { Err("expected a period of 1s or longer".into()) } else { Ok(period) }
+}
+
+/// A driver.
+pub(super) fn io_choice(text: &str) -> Result<IoChoice, String> {
+    match text {
+        "tokio-uring" => Err("this build has no such driver yet: use uring or mmsg".into()),
+        _ => text.parse().map_err(|_| "expected auto, uring or mmsg".into()),
+    }
+}
+
+/// A level of the log.
+pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| "expected error, warn, info, debug, trace or off".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_the_ratio_that_was_written() {
+        let ratio = |text: &str| {
+            let percent: Percent = text.parse().expect(text);
+            (percent.numerator, percent.denominator)
+        };
+        assert_eq!(ratio("0"), (0, 100));
+        assert_eq!(ratio("30"), (30, 100));
+        assert_eq!(ratio("12.5"), (125, 1000));
+        assert_eq!(ratio("0.001"), (1, 100_000));
+        assert_eq!(ratio("100.0"), (1000, 1000));
+        for text in ["", ".", "-1", "+1.-1", "100.1", "256", "1e1", "0.1234567890", "1.x"] {
+            assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_period_has_a_unit() {
+        assert_eq!(period("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(period("1h 30m"), Ok(Duration::from_mins(90)));
+        assert_eq!(period("1500ms"), Ok(Duration::from_millis(1500)));
+        assert!(period("15").is_err());
+        assert!(period("250ms").is_err(), "a life of no seconds");
+    }
+}

@@ -1,0 +1,190 @@
+//! A whole network in one process: many nodes over loopback UDP, each with a
+//! thread and a socket of its own, and the prompt on the first.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::mpsc::TryRecvError;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kad_node::driver::{DriverEvent, Pin, Running};
+use kad_node::id::Id;
+use kad_node::node::{Command, Event, OperationId};
+use kad_node::wire::Role;
+
+use crate::args::DemoArgs;
+use crate::failure::Failure;
+use crate::joining::Joining;
+use crate::launch;
+use crate::log;
+use crate::reply;
+use crate::serve::{self, Attended, Termination};
+
+/// How long the network may take to form before the demo gives up.
+const FORM_MAX: Duration = Duration::from_mins(5);
+/// How long a put may take before the demo gives up.
+const PUT_MAX: Duration = Duration::from_mins(1);
+
+/// Runs a network until the prompt says `exit`.
+pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
+    log::start(&args.log)?;
+    let last_port = usize::from(args.base_port) + args.nodes - 1;
+    if args.base_port != 0 && last_port > usize::from(u16::MAX) {
+        return Err(Failure::Usage(format!(
+            "--base-port {} leaves no room for {} ports: use {} or less",
+            args.base_port,
+            args.nodes,
+            usize::from(u16::MAX) + 1 - args.nodes
+        )));
+    }
+    let begun = Instant::now();
+    let (mut nodes, ids) = start_all(args)?;
+    launch::warn_of_fallback(&nodes[0]);
+    await_all(&nodes[1..])?;
+    let greeting = greet(&nodes, &ids, args.lookup.k)?;
+    let first = &mut nodes[0];
+    let (id, address, io) = (ids[0], first.address(), first.io());
+    let took = reply::time(begun.elapsed());
+    tracing::info!(%id, %address, shards = 1, %io, nodes = args.nodes, %took, "ready");
+    welcome(args.nodes, greeting);
+    let attended = Attended {
+        events: first.take_events(),
+        commander: first.commander(),
+        joining: Joining::default(),
+        join_wait: Duration::ZERO,
+    };
+    let result = serve::attend(attended, Termination::catch()?);
+    for node in nodes {
+        launch::stop(node)?;
+    }
+    result
+}
+
+/// Says what is worth typing: `greeting` is a text of another node's.
+fn welcome(nodes: usize, greeting: Id) {
+    if io::stdin().is_terminal() {
+        eprintln!("This prompt is on the first of {nodes} nodes; the last one has put a text. Try");
+        eprintln!("    trace {greeting}");
+        eprintln!("and 'put some text', 'get KEY', 'peers', 'stats'; 'help' lists the commands.");
+    }
+}
+
+/// Starts every node, and has all but the first join by the first. Their ids
+/// come with them.
+fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
+    let mut rng = launch::rng()?;
+    let mut nodes: Vec<Running> = Vec::with_capacity(args.nodes);
+    let mut ids = Vec::with_capacity(args.nodes);
+    for index in 0..args.nodes {
+        let mut config = launch::config(&mut rng, None, Role::Peer, &args.lookup);
+        launch::set_life(&mut config, &args.life);
+        ids.push(config.id);
+        let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let node = launch::start(listen, Pin::Free, &args.io, index as u64, config)?;
+        if let Some(first) = nodes.first() {
+            launch::join(&node, vec![first.address()])?;
+        }
+        nodes.push(node);
+    }
+    Ok((nodes, ids))
+}
+
+/// Puts a text on the last node, and returns its key: one whose `k` closest
+/// nodes are without the first, where there is one, so that the first has to
+/// fetch it.
+fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
+    const TEXTS_MAX: usize = 1000;
+    let last = nodes.last().expect("a demo has a node at least");
+    let text = |index| format!("Greetings from node {}, of its texts number {index}", nodes.len());
+    let far_from_first = |index: &usize| {
+        let key = Id::of_value(text(*index).as_bytes());
+        ids.iter().filter(|id| **id ^ key < ids[0] ^ key).count() >= k
+    };
+    let text = text((1..TEXTS_MAX).find(far_from_first).unwrap_or(1));
+    let (operation, value) = (OperationId(0), text.as_bytes().into());
+    last.commander()
+        .send(Command::Put { operation, value })
+        .map_err(|error| Failure::Failed(error.to_string()))?;
+    loop {
+        match last.events().recv_timeout(PUT_MAX) {
+            Ok(DriverEvent::Node(Event::Put { .. })) => break,
+            Ok(_) => {}
+            Err(error) => {
+                return Err(Failure::Failed(format!("a put of the demo does not end: {error}")));
+            }
+        }
+    }
+    Ok(Id::of_value(text.as_bytes()))
+}
+
+/// Waits until every one of `nodes` has joined, and shows how far it is.
+fn await_all(nodes: &[Running]) -> Result<(), Failure> {
+    let mut progress = Progress::new(nodes.len());
+    let mut forming: Vec<&Running> = nodes.iter().collect();
+    let begun = Instant::now();
+    while !forming.is_empty() {
+        let mut stopped = None;
+        forming.retain(|node| match node.events().try_recv() {
+            Ok(event) => !matches!(event, DriverEvent::Node(Event::Joined { .. })),
+            Err(TryRecvError::Empty) => true,
+            Err(TryRecvError::Disconnected) => {
+                stopped = Some(node.address());
+                true
+            }
+        });
+        progress.show(nodes.len() - forming.len());
+        if let Some(address) = stopped {
+            return Err(Failure::Failed(format!("node {address} of the demo has stopped")));
+        }
+        if begun.elapsed() > FORM_MAX {
+            progress.end();
+            return Err(Failure::Failed(format!(
+                "{} of {} nodes have not joined within {}: try fewer, or a lower --drop",
+                forming.len(),
+                nodes.len(),
+                reply::time(FORM_MAX)
+            )));
+        }
+        thread::sleep(Progress::INTERVAL);
+    }
+    progress.end();
+    Ok(())
+}
+
+/// How many nodes have joined: one line that is written over on a terminal, a
+/// few lines of the log elsewhere.
+struct Progress {
+    total: usize,
+    on_terminal: bool,
+    /// The count at which the log has its next line.
+    log_at: usize,
+}
+
+impl Progress {
+    /// Lines that the log is given.
+    const LOG_LINES: usize = 4;
+    /// How often it is looked at.
+    const INTERVAL: Duration = Duration::from_millis(20);
+
+    fn new(total: usize) -> Self {
+        Self { total, on_terminal: io::stderr().is_terminal(), log_at: 0 }
+    }
+
+    fn show(&mut self, joined: usize) {
+        if self.on_terminal {
+            // A terminal that has gone away misses nothing.
+            let _ = write!(io::stderr(), "\rforming: {joined} of {} nodes have joined", self.total);
+        } else if joined >= self.log_at {
+            tracing::info!(joined, of = self.total, "forming");
+            self.log_at = joined + self.total.div_ceil(Self::LOG_LINES);
+        }
+    }
+
+    /// Clears the line.
+    fn end(&self) {
+        if self.on_terminal {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Whether the node has joined its network, for those who wait for it.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Set once, when the node has joined.
+#[derive(Clone, Default)]
+pub(crate) struct Joining(Arc<(Mutex<bool>, Condvar)>);
+
+impl Joining {
+    /// The node has joined: wakes all who wait.
+    pub(crate) fn complete(&self) {
+        let (joined, changed) = &*self.0;
+        *joined.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        changed.notify_all();
+    }
+
+    /// Waits until the node has joined, at most `timeout`, and says whether it has.
+    pub(crate) fn wait(&self, timeout: Duration) -> bool {
+        let (joined, changed) = &*self.0;
+        let guard = joined.lock().unwrap_or_else(PoisonError::into_inner);
+        *changed
+            .wait_timeout_while(guard, timeout, |joined| !*joined)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0
+    }
+}

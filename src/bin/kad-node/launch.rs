@@ -1,0 +1,123 @@
+//! From the command line to a running node.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use kad_node::driver::{self, Loss, Pin, Running, Settings};
+use kad_node::id::Id;
+use kad_node::node::{Command, Config};
+use kad_node::rng::{Rng, SEED_BYTES};
+use kad_node::wire::{NetworkId, Role};
+
+use crate::args::{IoArgs, LifeArgs, LookupArgs};
+use crate::failure::Failure;
+
+/// Randomness of the operating system.
+pub(crate) fn rng() -> Result<Rng, Failure> {
+    let mut seed = [0; SEED_BYTES];
+    getrandom::fill(&mut seed)
+        .map_err(|error| Failure::Failed(format!("the system gives no randomness: {error}")))?;
+    Ok(Rng::from_seed(seed))
+}
+
+/// What a node of `role` is told; `id` or a random one.
+pub(crate) fn config(rng: &mut Rng, id: Option<Id>, role: Role, lookup: &LookupArgs) -> Config {
+    let id = id.unwrap_or_else(|| rng.id());
+    Config {
+        role,
+        network: NetworkId::of_name(&lookup.network),
+        k: lookup.k,
+        alpha: lookup.alpha,
+        ..Config::new(id, rng.seed())
+    }
+}
+
+/// Sets how long values live.
+pub(crate) const fn set_life(config: &mut Config, life: &LifeArgs) {
+    config.republish = life.republish;
+    config.expire = life.expire;
+}
+
+/// Starts a node on `listen`. `index` tells the nodes of one process apart, so
+/// that they do not drop the same datagrams.
+pub(crate) fn start(
+    listen: SocketAddr,
+    pin: Pin,
+    io: &IoArgs,
+    index: u64,
+    node: Config,
+) -> Result<Running, Failure> {
+    let loss = (!io.drop.is_zero()).then(|| Loss {
+        numerator: io.drop.numerator,
+        denominator: io.drop.denominator,
+        seed: io.drop_seed.wrapping_add(index),
+    });
+    driver::start(Settings { listen, io: io.io, pin, loss, node })
+        .map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// Has a node join by `addresses`.
+pub(crate) fn join(running: &Running, addresses: Vec<SocketAddr>) -> Result<(), Failure> {
+    let command = Command::Bootstrap { addresses };
+    running.commander().send(command).map_err(|error| Failure::Failed(error.to_string()))
+}
+
+/// Stops a node; an error is why it had stopped by itself.
+pub(crate) fn stop(running: Running) -> Result<(), Failure> {
+    let stopped = running.stop().map_err(|error| Failure::Failed(error.to_string()))?;
+    tracing::debug!(?stopped, "stopped");
+    Ok(())
+}
+
+/// Warns that the driver is not the one that was hoped for.
+pub(crate) fn warn_of_fallback(running: &Running) {
+    if let Some(reason) = running.fallback() {
+        tracing::warn!("falling back to {}: {reason}", running.io());
+    }
+}
+
+/// The address by which others reach a node bound to `bound`: for a wildcard,
+/// that of the interface which reaches `peer`, or the default route.
+pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAddr {
+    /// Addresses for documentation, which only a default route leads to.
+    const BEYOND_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const BEYOND_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+
+    if !bound.ip().is_unspecified() {
+        return bound;
+    }
+    let beyond = if bound.is_ipv4() { BEYOND_V4 } else { BEYOND_V6 };
+    let peer = peer.unwrap_or(SocketAddr::new(beyond, 9));
+    // Connecting a UDP socket chooses a route, and sends nothing.
+    let routed = UdpSocket::bind(SocketAddr::new(bound.ip(), 0))
+        .and_then(|socket| socket.connect(peer).and_then(|()| socket.local_addr()));
+    match routed {
+        Ok(local) if !local.ip().is_unspecified() => SocketAddr::new(local.ip(), bound.port()),
+        _ => bound,
+    }
+}
+
+/// Any port of any address of the family of `addr`.
+pub(crate) const fn any_like(addr: SocketAddr) -> SocketAddr {
+    let ip = match addr {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(ip, 0)
+}
+
+/// How long a name may take to resolve where something waits for it.
+pub(crate) const RESOLVE_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_is_shown_as_the_interface_that_reaches_the_peer() {
+        let bound = SocketAddr::from(([0, 0, 0, 0], 9001));
+        let peer = SocketAddr::from(([127, 0, 0, 1], 9002));
+        assert_eq!(reachable(bound, Some(peer)), SocketAddr::from(([127, 0, 0, 1], 9001)));
+        assert_eq!(reachable(peer, None), peer);
+    }
+}

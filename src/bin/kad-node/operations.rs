@@ -1,0 +1,140 @@
+//! Operations on a running node: each sends a command and waits for its answer.
+
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use kad_node::driver::{Commander, DriverEvent, DriverStats, SendError};
+use kad_node::id::Id;
+use kad_node::node::{
+    BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stats, Stored, Trace,
+};
+
+/// The node has stopped, and answers no more.
+#[derive(Debug)]
+pub(crate) struct NodeGone;
+
+/// The counters, the node's and its driver's.
+pub(crate) struct Counters {
+    pub(crate) node: Box<Stats>,
+    pub(crate) driver: Box<DriverStats>,
+}
+
+/// How a put ended.
+pub(crate) struct PutAnswer {
+    pub(crate) outcome: Result<Stored, Refusal>,
+    pub(crate) elapsed: Duration,
+}
+
+/// How a get ended.
+pub(crate) struct GetAnswer {
+    pub(crate) outcome: Result<Option<Found>, Refusal>,
+    pub(crate) asked: usize,
+    pub(crate) elapsed: Duration,
+}
+
+/// Asks one operation after another.
+pub(crate) struct Operations {
+    commander: Commander,
+    answers: Receiver<DriverEvent>,
+    last: u64,
+}
+
+impl Operations {
+    /// Operations on the node that `commander` commands and whose events come
+    /// out of `answers`.
+    pub(crate) const fn new(commander: Commander, answers: Receiver<DriverEvent>) -> Self {
+        Self { commander, answers, last: 0 }
+    }
+
+    /// Stores a value.
+    pub(crate) fn put(&mut self, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
+        let expected = self.next();
+        self.send(Command::Put { operation: expected, value })?;
+        loop {
+            if let DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }) =
+                self.event()?
+                && operation == expected
+            {
+                return Ok(PutAnswer { outcome, elapsed });
+            }
+        }
+    }
+
+    /// Finds a value; `on_hop` is told each hop of a traced get.
+    pub(crate) fn get(
+        &mut self,
+        key: Id,
+        trace: Trace,
+        mut on_hop: impl FnMut(&Hop),
+    ) -> Result<GetAnswer, NodeGone> {
+        let expected = self.next();
+        self.send(Command::Get { operation: expected, key, trace })?;
+        loop {
+            match self.event()? {
+                DriverEvent::Node(Event::Hop { operation, hop }) if operation == expected => {
+                    on_hop(&hop);
+                }
+                DriverEvent::Node(Event::Get { operation, outcome, asked, elapsed, .. })
+                    if operation == expected =>
+                {
+                    return Ok(GetAnswer { outcome, asked, elapsed });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Stops republishing a value.
+    pub(crate) fn forget(&mut self, key: Id) -> Result<Forgotten, NodeGone> {
+        let expected = self.next();
+        self.send(Command::Forget { operation: expected, key })?;
+        loop {
+            if let DriverEvent::Node(Event::Forget { operation, outcome, .. }) = self.event()?
+                && operation == expected
+            {
+                return Ok(outcome);
+            }
+        }
+    }
+
+    /// The routing table.
+    pub(crate) fn peers(&mut self) -> Result<Vec<BucketView>, NodeGone> {
+        let expected = self.next();
+        self.send(Command::Peers { operation: expected })?;
+        loop {
+            if let DriverEvent::Node(Event::Peers { operation, buckets }) = self.event()?
+                && operation == expected
+            {
+                return Ok(buckets);
+            }
+        }
+    }
+
+    /// The counters.
+    pub(crate) fn stats(&mut self) -> Result<Counters, NodeGone> {
+        let expected = self.next();
+        self.send(Command::Stats { operation: expected })?;
+        loop {
+            if let DriverEvent::Stats { operation, node, driver } = self.event()?
+                && operation == expected
+            {
+                return Ok(Counters { node, driver });
+            }
+        }
+    }
+
+    fn next(&mut self) -> OperationId {
+        self.last += 1;
+        OperationId(self.last)
+    }
+
+    /// Hands over a command. One operation at a time never fills the queue, so
+    /// that a command comes back only when the node is gone.
+    fn send(&self, command: Command) -> Result<(), NodeGone> {
+        self.commander.send(command).map_err(|_: SendError| NodeGone)
+    }
+
+    fn event(&self) -> Result<DriverEvent, NodeGone> {
+        self.answers.recv().map_err(|_| NodeGone)
+    }
+}

@@ -1,0 +1,243 @@
+//! How results are printed, for a person on a terminal and for a program.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
+
+use kad_node::limits::{LOOKUPS_MAX, PUBLISHED_VALUES_MAX, VALUE_BYTES_MAX};
+use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Refusal, Stored};
+
+use crate::latencies::Latencies;
+use crate::operations::{Counters, GetAnswer};
+use crate::session::SessionLatencies;
+
+/// Who reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// A person, on a terminal: told more, and shown no control characters.
+    Person,
+    /// A program: told what the interface promises, byte for byte.
+    Program,
+}
+
+impl Audience {
+    /// The audience of standard output.
+    pub(crate) fn of_stdout() -> Self {
+        if io::stdout().is_terminal() { Self::Person } else { Self::Program }
+    }
+}
+
+/// Counters that belong together, by the beginnings of their names; a counter
+/// goes with the first group that fits.
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("datagrams", &["datagrams_", "outbox_"]),
+    ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
+    ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
+    ("lookups", &["lookups", "candidates_"]),
+    ("routing table", &["contacts", "replacements", "verifications_", "probes_"]),
+    ("values", &["value"]),
+    ("other", &[""]),
+];
+
+/// Where a put went.
+pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -> io::Result<()> {
+    let elapsed = time(elapsed);
+    match stored {
+        Stored { asked: 0, .. } => writeln!(out, "held here alone: no other node is known"),
+        Stored { holders, asked, hops } => writeln!(
+            out,
+            "held by {holders} of the {asked} closest nodes, {} away, in {elapsed}",
+            counted(usize::from(*hops), "hop")
+        ),
+    }
+}
+
+/// A value, and who had it.
+pub(crate) fn found(
+    found: &Found,
+    answer: &GetAnswer,
+    audience: Audience,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match audience {
+        Audience::Person => writeln!(out, "{}", printable(&found.value))?,
+        Audience::Program => {
+            out.write_all(&found.value)?;
+            out.write_all(b"\n")?;
+        }
+    }
+    match found.from {
+        Some(contact) => write!(out, "from {}", contact.addr)?,
+        None => write!(out, "from local")?,
+    }
+    match (audience, found.from) {
+        (Audience::Person, Some(_)) => writeln!(
+            out,
+            " ({}, {} asked, {})",
+            counted(usize::from(found.hops), "hop"),
+            counted(answer.asked, "node"),
+            time(answer.elapsed)
+        ),
+        _ => writeln!(out),
+    }
+}
+
+/// No node had the value.
+pub(crate) fn not_found(
+    answer: &GetAnswer,
+    audience: Audience,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    match audience {
+        Audience::Person => {
+            let (asked, elapsed) = (counted(answer.asked, "node"), time(answer.elapsed));
+            writeln!(out, "NOTFOUND ({asked} asked, {elapsed})")
+        }
+        Audience::Program => writeln!(out, "NOTFOUND"),
+    }
+}
+
+/// Why the node did not begin an operation.
+pub(crate) fn refusal(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::TooLarge { bytes } => {
+            format!("ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
+        }
+        Refusal::Busy => format!("ERR busy ({LOOKUPS_MAX} lookups in progress): try again"),
+        Refusal::Full => {
+            format!("ERR full ({PUBLISHED_VALUES_MAX} values put here): forget some")
+        }
+    }
+}
+
+/// One hop of a traced get.
+pub(crate) fn hop(hop: &Hop, out: &mut impl Write) -> io::Result<()> {
+    let answer = match hop.answer {
+        HopAnswer::Value { bytes } => format!("the value, {}", counted(bytes, "byte")),
+        HopAnswer::Contacts { count } => counted(count, "closer contact"),
+        HopAnswer::WrongValue => "a value that is not the key's".into(),
+        HopAnswer::Refused => "a refusal".into(),
+        HopAnswer::TimedOut => "nothing".into(),
+    };
+    let id = hop.contact.id.to_string();
+    writeln!(
+        out,
+        "hop {}  {:<21}  {}..  shared bits {:>3}  {:>8}  {answer}",
+        hop.depth,
+        hop.contact.addr,
+        &id[..8],
+        hop.shared_prefix_bits,
+        time(hop.elapsed),
+    )
+}
+
+/// The routing table.
+pub(crate) fn peers(buckets: &[BucketView], out: &mut impl Write) -> io::Result<()> {
+    for bucket in buckets {
+        let contacts = counted(bucket.contacts.len(), "contact");
+        write!(out, "bucket {}: {contacts}", bucket.index)?;
+        match bucket.replacements {
+            0 => writeln!(out)?,
+            replacements => writeln!(out, ", {}", counted(replacements, "replacement"))?,
+        }
+        for contact in &bucket.contacts {
+            peer(contact, out)?;
+        }
+    }
+    let contacts: usize = buckets.iter().map(|bucket| bucket.contacts.len()).sum();
+    writeln!(out, "{} in {}", counted(contacts, "contact"), counted(buckets.len(), "bucket"))
+}
+
+fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
+    let seen = format!("{} ago", time(view.seen_ago));
+    let round_trip = view.round_trip.map_or_else(|| "unknown".into(), time);
+    write!(
+        out,
+        "  {}  {:<21}  seen {seen:>12}  round trip {round_trip:>8}",
+        view.contact.id, view.contact.addr
+    )?;
+    match view.failures {
+        0 => writeln!(out),
+        failures => writeln!(out, "  {}", counted(usize::from(failures), "failure")),
+    }
+}
+
+/// The counters, group by group, and the session's latencies.
+pub(crate) fn stats(
+    counters: &Counters,
+    latencies: &SessionLatencies,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let node: Vec<_> = counters.node.iter().collect();
+    for (index, (title, _)) in GROUPS.iter().enumerate() {
+        let members: Vec<_> =
+            node.iter().copied().filter(|(name, _)| group_of(name) == index).collect();
+        if !members.is_empty() {
+            group(title, &members, out)?;
+        }
+    }
+    let driver: Vec<_> = counters.driver.iter().collect();
+    group("driver", &driver, out)?;
+    writeln!(out, "latencies of this session:")?;
+    percentiles("puts", &latencies.puts, out)?;
+    percentiles("gets", &latencies.gets, out)
+}
+
+fn group(title: &str, members: &[(&str, u64)], out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{title}:")?;
+    for (name, value) in members {
+        writeln!(out, "  {name:<24}  {value:>12}")?;
+    }
+    Ok(())
+}
+
+fn group_of(name: &str) -> usize {
+    let fits = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    GROUPS.iter().position(|(_, prefixes)| fits(prefixes)).expect("the last group takes every name")
+}
+
+fn percentiles(name: &str, latencies: &Latencies, out: &mut impl Write) -> io::Result<()> {
+    let count = latencies.count();
+    if count == 0 {
+        return writeln!(out, "  {name}  none yet");
+    }
+    write!(out, "  {name}  count {count}")?;
+    for percent in [50, 90, 99] {
+        write!(out, "  p{percent} {}", time(latencies.percentile(f64::from(percent))))?;
+    }
+    writeln!(out, "  max {}", time(latencies.max()))
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+/// A duration with three digits or so.
+pub(crate) fn time(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.001 {
+        format!("{:.0} us", seconds * 1e6)
+    } else if seconds < 0.01 {
+        format!("{:.2} ms", seconds * 1e3)
+    } else if seconds < 1.0 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else if seconds < 120.0 {
+        format!("{seconds:.1} s")
+    } else {
+        format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+/// `value` as text, control characters but line ends and tabs escaped: a value
+/// comes from strangers, and must not command the terminal.
+fn printable(value: &[u8]) -> String {
+    let mut printable = String::with_capacity(value.len());
+    for shown in String::from_utf8_lossy(value).chars() {
+        if shown.is_control() && !matches!(shown, '\n' | '\t') {
+            printable.extend(shown.escape_default());
+        } else {
+            printable.push(shown);
+        }
+    }
+    printable
+}

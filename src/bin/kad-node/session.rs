@@ -1,0 +1,153 @@
+//! The prompt's session: carries out one line after another and prints what
+//! comes of it.
+
+use std::io::{self, Write};
+use std::sync::mpsc::Receiver;
+
+use kad_node::driver::{Commander, DriverEvent};
+use kad_node::id::Id;
+use kad_node::node::{Forgotten, Trace};
+
+use crate::latencies::Latencies;
+use crate::operations::{NodeGone, Operations};
+use crate::reply::{self, Audience};
+use crate::request::{self, HELP, Request, RequestError};
+
+/// Whether there is a next line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Continue,
+    Exit,
+}
+
+/// Why a session cannot go on.
+#[derive(Debug)]
+pub(crate) enum SessionError {
+    /// Standard output is closed.
+    Output(io::Error),
+    /// The node has stopped.
+    NodeGone,
+}
+
+impl From<io::Error> for SessionError {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<NodeGone> for SessionError {
+    fn from(NodeGone: NodeGone) -> Self {
+        Self::NodeGone
+    }
+}
+
+/// Latencies of the session's operations.
+#[derive(Default)]
+pub(crate) struct SessionLatencies {
+    pub(crate) puts: Latencies,
+    pub(crate) gets: Latencies,
+}
+
+/// One user's session with a node.
+pub(crate) struct Session {
+    operations: Operations,
+    audience: Audience,
+    latencies: SessionLatencies,
+}
+
+impl Session {
+    /// A session with the node behind `commander` and `answers`, for `audience`.
+    pub(crate) fn new(
+        commander: Commander,
+        answers: Receiver<DriverEvent>,
+        audience: Audience,
+    ) -> Self {
+        let operations = Operations::new(commander, answers);
+        Self { operations, audience, latencies: SessionLatencies::default() }
+    }
+
+    /// Carries out one line and prints its result, or why there is none.
+    pub(crate) fn line(&mut self, line: &[u8], out: &mut impl Write) -> Result<Flow, SessionError> {
+        let flow = match request::parse(line) {
+            Ok(None) => Flow::Continue,
+            Ok(Some(request)) => self.carry_out(request, out)?,
+            Err(error) => {
+                Self::refuse(&error, out)?;
+                Flow::Continue
+            }
+        };
+        out.flush()?;
+        Ok(flow)
+    }
+
+    /// Prints why a line was not carried out.
+    pub(crate) fn refuse(error: &RequestError, out: &mut impl Write) -> Result<(), SessionError> {
+        writeln!(out, "{error}")?;
+        Ok(out.flush()?)
+    }
+
+    fn carry_out(&mut self, request: Request, out: &mut impl Write) -> Result<Flow, SessionError> {
+        match request {
+            Request::Put(value) => self.put(value, out)?,
+            Request::Get(key) => self.get(key, Trace::Off, out)?,
+            Request::Trace(key) => self.get(key, Trace::Hops, out)?,
+            Request::Forget(key) => match self.operations.forget(key)? {
+                Forgotten::Forgotten => writeln!(out, "forgotten")?,
+                Forgotten::Unknown => {
+                    writeln!(out, "ERR not put here '{key}': forget where it was put")?;
+                }
+            },
+            Request::Peers => reply::peers(&self.operations.peers()?, out)?,
+            Request::Stats => reply::stats(&self.operations.stats()?, &self.latencies, out)?,
+            Request::Help => out.write_all(HELP.as_bytes())?,
+            Request::Exit => return Ok(Flow::Exit),
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// A person sees the key at once; a program when the value is stored, so
+    /// that whoever it tells the key finds the value.
+    fn put(&mut self, value: Box<[u8]>, out: &mut impl Write) -> Result<(), SessionError> {
+        let key = Id::of_value(&value);
+        if self.audience == Audience::Person {
+            writeln!(out, "{key}")?;
+            out.flush()?;
+        }
+        let answer = self.operations.put(value)?;
+        match answer.outcome {
+            Ok(stored) => {
+                self.latencies.puts.record(answer.elapsed);
+                if stored.holders == 0 && stored.asked > 0 {
+                    tracing::warn!(%key, asked = stored.asked, "no other node holds the value");
+                }
+                match self.audience {
+                    Audience::Person => reply::stored(&stored, answer.elapsed, out)?,
+                    Audience::Program => writeln!(out, "{key}")?,
+                }
+            }
+            Err(refusal) => writeln!(out, "{}", reply::refusal(refusal))?,
+        }
+        Ok(())
+    }
+
+    fn get(&mut self, key: Id, trace: Trace, out: &mut impl Write) -> Result<(), SessionError> {
+        let mut printed = Ok(());
+        let answer = self.operations.get(key, trace, |hop| {
+            if printed.is_ok() {
+                printed = reply::hop(hop, out).and_then(|()| out.flush());
+            }
+        })?;
+        printed?;
+        match &answer.outcome {
+            Ok(found) => {
+                self.latencies.gets.record(answer.elapsed);
+                match found {
+                    Some(found) => reply::found(found, &answer, self.audience, out)?,
+                    None => reply::not_found(&answer, self.audience, out)?,
+                }
+            }
+            Err(refusal) => writeln!(out, "{}", reply::refusal(*refusal))?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a node does not start, or stops by itself.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+
+use super::loss::Loss;
+
+/// Why a node could not be started: its `Display` is one line that shows the
+/// value and the remedy.
+#[derive(Debug)]
+pub enum StartError {
+    /// The socket could not be bound to this address.
+    Bind {
+        /// The address to listen on.
+        listen: SocketAddr,
+        /// What the kernel said.
+        error: io::Error,
+    },
+    /// `uring` was asked for, and there is none.
+    Uring {
+        /// Why.
+        reason: String,
+    },
+    /// The loss is no chance from 0 to 1.
+    Loss(Loss),
+    /// The system is short of something that every node needs, such as threads
+    /// or descriptors.
+    System(io::Error),
+    /// The shard's thread panicked before it was ready.
+    Panicked,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bind { listen, error } => {
+                write!(f, "cannot listen on {listen}: {}", bind_remedy(error))
+            }
+            Self::Uring { reason } => write!(f, "cannot use --io uring: {reason}; use --io mmsg"),
+            Self::Loss(Loss { numerator, denominator, .. }) => {
+                write!(f, "cannot drop {numerator} of {denominator} datagrams: use 0 to 100 %")
+            }
+            Self::System(error) => write!(f, "cannot start a shard: {error}; see `ulimit -a`"),
+            Self::Panicked => f.write_str("cannot start a shard: it panicked; see above"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What is wrong with an address, and what to do about it.
+fn bind_remedy(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
+            "the address is in use; stop the program that uses it, or choose another port \
+             (0 lets the system choose)"
+                .into()
+        }
+        Some(libc::EADDRNOTAVAIL) => {
+            "this machine has no such address; listen on one that it has, or on 0.0.0.0 or [::]"
+                .into()
+        }
+        Some(libc::EACCES) => {
+            "no permission; choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE".into()
+        }
+        Some(libc::EAFNOSUPPORT) => {
+            "this machine does not have that version of IP; listen on an address of the other"
+                .into()
+        }
+        _ => format!("{error}; choose another address"),
+    }
+}
+
+/// Why there is no `io_uring`, in the words of a person who could change it.
+pub(super) fn uring_reason(error: &io::Error) -> String {
+    let cause = match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            "a seccomp profile, as Docker's default, or the sysctl kernel.io_uring_disabled \
+             forbids it"
+        }
+        Some(libc::ENOSYS) => "the kernel or its sandbox does not have it",
+        Some(libc::EINVAL) => "the kernel is older than Linux 6.0",
+        Some(libc::ENOMEM) => "the limit of locked memory (ulimit -l) or of memory is too low",
+        _ => "the kernel does not give one",
+    };
+    format!("no io_uring: {cause} ({error})")
+}
+
+/// Why a shard stopped without being told to.
+#[derive(Debug)]
+pub enum ShardError {
+    /// Its socket or its ring failed.
+    Io(io::Error),
+    /// It panicked.
+    Panicked,
+}
+
+impl fmt::Display for ShardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the shard's I/O failed: {error}"),
+            Self::Panicked => f.write_str("the shard panicked"),
+        }
+    }
+}
+
+impl std::error::Error for ShardError {}

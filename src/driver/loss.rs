@@ -1,0 +1,178 @@
+//! Packet loss on purpose: a datapath around another that drops datagrams, each
+//! way, with an exact chance and by a seed.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::datapath::{Advance, Datapath};
+use super::stats::DriverStats;
+use crate::rng::Rng;
+
+/// How many datagrams are dropped, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Of `denominator` datagrams each way so many are dropped, on average.
+    pub numerator: u64,
+    /// At least 1, and at least the numerator.
+    pub denominator: u64,
+    /// Fixes which of the datagrams, by their order, are dropped.
+    pub seed: u64,
+}
+
+impl Loss {
+    /// Whether it is a chance: from 0 to 1.
+    pub(super) const fn is_valid(&self) -> bool {
+        self.denominator > 0 && self.numerator <= self.denominator
+    }
+}
+
+/// One way's fate, drawn from a stream of its own, so that what is dropped on
+/// one way does not depend on what passes on the other.
+struct Dice {
+    rng: Rng,
+    loss: Loss,
+}
+
+impl Dice {
+    fn drops(&mut self) -> bool {
+        self.rng.ratio(self.loss.numerator, self.loss.denominator)
+    }
+}
+
+/// The datapath `D`, with losses.
+pub(super) struct Lossy<D> {
+    inner: D,
+    received: Dice,
+    sent: Dice,
+}
+
+impl<D: Datapath> Lossy<D> {
+    pub(super) fn new(inner: D, loss: Loss) -> Self {
+        let mut rng = Rng::from_u64(loss.seed);
+        let mut dice = || Dice { rng: Rng::from_seed(rng.seed()), loss };
+        Self { inner, received: dice(), sent: dice() }
+    }
+}
+
+impl<D: Datapath> Datapath for Lossy<D> {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.inner.wait(timeout)
+    }
+
+    fn advance(&mut self) -> io::Result<Advance> {
+        while self.inner.advance()? == Advance::Datagram {
+            if !self.received.drops() {
+                return Ok(Advance::Datagram);
+            }
+            self.inner.stats().drops_received += 1;
+        }
+        Ok(Advance::Done)
+    }
+
+    fn datagram(&self) -> (SocketAddr, &[u8]) {
+        self.inner.datagram()
+    }
+
+    fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
+        let mut dropped = 0;
+        let sent = &mut self.sent;
+        self.inner.submit(datagrams.filter(|_| {
+            let drops = sent.drops();
+            dropped += u64::from(drops);
+            !drops
+        }));
+        self.inner.stats().drops_sent += dropped;
+    }
+
+    fn stats(&mut self) -> &mut DriverStats {
+        self.inner.stats()
+    }
+
+    fn measure(&mut self) {
+        self.inner.measure();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Brings `incoming` datagrams, numbered, and keeps what is sent.
+    #[derive(Default)]
+    struct Numbered {
+        incoming: u32,
+        current: [u8; 4],
+        sent: Vec<u8>,
+        stats: DriverStats,
+    }
+
+    const SOMEONE: SocketAddr =
+        SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 1));
+
+    impl Datapath for Numbered {
+        fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn advance(&mut self) -> io::Result<Advance> {
+            let Some(left) = self.incoming.checked_sub(1) else {
+                return Ok(Advance::Done);
+            };
+            self.incoming = left;
+            self.current = left.to_be_bytes();
+            Ok(Advance::Datagram)
+        }
+
+        fn datagram(&self) -> (SocketAddr, &[u8]) {
+            (SOMEONE, &self.current)
+        }
+
+        fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
+            self.sent.extend(datagrams.flat_map(|(_, bytes)| bytes));
+        }
+
+        fn stats(&mut self) -> &mut DriverStats {
+            &mut self.stats
+        }
+
+        fn measure(&mut self) {}
+    }
+
+    /// What passes each way of 10 000 datagrams.
+    fn passed(loss: Loss) -> (Vec<u8>, Vec<u8>, DriverStats) {
+        let mut lossy = Lossy::new(Numbered { incoming: 10_000, ..Numbered::default() }, loss);
+        let mut received = Vec::new();
+        while lossy.advance().expect("never fails") == Advance::Datagram {
+            received.extend(lossy.datagram().1);
+        }
+        let outgoing: Vec<_> = (0..10_000u32).map(u32::to_be_bytes).collect();
+        lossy.submit(outgoing.iter().map(|bytes| (SOMEONE, &bytes[..])));
+        (received, lossy.inner.sent, lossy.inner.stats)
+    }
+
+    #[test]
+    fn a_seed_fixes_which_datagrams_are_dropped() {
+        let loss = Loss { numerator: 3, denominator: 10, seed: 7 };
+        assert_eq!(passed(loss), passed(loss));
+        assert_ne!(passed(loss).0, passed(Loss { seed: 8, ..loss }).0);
+    }
+
+    #[test]
+    fn every_datagram_passes_or_is_counted_and_the_chance_is_met() {
+        let (received, sent, stats) = passed(Loss { numerator: 3, denominator: 10, seed: 7 });
+        for (passed, dropped) in [(received, stats.drops_received), (sent, stats.drops_sent)] {
+            assert_eq!(passed.len() as u64 / 4 + dropped, 10_000);
+            // Within 6 standard deviations of 46.
+            assert!((2724..=3276).contains(&dropped), "{dropped} dropped");
+        }
+    }
+
+    #[test]
+    fn the_chances_0_and_1_are_exact() {
+        let none = passed(Loss { numerator: 0, denominator: 1, seed: 1 }).2;
+        assert_eq!((none.drops_received, none.drops_sent), (0, 0));
+        let all = passed(Loss { numerator: 1, denominator: 1, seed: 1 }).2;
+        assert_eq!((all.drops_received, all.drops_sent), (10_000, 10_000));
+    }
+}

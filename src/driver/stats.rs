@@ -1,0 +1,80 @@
+//! The driver's counters: what crossed the edge between the kernel and the node.
+
+use std::io;
+
+use crate::node::counters;
+
+counters! {
+    /// Counters of one shard's driver since it was started.
+    pub struct DriverStats {
+        /// Turns of the shard's loop.
+        turns,
+        /// System calls that may wait: `io_uring_enter`, or `ppoll`.
+        waits,
+        /// Calls of `recvmmsg`: none under `uring`.
+        receive_calls,
+        /// Calls of `sendmmsg`.
+        send_calls,
+        /// Datagrams received, those that loss injection dropped among them.
+        datagrams_received,
+        /// Bytes of them, without those that did not fit the buffer.
+        bytes_received,
+        /// Datagrams sent.
+        datagrams_sent,
+        /// Bytes of them.
+        bytes_sent,
+        /// Datagrams received that were longer than a receive buffer.
+        receives_truncated,
+        /// Receives that failed for a reason that passes, such as an ICMP error.
+        receives_failed,
+        /// Datagrams received whose source was no IP address.
+        receives_sourceless,
+        /// Times that the multishot receive ended and was begun again.
+        receives_rearmed,
+        /// Of these, for want of a free buffer (ENOBUFS).
+        buffers_exhausted,
+        /// Turns that found that completions had overflowed their queue.
+        completions_overflowed,
+        /// Datagrams not sent: the socket's or the device's queue was full.
+        sends_full,
+        /// Datagrams not sent: nobody listens there (ECONNREFUSED).
+        sends_refused,
+        /// Datagrams not sent: no route, or no such host.
+        sends_unreachable,
+        /// Datagrams not sent: a firewall, or no right to broadcast.
+        sends_forbidden,
+        /// Datagrams not sent: an IPv6 destination and an IPv4 socket, or the
+        /// other way round.
+        sends_other_family,
+        /// Datagrams not sent for any other reason.
+        sends_failed,
+        /// Datagrams received and dropped by loss injection.
+        drops_received,
+        /// Datagrams to be sent and dropped by loss injection.
+        drops_sent,
+        /// Commands handed to the node.
+        commands,
+        /// Events delivered.
+        events,
+        /// Gauge: datagrams that the kernel dropped for want of room in the
+        /// socket's receive buffer.
+        kernel_drops,
+    }
+}
+
+impl DriverStats {
+    /// Counts `datagrams` that could not be sent because of `error`.
+    pub(super) fn count_unsent(&mut self, error: &io::Error, datagrams: u64) {
+        let counter = match error.raw_os_error() {
+            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => &mut self.sends_full,
+            Some(libc::ECONNREFUSED) => &mut self.sends_refused,
+            Some(libc::ENETUNREACH | libc::EHOSTUNREACH | libc::ENETDOWN | libc::EHOSTDOWN) => {
+                &mut self.sends_unreachable
+            }
+            Some(libc::EPERM | libc::EACCES) => &mut self.sends_forbidden,
+            Some(libc::EAFNOSUPPORT) => &mut self.sends_other_family,
+            _ => &mut self.sends_failed,
+        };
+        *counter += datagrams;
+    }
+}

@@ -1,0 +1,127 @@
+//! The few system calls of the driver that no crate offers in safe form.
+#![allow(unsafe_code)] // Calls into libc: each is one call, and its pointers are to locals.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use libc::{c_int, c_void, socklen_t};
+
+use super::address::Name;
+
+/// A new eventfd: its counter is 0, and neither reading nor writing it blocks.
+pub(super) fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC) })?;
+    // SAFETY: the descriptor is new, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Waits until one of `descriptors` is ready or `timeout` is over; none is for
+/// ever. A signal ends the wait as well.
+pub(super) fn poll(descriptors: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+    let timespec = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let timespec = timespec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let count = descriptors.len() as libc::nfds_t;
+    // SAFETY: `count` descriptors are there to be read and written, the time is
+    // there or null, and a null signal mask leaves the thread's as it is.
+    let ready = unsafe { libc::ppoll(descriptors.as_mut_ptr(), count, timespec, std::ptr::null()) };
+    match check(ready) {
+        Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Datagrams that the kernel has dropped because the socket's receive buffer was
+/// full, since the socket was made; none where the kernel does not tell.
+pub(super) fn kernel_drops(socket: &impl AsRawFd) -> Option<u64> {
+    const FIELDS: usize = libc::SK_MEMINFO_DROPS as usize + 1;
+    let mut fields = [0u32; FIELDS];
+    let mut length = size_of_val(&fields) as socklen_t;
+    // SAFETY: `length` bytes are there to be written, and the kernel writes no
+    // more and only whole fields, of which every value is a number.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            fields.as_mut_ptr().cast::<c_void>(),
+            &raw mut length,
+        )
+    };
+    check(result).ok().map(|_| u64::from(fields[FIELDS - 1]))
+}
+
+/// Keeps the calling thread on core number `index` of those that the process may
+/// use, counted around.
+pub(super) fn pin(index: usize) -> io::Result<()> {
+    let allowed = cores()?;
+    let count = (0..CORES_MAX).filter(|core| contains(&allowed, *core)).count().max(1);
+    let core = (0..CORES_MAX).filter(|core| contains(&allowed, *core)).nth(index % count);
+    let core = core.ok_or_else(|| io::Error::from_raw_os_error(libc::EINVAL))?;
+    let mut only = CoreSet::default();
+    only.words[core / WORD_BITS] |= 1 << (core % WORD_BITS);
+    // SAFETY: as many bytes are there to be read; 0 is the calling thread.
+    let result =
+        unsafe { libc::sched_setaffinity(0, size_of::<CoreSet>(), (&raw const only).cast()) };
+    check(result).map(drop)
+}
+
+const WORD_BITS: usize = u64::BITS as usize;
+/// Cores that a set has room for, as many as glibc's.
+const CORES_MAX: usize = 1024;
+
+/// A set of cores, a bit each: the layout of `cpu_set_t`.
+#[derive(Clone, Default)]
+#[repr(C)]
+struct CoreSet {
+    words: [u64; CORES_MAX / WORD_BITS],
+}
+
+const _: () = assert!(size_of::<CoreSet>() == size_of::<libc::cpu_set_t>());
+
+fn contains(set: &CoreSet, core: usize) -> bool {
+    set.words[core / WORD_BITS] >> (core % WORD_BITS) & 1 == 1
+}
+
+fn cores() -> io::Result<CoreSet> {
+    let mut set = CoreSet::default();
+    // SAFETY: as many bytes are there to be written; 0 is the calling thread.
+    let result = unsafe { libc::sched_getaffinity(0, size_of::<CoreSet>(), (&raw mut set).cast()) };
+    check(result)?;
+    Ok(set)
+}
+
+/// What a system call returned, or the error that it left behind.
+fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The count that a system call returned, or the error that it left behind.
+pub(super) fn counted(result: c_int) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// The header of a message of one slice, to or from `name`.
+pub(super) fn message(name: &mut Name, slice: &mut libc::iovec) -> libc::mmsghdr {
+    // SAFETY: integers and pointers, for all of which zero is a value. It has
+    // fields for padding on some platforms, so it cannot be written out.
+    let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
+    header.msg_hdr.msg_name = name.as_mut_ptr();
+    header.msg_hdr.msg_namelen = name.length();
+    header.msg_hdr.msg_iov = slice;
+    header.msg_hdr.msg_iovlen = 1;
+    header
+}
+
+/// The header that a multishot receive is told: room for a source's address of
+/// `name_bytes`, and no more.
+pub(super) fn template(name_bytes: usize) -> libc::msghdr {
+    // SAFETY: integers and pointers, for all of which zero is a value.
+    let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
+    header.msg_namelen = name_bytes as socklen_t;
+    header
+}

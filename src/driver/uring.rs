@@ -1,0 +1,254 @@
+//! The driver `uring`: a multishot receive into a ring of buffers, one
+//! `io_uring_enter` a turn for datagrams, the deadline and the bell together, and
+//! the sends of a turn in one `sendmmsg`.
+//!
+//! Measured: `DEFER_TASKRUN` would cost 10 % more CPU a datagram.
+//!
+//! A multishot request ends, and is begun again, whenever a completion comes
+//! without `F_MORE`: after a zero-length datagram, which anyone can send, when no
+//! buffer is free (ENOBUFS), when completions overflow their queue, and after an
+//! error.
+#![allow(unsafe_code)] // Requests carry pointers, whose targets must outlive them.
+
+mod buffers;
+mod ring;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use io_uring::types::{Fd, RecvMsgOut, SubmitArgs, Timespec};
+use io_uring::{cqueue, opcode, squeue};
+
+use self::buffers::{BufferId, GROUP};
+use self::ring::{Ring, Sizes};
+use super::address::{self, NAME_BYTES_MAX};
+use super::datapath::{Advance, Datapath, survive};
+use super::mailbox::Bell;
+use super::send::Sender;
+use super::socket::UdpSocket;
+use super::stats::DriverStats;
+use super::sys;
+use crate::limits::DATAGRAM_BYTES_MAX;
+
+/// What the kernel writes into a buffer before the source's address: four
+/// numbers of four bytes.
+const PREFIX_BYTES: usize = 16;
+/// Where the datagram begins in a buffer.
+const PAYLOAD_OFFSET: usize = PREFIX_BYTES + NAME_BYTES_MAX;
+/// A buffer: one byte more than a datagram of ours needs, so that an oversized
+/// one shows.
+const BUFFER_BYTES: usize = PAYLOAD_OFFSET + DATAGRAM_BYTES_MAX + 1;
+
+/// The completion's request, by its user data.
+const USER_RECEIVE: u64 = 1;
+const USER_BELL: u64 = 2;
+
+/// A ring for the calling thread.
+///
+/// # Errors
+/// When the kernel, or what guards it, has no such ring to give.
+pub(super) fn open() -> io::Result<Ring> {
+    Ring::open(Sizes::SHARD, BUFFER_BYTES)
+}
+
+/// A socket that is read through a ring.
+pub(super) struct Uring {
+    // The first field, so that it is dropped before what its requests refer to.
+    ring: Ring,
+    /// What the receive request is told: how long a source's address may be.
+    template: Box<libc::msghdr>,
+    socket: UdpSocket,
+    bell: Arc<Bell>,
+    receiving: Multishot,
+    listening: Multishot,
+    /// Completions of this turn that have not been looked at.
+    pending: usize,
+    current: Option<Current>,
+    sender: Sender,
+    stats: DriverStats,
+}
+
+/// Whether a multishot request is with the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Multishot {
+    Armed,
+    Ended,
+}
+
+impl Multishot {
+    /// What the flags of a completion say about its request.
+    fn after(flags: u32) -> Self {
+        if cqueue::more(flags) { Self::Armed } else { Self::Ended }
+    }
+}
+
+/// The datagram that is visited, and its buffer, which is ours meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    buffer: BufferId,
+    length: usize,
+    source: SocketAddr,
+}
+
+impl Uring {
+    pub(super) fn new(ring: Ring, socket: UdpSocket, bell: Arc<Bell>) -> Self {
+        Self {
+            ring,
+            template: Box::new(sys::template(NAME_BYTES_MAX)),
+            socket,
+            bell,
+            receiving: Multishot::Ended,
+            listening: Multishot::Ended,
+            pending: 0,
+            current: None,
+            sender: Sender::new(),
+            stats: DriverStats::default(),
+        }
+    }
+
+    /// Begins the requests that have ended.
+    fn arm(&mut self) {
+        if self.receiving == Multishot::Ended {
+            let fd = Fd(self.socket.as_raw_fd());
+            let request = opcode::RecvMsgMulti::new(fd, &raw const *self.template, GROUP).build();
+            self.push(&request.user_data(USER_RECEIVE));
+            self.receiving = Multishot::Armed;
+        }
+        if self.listening == Multishot::Ended {
+            let fd = Fd(self.bell.as_raw_fd());
+            let request = opcode::PollAdd::new(fd, libc::POLLIN as u32).multi(true).build();
+            self.push(&request.user_data(USER_BELL));
+            self.listening = Multishot::Armed;
+        }
+    }
+
+    fn push(&mut self, request: &squeue::Entry) {
+        // SAFETY: the template, the socket and the bell live longer than the ring,
+        // which cancels its requests before it goes.
+        let pushed = unsafe { self.ring.uring.submission().push(request) };
+        pushed.expect("two requests at most, and room for more");
+    }
+
+    fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timespec = timeout.map(Timespec::from);
+        let mut args = SubmitArgs::new();
+        if let Some(timespec) = &timespec {
+            args = args.timespec(timespec);
+        }
+        self.stats.waits += 1;
+        match self.ring.uring.submitter().submit_with_args(1, &args) {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
+                // The time is over, a signal came, or the kernel is short of
+                // memory or of room for completions, which passes.
+                Some(libc::ETIME | libc::EINTR | libc::EAGAIN | libc::EBUSY) => Ok(()),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Takes in one completion of the receive.
+    fn received(&mut self, result: i32, flags: u32) -> io::Result<()> {
+        self.receiving = Multishot::after(flags);
+        if self.receiving == Multishot::Ended {
+            self.stats.receives_rearmed += 1;
+        }
+        let Ok(written_bytes) = usize::try_from(result) else {
+            return self.receive_failed(io::Error::from_raw_os_error(-result));
+        };
+        let Some(buffer) = cqueue::buffer_select(flags).map(BufferId) else {
+            return Ok(());
+        };
+        self.current = self.read(buffer, written_bytes);
+        if self.current.is_none() {
+            self.ring.buffers.give_back(buffer);
+        }
+        Ok(())
+    }
+
+    fn receive_failed(&mut self, error: io::Error) -> io::Result<()> {
+        if error.raw_os_error() == Some(libc::ENOBUFS) {
+            self.stats.buffers_exhausted += 1;
+            return Ok(());
+        }
+        self.stats.receives_failed += 1;
+        survive(error)
+    }
+
+    /// What the kernel has written into `buffer`, if it is a datagram of someone.
+    fn read(&mut self, buffer: BufferId, written_bytes: usize) -> Option<Current> {
+        let bytes = self.ring.buffers.bytes(buffer).get(..written_bytes)?;
+        let message = RecvMsgOut::parse(bytes, &self.template).ok()?;
+        let length = message.payload_data().len();
+        let source = address::read(message.name_data());
+        self.stats.receives_truncated += u64::from(message.is_payload_truncated());
+        self.stats.receives_sourceless += u64::from(source.is_none());
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += length as u64;
+        Some(Current { buffer, length, source: source? })
+    }
+
+    /// Hands back the buffer of the datagram that was visited.
+    fn release(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.ring.buffers.give_back(current.buffer);
+        }
+    }
+}
+
+impl Datapath for Uring {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.release();
+        self.arm();
+        if self.ring.uring.submission().cq_overflow() {
+            self.stats.completions_overflowed += 1;
+        }
+        self.enter(timeout)?;
+        self.pending = self.ring.uring.completion().len();
+        Ok(())
+    }
+
+    fn advance(&mut self) -> io::Result<Advance> {
+        self.release();
+        while self.pending > 0 {
+            self.pending -= 1;
+            // The queue's head is published as this guard goes, so that the next
+            // enter does not take what has been looked at for something new.
+            let completion = self.ring.uring.completion().next();
+            let completion = completion.expect("as many as were counted");
+            if completion.user_data() == USER_RECEIVE {
+                self.received(completion.result(), completion.flags())?;
+            } else {
+                self.listening = Multishot::after(completion.flags());
+                self.bell.silence();
+            }
+            if self.current.is_some() {
+                return Ok(Advance::Datagram);
+            }
+        }
+        Ok(Advance::Done)
+    }
+
+    fn datagram(&self) -> (SocketAddr, &[u8]) {
+        let current = self.current.expect("advance has gone to a datagram");
+        let bytes = &self.ring.buffers.bytes(current.buffer)[PAYLOAD_OFFSET..];
+        (current.source, &bytes[..current.length])
+    }
+
+    fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
+        self.sender.send(&self.socket, datagrams, &mut self.stats);
+    }
+
+    fn stats(&mut self) -> &mut DriverStats {
+        &mut self.stats
+    }
+
+    fn measure(&mut self) {
+        self.stats.kernel_drops = sys::kernel_drops(&self.socket).unwrap_or(0);
+    }
+}

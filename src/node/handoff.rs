@@ -1,0 +1,69 @@
+//! What one shard of a node tells another.
+
+use alloc::boxed::Box;
+use core::net::SocketAddr;
+
+use super::bucket::{Bucket, Entry};
+use crate::wire::Contact;
+
+/// A message from one shard of a node to another; opaque to the driver that
+/// carries it. Between two shards they must arrive in the order in which they
+/// were made.
+#[derive(Clone, Debug)]
+pub struct Handoff(pub(super) Message);
+
+/// Whether a message may be dropped when there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// It may: a datagram, which a network loses as well, or something that will
+    /// be seen again.
+    Droppable,
+    /// It must arrive. A later one of the same `slot` takes the place of an
+    /// earlier one that still waits, so that [`HANDOFF_SLOTS`] bounds the wait.
+    Binding {
+        /// Below [`HANDOFF_SLOTS`].
+        slot: u8,
+    },
+}
+
+/// Binding messages of different slots: one for each bucket, and one more.
+pub const HANDOFF_SLOTS: usize = crate::id::ID_BITS + 1;
+
+const JOINED_SLOT: u8 = crate::id::ID_BITS as u8;
+const _: () = assert!(HANDOFF_SLOTS <= u8::MAX as usize + 1);
+
+#[derive(Clone, Debug)]
+pub(super) enum Message {
+    /// A datagram that landed on the wrong shard.
+    Datagram { source: SocketAddr, bytes: Box<[u8]> },
+    /// To a bucket's owner: a contact has answered.
+    Answered(Entry),
+    /// To a bucket's owner: a contact was heard from.
+    Heard(Contact),
+    /// To a bucket's owner: an RPC to a contact has failed.
+    Failed(Contact),
+    /// To a bucket's owner: somebody else answers at a contact's address.
+    Renamed(Contact),
+    /// To a bucket's owner: a stranger has asked something.
+    Stranger(Contact),
+    /// From a bucket's owner: the bucket as it is now.
+    Bucket { index: u8, bucket: Box<Bucket> },
+    /// From the first shard: the node has joined.
+    Joined,
+}
+
+impl Handoff {
+    /// Whether it may be dropped when there is no room for it.
+    pub const fn weight(&self) -> Weight {
+        match self.0 {
+            Message::Datagram { .. }
+            | Message::Answered(_)
+            | Message::Heard(_)
+            | Message::Failed(_)
+            | Message::Renamed(_)
+            | Message::Stranger(_) => Weight::Droppable,
+            Message::Bucket { index, .. } => Weight::Binding { slot: index },
+            Message::Joined => Weight::Binding { slot: JOINED_SLOT },
+        }
+    }
+}

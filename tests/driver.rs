@@ -1,0 +1,325 @@
+//! The drivers over real sockets: whatever one does, the other does as well.
+#![cfg(feature = "std")]
+
+#[macro_use]
+#[path = "driver/harness.rs"]
+mod harness;
+#[path = "driver/seccomp.rs"]
+mod seccomp;
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use kad_node::driver::{DriverEvent, Io, IoChoice, Loss, SendError, StartError, start};
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Command, Event, OperationId};
+
+use harness::{PATIENCE, Peer, event, node, ping, settings, stats, stats_when};
+
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Whether the flood goes on.
+struct Flood(AtomicBool);
+
+/// Ends the flood as it goes, even where a test fails.
+struct End<'a>(&'a Flood);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
+}
+
+for_each_driver! {
+    fn a_ping_is_answered_over_either_ip(io: IoChoice) {
+        for (listen, ip) in [("127.0.0.1:0", LOOPBACK), ("[::1]:0", "::1")] {
+            let node = start(settings(io, listen)).expect("loopback is there");
+            Peer::new(ip, node.address()).assert_answered(1);
+            let stopped = node.stop().expect("it was told to");
+            assert_eq!(stopped.driver.datagrams_received, 1, "{listen}");
+            assert_eq!(stopped.driver.datagrams_sent, 1, "{listen}");
+            assert_eq!(stopped.driver.bytes_sent, ping(1).len() as u64, "{listen}");
+        }
+    }
+
+    /// A node at `[::]` joins a node at an IPv4 address: it finds it only if the
+    /// answer's source is the address that it asked.
+    fn a_node_at_the_unspecified_ipv6_address_knows_ipv4_peers_as_such(io: IoChoice) {
+        let seed = node(io);
+        let mut dual = settings(io, "[::]:0");
+        dual.node.id = kad_node::id::Id::of_value(b"dual");
+        let dual = start(dual).expect("the wildcard is there");
+        let port = dual.address().port();
+        Peer::new(LOOPBACK, ([127, 0, 0, 1], port).into()).assert_answered(1);
+        Peer::new("::1", format!("[::1]:{port}").parse().expect("an address")).assert_answered(2);
+
+        let addresses = vec![seed.address()];
+        dual.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        assert_eq!(event(&dual, |event| match event {
+            DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
+            _ => None,
+        }), 1);
+        let operation = OperationId(1);
+        dual.commander().send(Command::Peers { operation }).expect("it runs");
+        let known = event(&dual, |event| match event {
+            DriverEvent::Node(Event::Peers { buckets, .. }) => {
+                Some(buckets[0].contacts[0].contact.addr)
+            }
+            _ => None,
+        });
+        assert_eq!(known, seed.address());
+    }
+
+    fn every_ping_of_every_burst_is_answered(io: IoChoice) {
+        const BURST: u64 = 100;
+        let node = node(io);
+        let peer = Peer::new(LOOPBACK, node.address());
+        for burst in 0..100 {
+            let numbers = burst * BURST..(burst + 1) * BURST;
+            numbers.clone().for_each(|number| peer.ping(number));
+            // In the order in which they were sent.
+            assert!(numbers.clone().all(|number| peer.pong() == number), "burst {burst}");
+        }
+        let driver = node.stop().expect("it was told to").driver;
+        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10_000, 10_000));
+    }
+
+    fn a_zero_length_datagram_does_not_end_the_service(io: IoChoice) {
+        let node = node(io);
+        let peer = Peer::new(LOOPBACK, node.address());
+        for number in 0..100 {
+            peer.send(&[]);
+            peer.assert_answered(number);
+            peer.send(&[]);
+            peer.send(&[]);
+        }
+        let (node, driver) = stats_when(&node, |_, driver| driver.datagrams_received == 400);
+        assert_eq!(node.datagrams_truncated, 300);
+        assert_eq!(driver.receives_failed, 0);
+    }
+
+    fn an_oversized_datagram_is_counted_and_not_taken_for_what_fits(io: IoChoice) {
+        let node = node(io);
+        let peer = Peer::new(LOOPBACK, node.address());
+        let mut padded = ping(1);
+        padded.resize(DATAGRAM_BYTES_MAX, 0);
+        peer.send(&padded);
+        assert_eq!(peer.pong(), 1, "the largest that is allowed");
+        // The first is one byte too long for a datagram of ours and just fits the
+        // buffer; the others do not.
+        for bytes in [DATAGRAM_BYTES_MAX + 1, DATAGRAM_BYTES_MAX + 2, 9000, 65_000] {
+            padded.resize(bytes, 0);
+            peer.send(&padded);
+        }
+        peer.assert_answered(2);
+        let (node, driver) = stats(&node);
+        assert_eq!(node.datagrams_oversized, 4);
+        assert_eq!(driver.receives_truncated, 3);
+        assert_eq!(driver.datagrams_sent, 2);
+    }
+
+    fn garbage_is_counted_and_the_service_goes_on(io: IoChoice) {
+        let node = node(io);
+        let peer = Peer::new(LOOPBACK, node.address());
+        let whole = ping(1);
+        for length in 1..whole.len() {
+            peer.send(&whole[..length]);
+        }
+        peer.send(&[0xff; 200]);
+        peer.assert_answered(2);
+        let (node, driver) = stats(&node);
+        assert_eq!(node.datagrams_truncated, whole.len() as u64 - 1);
+        assert_eq!(node.datagrams_foreign, 1);
+        assert_eq!(driver.datagrams_sent, 1);
+    }
+
+    fn a_command_wakes_a_sleeping_shard_and_nothing_else_does(io: IoChoice) {
+        let node = node(io);
+        let (_, before) = stats(&node);
+        for _ in 0..100 {
+            stats(&node);
+        }
+        let (_, after) = stats(&node);
+        assert_eq!(after.commands - before.commands, 101);
+        // A wake-up may be noticed twice; a shard that spins turns for ever.
+        let turns = after.turns - before.turns;
+        assert!((101..=303).contains(&turns), "{turns} turns for 101 commands");
+    }
+
+    /// Nothing happens but the passing of time, and the shard asks again.
+    fn a_deadline_wakes_a_sleeping_shard(io: IoChoice) {
+        let silent = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
+        silent.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let node = node(io);
+        let addresses = vec![silent.local_addr().expect("bound")];
+        node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        for _ in 0..3 {
+            let mut buffer = [0; DATAGRAM_BYTES_MAX];
+            let (_, from) = silent.recv_from(&mut buffer).expect("it asks again");
+            assert_eq!(from, node.address());
+        }
+    }
+
+    fn what_cannot_be_sent_is_counted_and_not_fatal(io: IoChoice) {
+        let node = node(io);
+        let addresses = vec!["[2001:db8::1]:9".parse().expect("an address")];
+        node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        assert!(stats(&node).1.sends_other_family > 0);
+        Peer::new(LOOPBACK, node.address()).assert_answered(1);
+    }
+
+    /// Answers to peers that have gone come back as ICMP errors.
+    fn peers_that_leave_do_not_end_the_service(io: IoChoice) {
+        let node = node(io);
+        for round in 1..=50 {
+            let leaving = Peer::new(LOOPBACK, node.address());
+            (0..20).for_each(|number| leaving.ping(number));
+            drop(leaving);
+            stats_when(&node, |_, driver| driver.datagrams_received >= round * 21 - 1);
+            Peer::new(LOOPBACK, node.address()).assert_answered(round);
+        }
+    }
+
+    fn stop_ends_an_idle_shard(io: IoChoice) {
+        let node = node(io);
+        let commander = node.commander();
+        let stopped = node.stop().expect("it was told to");
+        assert_eq!(stopped.node.datagrams_received, 0);
+        let refused = commander.send(Command::Stats { operation: OperationId(1) });
+        assert!(matches!(refused, Err(SendError::Stopped(_))));
+    }
+
+    fn stop_ends_a_shard_under_load(io: IoChoice) {
+        let node = node(io);
+        let (address, flood) = (node.address(), Flood(AtomicBool::new(true)));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let peer = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
+                while flood.0.load(Ordering::Relaxed) {
+                    let sent = peer.send_to(&ping(1), address);
+                    assert!(sent.is_ok(), "an unconnected socket hears of no refusal");
+                }
+            });
+            let ended = End(&flood);
+            stats_when(&node, |_, driver| driver.datagrams_received > 1000);
+            let stopped = node.stop().expect("it was told to");
+            drop(ended);
+            assert!(stopped.driver.datagrams_received > 1000);
+        });
+    }
+
+    fn commands_sent_before_the_stop_are_carried_out(io: IoChoice) {
+        let node = node(io);
+        let commander = node.commander();
+        for operation in 0..100 {
+            let operation = OperationId(operation);
+            commander.send(Command::Stats { operation }).expect("there is room");
+        }
+        assert_eq!(node.stop().expect("it was told to").driver.commands, 100);
+    }
+
+    fn dropping_a_node_frees_its_address(io: IoChoice) {
+        // An address of its own, so that no other test is given its port meanwhile.
+        let first = start(settings(io, "127.0.0.77:0")).expect("loopback is there");
+        let listen = first.address();
+        drop(first);
+        let second = start(settings(io, &listen.to_string())).expect("it is free");
+        Peer::new(LOOPBACK, second.address()).assert_answered(1);
+    }
+
+    fn an_address_in_use_is_refused_with_the_remedy(io: IoChoice) {
+        let first = node(io);
+        let listen = first.address().to_string();
+        let error = start(settings(io, &listen)).expect_err("it is in use");
+        assert!(matches!(error, StartError::Bind { .. }));
+        let text = error.to_string();
+        assert!(text.contains(&listen) && text.contains("in use"), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        Peer::new(LOOPBACK, first.address()).assert_answered(1);
+    }
+
+    fn an_address_of_another_machine_is_refused_with_the_remedy(io: IoChoice) {
+        // TEST-NET-1 (RFC 5737): no machine has it.
+        let error = start(settings(io, "192.0.2.1:9001")).expect_err("it is not ours");
+        let text = error.to_string();
+        assert!(text.contains("192.0.2.1:9001") && text.contains("no such address"), "{text}");
+    }
+
+    fn losses_are_fixed_by_their_seed_and_every_datagram_is_accounted_for(io: IoChoice) {
+        let run = |seed| {
+            let mut settings = settings(io, "127.0.0.1:0");
+            settings.loss = Some(Loss { numerator: 3, denominator: 10, seed });
+            let node = start(settings).expect("loopback is there");
+            let peer = Peer::new(LOOPBACK, node.address());
+            for burst in 1..=10 {
+                (0..100).for_each(|number| peer.ping(number));
+                stats_when(&node, |_, driver| driver.datagrams_received == burst * 100);
+            }
+            let driver = node.stop().expect("it was told to").driver;
+            let kept = 1000 - driver.drops_received;
+            assert_eq!(kept, driver.datagrams_sent + driver.drops_sent);
+            (driver.drops_received, driver.drops_sent)
+        };
+        let (received, sent) = run(7);
+        assert_eq!(run(7), (received, sent));
+        // Six standard deviations of 14.5, and of 12.1 around 30 % of 700.
+        assert!((213..=387).contains(&received), "{received} of 1000");
+        assert!((137..=283).contains(&sent), "{sent} of about 700");
+    }
+}
+
+#[test]
+fn auto_is_uring_where_the_kernel_gives_one() {
+    let node = node(IoChoice::Auto);
+    assert_eq!((node.io(), node.fallback()), (Io::Uring, None));
+}
+
+#[test]
+fn auto_falls_back_to_mmsg_where_io_uring_is_forbidden_and_says_why() {
+    for errno in [libc::EPERM, libc::ENOSYS] {
+        let node = seccomp::under(seccomp::Denied::Setup, errno, || node(IoChoice::Auto));
+        assert_eq!(node.io(), Io::Mmsg);
+        let why = node.fallback().expect("there is a reason").to_owned();
+        assert!(why.contains("io_uring"), "{why}");
+        assert_eq!(why.contains("seccomp"), errno == libc::EPERM, "{why}");
+        Peer::new(LOOPBACK, node.address()).assert_answered(1);
+    }
+}
+
+#[test]
+fn a_ring_that_may_be_made_but_not_used_is_no_ring() {
+    let node = seccomp::under(seccomp::Denied::Enter, libc::EPERM, || node(IoChoice::Auto));
+    assert_eq!(node.io(), Io::Mmsg);
+    Peer::new(LOOPBACK, node.address()).assert_answered(1);
+}
+
+#[test]
+fn uring_by_name_is_refused_where_it_is_forbidden_and_the_remedy_is_named() {
+    let error = seccomp::under(seccomp::Denied::Setup, libc::EPERM, || {
+        start(settings(IoChoice::Uring, "127.0.0.1:0")).expect_err("it is forbidden")
+    });
+    let text = error.to_string();
+    assert!(text.contains("--io uring") && text.contains("use --io mmsg"), "{text}");
+    assert_eq!(text.lines().count(), 1);
+}
+
+#[test]
+fn a_loss_that_is_no_chance_is_refused() {
+    for (numerator, denominator) in [(2, 1), (0, 0), (1, 0)] {
+        let mut settings = settings(IoChoice::Mmsg, "127.0.0.1:0");
+        settings.loss = Some(Loss { numerator, denominator, seed: 1 });
+        assert!(matches!(start(settings), Err(StartError::Loss(_))));
+    }
+}
+
+#[test]
+fn a_driver_is_called_by_one_name() {
+    for choice in [IoChoice::Auto, IoChoice::Uring, IoChoice::Mmsg] {
+        assert_eq!(choice.to_string().parse(), Ok(choice));
+    }
+    assert_eq!(
+        "epoll".parse::<IoChoice>().expect_err("none").to_string(),
+        "a driver is auto, uring or mmsg"
+    );
+}

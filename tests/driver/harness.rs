@@ -1,0 +1,136 @@
+//! A node under test, and a peer that speaks to it through an ordinary socket.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use kad_node::driver::{DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, start};
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Command, Config, OperationId, Stats};
+use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
+
+/// Longest wait for what must come: only a failing test ever waits so long.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The test of this name for each driver.
+macro_rules! for_each_driver {
+    ($($(#[$about:meta])* fn $name:ident($io:ident: IoChoice) $body:block)*) => {
+        $($(#[$about])* fn $name($io: IoChoice) $body)*
+
+        mod uring {
+            $(#[test] fn $name() { super::$name(super::IoChoice::Uring); })*
+        }
+
+        mod mmsg {
+            $(#[test] fn $name() { super::$name(super::IoChoice::Mmsg); })*
+        }
+    };
+}
+
+/// Settings of a node on a free port of `ip`.
+pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
+    Settings {
+        listen: listen.parse().expect("an address"),
+        io,
+        pin: Pin::Free,
+        loss: None,
+        node: Config::new(Id::of_value(b"node"), [1; 32]),
+    }
+}
+
+pub(crate) fn node(io: IoChoice) -> Running {
+    start(settings(io, "127.0.0.1:0")).expect("loopback is there")
+}
+
+/// A peer with a socket of its own.
+pub(crate) struct Peer {
+    socket: UdpSocket,
+}
+
+impl Peer {
+    /// A peer at a free port of `ip` that speaks to `node` alone.
+    pub(crate) fn new(ip: &str, node: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((ip, 0)).expect("loopback is there");
+        socket.connect(node).expect("no packet is sent");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        Self { socket }
+    }
+
+    pub(crate) fn send(&self, bytes: &[u8]) {
+        let sent = self.socket.send(bytes).expect("loopback takes it");
+        assert_eq!(sent, bytes.len());
+    }
+
+    /// Sends PING number `number`.
+    pub(crate) fn ping(&self, number: u64) {
+        self.send(&ping(number));
+    }
+
+    /// The number of the next PONG.
+    pub(crate) fn pong(&self) -> u64 {
+        let mut buffer = [0; 2 * DATAGRAM_BYTES_MAX];
+        let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
+        let datagram = wire::decode(&buffer[..length]).expect("a datagram of ours");
+        assert_eq!(datagram.body, Body::Pong);
+        u64::from_be_bytes(*datagram.transaction.as_bytes())
+    }
+
+    /// Whether the node answers one PING.
+    pub(crate) fn assert_answered(&self, number: u64) {
+        self.ping(number);
+        assert_eq!(self.pong(), number);
+    }
+}
+
+pub(crate) fn ping(number: u64) -> Vec<u8> {
+    let datagram = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new(number.to_be_bytes()),
+        sender: Id::of_value(b"peer"),
+        role: Role::Client,
+        announce: None,
+        token: Token::NONE,
+        body: Body::Ping,
+    };
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(&datagram, &mut buffer);
+    buffer[..length].to_vec()
+}
+
+/// The first of the node's events that `pick` takes; others are passed over.
+pub(crate) fn event<T>(node: &Running, pick: impl Fn(DriverEvent) -> Option<T>) -> T {
+    loop {
+        let event = node.events().recv_timeout(PATIENCE).expect("an event within the patience");
+        if let Some(picked) = pick(event) {
+            return picked;
+        }
+    }
+}
+
+/// The counters, asked for by a command.
+pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
+    let asked = OperationId(7);
+    node.commander().send(Command::Stats { operation: asked }).expect("it runs");
+    event(node, |event| match event {
+        DriverEvent::Stats { operation, node, driver } => {
+            assert_eq!(operation, asked);
+            Some((*node, *driver))
+        }
+        DriverEvent::Node(_) => None,
+    })
+}
+
+/// The counters as soon as they are as `ready` wants them.
+pub(crate) fn stats_when(
+    node: &Running,
+    ready: impl Fn(&Stats, &DriverStats) -> bool,
+) -> (Stats, DriverStats) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (node, driver) = stats(node);
+        if ready(&node, &driver) {
+            return (node, driver);
+        }
+        assert!(Instant::now() < deadline, "not within the patience: {driver:?}");
+    }
+}

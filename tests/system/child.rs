@@ -1,0 +1,253 @@
+//! Child processes: started, asked, waited for, and killed when a test ends.
+
+use std::cell::{Cell, OnceCell};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
+use crate::Io;
+
+/// Only guards against hanging for ever: no test's outcome depends on it.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
+
+/// The program, with no settings of the caller's environment.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kad-node"));
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command
+}
+
+/// A `kad-node` that serves, its prompt on a pipe.
+pub(crate) struct Node {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: Cell<Option<ChildStdout>>,
+    /// What `stdout` brings, from the first time that someone waits for it.
+    lines: OnceCell<Receiver<String>>,
+    log: Receiver<String>,
+    /// What was logged so far, for the one who reads a failure.
+    logged: Vec<String>,
+    /// Where it listens.
+    pub(crate) addr: SocketAddr,
+}
+
+impl Node {
+    /// Starts a node on a free port and waits until it is ready.
+    pub(crate) fn start(io: Io, arguments: &[&str]) -> Self {
+        let listen: &[&str] =
+            if arguments.contains(&"--listen") { &[] } else { &["--listen", "127.0.0.1:0"] };
+        Self::start_by(program().args(["--io", io.flag()]).args(listen).args(arguments))
+    }
+
+    /// Starts a node that joins `peer`, and waits until it has joined.
+    pub(crate) fn join(io: Io, peer: &Self, arguments: &[&str]) -> Self {
+        let mut node = Self::start_joining(io, peer, arguments);
+        node.await_log(" joined ");
+        node
+    }
+
+    /// Starts a node that joins `peer`, and waits until it is ready.
+    pub(crate) fn start_joining(io: Io, peer: &Self, arguments: &[&str]) -> Self {
+        let peer = peer.addr.to_string();
+        Self::start(io, &[&["--bootstrap", peer.as_str()], arguments].concat())
+    }
+
+    /// Starts what `command` says, and waits until it is ready.
+    pub(crate) fn start_by(command: &mut Command) -> Self {
+        let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = pipes.spawn().expect("the program starts");
+        let stdin = child.stdin.take();
+        let stdout = Cell::new(child.stdout.take());
+        let log = lines(child.stderr.take().expect("a pipe"));
+        let addr = SocketAddr::from(([0; 4], 0));
+        let mut node =
+            Self { child, stdin, stdout, lines: OnceCell::new(), log, logged: Vec::new(), addr };
+        let ready = node.await_log(" ready ");
+        node.addr = field(&ready, "address").parse().expect("the ready line shows the address");
+        node
+    }
+
+    /// Waits for a line of the log that has `part` in it, and returns it.
+    pub(crate) fn await_log(&mut self, part: &str) -> String {
+        loop {
+            let line = self.next_log().unwrap_or_else(|| panic!("no {part:?}: {self}"));
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    /// The next line of the log; none when the process has closed it.
+    pub(crate) fn next_log(&mut self) -> Option<String> {
+        match self.log.recv_timeout(DEADLINE) {
+            Ok(line) => {
+                self.logged.push(line.clone());
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("nothing more is logged: {self}"),
+        }
+    }
+
+    /// Types `line`.
+    pub(crate) fn tell(&mut self, line: impl AsRef<[u8]>) {
+        let stdin = self.stdin.as_mut().expect("standard input is open");
+        stdin.write_all(&[line.as_ref(), b"\n"].concat()).expect("the node reads its input");
+    }
+
+    /// The next line of its standard output.
+    pub(crate) fn line(&self) -> String {
+        let stdout = || self.stdout.take().expect("standard output is open");
+        let lines = self.lines.get_or_init(|| lines(stdout()));
+        lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// Types `line` and returns the first line of the answer.
+    pub(crate) fn ask(&mut self, line: impl AsRef<[u8]>) -> String {
+        self.tell(line);
+        self.line()
+    }
+
+    /// Puts `text` and returns its key.
+    pub(crate) fn put(&mut self, text: &str) -> String {
+        let key = self.ask(format!("put {text}"));
+        assert_eq!(key, kad_node::id::Id::of_value(text.as_bytes()).to_string(), "{self}");
+        key
+    }
+
+    /// Gets `key`, which must be `text`, and returns who had it.
+    pub(crate) fn found(&mut self, key: &str, text: &str) -> String {
+        assert_eq!(self.ask(format!("get {key}")), text, "{self}");
+        let from = self.line();
+        from.strip_prefix("from ").unwrap_or_else(|| panic!("{from:?}: {self}")).to_owned()
+    }
+
+    /// One counter, or gauge, of `stats`.
+    pub(crate) fn counter(&mut self, name: &str) -> u64 {
+        self.tell("stats");
+        let mut value = None;
+        loop {
+            let line = self.line();
+            let mut words = line.split_whitespace();
+            match (words.next(), words.next()) {
+                (Some("gets"), _) => break,
+                (Some(word), Some(number)) if word == name => value = number.parse().ok(),
+                _ => {}
+            }
+        }
+        value.unwrap_or_else(|| panic!("no counter {name}: {self}"))
+    }
+
+    /// Ends its standard input.
+    pub(crate) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
+        signal::kill(pid, signal).expect("the child is there");
+    }
+
+    /// Kills it as a crash would.
+    pub(crate) fn crash(mut self) {
+        self.child.kill().expect("the child is there");
+        self.child.wait().expect("a killed child ends");
+    }
+
+    /// Waits for its end and returns its status and all that it logged.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        while self.next_log().is_some() {}
+        let status = self.child.wait().expect("a child that has closed its log ends");
+        (status, self.logged.join("\n"))
+    }
+
+    /// Closes the reading end of its standard output, of which nothing was read.
+    pub(crate) fn close_stdout(&mut self) {
+        self.stdout.take().expect("standard output is open");
+    }
+}
+
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "node {} logged:\n{}", self.addr, self.logged.join("\n"))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a child that ended by itself left behind.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    /// Standard error, which must be one line.
+    pub(crate) fn error(&self) -> &str {
+        assert_eq!(self.stderr.trim_end().lines().count(), 1, "one line: {self:?}");
+        assert_eq!(self.stdout, "", "only results go to standard output");
+        self.stderr.trim_end()
+    }
+}
+
+/// Runs the program with `arguments` and `input` to its end.
+pub(crate) fn run(arguments: &[&str], input: &[u8]) -> Ended {
+    finish(program().args(arguments), input)
+}
+
+/// Runs `command` with `input` to its end.
+pub(crate) fn finish(command: &mut Command, input: &[u8]) -> Ended {
+    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = pipes.spawn().expect("the program starts");
+    // It may end before it has read its input.
+    let _ = child.stdin.take().expect("a pipe").write_all(input);
+    let stdout = lines(child.stdout.take().expect("a pipe"));
+    let stderr = lines(child.stderr.take().expect("a pipe"));
+    let text = |lines: Receiver<String>| {
+        let mut text = String::new();
+        loop {
+            match lines.recv_timeout(DEADLINE) {
+                Ok(line) => text = text + &line + "\n",
+                Err(RecvTimeoutError::Disconnected) => return text,
+                Err(RecvTimeoutError::Timeout) => panic!("the child does not end: {text}"),
+            }
+        }
+    };
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    let status = child.wait().expect("a child that has closed its output ends").code();
+    Ended { status, stdout, stderr }
+}
+
+/// The value of `name=value` in a line of the log.
+pub(crate) fn field<'a>(line: &'a str, name: &str) -> &'a str {
+    let after = line.split_once(&format!(" {name}=")).unwrap_or_else(|| panic!("{name}: {line}")).1;
+    after.split_whitespace().next().unwrap_or_default()
+}
+
+/// The lines of `pipe`, read by a thread so that waiting for one can end.
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

@@ -1,0 +1,122 @@
+//! What goes wrong at the start: one line with the value and the remedy, and the
+//! exit status that says whose fault it is.
+
+use std::collections::BTreeMap;
+use std::net::UdpSocket;
+use std::thread;
+
+use nix::libc;
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+
+use crate::Io;
+use crate::child::{self, Node, finish, program, run};
+use crate::under_each_driver;
+
+under_each_driver! {
+    fn an_address_in_use_is_named(io: Io) {
+        let taken = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let addr = taken.local_addr().expect("it is bound").to_string();
+        let ended = run(&["--listen", &addr, "--io", io.flag()], b"");
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        let error = ended.error();
+        assert!(error.contains(&addr) && error.contains("another port"), "{error}");
+    }
+
+    fn an_address_that_is_not_here_is_named(io: Io) {
+        // 192.0.2.0/24 is for documentation: no interface has it.
+        let ended = run(&["--listen", "192.0.2.1:0", "--io", io.flag()], b"");
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(ended.error().contains("192.0.2.1:0"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_one_line_and_status_2() {
+    for (arguments, value) in [
+        (&["--listen", "9001"][..], "'9001'"),
+        (&["--bootstrap", "seed"], "'seed'"),
+        (&["--id", "xyz"], "'xyz'"),
+        (&["--io", "epoll"], "'epoll'"),
+        (&["--io", "tokio-uring"], "'tokio-uring'"),
+        (&["--k", "0"], "'0'"),
+        (&["--drop", "130"], "'130'"),
+        (&["--republish", "soon"], "'soon'"),
+        (&["--verbose"], "'--verbose'"),
+        (&["serve"], "'serve'"),
+        (&["get"], "--bootstrap"),
+        (&["put", "--bootstrap", "127.0.0.1:9001"], "<TEXT>"),
+        (&["demo", "--nodes", "50", "--base-port", "65530"], "65530"),
+    ] {
+        let ended = run(arguments, b"");
+        assert_eq!(ended.status, Some(2), "{arguments:?}: {ended:?}");
+        assert!(ended.error().starts_with("error: "), "{ended:?}");
+        assert!(ended.error().contains(value), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_wrong_rust_log_is_one_line_and_status_2() {
+    let ended = finish(program().env("RUST_LOG", "kad_node=loud"), b"");
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    assert!(ended.error().contains("'kad_node=loud' for RUST_LOG"), "{ended:?}");
+}
+
+#[test]
+fn help_and_version_are_results() {
+    for flag in ["--help", "--version"] {
+        let ended = run(&[flag], b"");
+        assert_eq!((ended.status, ended.stderr.as_str()), (Some(0), ""));
+        assert!(ended.stdout.contains("kad-node"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_name_that_does_not_resolve_makes_a_warning_and_the_node_serves() {
+    let mut node = Node::start(Io::Mmsg, &["--bootstrap", "no-such-host.invalid:9001"]);
+    let warning = node.await_log("WARN");
+    assert!(warning.contains("'no-such-host.invalid:9001'"), "{warning}");
+    let mut other = Node::join(Io::Mmsg, &node, &[]);
+    other.put("served");
+}
+
+#[test]
+fn where_io_uring_is_forbidden_auto_falls_back_and_says_why() {
+    let arguments = ["--listen", "127.0.0.1:0", "--io", "auto"];
+    let mut node = without_io_uring(move || Node::start_by(program().args(arguments)));
+    node.put("over the other driver");
+    node.tell("exit");
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    let warning = log.lines().find(|line| line.contains("WARN")).expect("a warning");
+    assert!(warning.contains("mmsg") && warning.contains("io_uring"), "{warning}");
+    assert!(log.contains("io=mmsg"), "{log}");
+}
+
+#[test]
+fn where_io_uring_is_forbidden_asking_for_it_fails_with_the_remedy() {
+    let arguments = ["--listen", "127.0.0.1:0", "--io", "uring"];
+    let ended = without_io_uring(move || child::run(&arguments, b""));
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.error().contains("io_uring"), "{ended:?}");
+    assert!(
+        ended.error().contains("--io mmsg") || ended.error().contains("--io auto"),
+        "{ended:?}"
+    );
+}
+
+/// What `start` gives on a thread on which, as in a container, `io_uring_setup`
+/// fails with EPERM; children inherit the filter of the thread that starts them.
+fn without_io_uring<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
+    let filter = SeccompFilter::new(
+        BTreeMap::from([(libc::SYS_io_uring_setup, Vec::new())]),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),
+    );
+    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a valid filter");
+    let filtered = thread::spawn(move || {
+        seccompiler::apply_filter(&program).expect("seccomp is there");
+        start()
+    });
+    filtered.join().expect("the child did as it should")
+}

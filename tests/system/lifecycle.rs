@@ -1,0 +1,117 @@
+//! How a node starts, says that it is ready, and ends.
+
+use std::net::UdpSocket;
+
+use nix::sys::signal::Signal;
+
+use crate::Io;
+use crate::child::{Node, field, program};
+use crate::under_each_driver;
+
+under_each_driver! {
+    fn sigint_ends_it_cleanly(io: Io) {
+        ends_cleanly_on(io, Signal::SIGINT);
+    }
+
+    fn sigterm_ends_it_cleanly(io: Io) {
+        ends_cleanly_on(io, Signal::SIGTERM);
+    }
+
+    fn exit_ends_it_cleanly(io: Io) {
+        let mut node = Node::start(io, &[]);
+        node.tell("exit");
+        let (status, log) = node.end();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+
+    fn the_end_of_input_on_a_pipe_leaves_it_serving(io: Io) {
+        let mut first = Node::start(io, &[]);
+        let key = first.put("kept");
+        first.close_stdin();
+        let mut second = Node::join(io, &first, &[]);
+        second.found(&key, "kept");
+        first.signal(Signal::SIGTERM);
+        assert_eq!(first.end().0.code(), Some(0));
+    }
+
+    fn a_reader_that_closes_its_end_stops_it_quietly(io: Io) {
+        let mut node = Node::start(io, &[]);
+        node.close_stdout();
+        node.tell("help");
+        let (status, log) = node.end();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(!log.contains("panicked"), "{log}");
+    }
+}
+
+fn ends_cleanly_on(io: Io, signal: Signal) {
+    let mut node = Node::start(io, &[]);
+    node.put("anything");
+    node.signal(signal);
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains(signal.as_str()), "{log}");
+}
+
+#[test]
+fn one_line_says_that_it_is_ready_and_as_whom() {
+    let id = "0123456789abcdef0123456789abcdef01234567";
+    let node = Node::start(Io::Mmsg, &["--id", id]);
+    assert_ne!(node.addr.port(), 0, "the port that was really bound");
+    let addr = node.addr;
+    node.signal(Signal::SIGTERM);
+    let (_, log) = node.end();
+    let ready: Vec<_> = log.lines().filter(|line| line.contains("ready")).collect();
+    let [ready] = ready[..] else { panic!("one line: {log}") };
+    assert_eq!(field(ready, "id"), id);
+    assert_eq!(field(ready, "address"), addr.to_string());
+    assert_eq!(field(ready, "shards"), "1");
+    assert_eq!(field(ready, "io"), "mmsg");
+}
+
+#[test]
+fn the_announced_address_is_shown_and_given_to_peers() {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let port = socket.local_addr().expect("it is bound").port();
+    drop(socket);
+    let listen = format!("0.0.0.0:{port}");
+    let node = Node::start(Io::Mmsg, &["--listen", &listen, "--announce", "127.0.0.1"]);
+    assert_eq!(node.addr.to_string(), format!("127.0.0.1:{port}"));
+    let mut other = Node::join(Io::Mmsg, &node, &[]);
+    assert_eq!(other.counter("contacts"), 1);
+}
+
+#[test]
+fn a_wildcard_is_shown_as_the_address_that_reaches_the_peer() {
+    let first = Node::start(Io::Mmsg, &[]);
+    let mut second = Node::start_joining(Io::Mmsg, &first, &["--listen", "0.0.0.0:0"]);
+    assert_eq!(second.addr.ip(), first.addr.ip());
+    second.await_log(" joined ");
+}
+
+#[test]
+fn nodes_meet_over_ipv6() {
+    let mut first = Node::start(Io::Mmsg, &["--listen", "[::1]:0"]);
+    let key = first.put("six");
+    let mut second = Node::join(Io::Mmsg, &first, &["--listen", "[::]:0"]);
+    second.found(&key, "six");
+}
+
+#[test]
+fn nodes_of_another_network_are_ignored() {
+    let mut first = Node::start(Io::Mmsg, &["--network", "one"]);
+    let mut second = Node::start_joining(Io::Mmsg, &first, &["--network", "two"]);
+    while first.counter("datagrams_other_network") == 0 {}
+    assert_eq!(second.counter("contacts"), 0);
+    assert_eq!(first.counter("contacts"), 0);
+}
+
+#[test]
+fn more_shards_than_there_are_make_a_warning() {
+    let mut command = program();
+    command.args(["--listen", "127.0.0.1:0", "--io", "mmsg", "--cores", "4"]);
+    let node = Node::start_by(&mut command);
+    node.signal(Signal::SIGTERM);
+    let (_, log) = node.end();
+    assert!(log.contains("--cores 4: running 1 shard"), "{log}");
+}

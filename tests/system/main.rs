@@ -1,0 +1,51 @@
+//! The program as its users meet it: real processes, real UDP on loopback, the
+//! prompt on a pipe and on a terminal.
+//!
+//! Nothing here sleeps: a test waits for a line of the child's log or output,
+//! under a deadline that only guards against hanging for ever.
+
+mod child;
+mod errors;
+mod hostile;
+mod lifecycle;
+mod networks;
+mod one_shot;
+mod prompt;
+mod terminal;
+
+/// A driver under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Io {
+    Uring,
+    Mmsg,
+}
+
+impl Io {
+    /// The value of `--io`.
+    pub(crate) const fn flag(self) -> &'static str {
+        match self {
+            Self::Uring => "uring",
+            Self::Mmsg => "mmsg",
+        }
+    }
+}
+
+/// Makes each function a test under each driver.
+macro_rules! under_each_driver {
+    ($(fn $name:ident($io:ident: Io) $body:block)*) => {
+        $(fn $name($io: $crate::Io) $body
+
+        mod $name {
+            #[test]
+            fn uring() {
+                super::$name($crate::Io::Uring);
+            }
+
+            #[test]
+            fn mmsg() {
+                super::$name($crate::Io::Mmsg);
+            }
+        })*
+    };
+}
+pub(crate) use under_each_driver;

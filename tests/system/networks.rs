@@ -1,0 +1,113 @@
+//! Networks of processes: what is put in one is found by any other.
+
+use kad_node::id::Id;
+
+use crate::Io;
+use crate::child::{Node, program};
+use crate::under_each_driver;
+
+/// A network of `count` nodes, each with `arguments`, all of which have joined.
+fn network(io: Io, count: usize, arguments: &[&str]) -> Vec<Node> {
+    let mut nodes = vec![Node::start(io, arguments)];
+    for _ in 1..count {
+        let node = Node::start_joining(io, &nodes[0], arguments);
+        nodes.push(node);
+    }
+    for node in &mut nodes[1..] {
+        node.await_log(" joined ");
+    }
+    nodes
+}
+
+under_each_driver! {
+    fn two_nodes_store_and_find(io: Io) {
+        let mut first = Node::start(io, &[]);
+        let mut second = Node::join(io, &first, &[]);
+        let key = first.put("hello from the first");
+        assert_eq!(second.ask(format!("get {key}")), "hello from the first");
+        // The STORE of the put left a copy there.
+        assert_eq!(second.line(), "from local");
+        let key = second.put("hello from the second");
+        first.found(&key, "hello from the second");
+    }
+
+    fn ten_nodes_put_and_get_crosswise(io: Io) {
+        // With K below the number of nodes most gets go over the network.
+        let mut nodes = network(io, 10, &["--k", "3"]);
+        let texts: Vec<_> = (0..nodes.len()).map(|node| format!("text {node}")).collect();
+        let keys: Vec<_> =
+            nodes.iter_mut().zip(&texts).map(|(node, text)| node.put(text)).collect();
+        let mut from_afar = 0;
+        for node in &mut nodes {
+            for (key, text) in keys.iter().zip(&texts) {
+                from_afar += usize::from(node.found(key, text) != "local");
+            }
+        }
+        assert!(from_afar > 0, "no get went over the network");
+    }
+
+    fn a_node_that_joins_after_the_put_finds_the_value(io: Io) {
+        let mut first = Node::start(io, &[]);
+        let key = first.put("early");
+        let mut second = Node::join(io, &first, &[]);
+        let from = second.found(&key, "early");
+        assert_eq!(from, first.addr.to_string());
+        assert_eq!(second.found(&key, "early"), "local", "a get keeps a copy");
+    }
+
+    fn values_outlive_nodes_that_crash(io: Io) {
+        // Four holders and the origin: three crashes leave one at least.
+        let mut nodes = network(io, 12, &["--k", "4"]);
+        let texts: Vec<_> = (0..4).map(|index| format!("lasting {index}")).collect();
+        let origin = &mut nodes[11];
+        let keys: Vec<_> = texts.iter().map(|text| origin.put(text)).collect();
+        for node in nodes.drain(9..) {
+            node.crash();
+        }
+        for node in &mut nodes {
+            for (key, text) in keys.iter().zip(&texts) {
+                node.found(key, text);
+            }
+        }
+    }
+
+    fn every_get_is_answered_though_each_node_drops_30_percent_each_way(io: Io) {
+        // Four dice are cast for each request and its reply, so that one send in
+        // four is answered; 0.7 to the 4th.
+        let mut nodes = network(io, 40, &["--drop", "30"]);
+        for origin in 0..4 {
+            let text = format!("against the odds {origin}");
+            let key = nodes[origin * 9].put(&text);
+            for getter in 0..4 {
+                nodes[getter * 9 + 5].found(&key, &text);
+            }
+        }
+        assert!(nodes[0].counter("requests_retransmitted") > 0, "nothing was dropped");
+    }
+
+    fn a_demo_whose_buckets_overflow_puts_and_gets(io: Io) {
+        let mut demo = demo(io, &["--nodes", "60"]);
+        assert!(demo.counter("replacements") > 0, "no bucket is full");
+        assert_eq!(demo.counter("contacts_evicted"), 0, "a live contact was evicted");
+        put_and_get(&mut demo);
+    }
+
+    fn a_demo_that_drops_30_percent_puts_and_gets(io: Io) {
+        let mut demo = demo(io, &["--nodes", "60", "--drop", "30"]);
+        put_and_get(&mut demo);
+    }
+}
+
+fn demo(io: Io, arguments: &[&str]) -> Node {
+    Node::start_by(program().args(["demo", "--io", io.flag()]).args(arguments))
+}
+
+fn put_and_get(demo: &mut Node) {
+    for index in 0..5 {
+        let text = format!("shown {index}");
+        let key = demo.put(&text);
+        assert_eq!(demo.found(&key, &text), "local");
+        let absent = Id::of_value(format!("absent {index}").as_bytes());
+        assert_eq!(demo.ask(format!("get {absent}")), "NOTFOUND");
+    }
+}

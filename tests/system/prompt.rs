@@ -1,0 +1,103 @@
+//! The prompt on a pipe.
+
+use kad_node::limits::VALUE_BYTES_MAX;
+
+use crate::Io;
+use crate::child::Node;
+use crate::under_each_driver;
+
+const ABSENT: &str = "0000000000000000000000000000000000000000";
+
+under_each_driver! {
+    fn a_network_of_one_stores_and_finds(io: Io) {
+        let mut node = Node::start(io, &[]);
+        let key = node.put("hello");
+        assert_eq!(key, "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d");
+        assert_eq!(node.found(&key, "hello"), "local");
+        assert_eq!(node.ask(format!("get {ABSENT}")), "NOTFOUND");
+    }
+
+    fn peers_shows_the_other_node_in_its_bucket(io: Io) {
+        let mut first = Node::start(io, &["--id", ABSENT]);
+        let id = "1fffffffffffffffffffffffffffffffffffffff";
+        let mut second = Node::join(io, &first, &["--id", id]);
+        assert_eq!(second.ask("peers"), "bucket 3: 1 contact");
+        let contact = second.line();
+        assert!(contact.contains(ABSENT), "{contact}");
+        assert!(contact.contains(&first.addr.to_string()), "{contact}");
+        assert_eq!(second.line(), "1 contact in 1 bucket");
+        assert_eq!(first.ask("forget ".to_owned() + ABSENT).split(':').next(), Some(
+            format!("ERR not put here '{ABSENT}'").as_str(),
+        ));
+    }
+
+    fn a_trace_shows_the_hop_that_had_the_value(io: Io) {
+        let mut first = Node::start(io, &[]);
+        let key = first.put("traced");
+        let mut second = Node::join(io, &first, &[]);
+        let hop = second.ask(format!("trace {key}"));
+        assert!(hop.starts_with("hop 1  "), "{hop}");
+        assert!(hop.contains(&first.addr.to_string()), "{hop}");
+        assert!(hop.contains("shared bits") && hop.ends_with("the value, 6 bytes"), "{hop}");
+        assert_eq!(second.line(), "traced");
+        assert_eq!(second.line(), format!("from {}", first.addr));
+    }
+
+    fn commands_are_answered_in_order(io: Io) {
+        let mut node = Node::start(io, &[]);
+        let key = node.put("x");
+        node.tell(format!("get {key}\nnonsense\n\n  \nput y\nget {key}"));
+        assert_eq!(node.line(), "x");
+        assert_eq!(node.line(), "from local");
+        assert_eq!(node.line().split(' ').take(3).collect::<Vec<_>>(), ["ERR", "unknown", "command"]);
+        assert_eq!(node.line(), "95cb0bfd2977c761298d9624e4b4d4c72a39974a");
+        assert_eq!(node.line(), "x");
+    }
+
+    fn stats_count_what_was_asked(io: Io) {
+        let mut node = Node::start(io, &[]);
+        let key = node.put("counted");
+        assert_eq!(node.counter("values_published"), 1);
+        assert_eq!(node.ask(format!("forget {key}")), "forgotten");
+        assert_eq!(node.counter("values_published"), 0);
+        node.tell("stats");
+        let puts = std::iter::repeat_with(|| node.line()).find(|line| line.starts_with("  puts"));
+        let puts = puts.expect("an endless iterator");
+        assert!(puts.contains("count 1") && puts.contains("p99"), "{puts}");
+    }
+}
+
+#[test]
+fn errors_are_those_of_the_interface() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let largest = "x".repeat(VALUE_BYTES_MAX);
+    for (line, error) in [
+        ("put", "ERR missing argument: put TEXT"),
+        ("get", "ERR missing argument: get KEY"),
+        ("trace ", "ERR missing argument: trace KEY"),
+        ("get 12", "ERR invalid key '12': a key is 40 hexadecimal digits"),
+        ("forget hello", "ERR invalid key 'hello': a key is 40 hexadecimal digits"),
+        ("fetch 12", "ERR unknown command 'fetch': try help"),
+        ("stats all", "ERR needless argument 'all': stats takes none"),
+    ] {
+        assert_eq!(node.ask(line), error);
+    }
+    let too_large = VALUE_BYTES_MAX + 1;
+    let error = format!("ERR value too large ({too_large} bytes, at most {VALUE_BYTES_MAX})");
+    assert_eq!(node.ask(format!("put {largest}x")), error);
+    assert!(node.ask("x".repeat(100_000)).starts_with("ERR line too long (more than 65536 bytes)"));
+    assert!(node.ask(b"put \xff\xfe").starts_with("ERR not UTF-8 at byte 5"));
+    node.put(&largest);
+}
+
+#[test]
+fn help_names_every_command() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let first = node.ask("help");
+    let rest: Vec<_> = (1..8).map(|_| node.line()).collect();
+    let commands: Vec<_> = std::iter::once(&first)
+        .chain(&rest)
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .collect();
+    assert_eq!(commands, ["put", "get", "forget", "peers", "stats", "trace", "help", "exit"]);
+}
