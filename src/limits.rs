@@ -60,7 +60,8 @@ pub const CONTACT_NEWS: Duration = Duration::from_secs(30);
 
 /// Candidates that one lookup keeps, the closest first.
 pub const CANDIDATES_MAX: usize = 100;
-/// Lookups in progress on one shard.
+/// Lookups in progress on one shard, [`MAINTENANCE_LOOKUPS_MAX`] of them not the
+/// user's.
 pub const LOOKUPS_MAX: usize = 1024;
 /// Lookups in progress that maintenance may start: refresh, replicate and
 /// republish are paced by it.

@@ -240,7 +240,8 @@ impl Node {
         }
     }
 
-    /// Does what is due at `now`.
+    /// Does what is due at `now`; what there is no room for in the outbox is due
+    /// still.
     pub fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
         self.handle_overdue(now, outbox);
         self.knock(now, outbox);
@@ -268,11 +269,16 @@ impl Node {
         }
         let value: Arc<[u8]> = value.into();
         let republish = now + self.rng.jitter(self.config.republish);
+        let is_new = self.published.value(key).is_none();
         let kept = self.published.put(key, Arc::clone(&value), republish);
         kept.map_err(|published::Full| Refusal::Full)?;
         let life = self.config.expire;
         let errand = Errand::Place { value, life, reason: Reason::Put(operation) };
-        self.begin_task(now, key, errand, outbox)
+        self.begin_task(now, key, errand, outbox).inspect_err(|_| {
+            if is_new {
+                self.published.forget(key);
+            }
+        })
     }
 
     fn get(

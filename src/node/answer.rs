@@ -72,9 +72,13 @@ impl Node {
         self.settle(now, contact, credential, &rpc, Answer::Reply(datagram.body), outbox);
     }
 
-    /// Sends again, or gives up, what is overdue at `now`.
+    /// Sends again, or gives up, what is overdue at `now`. What the outbox has no
+    /// room for stays overdue until the next call: all that are in flight sent
+    /// again at once are ten times what it holds.
     pub(super) fn handle_overdue(&mut self, now: Instant, outbox: &mut Outbox) {
-        while let Some(overdue) = self.in_flight.overdue(now) {
+        while !outbox.is_low()
+            && let Some(overdue) = self.in_flight.overdue(now)
+        {
             match overdue {
                 Overdue::Late(id) => {
                     let call = &self.in_flight.rpc(id).request;

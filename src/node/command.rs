@@ -163,7 +163,8 @@ pub enum Refusal {
         /// The value's size in bytes.
         bytes: usize,
     },
-    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) lookups are in progress.
+    /// As many lookups are in progress as the user may have, of
+    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) in all.
     Busy,
     /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
     /// kept because they were put here.

@@ -15,7 +15,7 @@ use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
 use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
-use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX};
+use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Contacts, Purpose, Value};
 
@@ -29,7 +29,9 @@ pub(super) struct Step {
 }
 
 impl Node {
-    /// Begins a lookup for `target`; refused when [`LOOKUPS_MAX`] are in progress.
+    /// Begins a lookup for `target`. Refused when [`LOOKUPS_MAX`] are in progress,
+    /// of which the user's leave [`MAINTENANCE_LOOKUPS_MAX`] free: however busy the
+    /// user keeps the node, it refreshes and republishes.
     pub(super) fn begin_task(
         &mut self,
         now: Instant,
@@ -37,15 +39,15 @@ impl Node {
         errand: Errand,
         outbox: &mut Outbox,
     ) -> Result<(), Refusal> {
-        if self.tasks.len() == LOOKUPS_MAX {
+        let is_maintenance = errand.is_maintenance();
+        let most = if is_maintenance { LOOKUPS_MAX } else { LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX };
+        if self.tasks.len() >= most {
             self.stats.lookups_refused += 1;
             return Err(Refusal::Busy);
         }
         self.stats.lookups_started += 1;
         self.table.looked_up(now, target);
-        if errand.is_maintenance() {
-            self.maintenance_lookups += 1;
-        }
+        self.maintenance_lookups += usize::from(is_maintenance);
         let mut lookup = Lookup::new(target, self.config.k, self.config.alpha);
         let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
         if seeds.is_empty() {

@@ -3,6 +3,7 @@
 
 mod joining;
 mod keeping;
+mod load;
 mod lookups;
 mod manners;
 mod net;

@@ -234,6 +234,23 @@ fn a_waiting_contact_that_was_heard_from_lately_comes_in_first() {
 }
 
 #[test]
+fn a_stale_contact_stays_while_nothing_can_replace_it_and_is_forgotten_in_the_end() {
+    let mut bucket = full(2);
+    for failures in 1..FAILURES_FORGET {
+        let expected = if failures < FAILURES_STALE { Failure::Suspect } else { Failure::Stale };
+        assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), expected);
+        assert!(bucket.at(contact(1)).is_some());
+    }
+    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Failure::Evicted);
+    assert!(bucket.at(contact(1)).is_none());
+    // While the fault may be ours, it is never forgotten.
+    for _ in 0..=u8::MAX {
+        bucket.failed(contact(2), FAILURES_STALE);
+    }
+    assert!(bucket.at(contact(2)).is_some_and(Entry::is_stale));
+}
+
+#[test]
 fn only_strangers_of_use_are_wanted() {
     let mut bucket = full(2);
     assert!(!bucket.wants(2, id(1)), "it is here");

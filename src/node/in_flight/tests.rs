@@ -252,3 +252,26 @@ fn deadlines_of_settled_rpcs_take_bounded_memory() {
     }
     model.assert_consistent();
 }
+
+#[test]
+fn the_deadline_of_a_settled_rpc_wakes_nobody_when_its_name_is_used_again() {
+    let mut model = Model::new(1);
+    let mut quick = RoundTrip::default();
+    quick.sample(Duration::from_millis(30));
+    // The first deadline is that of an RPC in flight, so that the second, whose
+    // RPC is settled, stays behind it.
+    model.begin(addr(1), quick, 3);
+    model.begin(addr(2), RoundTrip::default(), 3);
+    let name = model.known[1].id;
+    model.complete(name, 0);
+    model.now = model.now + Duration::from_millis(1);
+    while model.known.get(1).is_none_or(|known| known.id != name) {
+        if let Some(known) = model.known.get(1) {
+            model.complete(known.id, 0);
+        }
+        model.begin(addr(2), RoundTrip::default(), 3);
+    }
+    model.complete(model.known[0].id, 0);
+    model.settled.clear(); // all of one slot, and too many to look at
+    model.assert_consistent();
+}

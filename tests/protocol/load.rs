@@ -1,0 +1,105 @@
+//! What a node goes on doing when it has more to do than it may at a time.
+
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::{LOOKUPS_MAX, OUTBOX_BYTES_MAX, REPUBLISH_DEFAULT, TIMEOUT_MAX};
+use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
+use kad_node::wire::{Body, Contacts};
+
+use crate::net::{Net, addr};
+
+/// As many gets as the node begins, of which none is answered yet.
+fn get_all_at_once(net: &mut Net) {
+    let mut outbox = Outbox::new();
+    let node = net.nodes.get_mut(&addr(0)).expect("a node");
+    for number in 0..=LOOKUPS_MAX as u64 {
+        let (operation, key) = (OperationId(number), Id::of_value(&number.to_be_bytes()));
+        node.handle_command(
+            net.now,
+            Command::Get { operation, key, trace: Trace::Off },
+            &mut outbox,
+        );
+        outbox.clear();
+    }
+    assert!(
+        outbox
+            .take_events()
+            .any(|event| matches!(event, Event::Get { outcome: Err(Refusal::Busy), .. }))
+    );
+}
+
+#[test]
+fn maintenance_goes_on_while_the_user_keeps_the_node_busy() {
+    let mut net = Net::joined(1, 2);
+    net.put(0, "kept");
+    net.run_for(Duration::from_mins(1));
+    // The value is due, and so is a refresh, when the user wants everything.
+    net.now = net.now + REPUBLISH_DEFAULT;
+    get_all_at_once(&mut net);
+    let mut outbox = Outbox::new();
+    let node = net.nodes.get_mut(&addr(0)).expect("a node");
+    node.handle_timeout(net.now, &mut outbox);
+    assert!(node.next_timeout().is_some_and(|next| next > net.now), "it does not spin");
+    let before = net.stats(0).values_republished;
+    net.run_for(Duration::from_secs(10));
+    assert_eq!(net.stats(0).values_republished, before + 1);
+}
+
+#[test]
+fn a_put_that_is_refused_leaves_nothing_behind() {
+    let mut net = Net::joined(2, 2);
+    let known = net.put(0, "put before");
+    net.settle();
+    get_all_at_once(&mut net);
+    let key = net.put(0, "too much");
+    net.put(0, "put before");
+    let refused = net
+        .events
+        .iter()
+        .filter(|(_, event)| matches!(event, Event::Put { outcome: Err(Refusal::Busy), .. }));
+    assert_eq!(refused.count(), 2);
+    assert!(!net.nodes[&addr(0)].holds(key));
+    assert_eq!(net.stats(0).values_published, 1);
+    assert!(net.nodes[&addr(0)].holds(known), "what was put before stays");
+}
+
+/// A node that knows `count` peers, who answer all but STOREs.
+fn among_forgetful_peers(count: u16) -> Net {
+    let mut net = Net::new(3);
+    net.add(0);
+    for number in 1..=count {
+        let answer = |body: &Body<'_>| match body {
+            Body::Ping => Some(Body::Pong),
+            Body::FindNode { .. } => Some(Body::Nodes(Contacts::new(&[]))),
+            _ => None,
+        };
+        let id = Id::of_value(&number.to_be_bytes());
+        net.add_puppet(number, id, Box::new(move |request| answer(&request.body)));
+    }
+    let addresses = (1..=count).map(addr).collect();
+    net.command(0, Command::Bootstrap { addresses });
+    net.settle();
+    assert_eq!(net.stats(0).contacts, u64::from(count));
+    net
+}
+
+#[test]
+fn what_is_overdue_waits_for_room_in_the_outbox() {
+    let mut net = among_forgetful_peers(20);
+    for number in 0..200 {
+        net.put(0, &format!("{number:01100}"));
+        net.settle();
+    }
+    let (before, mut outbox) = (net.stats(0), Outbox::new());
+    assert!(before.rpcs * 1000 > OUTBOX_BYTES_MAX as u64, "{} STOREs are under way", before.rpcs);
+    net.now = net.now + TIMEOUT_MAX;
+    let node = net.nodes.get_mut(&addr(0)).expect("a node");
+    while node.next_timeout().is_some_and(|next| next <= net.now) {
+        node.handle_timeout(net.now, &mut outbox);
+        outbox.clear();
+    }
+    let after = net.stats(0);
+    assert_eq!(after.outbox_full, 0, "none is lost at home");
+    assert!(after.requests_retransmitted >= before.requests_retransmitted + before.rpcs);
+}
