@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::call::Begun;
 use super::command::{Event, Found, Hop, HopAnswer, Refusal, Stored, Trace};
 use super::credential::Credential;
-use super::lookup::{Candidate, Lookup, Offer};
+use super::lookup::{Candidate, Lookup, NamedBy, Offer};
 use super::outbox::Outbox;
 use super::published::Placement;
 use super::routing_table::Health;
@@ -53,7 +53,7 @@ impl Node {
         }
         for contact in seeds {
             let (round_trip, credential) = self.knowledge(contact);
-            lookup.offer(contact, 1, round_trip, credential);
+            lookup.offer(contact, NamedBy::Table, round_trip, credential);
         }
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
@@ -213,16 +213,17 @@ impl Node {
     /// Offers a lookup the contacts that one node has named.
     fn offer_contacts(&mut self, id: TaskId, from: Candidate, contacts: Contacts<'_>) {
         let local = from.contact.addr.ip().is_loopback();
-        for contact in contacts.iter() {
+        // No answer needs more than the K closest, so no liar gets in more.
+        for contact in contacts.iter().take(self.config.k) {
             // Nobody else's loopback is ours.
             let is_here = !local && contact.addr.ip().is_loopback();
             if contact.id == self.config.id || !wire::is_reachable(contact.addr) || is_here {
                 continue;
             }
             let (round_trip, credential) = self.knowledge(contact);
-            let depth = from.depth.saturating_add(1);
             let task = &mut self.tasks[id.slot];
-            if task.lookup.offer(contact, depth, round_trip, credential) == Offer::Dropped {
+            let offer = task.lookup.offer(contact, NamedBy::Node(from), round_trip, credential);
+            if offer == Offer::Dropped {
                 self.stats.candidates_dropped += 1;
             }
         }
