@@ -11,6 +11,7 @@ use super::credential::Credential;
 use super::lookup::{Candidate, Lookup, NamedBy, Offer};
 use super::outbox::Outbox;
 use super::published::Placement;
+use super::round_trip::RoundTrip;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
 use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
@@ -23,6 +24,8 @@ use crate::wire::{self, Body, Contact, Contacts, Purpose, Value};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) contact: Contact,
+    /// As this step has measured it.
+    pub(super) round_trip: RoundTrip,
     pub(super) credential: Credential,
     /// When the node was first asked.
     pub(super) since: Instant,
@@ -101,7 +104,9 @@ impl Node {
         let wants_value = matches!(task.errand, Errand::Get { .. });
         match answer {
             Answer::Reply(Body::Nodes(contacts)) => {
-                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                let Some(from) =
+                    task.lookup.answered(step.contact, step.round_trip, step.credential)
+                else {
                     return;
                 };
                 self.trace_hop(
@@ -115,7 +120,9 @@ impl Node {
                 self.offer_contacts(id, from, contacts);
             }
             Answer::Reply(Body::Value(value)) if wants_value && is_whole(&value, key) => {
-                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                let Some(from) =
+                    task.lookup.answered(step.contact, step.round_trip, step.credential)
+                else {
                     return;
                 };
                 let bytes = value.value.len();

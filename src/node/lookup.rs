@@ -168,16 +168,19 @@ impl Lookup {
         Some(next)
     }
 
-    /// Notes that a candidate answered, with a token, and returns it. Whoever
+    /// Notes that a candidate answered, in what time and with what token, and
+    /// returns it: the STORE that may follow waits and proves accordingly. Whoever
     /// else is said to be at its address is not asked any more: one node that
     /// lends its address to a hundred names gets one slot.
     pub(super) fn answered(
         &mut self,
         contact: Contact,
+        round_trip: RoundTrip,
         credential: Credential,
     ) -> Option<Candidate> {
         let number = AnswerNumber(self.answers + 1);
         let candidate = self.settle(contact, State::Answered)?;
+        candidate.round_trip = round_trip;
         candidate.credential = credential;
         candidate.answer = number;
         let answered = *candidate;

@@ -23,7 +23,7 @@ impl Lookup {
     }
 
     fn answer(&mut self, contact: Contact) -> Option<Candidate> {
-        self.answered(contact, Credential::NONE)
+        self.answered(contact, RoundTrip::default(), Credential::NONE)
     }
 
     fn count(&self, state: State) -> usize {
