@@ -58,8 +58,11 @@ pub const CONTACT_FRESH: Duration = Duration::from_mins(1);
 /// twice in the time after which the owner would ping it.
 pub const CONTACT_NEWS: Duration = Duration::from_secs(30);
 
-/// Candidates that one lookup keeps, the closest first.
+/// Candidates that one lookup keeps, beside those that it has given up.
 pub const CANDIDATES_MAX: usize = 100;
+/// Nodes that one lookup asks: some forty where all is well, and besides the K
+/// that each of a dozen liars makes up.
+pub const ASKED_MAX: usize = 320;
 /// Lookups in progress on one shard, [`MAINTENANCE_LOOKUPS_MAX`] of them not the
 /// user's.
 pub const LOOKUPS_MAX: usize = 1024;
@@ -147,6 +150,7 @@ const _: () = assert!(
     "a NODES reply carries K contacts of either family"
 );
 const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
+const _: () = assert!(CANDIDATES_MAX < ASKED_MAX && ASKED_MAX <= u16::MAX as usize);
 const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
 const _: () = assert!(CONTACT_NEWS.as_secs() * 2 <= CONTACT_FRESH.as_secs());
 const _: () = assert!(SHARDS_MAX <= 256 / 4);

@@ -151,6 +151,13 @@ impl Node {
         self.published.value(key).is_some() || self.store.held(key).is_some()
     }
 
+    /// Whether the node sees to it that the value of `key` lives on: whether it
+    /// was put here or is held as a replica, not as a cached copy.
+    pub fn keeps_alive(&self, key: Id) -> bool {
+        let is_replica = |held: &store::Held| held.purpose == wire::Purpose::Replica;
+        self.published.value(key).is_some() || self.store.held(key).is_some_and(is_replica)
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines =

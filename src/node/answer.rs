@@ -40,7 +40,7 @@ impl Node {
             self.stats.replies_unmatched += 1;
             return;
         };
-        let (rpc, sample) = self.in_flight.complete(now, id, datagram.transaction);
+        let (mut rpc, sample) = self.in_flight.complete(now, id, datagram.transaction);
         let contact = Contact { id: datagram.sender, addr: source };
         let credential = Credential::new(datagram.token, now);
         if let Some(expected) = rpc.request.expected.filter(|&id| id != datagram.sender) {
@@ -50,10 +50,10 @@ impl Node {
             return self.settle(now, contact, credential, &rpc, answer, outbox);
         }
         self.stats.rpcs_answered += 1;
-        let mut round_trip = rpc.round_trip;
         if let Some(sample) = sample {
-            round_trip.sample(sample);
+            rpc.round_trip.sample(sample);
         }
+        let round_trip = rpc.round_trip;
         if datagram.role == Role::Peer {
             let entry = Entry { contact, seen: now, round_trip, credential, failures: 0 };
             self.contact_answered(now, entry, outbox);
@@ -128,7 +128,8 @@ impl Node {
             Owner::Lookup(task) => {
                 let asked = rpc.request.expected.unwrap_or(contact.id);
                 let contact = Contact { id: asked, addr: rpc.peer };
-                let step = super::drive::Step { contact, credential, since: rpc.first_sent() };
+                let (round_trip, since) = (rpc.round_trip, rpc.first_sent());
+                let step = super::drive::Step { contact, round_trip, credential, since };
                 self.lookup_settled(now, task, step, answer, outbox);
             }
             Owner::Placement(task) => self.placement_settled(now, task, answer, outbox),

@@ -178,6 +178,9 @@ impl Bucket {
         }
         let was_stale = entry.is_stale();
         entry.failures = (entry.failures + 1).min(failures_max);
+        // Its path may have become slower than all sends together waited. Without
+        // an answer there is no sample, so the estimate would never follow.
+        entry.round_trip = RoundTrip::default();
         if !entry.is_stale() {
             return Failure::Suspect;
         }

@@ -8,9 +8,10 @@ use super::answer::Answer;
 use super::call::Begun;
 use super::command::{Event, Found, Hop, HopAnswer, Refusal, Stored, Trace};
 use super::credential::Credential;
-use super::lookup::{Candidate, Lookup, Offer};
+use super::lookup::{Candidate, Lookup, NamedBy, Offer};
 use super::outbox::Outbox;
 use super::published::Placement;
+use super::round_trip::RoundTrip;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
 use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
@@ -23,6 +24,8 @@ use crate::wire::{self, Body, Contact, Contacts, Purpose, Value};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub(super) contact: Contact,
+    /// As this step has measured it.
+    pub(super) round_trip: RoundTrip,
     pub(super) credential: Credential,
     /// When the node was first asked.
     pub(super) since: Instant,
@@ -55,7 +58,7 @@ impl Node {
         }
         for contact in seeds {
             let (round_trip, credential) = self.knowledge(contact);
-            lookup.offer(contact, 1, round_trip, credential);
+            lookup.offer(contact, NamedBy::Table, round_trip, credential);
         }
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
@@ -103,7 +106,9 @@ impl Node {
         let wants_value = matches!(task.errand, Errand::Get { .. });
         match answer {
             Answer::Reply(Body::Nodes(contacts)) => {
-                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                let Some(from) =
+                    task.lookup.answered(step.contact, step.round_trip, step.credential)
+                else {
                     return;
                 };
                 self.trace_hop(
@@ -117,7 +122,9 @@ impl Node {
                 self.offer_contacts(id, from, contacts);
             }
             Answer::Reply(Body::Value(value)) if wants_value && is_whole(&value, key) => {
-                let Some(from) = task.lookup.answered(step.contact, step.credential) else {
+                let Some(from) =
+                    task.lookup.answered(step.contact, step.round_trip, step.credential)
+                else {
                     return;
                 };
                 let bytes = value.value.len();
@@ -215,16 +222,17 @@ impl Node {
     /// Offers a lookup the contacts that one node has named.
     fn offer_contacts(&mut self, id: TaskId, from: Candidate, contacts: Contacts<'_>) {
         let local = from.contact.addr.ip().is_loopback();
-        for contact in contacts.iter() {
+        // No answer needs more than the K closest, so no liar gets in more.
+        for contact in contacts.iter().take(self.config.k) {
             // Nobody else's loopback is ours.
             let is_here = !local && contact.addr.ip().is_loopback();
             if contact.id == self.config.id || !wire::is_reachable(contact.addr) || is_here {
                 continue;
             }
             let (round_trip, credential) = self.knowledge(contact);
-            let depth = from.depth.saturating_add(1);
             let task = &mut self.tasks[id.slot];
-            if task.lookup.offer(contact, depth, round_trip, credential) == Offer::Dropped {
+            let offer = task.lookup.offer(contact, NamedBy::Node(from), round_trip, credential);
+            if offer == Offer::Dropped {
                 self.stats.candidates_dropped += 1;
             }
         }

@@ -7,7 +7,7 @@ use core::net::SocketAddr;
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
 use crate::id::{Distance, Id};
-use crate::limits::CANDIDATES_MAX;
+use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
@@ -18,8 +18,24 @@ pub(super) struct Candidate {
     pub(super) credential: Credential,
     /// 1 for a contact of ours, one more for each node that lay between.
     pub(super) depth: u8,
+    named_in: AnswerNumber,
+    /// The number of its own answer, once it has answered.
+    answer: AnswerNumber,
     distance: Distance,
     state: State,
+}
+
+/// Numbers a lookup's answers: 0 is what our own routing table says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct AnswerNumber(u16);
+
+/// Who names a candidate.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NamedBy {
+    /// Our own routing table.
+    Table,
+    /// This node, in its answer.
+    Node(Candidate),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +66,18 @@ impl State {
 pub(super) enum Offer {
     /// It is a candidate now, or was one already.
     Taken,
-    /// The lookup has [`CANDIDATES_MAX`] closer ones, or ones already asked; or
-    /// its address has answered under another name, or not at all.
+    /// Its address has answered under another name, or not at all; or there are
+    /// [`CANDIDATES_MAX`] and its namer has named more of them than others have.
     Dropped,
 }
 
 /// Candidates in the order of their distance from the target, of which at most
 /// alpha are asked at a time, the closest first. It ends when the K closest that
-/// have not failed have all answered.
+/// have not failed have all answered, or [`ASKED_MAX`] nodes were asked.
+///
+/// Where there are too many candidates, those make way that were named by whoever
+/// named most: a liar can make up any number of nodes closer than the real ones,
+/// and they cost time, but they do not crowd out what honest nodes have named.
 ///
 /// Use: [`offer`](Self::offer) the first contacts; ask whom [`next`](Self::next)
 /// names until it names none; report each outcome by [`answered`](Self::answered),
@@ -68,13 +88,17 @@ pub(super) struct Lookup {
     target: Id,
     k: usize,
     alpha: usize,
+    /// Candidates that hold one of the alpha slots.
+    outstanding: usize,
+    /// Candidates that were ever asked.
     asked: usize,
+    answers: u16,
     candidates: Vec<Candidate>,
 }
 
 impl Lookup {
     pub(super) const fn new(target: Id, k: usize, alpha: usize) -> Self {
-        Self { target, k, alpha, asked: 0, candidates: Vec::new() }
+        Self { target, k, alpha, outstanding: 0, asked: 0, answers: 0, candidates: Vec::new() }
     }
 
     pub(super) const fn target(&self) -> Id {
@@ -85,39 +109,53 @@ impl Lookup {
     pub(super) fn offer(
         &mut self,
         contact: Contact,
-        depth: u8,
+        named_by: NamedBy,
         round_trip: RoundTrip,
         credential: Credential,
     ) -> Offer {
         let distance = contact.id ^ self.target;
-        let (mut index, end) = self.range(distance);
-        if self.candidates[index..end].iter().any(|known| known.contact == contact) {
+        let (start, end) = self.range(distance);
+        if self.candidates[start..end].iter().any(|known| known.contact == contact) {
             return Offer::Taken;
         }
         if self.is_settled_at(contact) {
             return Offer::Dropped;
         }
-        if self.candidates.len() == CANDIDATES_MAX {
-            let farthest_new = self.candidates.iter().rposition(|known| known.state == State::New);
-            match farthest_new.filter(|&farthest| farthest >= index) {
-                None => return Offer::Dropped,
-                Some(farthest) => {
-                    self.candidates.remove(farthest);
-                }
-            }
+        let (depth, named_in) = match named_by {
+            NamedBy::Table => (1, AnswerNumber(0)),
+            NamedBy::Node(from) => (from.depth.saturating_add(1), from.answer),
+        };
+        let (state, answer) = (State::New, AnswerNumber(0));
+        let candidate =
+            Candidate { contact, round_trip, credential, depth, named_in, answer, distance, state };
+        self.candidates.insert(start, candidate);
+        // Those that were given up stay, so as not to be asked again, but do not
+        // count: liars would fill the lookup with them.
+        if self.hopeful().count() > CANDIDATES_MAX && self.drop_one() == Some(contact) {
+            return Offer::Dropped;
         }
-        index = index.min(self.candidates.len());
-        let state = State::New;
-        let candidate = Candidate { contact, round_trip, credential, depth, distance, state };
-        self.candidates.insert(index, candidate);
         Offer::Taken
+    }
+
+    /// Drops the farthest candidate not asked yet of those that were named in
+    /// the answer that most such candidates were named in.
+    fn drop_one(&mut self) -> Option<Contact> {
+        let mut named = [0_u16; ASKED_MAX + 1];
+        for known in self.candidates.iter().filter(|known| known.state == State::New) {
+            named[usize::from(known.named_in.0)] += 1;
+        }
+        let most = named.into_iter().max().filter(|&most| most > 0)?;
+        let victim = self.candidates.iter().rposition(|known| {
+            known.state == State::New && named[usize::from(known.named_in.0)] == most
+        })?;
+        Some(self.candidates.remove(victim).contact)
     }
 
     /// The next node to ask: the closest of the K in question that has not been
     /// asked, while fewer than alpha are. An address that owes an answer under one
     /// name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
-        if self.asked >= self.alpha {
+        if self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
         }
         let ready = |known: &&Candidate| known.state == State::New && !self.owes(known);
@@ -125,21 +163,28 @@ impl Lookup {
         let next = self.find(next)?;
         next.state = State::Asked;
         let next = *next;
+        self.outstanding += 1;
         self.asked += 1;
         Some(next)
     }
 
-    /// Notes that a candidate answered, with a token, and returns it. Whoever
+    /// Notes that a candidate answered, in what time and with what token, and
+    /// returns it: the STORE that may follow waits and proves accordingly. Whoever
     /// else is said to be at its address is not asked any more: one node that
     /// lends its address to a hundred names gets one slot.
     pub(super) fn answered(
         &mut self,
         contact: Contact,
+        round_trip: RoundTrip,
         credential: Credential,
     ) -> Option<Candidate> {
+        let number = AnswerNumber(self.answers + 1);
         let candidate = self.settle(contact, State::Answered)?;
+        candidate.round_trip = round_trip;
         candidate.credential = credential;
+        candidate.answer = number;
         let answered = *candidate;
+        self.answers += 1;
         self.forget_others_at(contact.addr, contact.id);
         Some(answered)
     }
@@ -150,7 +195,7 @@ impl Lookup {
             && candidate.state == State::Asked
         {
             candidate.state = State::Slow;
-            self.asked -= 1;
+            self.outstanding -= 1;
         }
     }
 
@@ -172,8 +217,13 @@ impl Lookup {
         Some(misnamed)
     }
 
-    /// Whether the K closest that have not failed have all answered.
+    /// Whether the K closest that have not failed have all answered, or nobody
+    /// is left whom the lookup may ask.
     pub(super) fn has_ended(&self) -> bool {
+        let is_waiting = |known: &Candidate| matches!(known.state, State::Asked | State::Slow);
+        if self.asked == ASKED_MAX {
+            return !self.candidates.iter().any(is_waiting);
+        }
         self.hopeful().take(self.k).all(|known| known.state == State::Answered)
     }
 
@@ -183,8 +233,8 @@ impl Lookup {
     }
 
     /// How many nodes were asked.
-    pub(super) fn asked(&self) -> usize {
-        self.candidates.iter().filter(|known| known.state != State::New).count()
+    pub(super) const fn asked(&self) -> usize {
+        self.asked
     }
 
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
@@ -196,7 +246,7 @@ impl Lookup {
         let candidates = self.candidates[start..end].iter_mut();
         let candidate = candidates.into_iter().find(|known| known.contact == contact)?;
         match candidate.state {
-            State::Asked => self.asked -= 1,
+            State::Asked => self.outstanding -= 1,
             State::Slow => {}
             State::New | State::Answered | State::Failed | State::Misnamed => return None,
         }

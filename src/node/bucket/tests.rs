@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::TIMEOUT_FIRST;
 use crate::node::samples::{addr, contact, entry, id};
 
 impl Bucket {
@@ -261,4 +262,16 @@ fn only_strangers_of_use_are_wanted() {
     }
     assert!(!bucket.wants(2, id(99)), "enough are waiting");
     assert!(full(2).wants(3, id(99)));
+}
+
+#[test]
+fn a_contact_that_did_not_answer_is_given_the_time_of_an_unknown_one() {
+    let mut known = entry(contact(1), Instant::ZERO);
+    known.round_trip.sample(Duration::from_millis(1));
+    let mut bucket = Bucket::new(None);
+    bucket.answered(20, known);
+    assert!(bucket.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
+
+    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Failure::Suspect);
+    assert_eq!(bucket.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
 }

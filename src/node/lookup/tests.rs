@@ -15,11 +15,15 @@ use crate::time::Instant;
 
 impl Lookup {
     fn offer_unknown(&mut self, contact: Contact) -> Offer {
-        self.offer(contact, 1, RoundTrip::default(), Credential::NONE)
+        self.offer(contact, NamedBy::Table, RoundTrip::default(), Credential::NONE)
+    }
+
+    fn offer_from(&mut self, from: Candidate, contact: Contact) -> Offer {
+        self.offer(contact, NamedBy::Node(from), RoundTrip::default(), Credential::NONE)
     }
 
     fn answer(&mut self, contact: Contact) -> Option<Candidate> {
-        self.answered(contact, Credential::NONE)
+        self.answered(contact, RoundTrip::default(), Credential::NONE)
     }
 
     fn count(&self, state: State) -> usize {
@@ -28,10 +32,11 @@ impl Lookup {
 
     /// What holds after every call.
     fn assert_consistent(&self) {
-        assert!(self.candidates.len() <= CANDIDATES_MAX);
+        assert!(self.hopeful().count() <= CANDIDATES_MAX);
         assert!(self.candidates.is_sorted_by_key(|known| known.distance));
-        assert_eq!(self.count(State::Asked), self.asked, "slots taken");
-        assert!(self.asked <= self.alpha, "{} asked at a time", self.asked);
+        assert_eq!(self.count(State::Asked), self.outstanding, "slots taken");
+        assert!(self.outstanding <= self.alpha, "{} asked at a time", self.outstanding);
+        assert!(self.asked <= ASKED_MAX);
         for (index, known) in self.candidates.iter().enumerate() {
             assert_eq!(known.distance, known.contact.id ^ self.target);
             let others = &self.candidates[index + 1..];
@@ -107,7 +112,7 @@ proptest! {
         // late once, and then settled: more turns than that cannot be.
         let mut script = acts.iter().cycle();
         for turn in 0.. {
-            prop_assert!(turn <= 2 * CANDIDATES_MAX, "it does not end");
+            prop_assert!(turn <= 2 * ASKED_MAX, "it does not end");
             ask(&mut lookup, &mut asked, &mut owing);
             if lookup.has_ended() {
                 break;
@@ -127,19 +132,23 @@ proptest! {
                 }
                 Act::Answer(named) => {
                     // Its slot is its own to answer with: once, however late.
-                    let from = owing.remove(index);
-                    prop_assert_eq!(lookup.answer(from).map(|known| known.contact), Some(from));
-                    prop_assert!(lookup.answer(from).is_none());
+                    let contact = owing.remove(index);
+                    let from = lookup.answer(contact).expect("it was asked");
+                    prop_assert_eq!(from.contact, contact);
+                    prop_assert!(lookup.answer(contact).is_none());
                     for &(number, place) in named {
-                        lookup.offer_unknown(Contact { id: id(number), addr: addr(place) });
+                        lookup.offer_from(from, Contact { id: id(number), addr: addr(place) });
                         lookup.assert_consistent();
                     }
                 }
             }
             lookup.assert_consistent();
         }
-        prop_assert!(asked.len() <= CANDIDATES_MAX);
+        prop_assert!(asked.len() <= ASKED_MAX);
         prop_assert_eq!(asked.len(), lookup.asked());
+        if asked.len() == ASKED_MAX {
+            return Ok(());
+        }
         let mut closest: Vec<&Candidate> =
             lookup.candidates.iter().filter(|known| known.state.is_hopeful()).collect();
         closest.truncate(k);
@@ -190,10 +199,10 @@ proptest! {
                 lookup.slow(from);
                 ask(&mut lookup, &mut asked, &mut owing);
             }
-            lookup.answer(from);
+            let answered = lookup.answer(from).expect("it was asked");
             let number = (0..count).find(|&number| id(number) == from.id).expect("of the network");
             for known in named(number) {
-                lookup.offer_unknown(known);
+                lookup.offer_from(answered, known);
             }
         }
         let mut expected: Vec<Contact> = (1..count).map(contact).collect();
@@ -318,4 +327,68 @@ fn a_false_name_does_not_keep_the_node_at_the_address_from_being_asked() {
     lookup.answer(real);
     assert!(lookup.has_ended());
     assert_eq!(lookup.closest().map(|known| known.contact).collect::<Vec<_>>(), [real]);
+}
+
+/// What a lookup came to.
+struct Ended {
+    asked: usize,
+    found: Vec<Contact>,
+    /// What it ought to have found.
+    closest: Vec<Contact>,
+}
+
+/// A lookup among 200 nodes, of which the `liars` closest name only nodes that
+/// they made up, each at an address of its own and closer than any real one.
+fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
+    const NODES: u16 = 200;
+    const K: usize = 20;
+    let mut rng = Rng::from_u64(seed);
+    let target = rng.id();
+    let mut nodes: Vec<Contact> = (0..NODES).map(contact).collect();
+    nodes.sort_unstable_by_key(|node| node.id ^ target);
+    let mut lookup = Lookup::new(target, K, alpha);
+    for node in nodes.iter().rev().take(K).chain(&nodes[..liars]) {
+        lookup.offer_unknown(*node);
+    }
+    let mut made_up = 0;
+    loop {
+        // All that may be asked at once is settled at once.
+        let asked: Vec<_> = core::iter::from_fn(|| lookup.next()).collect();
+        if asked.is_empty() {
+            break;
+        }
+        for candidate in asked {
+            let Some(rank) = nodes.iter().position(|node| *node == candidate.contact) else {
+                lookup.failed(candidate.contact);
+                continue;
+            };
+            let from = lookup.answer(candidate.contact).expect("it was asked");
+            for node in &nodes[..K] {
+                made_up += 1;
+                let near = target.as_bytes()[..12].iter().copied().chain(rng.bytes::<8>());
+                let near = near.collect::<Vec<u8>>().try_into().expect("20 bytes");
+                let lie = Contact { id: Id::new(near), addr: addr(NODES + made_up) };
+                lookup.offer_from(from, if rank < liars { lie } else { *node });
+            }
+            lookup.assert_consistent();
+        }
+    }
+    assert!(lookup.has_ended());
+    let found = lookup.closest().map(|known| known.contact).collect();
+    nodes.truncate(K);
+    Ended { asked: lookup.asked(), found, closest: nodes }
+}
+
+#[test]
+fn nodes_that_liars_make_up_do_not_crowd_out_the_real_ones() {
+    for seed in 0..20 {
+        let ended = lie(seed, 8, 8);
+        assert!(ended.asked > CANDIDATES_MAX, "the liars were believed at first");
+        assert_eq!(ended.found, ended.closest);
+    }
+}
+
+#[test]
+fn a_lookup_that_is_told_nothing_but_lies_ends() {
+    assert_eq!(lie(1, 40, 3).asked, ASKED_MAX);
 }

@@ -1,0 +1,260 @@
+//! A peer that lies: it takes part as far as it must to be asked, and answers
+//! with garbage, wrong values, made-up contacts and other peers' names.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kad_node::id::{ID_BYTES, Id};
+use kad_node::limits::{DATAGRAM_BYTES_MAX, K_MAX};
+use kad_node::node::Outbox;
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+use kad_node::wire::{
+    self, Body, Contact, Contacts, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
+    Value,
+};
+
+use crate::peers::{PeerIndex, address_of, empty_address};
+
+/// How an attacker answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malice {
+    /// Random bytes under a valid header, or no header at all.
+    Garbage,
+    /// A value that does not hash to the key; it says STORED and keeps nothing.
+    WrongValues,
+    /// Contacts that nobody is, closer to the target than anyone.
+    MadeUpContacts,
+    /// Contacts with the addresses of real peers and names that are not theirs.
+    MisnamedContacts,
+    /// Answers under a name of its choosing, close to the target.
+    FalseNames,
+    /// Goes by another name each time it speaks unasked, and answers to the last.
+    ManyNames,
+    /// Fills stores: answers NODES, which bring a token, with STOREs.
+    Flood,
+    /// Each of those above by turns, but the flood.
+    Everything,
+}
+
+const EACH: [Malice; 6] = [
+    Malice::Garbage,
+    Malice::WrongValues,
+    Malice::MadeUpContacts,
+    Malice::MisnamedContacts,
+    Malice::FalseNames,
+    Malice::ManyNames,
+];
+
+/// What a swarm draws from.
+pub(crate) const ALL: [Malice; 8] = [
+    Malice::Garbage,
+    Malice::WrongValues,
+    Malice::MadeUpContacts,
+    Malice::MisnamedContacts,
+    Malice::FalseNames,
+    Malice::ManyNames,
+    Malice::Flood,
+    Malice::Everything,
+];
+
+/// Peers to which an attacker speaks unasked each [`PERIOD`].
+const VICTIMS: u64 = 2;
+/// Values that a flooder stores at one node at once.
+const FLOOD: usize = 16;
+/// How often an attacker speaks unasked.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// A peer that lies.
+pub(crate) struct Attacker {
+    id: Id,
+    malice: Malice,
+    /// Peers that the world has, as far as the attacker knows.
+    peers: u32,
+    rng: Rng,
+    next: Instant,
+}
+
+impl Attacker {
+    pub(crate) fn new(id: Id, malice: Malice, peers: u32, rng: Rng, now: Instant) -> Self {
+        Self { id, malice, peers, rng, next: now }
+    }
+
+    pub(crate) const fn next_timeout(&self) -> Instant {
+        self.next
+    }
+
+    /// Speaks to some peers unasked: makes itself known, and lies a little.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
+        if now < self.next {
+            return;
+        }
+        self.next = now + self.rng.jitter(PERIOD);
+        if self.malice == Malice::ManyNames {
+            self.id = self.rng.id();
+        }
+        for _ in 0..VICTIMS {
+            let victim = self.some_peer();
+            let transaction = TransactionId::new(self.rng.bytes());
+            send(victim, transaction, self.id, Body::Ping, outbox);
+            let target = self.rng.id();
+            send(victim, transaction, self.id, Body::FindNode { target }, outbox);
+            let value: [u8; 32] = self.rng.bytes();
+            let unasked = match self.rng.below(4) {
+                0 => Body::Pong,
+                1 => Body::Stored,
+                2 => Body::Value(whole(&value)),
+                _ => Body::Store(Store {
+                    key: target,
+                    offset: 0,
+                    total: value.len() as u32,
+                    life_s: u32::MAX,
+                    purpose: Purpose::Replica,
+                    value: &value,
+                }),
+            };
+            let forged = TransactionId::new(self.rng.bytes());
+            send(victim, forged, target, unasked, outbox);
+            self.garbage(victim, outbox);
+        }
+    }
+
+    /// Answers a request, after its fashion.
+    pub(crate) fn handle_datagram(
+        &mut self,
+        source: SocketAddr,
+        bytes: &[u8],
+        outbox: &mut Outbox,
+    ) {
+        let Ok(request) = wire::decode(bytes) else { return };
+        let transaction = request.transaction;
+        match request.body {
+            // Without an honest PONG nobody would ever ask it anything.
+            Body::Ping => send(source, transaction, self.id, Body::Pong, outbox),
+            Body::FindNode { target } => {
+                self.lie(source, transaction, target, Asked::Contacts, outbox);
+            }
+            Body::FindValue { key, .. } => self.lie(source, transaction, key, Asked::Value, outbox),
+            Body::Store(_) => send(source, transaction, self.id, Body::Stored, outbox),
+            Body::Nodes(_) if self.malice == Malice::Flood => {
+                self.flood(source, request.token, outbox);
+            }
+            _ => {}
+        }
+    }
+
+    fn lie(
+        &mut self,
+        to: SocketAddr,
+        transaction: TransactionId,
+        target: Id,
+        asked: Asked,
+        outbox: &mut Outbox,
+    ) {
+        let malice = match self.malice {
+            Malice::Everything => EACH[self.rng.below(EACH.len() as u64) as usize],
+            malice => malice,
+        };
+        let contacts: [Contact; K_MAX] = std::array::from_fn(|_| self.made_up(target, malice));
+        let nodes = Body::Nodes(Contacts::new(&contacts));
+        match (malice, asked) {
+            (Malice::Garbage, _) => self.garbage(to, outbox),
+            (Malice::WrongValues, Asked::Value) => {
+                let value: [u8; 64] = self.rng.bytes();
+                send(to, transaction, self.id, Body::Value(whole(&value)), outbox);
+            }
+            (Malice::FalseNames, _) => {
+                let name = near(target, &mut self.rng);
+                send(to, transaction, name, nodes, outbox);
+            }
+            _ => send(to, transaction, self.id, nodes, outbox),
+        }
+    }
+
+    /// Stores values that nobody wants, under the token that `to` has given.
+    fn flood(&mut self, to: SocketAddr, token: Token, outbox: &mut Outbox) {
+        for _ in 0..FLOOD {
+            let value: [u8; 512] = self.rng.bytes();
+            let store = Store {
+                key: Id::of_value(&value),
+                offset: 0,
+                total: value.len() as u32,
+                life_s: u32::MAX,
+                purpose: Purpose::Replica,
+                value: &value,
+            };
+            let transaction = TransactionId::new(self.rng.bytes());
+            let datagram = datagram(transaction, self.id, token, Body::Store(store));
+            let _ = outbox.datagram(to, |buffer| wire::encode(&datagram, buffer));
+        }
+    }
+
+    fn made_up(&mut self, target: Id, malice: Malice) -> Contact {
+        let addr = match malice {
+            Malice::MisnamedContacts => self.some_peer(),
+            _ => empty_address(self.rng.u32()),
+        };
+        Contact { id: near(target, &mut self.rng), addr }
+    }
+
+    fn some_peer(&mut self) -> SocketAddr {
+        address_of(PeerIndex(self.rng.below(u64::from(self.peers)) as u32))
+    }
+
+    fn garbage(&mut self, to: SocketAddr, outbox: &mut Outbox) {
+        let noise: [u8; 256] = self.rng.bytes();
+        let length = self.rng.below(noise.len() as u64) as usize;
+        let header = [wire::MAGIC, wire::VERSION, 0x81 | (self.rng.u32() as u8 & 3)];
+        let keep_header = self.rng.ratio(1, 2);
+        let _ = outbox.datagram(to, |buffer| {
+            buffer[..length].copy_from_slice(&noise[..length]);
+            if keep_header {
+                buffer[..header.len()].copy_from_slice(&header);
+            }
+            length.max(header.len())
+        });
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Asked {
+    Contacts,
+    Value,
+}
+
+fn whole(value: &[u8]) -> Value<'_> {
+    Value { offset: 0, total: value.len() as u32, life_s: u32::MAX, value }
+}
+
+/// An id that differs from `target` in its last eight bytes: closer than any
+/// peer that did not choose its id.
+fn near(target: Id, rng: &mut Rng) -> Id {
+    let mut bytes = *target.as_bytes();
+    bytes[ID_BYTES - 8..].copy_from_slice(&rng.bytes::<8>());
+    Id::new(bytes)
+}
+
+fn send(to: SocketAddr, transaction: TransactionId, name: Id, body: Body<'_>, outbox: &mut Outbox) {
+    let datagram = datagram(transaction, name, Token::NONE, body);
+    let _ = outbox.datagram(to, |buffer| {
+        let length = wire::encode(&datagram, buffer);
+        if !datagram.body.is_request() {
+            return length;
+        }
+        // Padded, so that nothing is cut from the reply.
+        buffer[length..].fill(0);
+        length.max(DATAGRAM_BYTES_MAX / 2)
+    });
+}
+
+fn datagram(transaction: TransactionId, sender: Id, token: Token, body: Body<'_>) -> Datagram<'_> {
+    Datagram {
+        network: NetworkId::of_name("default"),
+        transaction,
+        sender,
+        role: Role::Peer,
+        announce: None,
+        token,
+        body,
+    }
+}

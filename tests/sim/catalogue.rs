@@ -1,0 +1,62 @@
+//! The scenarios, each with what it proves.
+
+mod attacked;
+mod churning;
+mod healthy;
+mod lasting;
+mod lossy;
+mod seeing;
+
+use std::time::Duration;
+
+use crate::faults::Faults;
+use crate::operations::Expect;
+use crate::scenario::{Scenario, Step, Verdict};
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_mins(minutes)
+}
+
+fn scenario(name: &str, proves: &'static str, faults: Faults, script: Vec<Step>) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        proves,
+        configure: |_| {},
+        faults,
+        script,
+        verdict: Verdict::Holds,
+    }
+}
+
+/// `count` nodes that have joined and come to rest.
+fn network(count: usize) -> [Step; 2] {
+    [Step::Join { count, over: seconds(count as u64 / 10 + 1) }, Step::Run(minutes(2))]
+}
+
+fn values(count: usize) -> Step {
+    Step::Put { count, bytes: 100, over: seconds(30) }
+}
+
+fn each_is_found() -> Step {
+    Step::GetEach { over: seconds(60), expect: Expect::Found }
+}
+
+fn told(parts: impl IntoIterator<Item = Vec<Step>>) -> Vec<Step> {
+    parts.into_iter().flatten().collect()
+}
+
+/// Every scenario but the figures and the swarm.
+pub(crate) fn all() -> Vec<Scenario> {
+    let mut all = healthy::healthy();
+    all.extend(lossy::lossy());
+    all.extend(churning::churning());
+    all.extend(lasting::lasting());
+    all.extend(attacked::attacked());
+    all.push(attacked::flooded());
+    all.extend(seeing::seeing());
+    all
+}

@@ -1,0 +1,60 @@
+//! Scenarios with peers that lie and flood.
+
+use super::{each_is_found, minutes, network, scenario, seconds, told, values};
+use crate::attacker::Malice;
+use crate::faults::Faults;
+use crate::scenario::{Check, Scenario, Step};
+
+pub(super) fn attacked() -> Vec<Scenario> {
+    [
+        ("attackers-garbage", Malice::Garbage),
+        ("attackers-wrong-values", Malice::WrongValues),
+        ("attackers-made-up-contacts", Malice::MadeUpContacts),
+        ("attackers-misnamed-contacts", Malice::MisnamedContacts),
+        ("attackers-false-names", Malice::FalseNames),
+        ("attackers-many-names", Malice::ManyNames),
+        ("attackers-everything", Malice::Everything),
+    ]
+    .into_iter()
+    .map(|(name, malice)| {
+        scenario(
+            name,
+            "one peer in five lies, which costs time but no result",
+            Faults::NONE,
+            told([
+                vec![Step::Join { count: 120, over: seconds(20) }],
+                vec![Step::Attack { count: 60, malice }],
+                vec![Step::Join { count: 120, over: seconds(20) }, Step::Run(minutes(5))],
+                vec![values(100), Step::Check(Check::PlacedOnAll), each_is_found()],
+                vec![Step::Join { count: 60, over: seconds(20) }, Step::Run(minutes(75))],
+                vec![Step::Check(Check::PlacedOnAll), each_is_found()],
+            ]),
+        )
+    })
+    .collect()
+}
+
+/// Stores so small that a flood fills them.
+pub(super) fn flooded() -> Scenario {
+    Scenario {
+        configure: |config| config.store_values_max = 200,
+        ..scenario(
+            "stores-flooded",
+            "flooders fill every store, and push out nobody's values but their own",
+            Faults::NONE,
+            told([
+                network(60).into(),
+                vec![
+                    values(60),
+                    Step::Attack { count: 6, malice: Malice::Flood },
+                    Step::Run(minutes(20)),
+                    Step::Check(Check::StoresFull),
+                    each_is_found(),
+                    Step::CrashOrigins,
+                    Step::Check(Check::Lost { most: 0 }),
+                    each_is_found(),
+                ],
+            ]),
+        )
+    }
+}

@@ -1,0 +1,108 @@
+//! Checks of limits and costs.
+
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::{IN_FLIGHT_MAX, LOOKUPS_MAX};
+use kad_node::node::Node;
+
+use crate::world::World;
+
+/// Datagrams that one node may send in any second: ten puts of three sends to
+/// each of K nodes, and as many answers again; far from a storm.
+const DATAGRAMS_PER_SECOND_MAX: u64 = 1200;
+
+/// Heap bytes that one value costs beside itself: its places in the indexes.
+const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;
+
+/// Heap bytes of a node beside its values: a table of some 200 contacts of 200
+/// bytes and its replacement caches, and the lookups of a busy moment.
+const NODE_BYTES_MAX: u64 = 512 << 10;
+
+impl World {
+    /// Looks at how much one random node has in progress.
+    pub(crate) fn note_peaks(&mut self) {
+        let peer = self.any_honest();
+        let Some(node) = self.peers[peer.as_usize()].node() else { return };
+        let stats = node.stats();
+        self.rpcs_peak = self.rpcs_peak.max(stats.rpcs);
+        self.lookups_peak = self.lookups_peak.max(stats.lookups);
+    }
+
+    /// What holds at every moment: looked at after each step.
+    pub(crate) fn check_limits(&mut self) {
+        let mut found = Vec::new();
+        for (index, peer) in self.peers.iter().enumerate() {
+            let Some(node) = peer.node() else { continue };
+            let stats = node.stats();
+            self.rpcs_peak = self.rpcs_peak.max(stats.rpcs);
+            self.lookups_peak = self.lookups_peak.max(stats.lookups);
+            let config = self.config(peer.id, [0; 32]);
+            let held = stats.values + stats.values_published;
+            let values_bytes =
+                VALUE_OVERHEAD_BYTES_MAX * held as isize + stats.value_bytes as isize;
+            for (what, measured, most) in [
+                ("datagrams sent in one second", peer.sends.peak.into(), DATAGRAMS_PER_SECOND_MAX),
+                ("RPCs in flight", stats.rpcs, IN_FLIGHT_MAX as u64),
+                ("lookups", stats.lookups, LOOKUPS_MAX as u64),
+                ("values", stats.values, config.store_values_max as u64),
+                ("bytes of values", stats.value_bytes, config.store_bytes_max as u64),
+                (
+                    "bytes beside its values",
+                    peer.heap_bytes.saturating_sub(values_bytes).max(0).unsigned_abs() as u64,
+                    NODE_BYTES_MAX,
+                ),
+            ] {
+                if measured > most {
+                    found.push(format!("#{index}: {measured} {what}; at most {most}"));
+                }
+            }
+        }
+        for what in found {
+            self.violate(what);
+        }
+    }
+
+    pub(crate) fn check_stores_full(&mut self) {
+        let nodes = self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
+        let room = nodes.filter(|node| node.stats().values_evicted == 0).count();
+        if room > 0 {
+            self.violate(format!("{room} nodes have not had to evict anything"));
+        }
+    }
+
+    pub(crate) fn check_nothing_held(&mut self) {
+        for peer in self.honest.clone() {
+            let Some(node) = self.peers[peer.as_usize()].node() else { continue };
+            let values = node.stats().values;
+            if values > 0 {
+                self.violate(format!("{peer} still holds {values} values"));
+            }
+        }
+    }
+
+    /// Kademlia 2.3 lets a lookup halve the distance at each hop until it is
+    /// among the K closest: log2(n / k) hops, and one to the value.
+    pub(crate) fn check_hops(&mut self) {
+        let Some(hops) = self.operations.tally.get_hops.summary() else { return };
+        let nodes = self.honest.len() as f64;
+        let k = self.config(Id::new([0; 20]), [0; 32]).k as f64;
+        let expected = (nodes / k).max(1.0).log2() + 1.0;
+        if hops.mean > expected || hops.max as f64 > 2.0 * expected + 1.0 {
+            self.violate(format!("{hops} hops among {nodes} nodes; {expected:.1} are expected"));
+        }
+    }
+
+    pub(crate) fn check_quiet(&mut self, period: Duration, datagrams_max: u64) {
+        let before: Vec<_> = self.peers.iter().map(|peer| peer.node().map(Node::stats)).collect();
+        self.run_for(period);
+        for (index, before) in before.into_iter().enumerate() {
+            let now = self.peers[index].node().map(Node::stats);
+            let (Some(before), Some(now)) = (before, now) else { continue };
+            let sent = now.datagrams_sent - before.datagrams_sent;
+            if sent > datagrams_max {
+                self.violate(format!("#{index} sent {sent} datagrams in a quiet {period:?}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The figures of a run: a network of any size that stores values and finds
+//! every one of them, and what that cost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::faults::Faults;
+use crate::operations::Expect;
+use crate::options::Options;
+use crate::ratio::Ratio;
+use crate::scenario::{Check, Scenario, Step, Verdict};
+use crate::world::World;
+
+/// What the figures are taken of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) nodes: u32,
+    pub(crate) drop_percent: u32,
+    pub(crate) values: u32,
+    pub(crate) gets: u32,
+    pub(crate) crash_percent: u32,
+}
+
+impl Size {
+    pub(crate) const DEFAULT: Self =
+        Self { nodes: 1000, drop_percent: 10, values: 1000, gets: 10_000, crash_percent: 0 };
+
+    pub(crate) fn of_options(options: &Options) -> Self {
+        Self {
+            nodes: options.nodes.unwrap_or(Self::DEFAULT.nodes),
+            drop_percent: options.drop.unwrap_or(Self::DEFAULT.drop_percent),
+            values: options.values.unwrap_or(Self::DEFAULT.values),
+            gets: options.gets.unwrap_or(Self::DEFAULT.gets),
+            crash_percent: options.crash.unwrap_or(Self::DEFAULT.crash_percent),
+        }
+    }
+
+    /// The command that runs these figures again.
+    pub(crate) fn command(&self, seed: u64) -> String {
+        format!(
+            "cargo test --release --test sim -- --nodes {} --drop {} --values {} --gets {} --crash {} --seed {seed}",
+            self.nodes, self.drop_percent, self.values, self.gets, self.crash_percent
+        )
+    }
+
+    pub(crate) fn scenario(&self) -> Scenario {
+        let mut script = vec![
+            // 50 joins a second, however large the network.
+            Step::Join { count: self.nodes as usize, over: Duration::from_millis(20) * self.nodes },
+            Step::Run(Duration::from_mins(1)),
+            Step::Check(Check::ClosestIsExact { targets: 1000 }),
+            Step::Put { count: self.values as usize, bytes: 100, over: Duration::from_mins(1) },
+        ];
+        if self.crash_percent > 0 {
+            script.push(Step::Crash { share: Ratio::percent(u64::from(self.crash_percent)) });
+        }
+        script.extend([
+            Step::Get {
+                count: self.gets as usize,
+                over: Duration::from_mins(2),
+                expect: Expect::Found,
+            },
+            Step::Check(Check::HopsLogarithmic),
+            Step::Check(Check::ClosestIsExact { targets: 1000 }),
+        ]);
+        Scenario {
+            name: format!(
+                "figures-{}-nodes-{}-drop-{}-crash",
+                self.nodes, self.drop_percent, self.crash_percent
+            ),
+            proves: "every get finds its value",
+            configure: |_| {},
+            faults: Faults::loss(u64::from(self.drop_percent)),
+            script,
+            verdict: Verdict::Holds,
+        }
+    }
+}
+
+/// What a world has come to, for people to read, one figure a line.
+pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
+    let network = world.network.tally();
+    let operations = &world.operations.tally;
+    let mut lines = vec![format!(
+        "{} datagrams sent, {} arrived, {} lost; at most {} under way; {:?} of virtual time; {:.2} s, {:.0} k datagrams/s",
+        network.sent,
+        network.arrived,
+        network.lost,
+        network.in_flight_peak,
+        crate::peers::clock(world.now),
+        wall.as_secs_f64(),
+        network.sent as f64 / wall.as_secs_f64() / 1000.0,
+    )];
+    let others = [
+        ("cut off", network.cut),
+        ("doubled", network.duplicated),
+        ("damaged", network.corrupted),
+        ("to nobody", network.unreachable),
+        ("dropped, too much under way", network.overflowed),
+    ];
+    let others: Vec<_> = others
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    if !others.is_empty() {
+        lines.push(format!("datagrams: {}", others.join(", ")));
+    }
+    if operations.puts > 0 {
+        lines.push(format!(
+            "{} puts, {} gets, {} found, {} abandoned in crashes",
+            operations.puts, operations.gets, operations.gets_found, operations.abandoned
+        ));
+    }
+    for (name, samples) in [
+        ("holders of a put", &operations.put_holders),
+        ("hops of a put", &operations.put_hops),
+        ("hops of a get", &operations.get_hops),
+        ("nodes asked by a get", &operations.get_asked),
+        ("virtual time of a get, us", &operations.get_elapsed_us),
+    ] {
+        if let Some(summary) = samples.summary() {
+            lines.push(format!("{name}: min {}, {summary}", summary.min));
+        }
+    }
+    lines.extend(of_nodes(world));
+    lines.extend(turned_away(world));
+    lines
+}
+
+/// What nodes did not do for want of room, over all that are up.
+fn turned_away(world: &World) -> Option<String> {
+    let mut totals = BTreeMap::new();
+    let nodes = world.honest.iter().filter_map(|peer| world.peers[peer.as_usize()].node());
+    for node in nodes {
+        let stats = node.stats();
+        for (name, count) in [
+            ("full outbox", stats.outbox_full),
+            ("RPCs", stats.rpcs_refused),
+            ("probes", stats.probes_refused),
+            ("lookups", stats.lookups_refused),
+            ("candidates", stats.candidates_dropped),
+            ("stores", stats.stores_full),
+            ("evictions", stats.values_evicted),
+            ("wrong values", stats.values_mismatched),
+        ] {
+            *totals.entry(name).or_insert(0) += count;
+        }
+    }
+    totals.retain(|_, count| *count > 0);
+    let parts: Vec<_> = totals.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    (!parts.is_empty()).then(|| format!("turned away by nodes: {}", parts.join(", ")))
+}
+
+fn of_nodes(world: &World) -> Option<String> {
+    let live = world.honest.iter().map(|peer| &world.peers[peer.as_usize()]);
+    let count = world.honest.len();
+    if count == 0 {
+        return None;
+    }
+    let heap: isize = live.clone().map(|peer| peer.heap_bytes).sum();
+    let heap_peak = live.clone().map(|peer| peer.heap_bytes_peak).max().unwrap_or(0);
+    let rate_peak = live.clone().map(|peer| peer.sends.peak).max().unwrap_or(0);
+    let (rpcs, lookups) = (world.rpcs_peak, world.lookups_peak);
+    let contacts: u64 = live.filter_map(|peer| peer.node()).map(|node| node.stats().contacts).sum();
+    Some(format!(
+        "{count} nodes: {} heap bytes each, {heap_peak} at most; {} contacts each; {rate_peak} datagrams in a node's busiest second; {rpcs} RPCs, {lookups} lookups in progress at one node at most",
+        heap / count as isize,
+        contacts / count as u64,
+    ))
+}

@@ -1,0 +1,130 @@
+//! A deterministic simulator of the production node.
+//!
+//! `cargo test --release --test sim -- --nodes 2000 --drop 30 --seed 42` runs
+//! thousands of real nodes, not models of them, under a virtual clock and in a
+//! simulated network that loses, delays, doubles, damages and cuts off. An
+//! oracle that sees into every node says what must hold. A seed fixes the whole
+//! run: the hash over every datagram that arrived is the same each time.
+//!
+//! ```text
+//! queue  ratio  <-  faults  <-  network  <-  world  <-  script  <-  suite  <-  main
+//!                              attacker  <-  oracle, checks, operations
+//!                                scenario  <-  catalogue, swarm, figures
+//! ```
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_wrap,
+    reason = "figures for people, of counts far below 2^52"
+)]
+
+mod allocator;
+mod attacker;
+mod catalogue;
+mod checks;
+mod faults;
+mod figures;
+mod network;
+mod operations;
+mod options;
+mod oracle;
+mod peers;
+mod queue;
+mod ratio;
+mod report;
+mod samples;
+mod scenario;
+mod script;
+mod suite;
+mod swarm;
+mod trace;
+mod world;
+
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use kad_node::id::Id;
+
+use crate::figures::Size;
+use crate::options::Options;
+use crate::report::line;
+use crate::suite::{Job, Score};
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let jobs = match jobs(&options) {
+        Ok(jobs) => jobs,
+        Err(message) => {
+            line(&[message]);
+            return ExitCode::from(2);
+        }
+    };
+    if options.list {
+        line(&jobs.iter().map(|job| format!("{}: test", job.name())).collect::<Vec<_>>());
+        return ExitCode::SUCCESS;
+    }
+    if !options.hash_only {
+        line(&[introduction(&options)]);
+    }
+    let start = Instant::now();
+    let threads = options.test_threads.map_or_else(
+        || available_parallelism().map_or(1, NonZero::get),
+        |threads| threads as usize,
+    );
+    let score = match &options.fresh {
+        Some(text) => run_fresh(text, start, threads, &options),
+        None => suite::run(|index| jobs.get(index).cloned(), threads, &options),
+    };
+    conclude(score, start.elapsed(), &options)
+}
+
+fn introduction(options: &Options) -> String {
+    let size = Size::of_options(options);
+    format!(
+        "seed {}; figures of {} nodes, drop {} %, {} values, {} gets, crash {} %",
+        options.seed, size.nodes, size.drop_percent, size.values, size.gets, size.crash_percent
+    )
+}
+
+/// What the options ask to run.
+fn jobs(options: &Options) -> Result<Vec<Job>, String> {
+    let seed = options.seed;
+    if let Some(name) = &options.scenario {
+        let scenario = suite::find(name, seed)
+            .ok_or_else(|| format!("--scenario {name}: no such scenario; --list names them"))?;
+        return Ok(vec![Job::Scenario { scenario: Box::new(scenario), seed }]);
+    }
+    if options.asks_for_figures() {
+        return Ok(vec![Job::Figures { size: Size::of_options(options), seed }]);
+    }
+    let mut jobs = suite::all(options);
+    jobs.retain(|job| options.chooses(&job.name()));
+    Ok(jobs)
+}
+
+/// Runs the swarm under seeds that follow from `text` until the time is up.
+fn run_fresh(text: &str, start: Instant, threads: usize, options: &Options) -> Score {
+    let period = Duration::from_secs(options.fresh_for);
+    let next = |index: usize| {
+        let digest = *Id::of_value(format!("{text} {index}").as_bytes()).as_bytes();
+        // Six bytes make a seed that a person can still type.
+        let seed = digest[..6].iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte));
+        (start.elapsed() < period).then(|| suite::swarm_job(seed))
+    };
+    suite::run(next, threads, options)
+}
+
+fn conclude(score: Score, wall: Duration, options: &Options) -> ExitCode {
+    let verdict = if score.failed == 0 { "ok" } else { "FAILED" };
+    if !options.hash_only {
+        line(&[format!(
+            "\ntest result: {verdict}. {} passed; {} failed; finished in {:.1} s",
+            score.passed,
+            score.failed,
+            wall.as_secs_f64()
+        )]);
+    }
+    ExitCode::from(u8::from(score.failed > 0))
+}

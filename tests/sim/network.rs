@@ -1,0 +1,249 @@
+//! The network between the peers: it loses, delays, doubles and damages
+//! datagrams as the [`Faults`] say, and counts each thing that it does.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+
+use crate::faults::Faults;
+use crate::peers::{PeerIndex, WELL_KNOWN, address_of, peer_at};
+use crate::queue::{Happening, Queue};
+use crate::ratio::mix;
+
+/// Datagrams under way at once: 10 000 nodes with a hundred each. What is sent
+/// beyond that is dropped and counted.
+pub(crate) const IN_FLIGHT_MAX: usize = 1 << 20;
+
+/// Names a datagram under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlightIndex(u32);
+
+/// A datagram under way.
+#[derive(Default)]
+pub(crate) struct Flight {
+    pub(crate) source: PeerIndex,
+    pub(crate) destination: PeerIndex,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What became of a datagram that was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Delivered {
+        at: Instant,
+    },
+    Corrupted {
+        at: Instant,
+    },
+    Lost,
+    /// Between two parts of a divided network, or against a one-way link.
+    Cut,
+    /// To an address where no peer ever was.
+    Unreachable,
+    /// Too much was under way.
+    Overflow,
+}
+
+/// What the network has done so far, in datagrams.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) sent: u64,
+    pub(crate) arrived: u64,
+    pub(crate) lost: u64,
+    pub(crate) cut: u64,
+    pub(crate) duplicated: u64,
+    pub(crate) corrupted: u64,
+    pub(crate) unreachable: u64,
+    pub(crate) overflowed: u64,
+    pub(crate) in_flight_peak: usize,
+}
+
+/// The network.
+pub(crate) struct Network {
+    faults: Faults,
+    rng: Rng,
+    /// Fixes which links are weak or one-way.
+    link_seed: u64,
+    /// Parts into which the network is divided; 1 when it is whole.
+    parts: u64,
+    flights: Vec<Flight>,
+    free: Vec<FlightIndex>,
+    tally: Tally,
+}
+
+impl Network {
+    pub(crate) fn new(faults: Faults, mut rng: Rng) -> Self {
+        let link_seed = rng.u64();
+        Self {
+            faults,
+            rng,
+            link_seed,
+            parts: 1,
+            flights: Vec::new(),
+            free: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    pub(crate) fn set_faults(&mut self, faults: Faults) {
+        self.faults = faults;
+    }
+
+    /// Divides the network into `parts` between which nothing passes; 1 heals it.
+    pub(crate) fn divide(&mut self, parts: u64) {
+        assert!(parts > 0, "a network has at least one part");
+        self.parts = parts;
+    }
+
+    pub(crate) const fn is_divided(&self) -> bool {
+        self.parts > 1
+    }
+
+    /// In which part `peer` is.
+    pub(crate) fn part_of(&self, peer: PeerIndex) -> u64 {
+        mix(self.link_seed ^ peer.as_u64()) % self.parts
+    }
+
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// Datagrams under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flights.len() - self.free.len()
+    }
+
+    /// Takes a datagram from `source`, and schedules its arrival where it has one.
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        source: PeerIndex,
+        destination: SocketAddr,
+        bytes: &[u8],
+        queue: &mut Queue,
+    ) -> Fate {
+        self.tally.sent += 1;
+        let Some(destination) = peer_at(destination) else {
+            self.tally.unreachable += 1;
+            return Fate::Unreachable;
+        };
+        if self.is_cut(source, destination) {
+            self.tally.cut += 1;
+            return Fate::Cut;
+        }
+        if self.is_lost(source) {
+            self.tally.lost += 1;
+            return Fate::Lost;
+        }
+        if self.faults.duplicate.draw(&mut self.rng) {
+            self.tally.duplicated += 1;
+            self.launch(now, source, destination, bytes, queue);
+        }
+        self.launch(now, source, destination, bytes, queue)
+    }
+
+    fn is_cut(&self, source: PeerIndex, destination: PeerIndex) -> bool {
+        let pair = (source.as_u64() << 32) | destination.as_u64();
+        let is_one_way = self.faults.one_way.chooses(mix(self.link_seed ^ pair))
+            && source != WELL_KNOWN
+            && destination != WELL_KNOWN;
+        is_one_way || (self.is_divided() && self.part_of(source) != self.part_of(destination))
+    }
+
+    fn is_lost(&mut self, source: PeerIndex) -> bool {
+        let weak = self.faults.weak_uplinks.chooses(mix(!self.link_seed ^ source.as_u64()));
+        self.faults.loss.draw(&mut self.rng) || (weak && self.faults.weak_loss.draw(&mut self.rng))
+    }
+
+    fn launch(
+        &mut self,
+        now: Instant,
+        source: PeerIndex,
+        destination: PeerIndex,
+        bytes: &[u8],
+        queue: &mut Queue,
+    ) -> Fate {
+        let Some(index) = self.room() else {
+            self.tally.overflowed += 1;
+            return Fate::Overflow;
+        };
+        let at = now + self.faults.delay.draw(source, destination, &mut self.rng);
+        let flight = &mut self.flights[index.0 as usize];
+        flight.source = source;
+        flight.destination = destination;
+        flight.bytes.extend_from_slice(bytes);
+        queue.schedule(at, Happening::Arrival(index));
+        if self.faults.corrupt.draw(&mut self.rng) {
+            corrupt(&mut flight.bytes, &mut self.rng);
+            self.tally.corrupted += 1;
+            return Fate::Corrupted { at };
+        }
+        Fate::Delivered { at }
+    }
+
+    fn room(&mut self) -> Option<FlightIndex> {
+        let index = self.free.pop().or_else(|| {
+            if self.flights.len() == IN_FLIGHT_MAX {
+                return None;
+            }
+            self.flights.push(Flight::default());
+            Some(FlightIndex(self.flights.len() as u32 - 1))
+        })?;
+        self.tally.in_flight_peak = self.tally.in_flight_peak.max(self.in_flight());
+        Some(index)
+    }
+
+    /// Removes a datagram that has arrived; [`recycle`](Self::recycle) its bytes.
+    pub(crate) fn land(&mut self, index: FlightIndex) -> Flight {
+        self.tally.arrived += 1;
+        std::mem::take(&mut self.flights[index.0 as usize])
+    }
+
+    /// Gives a landed datagram's place, and its buffer, to a later one.
+    pub(crate) fn recycle(&mut self, index: FlightIndex, mut bytes: Vec<u8>) {
+        bytes.clear();
+        self.flights[index.0 as usize].bytes = bytes;
+        self.free.push(index);
+    }
+}
+
+/// Damages `bytes`: flips a few bits, cuts the end off, or adds to it.
+fn corrupt(bytes: &mut Vec<u8>, rng: &mut Rng) {
+    match rng.below(4) {
+        0 => bytes.truncate(rng.below(bytes.len() as u64 + 1) as usize),
+        1 => {
+            let length = bytes.len() as u64 + 1 + rng.below(DATAGRAM_BYTES_MAX as u64);
+            bytes.resize_with(length as usize, || rng.u32() as u8);
+        }
+        _ if bytes.is_empty() => {}
+        _ => {
+            for _ in 0..=rng.below(4) {
+                let bit = rng.below(bytes.len() as u64 * 8);
+                bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+            }
+        }
+    }
+}
+
+impl Flight {
+    /// The address from which it came.
+    pub(crate) fn source_address(&self) -> SocketAddr {
+        address_of(self.source)
+    }
+}
+
+impl fmt::Display for Fate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered { at } => write!(f, "arrives {at:?}"),
+            Self::Corrupted { at } => write!(f, "arrives damaged {at:?}"),
+            Self::Lost => f.write_str("lost"),
+            Self::Cut => f.write_str("cut off"),
+            Self::Unreachable => f.write_str("to nobody"),
+            Self::Overflow => f.write_str("dropped: too much under way"),
+        }
+    }
+}

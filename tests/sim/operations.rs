@@ -1,0 +1,175 @@
+//! Puts and gets in progress, and how they ended.
+
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::node::{Command, Found, OperationId, Refusal, Stored, Trace as Hops};
+
+use crate::oracle::ValueIndex;
+use crate::peers::PeerIndex;
+use crate::samples::Samples;
+use crate::world::World;
+
+/// What a get must come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// The value.
+    Found,
+    /// The value, or nothing: faults may hide it for a while.
+    Anything,
+    /// Nothing: the value has expired, or nobody has it any more.
+    Missing,
+}
+
+#[derive(Clone, Copy)]
+enum Doing {
+    Put { value: ValueIndex },
+    Get { expect: Expect },
+}
+
+struct Operation {
+    peer: PeerIndex,
+    doing: Doing,
+}
+
+/// How the operations of a world went.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) puts: u64,
+    pub(crate) gets: u64,
+    pub(crate) gets_found: u64,
+    /// Ended with the node on which they ran.
+    pub(crate) abandoned: u64,
+    pub(crate) put_holders: Samples,
+    pub(crate) put_hops: Samples,
+    pub(crate) get_hops: Samples,
+    pub(crate) get_asked: Samples,
+    pub(crate) get_elapsed_us: Samples,
+}
+
+/// The operations of a world.
+#[derive(Default)]
+pub(crate) struct Operations {
+    /// By their number; none where they have ended.
+    all: Vec<Option<Operation>>,
+    in_progress: usize,
+    pub(crate) tally: Tally,
+}
+
+impl Operations {
+    fn begin(&mut self, peer: PeerIndex, doing: Doing) -> OperationId {
+        self.all.push(Some(Operation { peer, doing }));
+        self.in_progress += 1;
+        OperationId(self.all.len() as u64 - 1)
+    }
+
+    fn end(&mut self, id: OperationId) -> Option<Doing> {
+        let operation = self.all.get_mut(id.0 as usize)?.take()?;
+        self.in_progress -= 1;
+        Some(operation.doing)
+    }
+
+    /// Gives up what runs on `peer`, which has crashed.
+    pub(crate) fn abandon(&mut self, peer: PeerIndex) {
+        if self.in_progress == 0 {
+            return;
+        }
+        for operation in &mut self.all {
+            if operation.as_ref().is_some_and(|operation| operation.peer == peer) {
+                *operation = None;
+                self.in_progress -= 1;
+                self.tally.abandoned += 1;
+            }
+        }
+    }
+
+    /// What has not ended, for people to read.
+    pub(crate) fn in_progress(&self) -> Vec<String> {
+        if self.in_progress == 0 {
+            return Vec::new();
+        }
+        let describe = |operation: &Operation| match operation.doing {
+            Doing::Put { .. } => format!("a put at {}", operation.peer),
+            Doing::Get { .. } => format!("a get at {}", operation.peer),
+        };
+        self.all.iter().flatten().map(describe).collect()
+    }
+}
+
+impl World {
+    /// Puts a fresh value of `bytes` bytes at `peer`.
+    pub(crate) fn put(&mut self, peer: PeerIndex, bytes: usize) {
+        let mut value = vec![0; bytes].into_boxed_slice();
+        for chunk in value.chunks_mut(8) {
+            let noise: [u8; 8] = self.rng.bytes();
+            chunk.copy_from_slice(&noise[..chunk.len()]);
+        }
+        let origin = (peer, self.peers[peer.as_usize()].lives);
+        let index = self.oracle.learn(Id::of_value(&value), origin);
+        self.operations.tally.puts += 1;
+        let operation = self.operations.begin(peer, Doing::Put { value: index });
+        self.command(peer, Command::Put { operation, value });
+    }
+
+    /// Gets `key` at `peer`.
+    pub(crate) fn get(&mut self, peer: PeerIndex, key: Id, expect: Expect) {
+        self.operations.tally.gets += 1;
+        let operation = self.operations.begin(peer, Doing::Get { expect });
+        self.command(peer, Command::Get { operation, key, trace: Hops::Off });
+    }
+
+    pub(crate) fn end_put(
+        &mut self,
+        operation: OperationId,
+        outcome: Result<Stored, Refusal>,
+        elapsed: Duration,
+    ) {
+        let Some(Doing::Put { value }) = self.operations.end(operation) else {
+            return self.violate(format!("a put of no such operation ended: {operation:?}"));
+        };
+        match outcome {
+            Ok(stored) => {
+                self.oracle.stored(value);
+                self.operations.tally.put_holders.add(stored.holders as u64);
+                self.operations.tally.put_hops.add(u64::from(stored.hops));
+            }
+            Err(refusal) => self.violate(format!("put refused: {refusal:?} after {elapsed:?}")),
+        }
+    }
+
+    pub(crate) fn end_get(
+        &mut self,
+        operation: OperationId,
+        key: Id,
+        outcome: Result<Option<Found>, Refusal>,
+        asked: usize,
+        elapsed: Duration,
+    ) {
+        let Some(Doing::Get { expect }) = self.operations.end(operation) else {
+            return self.violate(format!("a get of no such operation ended: {operation:?}"));
+        };
+        let found = match outcome {
+            Ok(found) => found,
+            Err(refusal) => return self.violate(format!("get {key} refused: {refusal:?}")),
+        };
+        if let Some(found) = &found {
+            if Id::of_value(&found.value) != key {
+                self.violate(format!("get {key} gave a value that does not hash to its key"));
+            }
+            let tally = &mut self.operations.tally;
+            tally.gets_found += 1;
+            tally.get_hops.add(u64::from(found.hops));
+            tally.get_asked.add(asked as u64);
+            tally.get_elapsed_us.add(elapsed.as_micros() as u64);
+        }
+        match (expect, found) {
+            (Expect::Found, None) => {
+                self.violate(format!("get {key} found nothing: asked {asked}, {elapsed:?}"));
+            }
+            (Expect::Missing, Some(_)) => {
+                self.violate(format!("get {key} found a value that should be gone"));
+            }
+            _ => {}
+        }
+    }
+}

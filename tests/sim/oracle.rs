@@ -1,0 +1,171 @@
+//! The oracle: it knows every value that was put and sees into every node, and
+//! so can say what the network ought to answer.
+
+use kad_node::id::Id;
+use kad_node::limits::FAILURES_STALE;
+use kad_node::node::Node;
+
+use crate::peers::PeerIndex;
+use crate::samples::Samples;
+use crate::world::World;
+
+/// Names a value, in the order of the puts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ValueIndex(usize);
+
+/// What is known of a value that somebody put.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Known {
+    pub(crate) key: Id,
+    /// The peer that put it, and in which of its lives.
+    pub(crate) origin: (PeerIndex, u32),
+    pub(crate) state: State,
+}
+
+/// What the network owes its users about a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Its put has not ended.
+    Putting,
+    /// Its put has succeeded: every get must find it.
+    Stored,
+    /// Every node that kept it alive has crashed; cached copies do not.
+    Lost,
+}
+
+/// All that was put.
+#[derive(Default)]
+pub(crate) struct Oracle {
+    values: Vec<Known>,
+}
+
+impl Oracle {
+    pub(crate) fn learn(&mut self, key: Id, origin: (PeerIndex, u32)) -> ValueIndex {
+        self.values.push(Known { key, origin, state: State::Putting });
+        ValueIndex(self.values.len() - 1)
+    }
+
+    pub(crate) fn stored(&mut self, value: ValueIndex) {
+        self.values[value.0].state = State::Stored;
+    }
+
+    /// The values that the network owes to everyone.
+    pub(crate) fn stored_values(&self) -> Vec<Known> {
+        self.values.iter().filter(|value| value.state == State::Stored).copied().collect()
+    }
+
+    pub(crate) fn count(&self, state: State) -> usize {
+        self.values.iter().filter(|value| value.state == state).count()
+    }
+}
+
+/// Live peers in the order of their distance to a target, found by sorting them
+/// all: what a lookup ought to come to.
+pub(crate) fn closest_peers(world: &World, target: Id, count: usize) -> Vec<PeerIndex> {
+    let mut live: Vec<_> = world
+        .peers
+        .iter()
+        .enumerate()
+        .filter(|(_, peer)| peer.is_live())
+        .map(|(index, peer)| (peer.id ^ target, PeerIndex(index as u32)))
+        .collect();
+    let count = count.min(live.len());
+    if count < live.len() {
+        live.select_nth_unstable(count);
+        live.truncate(count);
+    }
+    live.sort_unstable();
+    live.into_iter().map(|(_, peer)| peer).collect()
+}
+
+/// Whether `peer` is up, honest, and holds `key`.
+fn holds(world: &World, peer: PeerIndex, key: Id) -> bool {
+    world.peers[peer.as_usize()].node().is_some_and(|node| node.holds(key))
+}
+
+impl World {
+    /// Writes off the values that nobody keeps alive any more, and says how many.
+    pub(crate) fn write_off_lost_values(&mut self) -> usize {
+        let mut lost = 0;
+        for index in 0..self.oracle.values.len() {
+            let value = self.oracle.values[index];
+            let is_kept = || {
+                let nodes =
+                    self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
+                nodes.into_iter().any(|node| node.keeps_alive(value.key))
+            };
+            if value.state == State::Stored && !is_kept() {
+                self.oracle.values[index].state = State::Lost;
+                lost += 1;
+            }
+        }
+        lost
+    }
+
+    /// Of each stored value's K closest live peers, how many hold it; a
+    /// violation where they are fewer than `least` (of those that are honest).
+    pub(crate) fn check_placement(&mut self, k: usize, least: usize) -> Samples {
+        let mut holders = Samples::default();
+        for value in self.oracle.stored_values() {
+            let closest = closest_peers(self, value.key, k);
+            let honest: Vec<_> = closest
+                .iter()
+                .filter(|peer| self.peers[peer.as_usize()].node().is_some())
+                .collect();
+            let holding = honest.iter().filter(|peer| holds(self, ***peer, value.key)).count();
+            holders.add(holding as u64);
+            if holding < least.min(honest.len()) {
+                let missing: Vec<_> = honest
+                    .iter()
+                    .filter(|peer| !holds(self, ***peer, value.key))
+                    .map(ToString::to_string)
+                    .collect();
+                self.violate(format!(
+                    "{} is held by {holding} of the {} closest nodes; not by {}",
+                    value.key,
+                    honest.len(),
+                    missing.join(" ")
+                ));
+            }
+        }
+        holders
+    }
+
+    /// Nodes' answers to "which contacts are closest?" against a sort of their
+    /// routing tables, for `targets` random targets.
+    pub(crate) fn check_closest(&mut self, k: usize, targets: usize) {
+        for _ in 0..targets {
+            let (peer, target) = (self.any_honest(), self.rng.id());
+            let contacts = self.show_peers(peer).into_iter().flat_map(|bucket| bucket.contacts);
+            let good = contacts.filter(|contact| contact.failures < FAILURES_STALE);
+            let mut sorted: Vec<_> = good.map(|contact| contact.contact.id).collect();
+            sorted.sort_unstable_by_key(|id| *id ^ target);
+            sorted.truncate(k);
+            let Some(node) = self.peers[peer.as_usize()].node() else { continue };
+            let answer = ids(node, target, k);
+            if answer != sorted {
+                self.violate(format!(
+                    "{peer} gives {answer:?} as closest to {target}; sorted, they are {sorted:?}"
+                ));
+            }
+        }
+    }
+
+    /// Of each honest node's K nearest live neighbours, how many it knows.
+    pub(crate) fn neighbours_known(&self, k: usize) -> (usize, usize) {
+        let (mut known, mut all) = (0, 0);
+        for peer in &self.honest {
+            let Some(node) = self.peers[peer.as_usize()].node() else { continue };
+            let contacts = ids(node, node.id(), k);
+            for neighbour in closest_peers(self, node.id(), k + 1).into_iter().skip(1) {
+                all += 1;
+                known += usize::from(contacts.contains(&self.peers[neighbour.as_usize()].id));
+            }
+        }
+        (known, all)
+    }
+}
+
+fn ids(node: &Node, target: Id, count: usize) -> Vec<Id> {
+    node.closest(target, count).iter().map(|contact| contact.id).collect()
+}

@@ -1,0 +1,168 @@
+//! The peers of a world: who they are, where they are, and what each costs.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::node::Node;
+use kad_node::time::Instant;
+
+use crate::attacker::Attacker;
+
+/// Names a peer: its place in the order of joining.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PeerIndex(pub(crate) u32);
+
+/// The peer whose address every other is told, as the seed of a deployment is: no
+/// draw picks it to crash, and its links are not one-way. Without one, nodes
+/// whose every address to join by is cut off, and parts that lost each other
+/// while they were divided, could not be expected to come together.
+pub(crate) const WELL_KNOWN: PeerIndex = PeerIndex(0);
+
+impl PeerIndex {
+    pub(crate) const fn as_u64(self) -> u64 {
+        self.0 as u64
+    }
+
+    pub(crate) const fn as_usize(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for PeerIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}", self.0)
+    }
+}
+
+/// Peers live at 10.0.0.0/8, each at an address of its own.
+const NETWORK: u32 = 10 << 24;
+const HOST_MASK: u32 = (1 << 24) - 1;
+const PORT: u16 = 9001;
+
+/// Peers that a world has at most: the first half of 10.0.0.0/8, so that the
+/// second half is there for contacts that somebody made up.
+pub(crate) const PEERS_MAX: u32 = 1 << 23;
+
+pub(crate) fn address_of(peer: PeerIndex) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK | peer.0)), PORT)
+}
+
+/// Who may live at `address`, where anyone may.
+pub(crate) fn peer_at(address: SocketAddr) -> Option<PeerIndex> {
+    let IpAddr::V4(ip) = address.ip() else { return None };
+    let host = ip.to_bits() & HOST_MASK;
+    let ours = (ip.to_bits() & !HOST_MASK) == NETWORK && address.port() == PORT;
+    (ours && host < PEERS_MAX).then_some(PeerIndex(host))
+}
+
+/// An address at which nobody lives, one for each `number`.
+pub(crate) fn empty_address(number: u32) -> SocketAddr {
+    address_of(PeerIndex(PEERS_MAX | (number % PEERS_MAX)))
+}
+
+/// What runs at a peer's address.
+pub(crate) enum Being {
+    /// Nothing: it crashed, or left.
+    Absent,
+    Honest(Box<Node>),
+    Attacker(Box<Attacker>),
+}
+
+/// A peer, through all its lives.
+pub(crate) struct Peer {
+    pub(crate) id: Id,
+    pub(crate) being: Being,
+    /// When its pending wake comes.
+    pub(crate) armed: Option<Instant>,
+    /// Whether it has said, in this life, that it joined.
+    pub(crate) has_joined: bool,
+    /// How often it was started.
+    pub(crate) lives: u32,
+    /// When it was last started: its own clock begins there, as that of a process
+    /// does, so that no two nodes agree on the time.
+    pub(crate) born: Instant,
+    /// Heap bytes that the node holds, as the allocator counts them.
+    pub(crate) heap_bytes: isize,
+    pub(crate) heap_bytes_peak: isize,
+    pub(crate) sends: Rate,
+}
+
+impl Peer {
+    pub(crate) fn new(id: Id) -> Self {
+        Self {
+            id,
+            being: Being::Absent,
+            armed: None,
+            has_joined: false,
+            lives: 0,
+            born: Instant::ZERO,
+            heap_bytes: 0,
+            heap_bytes_peak: 0,
+            sends: Rate::default(),
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<&Node> {
+        match &self.being {
+            Being::Honest(node) => Some(node),
+            Being::Absent | Being::Attacker(_) => None,
+        }
+    }
+
+    pub(crate) const fn is_live(&self) -> bool {
+        !matches!(self.being, Being::Absent)
+    }
+
+    /// The world's time `now` as the peer's own clock shows it.
+    pub(crate) fn own_time(&self, now: Instant) -> Instant {
+        Instant::ZERO + now.since(self.born)
+    }
+
+    /// When its node wants to be woken next, in the world's time.
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        match &self.being {
+            Being::Honest(node) => Some(self.born + node.next_timeout()?.since(Instant::ZERO)),
+            Being::Attacker(attacker) => Some(attacker.next_timeout()),
+            Being::Absent => None,
+        }
+    }
+
+    pub(crate) fn account(&mut self, bytes: isize) {
+        self.heap_bytes += bytes;
+        self.heap_bytes_peak = self.heap_bytes_peak.max(self.heap_bytes);
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.being = Being::Absent;
+        self.armed = None;
+        self.has_joined = false;
+        self.heap_bytes = 0;
+    }
+}
+
+/// Datagrams in each second, and the most of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rate {
+    second: u64,
+    count: u32,
+    pub(crate) peak: u32,
+}
+
+impl Rate {
+    pub(crate) fn add(&mut self, now: Instant, count: usize) {
+        let second = now.since(Instant::ZERO).as_secs();
+        if second != self.second {
+            self.second = second;
+            self.count = 0;
+        }
+        self.count += count as u32;
+        self.peak = self.peak.max(self.count);
+    }
+}
+
+/// Virtual time as people read it.
+pub(crate) fn clock(now: Instant) -> Duration {
+    now.since(Instant::ZERO)
+}

@@ -1,0 +1,11 @@
+//! The one place that writes to standard output.
+
+use std::io::Write as _;
+
+/// Writes `lines` together, so that runs side by side do not mix theirs.
+pub(crate) fn line(lines: &[String]) {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    // Where nobody reads any more there is nobody to tell.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}

@@ -1,0 +1,131 @@
+//! Scenarios: what is done to a network, and what must hold.
+
+use std::time::Duration;
+
+use kad_node::node::Config;
+
+use crate::attacker::Malice;
+use crate::faults::Faults;
+use crate::operations::Expect;
+use crate::ratio::Ratio;
+
+/// A network's story, told by its steps.
+#[derive(Clone)]
+pub(crate) struct Scenario {
+    /// By which it is chosen and reproduced.
+    pub(crate) name: String,
+    /// What it shows to hold.
+    pub(crate) proves: &'static str,
+    /// What every node is told when it is made.
+    pub(crate) configure: fn(&mut Config),
+    /// What the network does from the start.
+    pub(crate) faults: Faults,
+    pub(crate) script: Vec<Step>,
+    pub(crate) verdict: Verdict,
+}
+
+/// What the run of a scenario must come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// No violation.
+    Holds,
+    /// At least one violation: the scenario shows that the checks see one.
+    Violated,
+}
+
+/// One step of a script. Each starts when the one before it has ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Nodes join, evenly spread; ends when every node has.
+    Join {
+        count: usize,
+        over: Duration,
+    },
+    /// Attackers appear.
+    Attack {
+        count: usize,
+        malice: Malice,
+    },
+    /// Nothing is asked of the network.
+    Run(Duration),
+    /// Fresh values are put at random nodes, evenly spread; ends with the last
+    /// answer.
+    Put {
+        count: usize,
+        bytes: usize,
+        over: Duration,
+    },
+    /// Random stored values are got at random nodes, evenly spread; ends with
+    /// the last answer.
+    Get {
+        count: usize,
+        over: Duration,
+        expect: Expect,
+    },
+    /// Every stored value is got once, at a random node.
+    GetEach {
+        over: Duration,
+        expect: Expect,
+    },
+    /// Random honest nodes crash at the same moment.
+    Crash {
+        share: Ratio,
+    },
+    /// Every node that put a value crashes.
+    CrashOrigins,
+    /// Every node that holds any value crashes.
+    CrashHolders,
+    /// Random honest nodes restart with nothing but their addresses and, or not,
+    /// their ids.
+    Restart {
+        share: Ratio,
+        identity: Identity,
+    },
+    /// Every node stops republishing what was put there.
+    ForgetEach,
+    /// One after another, evenly spread, a random node crashes and a new one
+    /// joins.
+    Churn {
+        count: usize,
+        over: Duration,
+    },
+    /// From here on the network has these faults.
+    Faults(Faults),
+    /// The network falls into parts between which nothing passes; 1 heals it.
+    Divide {
+        parts: u64,
+    },
+    Check(Check),
+}
+
+/// Whether a node that restarts keeps its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Identity {
+    Kept,
+    Fresh,
+}
+
+/// What must hold at a moment. That every value hashes to its key, that every
+/// operation ends and that no node exceeds its limits is checked all the time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Check {
+    /// Every stored value lives on at least so many of its K closest live nodes.
+    Placed { least: usize },
+    /// Every stored value lives on every one of its K closest live nodes.
+    PlacedOnAll,
+    /// The closest contacts that a node gives are those that a sort gives.
+    ClosestIsExact { targets: usize },
+    /// Nodes know at least this share of their K nearest neighbours.
+    Neighbours { least: Ratio },
+    /// Nodes whose every holder has crashed do not count, but values may be lost
+    /// that way: at most so many.
+    Lost { most: usize },
+    /// Every honest node has had to evict values.
+    StoresFull,
+    /// No honest node holds any value.
+    NothingHeld,
+    /// Gets took at most as many hops as Kademlia 2.3 lets expect.
+    HopsLogarithmic,
+    /// Each honest node sends at most so many datagrams in the period.
+    Quiet { period: Duration, datagrams_max: u64 },
+}

@@ -1,0 +1,171 @@
+//! The trace of a run: a hash of every datagram that arrived, and on demand a
+//! readable log of what concerns one node or one key.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::hash::Hasher as _;
+use std::str::FromStr;
+
+use kad_node::id::Id;
+use kad_node::time::Instant;
+use kad_node::wire::{self, Body, Datagram};
+use siphasher::sip::SipHasher13;
+
+use crate::network::Fate;
+use crate::peers::{PeerIndex, peer_at};
+
+/// What a readable log is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// The peer of this number, in the order of joining.
+    Node(PeerIndex),
+    /// Keys and targets whose digits begin so.
+    Key(String),
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let usage = || format!("{text:?}: write node:NUMBER or key:HEX");
+        match text.split_once(':').ok_or_else(usage)? {
+            ("node", number) => {
+                number.parse().map(|number| Self::Node(PeerIndex(number))).map_err(|_| usage())
+            }
+            ("key", digits) if digits.bytes().all(|digit| digit.is_ascii_hexdigit()) => {
+                Ok(Self::Key(digits.to_ascii_lowercase()))
+            }
+            _ => Err(usage()),
+        }
+    }
+}
+
+/// The trace of one world.
+pub(crate) struct Trace {
+    hasher: SipHasher13,
+    subject: Option<Subject>,
+    /// Transactions that asked about the subject's key: their replies, which do
+    /// not name it, are about it as well.
+    transactions: BTreeSet<[u8; 8]>,
+    lines: Vec<String>,
+}
+
+impl Trace {
+    pub(crate) fn new(subject: Option<Subject>) -> Self {
+        Self {
+            hasher: SipHasher13::new(),
+            subject,
+            transactions: BTreeSet::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Takes an arrival into the hash.
+    pub(crate) fn arrived(&mut self, at: Instant, from: PeerIndex, to: PeerIndex, bytes: &[u8]) {
+        self.hasher.write_u64(at.as_micros());
+        self.hasher.write_u64((from.as_u64() << 32) | to.as_u64());
+        self.hasher.write(bytes);
+    }
+
+    /// The hash of all arrivals so far: equal for equal runs.
+    pub(crate) fn hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// Logs a send where it concerns the subject.
+    pub(crate) fn sent(
+        &mut self,
+        at: Instant,
+        from: PeerIndex,
+        to: std::net::SocketAddr,
+        bytes: &[u8],
+        fate: Fate,
+    ) {
+        let Some(subject) = &self.subject else { return };
+        let decoded = wire::decode(bytes);
+        let concerns = match subject {
+            Subject::Node(peer) => *peer == from || peer_at(to) == Some(*peer),
+            Subject::Key(digits) => decoded
+                .as_ref()
+                .is_ok_and(|datagram| is_about(datagram, digits, &mut self.transactions)),
+        };
+        if !concerns {
+            return;
+        }
+        let what = match &decoded {
+            Ok(datagram) => describe(datagram),
+            Err(error) => format!("{} bytes, {error}", bytes.len()),
+        };
+        let to = peer_at(to).map_or_else(|| to.to_string(), |peer| peer.to_string());
+        self.lines.push(format!("{at:?} {from} -> {to} {what}: {fate}"));
+    }
+
+    /// Logs what else happened to `peer`, or to `key` there.
+    pub(crate) fn note(
+        &mut self,
+        at: Instant,
+        peer: PeerIndex,
+        key: Option<Id>,
+        what: impl FnOnce() -> String,
+    ) {
+        let concerns = match &self.subject {
+            None => false,
+            Some(Subject::Node(node)) => *node == peer,
+            Some(Subject::Key(digits)) => {
+                key.is_some_and(|key| key.to_string().starts_with(digits))
+            }
+        };
+        if concerns {
+            self.lines.push(format!("{at:?} {peer} {}", what()));
+        }
+    }
+
+    pub(crate) fn take_lines(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.lines)
+    }
+}
+
+fn is_about(datagram: &Datagram<'_>, digits: &str, transactions: &mut BTreeSet<[u8; 8]>) -> bool {
+    let key = match datagram.body {
+        Body::FindNode { target } => target,
+        Body::FindValue { key, .. } => key,
+        Body::Store(store) => store.key,
+        _ => return transactions.contains(datagram.transaction.as_bytes()),
+    };
+    key.to_string().starts_with(digits) && {
+        transactions.insert(*datagram.transaction.as_bytes());
+        true
+    }
+}
+
+fn describe(datagram: &Datagram<'_>) -> String {
+    let mut text = match datagram.body {
+        Body::Ping => "PING".to_owned(),
+        Body::FindNode { target } => format!("FIND_NODE {target}"),
+        Body::FindValue { key, .. } => format!("FIND_VALUE {key}"),
+        Body::Store(store) => format!(
+            "STORE {} {} bytes, {:?}, life {} s",
+            store.key,
+            store.value.len(),
+            store.purpose,
+            store.life_s
+        ),
+        Body::Pong => "PONG".to_owned(),
+        Body::Nodes(contacts) => {
+            let mut text = format!("NODES {}:", contacts.len());
+            for contact in contacts.iter() {
+                let _ = match peer_at(contact.addr) {
+                    Some(peer) => write!(text, " {peer}"),
+                    None => write!(text, " {}", contact.addr),
+                };
+            }
+            text
+        }
+        Body::Value(value) => format!("VALUE {} bytes, life {} s", value.value.len(), value.life_s),
+        Body::Stored => "STORED".to_owned(),
+        Body::Error(code) => format!("ERROR {code:?}"),
+    };
+    let transaction = u64::from_be_bytes(*datagram.transaction.as_bytes());
+    let _ = write!(text, " (transaction {transaction:016x})");
+    text
+}

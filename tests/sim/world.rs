@@ -1,0 +1,324 @@
+//! A world: peers that run the production node, a network between them, and a
+//! clock that moves from one event to the next.
+//!
+//! A world lives on one thread and draws everything from one seed, so that the
+//! same seed and the same script give the same run, datagram for datagram.
+
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::node::{BucketView, Command, Config, Event, Node, OperationId, Outbox};
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+
+use crate::allocator::held_bytes;
+use crate::attacker::{Attacker, Malice};
+use crate::faults::Faults;
+use crate::network::{FlightIndex, Network};
+use crate::operations::Operations;
+use crate::oracle::Oracle;
+use crate::peers::{Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, address_of, clock};
+use crate::queue::{Happening, Queue};
+use crate::trace::{Subject, Trace};
+
+/// Random peers by which a peer joins besides.
+const BOOTSTRAP_OTHERS: usize = 2;
+
+/// Something that must not happen, and did.
+#[derive(Clone, Debug)]
+pub(crate) struct Violation {
+    pub(crate) at: Duration,
+    pub(crate) what: String,
+}
+
+/// Makes a peer's configuration from its id and seed.
+pub(crate) type Configure = fn(&mut Config);
+
+/// A simulated network of nodes.
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) peers: Vec<Peer>,
+    /// Honest peers that are up, in no order that means anything.
+    pub(crate) honest: Vec<PeerIndex>,
+    pub(crate) network: Network,
+    pub(crate) operations: Operations,
+    pub(crate) oracle: Oracle,
+    pub(crate) trace: Trace,
+    /// What the script draws from; the network and each node have their own.
+    pub(crate) rng: Rng,
+    pub(crate) violations: Vec<Violation>,
+    /// The most RPCs in flight at one node that were seen, and lookups.
+    pub(crate) rpcs_peak: u64,
+    pub(crate) lookups_peak: u64,
+    /// The routing table that a node was last asked to show.
+    shown: Vec<BucketView>,
+    queue: Queue,
+    outbox: Outbox,
+    configure: Configure,
+}
+
+impl World {
+    pub(crate) fn new(
+        seed: u64,
+        faults: Faults,
+        configure: Configure,
+        subject: Option<Subject>,
+    ) -> Self {
+        let mut rng = Rng::from_u64(seed);
+        Self {
+            now: Instant::ZERO,
+            peers: Vec::new(),
+            honest: Vec::new(),
+            network: Network::new(faults, Rng::from_seed(rng.seed())),
+            operations: Operations::default(),
+            oracle: Oracle::default(),
+            trace: Trace::new(subject),
+            violations: Vec::new(),
+            rpcs_peak: 0,
+            lookups_peak: 0,
+            shown: Vec::new(),
+            queue: Queue::default(),
+            outbox: Outbox::new(),
+            configure,
+            rng,
+        }
+    }
+
+    /// The settings of every node of this world, as a node called `id` has them.
+    pub(crate) fn config(&self, id: Id, seed: [u8; kad_node::rng::SEED_BYTES]) -> Config {
+        let mut config = Config::new(id, seed);
+        (self.configure)(&mut config);
+        config
+    }
+
+    /// Adds an honest peer under a fresh id and has it join.
+    pub(crate) fn join(&mut self) -> PeerIndex {
+        let peer = self.add_peer();
+        self.start(peer);
+        peer
+    }
+
+    /// Starts `peer` with nothing but its id, at its old address.
+    pub(crate) fn start(&mut self, peer: PeerIndex) {
+        let seed = self.rng.seed();
+        let config = self.config(self.peers[peer.as_usize()].id, seed);
+        let addresses = self.bootstrap_addresses(peer);
+        let slot = &mut self.peers[peer.as_usize()];
+        slot.lives += 1;
+        slot.born = self.now;
+        let before = held_bytes();
+        slot.being = Being::Honest(Box::new(Node::new(config, slot.own_time(self.now))));
+        slot.account(held_bytes() - before);
+        self.honest.push(peer);
+        let life = slot.lives;
+        self.trace.note(self.now, peer, None, || format!("starts, life {life}"));
+        if addresses.is_empty() {
+            self.peers[peer.as_usize()].has_joined = true;
+        } else {
+            self.command(peer, Command::Bootstrap { addresses });
+        }
+    }
+
+    /// Starts `peer` under another id at its old address.
+    pub(crate) fn start_renamed(&mut self, peer: PeerIndex) {
+        self.peers[peer.as_usize()].id = self.rng.id();
+        self.start(peer);
+    }
+
+    /// Adds an attacker.
+    pub(crate) fn add_attacker(&mut self, malice: Malice) -> PeerIndex {
+        let peer = self.add_peer();
+        let rng = Rng::from_seed(self.rng.seed());
+        let slot = &mut self.peers[peer.as_usize()];
+        let attacker = Attacker::new(slot.id, malice, peer.0, rng, self.now);
+        slot.being = Being::Attacker(Box::new(attacker));
+        self.arm(peer);
+        peer
+    }
+
+    fn add_peer(&mut self) -> PeerIndex {
+        assert!(self.peers.len() < PEERS_MAX as usize, "a world has at most {PEERS_MAX} peers");
+        let peer = PeerIndex(self.peers.len() as u32);
+        let id = self.rng.id();
+        self.peers.push(Peer::new(id));
+        peer
+    }
+
+    fn bootstrap_addresses(&mut self, joining: PeerIndex) -> Vec<std::net::SocketAddr> {
+        let others = BOOTSTRAP_OTHERS.min(self.honest.len());
+        let mut peers: Vec<_> = (0..others).map(|_| self.any_honest()).collect();
+        peers.push(WELL_KNOWN);
+        peers.sort_unstable();
+        peers.dedup();
+        peers.into_iter().filter(|peer| *peer != joining).map(address_of).collect()
+    }
+
+    /// Any honest peer that is up.
+    pub(crate) fn any_honest(&mut self) -> PeerIndex {
+        let index = self.rng.below(self.honest.len() as u64) as usize;
+        self.honest[index]
+    }
+
+    /// Any honest peer that is up and may crash.
+    pub(crate) fn any_mortal(&mut self) -> Option<PeerIndex> {
+        let mortal: Vec<_> = self.honest.iter().filter(|peer| **peer != WELL_KNOWN).collect();
+        if mortal.is_empty() {
+            return None;
+        }
+        let index = self.rng.below(mortal.len() as u64) as usize;
+        Some(*mortal[index])
+    }
+
+    /// Stops `peer` at once; nobody is told. The protocol has no farewell, so a
+    /// polite leave is the same.
+    pub(crate) fn crash(&mut self, peer: PeerIndex) {
+        self.peers[peer.as_usize()].stop();
+        self.honest.retain(|other| *other != peer);
+        self.operations.abandon(peer);
+        self.trace.note(self.now, peer, None, || "crashes".to_owned());
+    }
+
+    /// Hands `command` to `peer`.
+    pub(crate) fn command(&mut self, peer: PeerIndex, command: Command) {
+        if let Command::Put { value, .. } = &command {
+            self.peers[peer.as_usize()].account(value.len() as isize);
+        }
+        self.turn(peer, |node, now, outbox| node.handle_command(now, command, outbox));
+    }
+
+    /// The routing table of `peer`, as it shows it to its user.
+    pub(crate) fn show_peers(&mut self, peer: PeerIndex) -> Vec<BucketView> {
+        let slot = &self.peers[peer.as_usize()];
+        let (held, peak) = (slot.heap_bytes, slot.heap_bytes_peak);
+        self.command(peer, Command::Peers { operation: OperationId(u64::MAX) });
+        // What is shown leaves the node: it does not count as the node's memory.
+        let slot = &mut self.peers[peer.as_usize()];
+        (slot.heap_bytes, slot.heap_bytes_peak) = (held, peak);
+        std::mem::take(&mut self.shown)
+    }
+
+    /// Lets everything happen that is due until `end`.
+    pub(crate) fn run_until(&mut self, end: Instant) {
+        while let Some((at, happening)) = self.queue.next_until(end) {
+            self.now = at;
+            match happening {
+                Happening::Arrival(flight) => self.deliver(flight),
+                Happening::Wake(peer) => self.wake(peer),
+            }
+        }
+        self.now = end;
+    }
+
+    pub(crate) fn run_for(&mut self, period: Duration) {
+        self.run_until(self.now + period);
+    }
+
+    pub(crate) fn violate(&mut self, what: String) {
+        self.violations.push(Violation { at: clock(self.now), what });
+    }
+
+    fn deliver(&mut self, index: FlightIndex) {
+        let flight = self.network.land(index);
+        let peer = flight.destination;
+        self.trace.arrived(self.now, flight.source, peer, &flight.bytes);
+        let source = flight.source_address();
+        match self.peers.get_mut(peer.as_usize()).map(|peer| &mut peer.being) {
+            Some(Being::Honest(_)) => self.turn(peer, |node, now, outbox| {
+                node.handle_datagram(now, source, &flight.bytes, outbox);
+            }),
+            Some(Being::Attacker(attacker)) => {
+                attacker.handle_datagram(source, &flight.bytes, &mut self.outbox);
+                self.send_outbox(peer);
+            }
+            Some(Being::Absent) | None => {}
+        }
+        self.network.recycle(index, flight.bytes);
+    }
+
+    fn wake(&mut self, peer: PeerIndex) {
+        let slot = &mut self.peers[peer.as_usize()];
+        if slot.armed != Some(self.now) {
+            return; // an earlier wake has taken its place
+        }
+        slot.armed = None;
+        if slot.next_timeout().is_none_or(|due| due > self.now) {
+            // Most wakes find that the time-out has moved: answers came in.
+            return self.arm(peer);
+        }
+        match &mut slot.being {
+            Being::Honest(_) => self.turn(peer, Node::handle_timeout),
+            Being::Attacker(attacker) => {
+                attacker.handle_timeout(self.now, &mut self.outbox);
+                self.send_outbox(peer);
+                self.arm(peer);
+            }
+            Being::Absent => {}
+        }
+    }
+
+    /// One call into a node, and what follows from it.
+    fn turn(&mut self, peer: PeerIndex, act: impl FnOnce(&mut Node, Instant, &mut Outbox)) {
+        let slot = &mut self.peers[peer.as_usize()];
+        let Being::Honest(node) = &mut slot.being else { return };
+        let own_time = Instant::ZERO + self.now.since(slot.born);
+        let before = held_bytes();
+        act(node, own_time, &mut self.outbox);
+        slot.account(held_bytes() - before);
+        self.send_outbox(peer);
+        self.arm(peer);
+        let events: Vec<Event> = self.outbox.take_events().collect();
+        for event in events {
+            self.take_event(peer, event);
+        }
+    }
+
+    fn send_outbox(&mut self, peer: PeerIndex) {
+        let datagrams = self.outbox.datagrams();
+        self.peers[peer.as_usize()].sends.add(self.now, datagrams.len());
+        for (destination, bytes) in datagrams {
+            let fate = self.network.send(self.now, peer, destination, bytes, &mut self.queue);
+            self.trace.sent(self.now, peer, destination, bytes, fate);
+        }
+        self.outbox.clear();
+    }
+
+    /// Schedules the peer's next wake, unless one is pending that comes before it.
+    fn arm(&mut self, peer: PeerIndex) {
+        let slot = &mut self.peers[peer.as_usize()];
+        let Some(due) = slot.next_timeout() else { return };
+        // A time-out that is due now is called in the next microsecond, so that
+        // even a node that never stops asking cannot stop the clock.
+        let due = due.max(self.now + Duration::from_micros(1));
+        if slot.armed.is_none_or(|armed| due < armed) {
+            slot.armed = Some(due);
+            self.queue.schedule(due, Happening::Wake(peer));
+        }
+    }
+
+    fn take_event(&mut self, peer: PeerIndex, event: Event) {
+        match event {
+            Event::Joined { contacts } => {
+                self.peers[peer.as_usize()].has_joined = true;
+                self.trace.note(self.now, peer, None, || format!("joined, {contacts} contacts"));
+            }
+            Event::Put { operation, key, outcome, elapsed } => {
+                self.trace.note(self.now, peer, Some(key), || {
+                    format!("put {key}: {outcome:?} after {elapsed:?}")
+                });
+                self.end_put(operation, outcome, elapsed);
+            }
+            Event::Get { operation, key, outcome, asked, elapsed } => {
+                self.trace.note(self.now, peer, Some(key), || {
+                    format!("get {key}: {outcome:?}, asked {asked}, after {elapsed:?}")
+                });
+                if let Ok(Some(found)) = &outcome {
+                    // The value was allocated within the node and leaves it here.
+                    self.peers[peer.as_usize()].account(-(found.value.len() as isize));
+                }
+                self.end_get(operation, key, outcome, asked, elapsed);
+            }
+            Event::Peers { buckets, .. } => self.shown = buckets,
+            Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } => {}
+        }
+    }
+}
