@@ -39,6 +39,8 @@ mod outbox;
 mod published;
 mod round_trip;
 mod routing_table;
+#[cfg(test)]
+mod samples;
 mod serve;
 mod shard;
 mod show;

@@ -9,6 +9,7 @@ use super::credential::Credential;
 use super::in_flight::{Overdue, Rpc};
 use super::outbox::Outbox;
 use super::task::{Ask, Call, Owner, Renewal};
+use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
 
@@ -17,8 +18,8 @@ use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
 pub(super) enum Answer<'a> {
     /// The peer that was asked replied.
     Reply(Body<'a>),
-    /// Somebody else replied from its address.
-    Misnamed,
+    /// Another node, of this id, replied from its address.
+    Misnamed(Id),
     /// Nobody replied, however often it was asked.
     None,
 }
@@ -45,7 +46,8 @@ impl Node {
         if let Some(expected) = rpc.request.expected.filter(|&id| id != datagram.sender) {
             self.stats.replies_misnamed += 1;
             self.contact_renamed(now, Contact { id: expected, addr: source }, outbox);
-            return self.settle(now, contact, credential, &rpc, Answer::Misnamed, outbox);
+            let answer = Answer::Misnamed(contact.id);
+            return self.settle(now, contact, credential, &rpc, answer, outbox);
         }
         self.stats.rpcs_answered += 1;
         let mut round_trip = rpc.round_trip;

@@ -133,6 +133,8 @@ impl Bucket {
                 return Admission::Waiting { check };
             }
             self.entries.remove(index);
+            self.entries.push(newcomer);
+            return Admission::Replaced;
         }
         self.revision += 1;
         self.replacements.retain(|entry| entry.contact.id != newcomer.contact.id);
@@ -153,14 +155,13 @@ impl Bucket {
         Admission::Waiting { check: oldest.map(|oldest| oldest.contact) }
     }
 
-    /// Notes that a contact was heard from at its own address.
+    /// Notes that a contact, or one that waits, was heard from at its own address.
     pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
-        if let Some(index) = self.position(contact.id)
-            && self.entries[index].contact.addr == contact.addr
-        {
-            let mut entry = self.entries.remove(index);
-            entry.seen = now;
-            self.entries.push(entry);
+        for entries in [&mut self.entries, &mut self.replacements] {
+            if let Some(index) = entries.iter().position(|entry| entry.contact == contact) {
+                entries[index].seen = now;
+                entries[index..].rotate_left(1);
+            }
         }
     }
 
@@ -258,3 +259,6 @@ impl Bucket {
 fn is_quiet(entry: &Entry, now: Instant) -> bool {
     now.since(entry.seen) >= CONTACT_FRESH || entry.failures > 0
 }
+
+#[cfg(test)]
+mod tests;

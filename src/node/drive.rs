@@ -124,12 +124,19 @@ impl Node {
             }
             Answer::Reply(body) => {
                 let wrong = matches!(body, Body::Value(_));
-                self.stats.values_mismatched += u64::from(wrong);
                 let shown = if wrong { HopAnswer::WrongValue } else { HopAnswer::Refused };
-                self.step_failed(now, id, step, shown, outbox);
+                let failed = task.lookup.failed(step.contact);
+                self.stats.values_mismatched += u64::from(wrong);
+                self.trace_failed(now, id, step, failed, shown, outbox);
             }
-            Answer::Misnamed => self.step_failed(now, id, step, HopAnswer::Refused, outbox),
-            Answer::None => self.step_failed(now, id, step, HopAnswer::TimedOut, outbox),
+            Answer::Misnamed(actual) => {
+                let failed = task.lookup.misnamed(step.contact, actual);
+                self.trace_failed(now, id, step, failed, HopAnswer::Refused, outbox);
+            }
+            Answer::None => {
+                let failed = task.lookup.failed(step.contact);
+                self.trace_failed(now, id, step, failed, HopAnswer::TimedOut, outbox);
+            }
         }
         self.advance(now, id, outbox);
     }
@@ -221,15 +228,15 @@ impl Node {
         }
     }
 
-    fn step_failed(
+    fn trace_failed(
         &mut self,
         now: Instant,
         id: TaskId,
         step: Step,
+        failed: Option<Candidate>,
         shown: HopAnswer,
         outbox: &mut Outbox,
     ) {
-        let failed = self.task(id).and_then(|task| task.lookup.failed(step.contact));
         if let Some(candidate) = failed {
             self.trace_hop(now, id, step, candidate.depth, shown, outbox);
         }

@@ -18,6 +18,10 @@ use crate::wire::TransactionId;
 const SENDS_MAX: usize = 16;
 /// The slot's generation wraps at 12 bits.
 const GENERATION_MASK: u16 = 0x0fff;
+/// Deadlines remembered, those of settled RPCs included, which stay until they
+/// come up or there are too many: at four for each RPC in flight a clean-up of
+/// them all leaves a quarter at most, so it costs each RPC little.
+const DEADLINES_MAX: usize = 4 * IN_FLIGHT_MAX;
 
 /// One RPC in flight, with what the node remembers of it.
 #[derive(Debug)]
@@ -128,7 +132,12 @@ impl<R> InFlight<R> {
         // together is not sent together again.
         let spread_us = if send == 0 { 0 } else { rng.below(timeout.as_micros() as u64 / 8 + 1) };
         rpc.deadline = now + timeout + Duration::from_micros(spread_us);
-        self.deadlines.push(Reverse((rpc.deadline, id)));
+        let deadline = Reverse((rpc.deadline, id));
+        if self.deadlines.len() == DEADLINES_MAX {
+            self.deadlines.retain(|Reverse((deadline, id))| waits(&self.slots, *deadline, *id));
+        }
+        self.deadlines.push(deadline);
+        let rpc = &self.slots[usize::from(id.slot)];
 
         let [slot_high, slot_low] = id.slot.to_be_bytes();
         let [count_high, count_low] = (u16::from(send) << 12 | rpc.generation).to_be_bytes();
@@ -211,14 +220,19 @@ impl<R> InFlight<R> {
     /// Keeps the earliest deadline one of an RPC that is still in flight and
     /// waits for it, so that nobody wakes up for nothing.
     fn drop_settled_deadlines(&mut self) {
-        while let Some(Reverse((deadline, id))) = self.deadlines.peek() {
-            let rpc = self.slots.get(usize::from(id.slot));
-            let waits =
-                rpc.is_some_and(|rpc| rpc.generation == id.generation && rpc.deadline == *deadline);
-            if waits {
-                break;
-            }
+        while let Some(Reverse((deadline, id))) = self.deadlines.peek()
+            && !waits(&self.slots, *deadline, *id)
+        {
             self.deadlines.pop();
         }
     }
 }
+
+/// Whether `deadline` is that of an RPC in flight.
+fn waits<R>(slots: &Slab<Rpc<R>>, deadline: Instant, id: RpcId) -> bool {
+    let rpc = slots.get(usize::from(id.slot));
+    rpc.is_some_and(|rpc| rpc.generation == id.generation && rpc.deadline == deadline)
+}
+
+#[cfg(test)]
+mod tests;

@@ -67,3 +67,6 @@ impl Joining {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

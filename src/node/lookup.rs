@@ -2,6 +2,7 @@
 //! next, and when it has ended.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
@@ -33,6 +34,15 @@ enum State {
     Answered,
     /// It was given up.
     Failed,
+    /// Another node answered at its address.
+    Misnamed,
+}
+
+impl State {
+    /// Whether it may still be one of the closest that answer.
+    const fn is_hopeful(self) -> bool {
+        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Answered)
+    }
 }
 
 /// Whether a candidate was taken up.
@@ -40,7 +50,8 @@ enum State {
 pub(super) enum Offer {
     /// It is a candidate now, or was one already.
     Taken,
-    /// The lookup has [`CANDIDATES_MAX`] closer ones, or ones already asked.
+    /// The lookup has [`CANDIDATES_MAX`] closer ones, or ones already asked; or
+    /// its address has answered under another name, or not at all.
     Dropped,
 }
 
@@ -83,7 +94,7 @@ impl Lookup {
         if self.candidates[index..end].iter().any(|known| known.contact == contact) {
             return Offer::Taken;
         }
-        if self.has_answered_at(contact) {
+        if self.is_settled_at(contact) {
             return Offer::Dropped;
         }
         if self.candidates.len() == CANDIDATES_MAX {
@@ -103,16 +114,19 @@ impl Lookup {
     }
 
     /// The next node to ask: the closest of the K in question that has not been
-    /// asked, while fewer than alpha are.
+    /// asked, while fewer than alpha are. An address that owes an answer under one
+    /// name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
         if self.asked >= self.alpha {
             return None;
         }
-        let hopeful = self.candidates.iter_mut().filter(|known| known.state != State::Failed);
-        let next = hopeful.take(self.k).find(|known| known.state == State::New)?;
+        let ready = |known: &&Candidate| known.state == State::New && !self.owes(known);
+        let next = self.hopeful().take(self.k).find(ready)?.contact;
+        let next = self.find(next)?;
         next.state = State::Asked;
+        let next = *next;
         self.asked += 1;
-        Some(*next)
+        Some(next)
     }
 
     /// Notes that a candidate answered, with a token, and returns it. Whoever
@@ -126,8 +140,7 @@ impl Lookup {
         let candidate = self.settle(contact, State::Answered)?;
         candidate.credential = credential;
         let answered = *candidate;
-        self.candidates
-            .retain(|known| known.state != State::New || known.contact.addr != contact.addr);
+        self.forget_others_at(contact.addr, contact.id);
         Some(answered)
     }
 
@@ -141,9 +154,22 @@ impl Lookup {
         }
     }
 
-    /// Notes that a candidate was given up, and returns it.
+    /// Notes that a candidate was given up, and returns it. Nobody else is asked
+    /// at its address, where there was no answer: a hundred names at one dead
+    /// address cost one wait.
     pub(super) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
-        self.settle(contact, State::Failed).copied()
+        let failed = *self.settle(contact, State::Failed)?;
+        self.forget_others_at(contact.addr, contact.id);
+        Some(failed)
+    }
+
+    /// Notes that another node, called `actual`, has answered at a candidate's
+    /// address, and returns the candidate. Under that name, if at all, the address
+    /// may be asked again.
+    pub(super) fn misnamed(&mut self, contact: Contact, actual: Id) -> Option<Candidate> {
+        let misnamed = *self.settle(contact, State::Misnamed)?;
+        self.forget_others_at(contact.addr, actual);
+        Some(misnamed)
     }
 
     /// Whether the K closest that have not failed have all answered.
@@ -162,7 +188,7 @@ impl Lookup {
     }
 
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|known| known.state != State::Failed)
+        self.candidates.iter().filter(|known| known.state.is_hopeful())
     }
 
     fn settle(&mut self, contact: Contact, outcome: State) -> Option<&mut Candidate> {
@@ -172,7 +198,7 @@ impl Lookup {
         match candidate.state {
             State::Asked => self.asked -= 1,
             State::Slow => {}
-            State::New | State::Answered | State::Failed => return None,
+            State::New | State::Answered | State::Failed | State::Misnamed => return None,
         }
         candidate.state = outcome;
         Some(candidate)
@@ -191,9 +217,28 @@ impl Lookup {
         (start, end)
     }
 
-    fn has_answered_at(&self, contact: Contact) -> bool {
-        self.candidates
-            .iter()
-            .any(|known| known.state == State::Answered && known.contact.addr == contact.addr)
+    /// Whether the address has shown who is there, or that nobody is.
+    fn is_settled_at(&self, contact: Contact) -> bool {
+        let settled = |known: &Candidate| matches!(known.state, State::Answered | State::Failed);
+        self.candidates.iter().any(|known| settled(known) && known.contact.addr == contact.addr)
+    }
+
+    /// Whether a candidate's address has been asked and has not answered yet.
+    fn owes(&self, candidate: &Candidate) -> bool {
+        let owes = |known: &Candidate| matches!(known.state, State::Asked | State::Slow);
+        let addr = candidate.contact.addr;
+        self.candidates.iter().any(|known| owes(known) && known.contact.addr == addr)
+    }
+
+    /// Drops those who have not been asked yet and are said to be at `addr`, but
+    /// for the one called `name`.
+    fn forget_others_at(&mut self, addr: SocketAddr, name: Id) {
+        let elsewhere = |known: &Candidate| known.contact.addr != addr;
+        self.candidates.retain(|known| {
+            known.state != State::New || elsewhere(known) || known.contact.id == name
+        });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,6 @@ impl Published {
         self.due.insert((republish, key));
     }
 }
+
+#[cfg(test)]
+mod tests;

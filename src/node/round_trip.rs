@@ -75,4 +75,23 @@ mod tests {
         quick.sample(Duration::from_nanos(10));
         assert_eq!(quick.timeout(0), TIMEOUT_MIN);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn the_timeout_stays_within_its_limits_and_never_falls_from_send_to_send(
+            samples_us in proptest::collection::vec(0..u64::MAX, 0..40),
+        ) {
+            let mut peer = RoundTrip::default();
+            for &sample_us in &samples_us {
+                peer.sample(Duration::from_micros(sample_us));
+                proptest::prop_assert!(peer.smoothed().is_some_and(|smoothed| smoothed <= TIMEOUT_MAX));
+            }
+            let timeouts: alloc::vec::Vec<Duration> =
+                (0..=u8::MAX).map(|send| peer.timeout(send)).collect();
+            proptest::prop_assert!(timeouts.is_sorted());
+            let limits = TIMEOUT_MIN..=TIMEOUT_MAX;
+            proptest::prop_assert!(timeouts.iter().all(|timeout| limits.contains(timeout)));
+            proptest::prop_assert_eq!(timeouts[1], (timeouts[0] * 2).min(TIMEOUT_MAX));
+        }
+    }
 }

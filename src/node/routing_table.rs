@@ -227,3 +227,6 @@ impl RoutingTable {
         (self.own ^ id).shared_prefix_bits()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,8 @@ use crate::time::Instant;
 use crate::wire::Purpose;
 
 /// Who had a value stored: the unit of fairness. Of an IPv6 address the first
-/// 64 bits count, for one host has all the others to choose from.
+/// 64 bits count, for one host has all the others to choose from; of one that
+/// stands for an IPv4 address, as a socket of both families has it, that address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
     /// This node itself: copies of what it was asked to find.
@@ -21,8 +22,8 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn of_ip(ip: IpAddr) -> Self {
-        match ip {
-            IpAddr::V4(_) => Self::Peer(ip),
+        match ip.to_canonical() {
+            ip @ IpAddr::V4(_) => Self::Peer(ip),
             IpAddr::V6(ip) => {
                 let network = u128::from(ip) >> 64 << 64;
                 Self::Peer(IpAddr::V6(Ipv6Addr::from(network)))
@@ -140,7 +141,9 @@ impl Store {
             let Some((expires, first)) = first else {
                 return Storing::Refused;
             };
-            if heaviest == source && expires >= life.expires {
+            // Only before anything was evicted: nobody loses a value for one that
+            // is not taken.
+            if evicted == 0 && heaviest == source && expires >= life.expires {
                 return Storing::Refused;
             }
             self.remove(first);
@@ -262,3 +265,6 @@ pub(super) fn cache_life(most: Duration, closer: usize, least: Duration) -> Dura
     let halvings = u32::try_from(closer).unwrap_or(u32::MAX).min(31);
     (most / (1 << halvings)).max(least).min(most)
 }
+
+#[cfg(test)]
+mod tests;

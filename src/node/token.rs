@@ -76,4 +76,32 @@ mod tests {
         assert_eq!(Tokens::new([8; 16]).check(start, ip, token), Proof::Missing);
         assert_eq!(tokens.check(start, ip, Token::NONE), Proof::Missing);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_token_proves_one_address_for_at_least_one_epoch_and_less_than_two(
+            secret: [u8; 16], issued_us: u64, later_us in 0..TOKEN_EPOCH.as_micros() as u64 * 3,
+            ip: IpAddr, other: IpAddr,
+        ) {
+            let tokens = Tokens::new(secret);
+            let issued = Instant::from_micros(issued_us);
+            let later = Instant::from_micros(issued_us.saturating_add(later_us));
+            let token = tokens.issue(issued, ip);
+            let age = later.since(issued);
+            if age <= TOKEN_EPOCH {
+                proptest::prop_assert_eq!(tokens.check(later, ip, token), Proof::Valid);
+            } else if age >= TOKEN_EPOCH * 2 {
+                proptest::prop_assert_eq!(tokens.check(later, ip, token), Proof::Missing);
+            }
+            if other != ip {
+                proptest::prop_assert_eq!(tokens.check(issued, other, token), Proof::Missing);
+            }
+            // What will be given in a later epoch is not valid yet.
+            let future = issued + TOKEN_EPOCH;
+            if future > issued && tokens.issue(future, ip) != token {
+                let future = tokens.issue(future, ip);
+                proptest::prop_assert_eq!(tokens.check(issued, ip, future), Proof::Missing);
+            }
+        }
+    }
 }

@@ -31,11 +31,16 @@ fn confine(denied: Denied, errno: i32) -> io::Result<()> {
         Denied::Setup => libc::SYS_io_uring_setup,
         Denied::Enter => libc::SYS_io_uring_enter,
     };
+    let number = u32::try_from(number).expect("system calls count from 0");
     // The number is the first field of what the filter sees.
     let mut program = [
         instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
-        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number as u32, 1),
-        instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno as u32, 0),
+        instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number, 1),
+        instruction(
+            libc::BPF_RET | libc::BPF_K,
+            libc::SECCOMP_RET_ERRNO | errno.cast_unsigned(),
+            0,
+        ),
         instruction(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0),
     ];
     let program = sock_fprog { len: program.len() as u16, filter: program.as_mut_ptr() };

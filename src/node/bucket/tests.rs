@@ -1,0 +1,247 @@
+//! The k-bucket under any sequence of what can happen to it.
+
+use core::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::node::samples::{addr, contact, entry, id};
+
+impl Bucket {
+    fn assert_consistent(&self, k: usize) {
+        assert!(self.entries.len() <= k);
+        assert!(self.replacements.len() <= REPLACEMENTS_MAX);
+        for entries in [&self.entries, &self.replacements] {
+            assert!(entries.is_sorted_by_key(|entry| entry.seen), "least recently seen first");
+        }
+        let all: Vec<Id> =
+            self.entries.iter().chain(&self.replacements).map(|entry| entry.contact.id).collect();
+        for (index, id) in all.iter().enumerate() {
+            assert!(!all[index + 1..].contains(id), "{id} is here twice");
+        }
+        if !self.replacements.is_empty() {
+            assert_eq!(self.entries.len(), k, "nobody waits while there is room");
+            let stale = self.entries.iter().any(Entry::is_stale);
+            assert!(!stale, "nobody waits while a stale contact is in the way");
+        }
+    }
+
+    fn at(&self, contact: Contact) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.contact == contact)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Answered,
+    Heard,
+    Failed,
+    Renamed,
+}
+
+/// A contact of few ids, each at its own address or at one of two others.
+fn contacts() -> impl Strategy<Value = Contact> {
+    let place = prop_oneof![6 => Just(0_u16), 1 => 1..3_u16];
+    (0..24_u16, place)
+        .prop_map(|(number, place)| Contact { id: id(number), addr: addr(number + 1000 * place) })
+}
+
+fn acts() -> impl Strategy<Value = Vec<(Act, Contact, u64)>> {
+    let act = prop_oneof![
+        5 => Just(Act::Answered),
+        1 => Just(Act::Heard),
+        6 => Just(Act::Failed),
+        1 => Just(Act::Renamed),
+    ];
+    vec((act, contacts(), 0..90_u64), 1..250)
+}
+
+proptest! {
+    #[test]
+    fn a_responsive_contact_is_displaced_by_no_newcomer(k in 1..6_usize, acts in acts()) {
+        let mut bucket = Bucket::new(None);
+        let mut now = Instant::ZERO;
+        for (act, contact, seconds) in acts {
+            now = now + Duration::from_secs(seconds);
+            let before = bucket.clone();
+            let known = before.at(contact).copied();
+            match act {
+                Act::Answered => {
+                    let admission = bucket.answered(k, entry(contact, now));
+                    check_admission(&before, &bucket, contact, admission)?;
+                }
+                Act::Heard => {
+                    bucket.heard(now, contact);
+                    prop_assert_eq!(bucket.at(contact).is_some(), known.is_some());
+                    prop_assert!(bucket.at(contact).is_none_or(|entry| entry.seen == now));
+                }
+                Act::Failed => {
+                    let failure = bucket.failed(contact, FAILURES_FORGET);
+                    check_failure(&before, &bucket, contact, failure)?;
+                }
+                Act::Renamed => {
+                    let failure = bucket.renamed(contact);
+                    prop_assert!(bucket.at(contact).is_none());
+                    prop_assert_eq!(known.is_none(), failure == Failure::Unknown);
+                }
+            }
+            bucket.assert_consistent(k);
+            for responsive in before.entries.iter().filter(|entry| !entry.is_stale()) {
+                let its_own = responsive.contact == contact
+                    && matches!(act, Act::Failed | Act::Renamed);
+                prop_assert!(
+                    its_own || bucket.at(responsive.contact).is_some(),
+                    "{:?} of {:?} displaced {:?}", act, contact, responsive,
+                );
+            }
+        }
+    }
+}
+
+fn check_admission(
+    before: &Bucket,
+    after: &Bucket,
+    contact: Contact,
+    admission: Admission,
+) -> Result<(), TestCaseError> {
+    let entered = after.at(contact).is_some();
+    let (fewer, more) = (before.entries.len(), after.entries.len());
+    let (same, grown) = (more == fewer, more == fewer + 1);
+    match admission {
+        Admission::Known => prop_assert!(before.at(contact).is_some() && entered && same),
+        Admission::Inserted => prop_assert!(before.at(contact).is_none() && entered && grown),
+        Admission::Replaced => {
+            prop_assert!(before.at(contact).is_none() && entered && same);
+            let gone = before.entries.iter().filter(|entry| after.at(entry.contact).is_none());
+            prop_assert_eq!(gone.clone().count(), 1);
+            prop_assert!(gone.clone().all(Entry::is_stale));
+        }
+        Admission::Waiting { check } => {
+            prop_assert!(!entered && same);
+            let check = check.map(|check| before.at(check).is_some());
+            prop_assert!(check.unwrap_or(true), "only a contact can be in the way");
+        }
+    }
+    if entered {
+        prop_assert_eq!(after.entries.last().map(|entry| entry.contact), Some(contact));
+        prop_assert_eq!(after.at(contact).map(|entry| entry.failures), Some(0));
+    }
+    Ok(())
+}
+
+fn check_failure(
+    before: &Bucket,
+    after: &Bucket,
+    contact: Contact,
+    failure: Failure,
+) -> Result<(), TestCaseError> {
+    let Some(known) = before.at(contact) else {
+        prop_assert_eq!(failure, Failure::Unknown);
+        return Ok(());
+    };
+    let failures = known.failures + 1;
+    let expected = if failures < FAILURES_STALE {
+        Failure::Suspect
+    } else if let Some(waiting) = before.replacements.iter().max_by_key(|entry| entry.seen) {
+        // Several may have been seen at that moment.
+        let seen = |entry: &&Entry| entry.seen == waiting.seen;
+        let came = before.replacements.iter().filter(seen);
+        prop_assert_eq!(came.filter(|entry| after.at(entry.contact).is_some()).count(), 1);
+        Failure::Replaced
+    } else if failures < FAILURES_FORGET {
+        Failure::Stale
+    } else {
+        Failure::Evicted
+    };
+    prop_assert_eq!(failure, expected);
+    let stays = matches!(failure, Failure::Suspect | Failure::Stale);
+    let expected = stays.then_some(failures);
+    prop_assert_eq!(after.at(contact).map(|entry| entry.failures), expected);
+    Ok(())
+}
+
+fn at_second(seconds: u64) -> Instant {
+    Instant::ZERO + Duration::from_secs(seconds)
+}
+
+/// A bucket of the contacts `1..=k`, seen a second after one another.
+fn full(k: u16) -> Bucket {
+    let mut bucket = Bucket::new(None);
+    for number in 1..=k {
+        bucket.answered(usize::from(k), entry(contact(number), at_second(number.into())));
+    }
+    bucket
+}
+
+#[test]
+fn the_oldest_contact_is_checked_once_it_was_silent_for_long_enough() {
+    let mut bucket = full(3);
+    let soon = at_second(1) + CONTACT_FRESH - Duration::from_micros(1);
+    let admission = bucket.answered(3, entry(contact(4), soon));
+    assert_eq!(admission, Admission::Waiting { check: None });
+    let later = at_second(1) + CONTACT_FRESH;
+    let admission = bucket.answered(3, entry(contact(5), later));
+    assert_eq!(admission, Admission::Waiting { check: Some(contact(1)) });
+    // It answers, and the next oldest is in question.
+    assert_eq!(bucket.answered(3, entry(contact(1), later)), Admission::Known);
+    let admission = bucket.answered(3, entry(contact(6), later + CONTACT_FRESH));
+    assert_eq!(admission, Admission::Waiting { check: Some(contact(2)) });
+}
+
+#[test]
+fn a_second_address_that_claims_an_id_does_not_displace_a_live_one() {
+    let mut bucket = full(3);
+    let impostor = Contact { addr: addr(77), ..contact(2) };
+    for second in 4..20 {
+        let admission = bucket.answered(3, entry(impostor, at_second(second)));
+        assert_eq!(admission, Admission::Waiting { check: None });
+    }
+    let admission = bucket.answered(3, entry(impostor, at_second(200)));
+    assert_eq!(admission, Admission::Waiting { check: Some(contact(2)) });
+    assert!(bucket.at(contact(2)).is_some() && bucket.at(impostor).is_none());
+    assert_eq!(bucket.replacements(), 0, "an id that is in the bucket does not wait too");
+    for _ in 0..FAILURES_STALE {
+        bucket.failed(contact(2), FAILURES_FORGET);
+    }
+    assert_eq!(bucket.answered(3, entry(impostor, at_second(300))), Admission::Replaced);
+    assert!(bucket.at(impostor).is_some() && bucket.at(contact(2)).is_none());
+}
+
+#[test]
+fn the_replacement_cache_forgets_those_seen_longest_ago() {
+    let mut bucket = full(2);
+    let newcomers = 10..10 + REPLACEMENTS_MAX as u16 + 3;
+    for number in newcomers.clone() {
+        bucket.answered(2, entry(contact(number), at_second(number.into())));
+    }
+    let waiting: Vec<Contact> = bucket.replacements.iter().map(|entry| entry.contact).collect();
+    assert_eq!(waiting, newcomers.skip(3).map(contact).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_waiting_contact_that_was_heard_from_lately_comes_in_first() {
+    let mut bucket = full(1);
+    for number in 10..13 {
+        bucket.answered(1, entry(contact(number), at_second(number.into())));
+    }
+    bucket.heard(at_second(20), contact(11));
+    bucket.assert_consistent(1);
+    for _ in 0..FAILURES_STALE {
+        bucket.failed(contact(1), FAILURES_FORGET);
+    }
+    assert!(bucket.at(contact(11)).is_some());
+}
+
+#[test]
+fn only_strangers_of_use_are_wanted() {
+    let mut bucket = full(2);
+    assert!(!bucket.wants(2, id(1)), "it is here");
+    for number in 10..10 + REPLACEMENTS_MAX as u16 {
+        assert!(bucket.wants(2, id(number)));
+        bucket.answered(2, entry(contact(number), at_second(10)));
+        assert!(!bucket.wants(2, id(number)), "it waits already");
+    }
+    assert!(!bucket.wants(2, id(99)), "enough are waiting");
+    assert!(full(2).wants(3, id(99)));
+}

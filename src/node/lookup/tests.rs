@@ -1,0 +1,321 @@
+//! The lookup against an adversary that answers what it likes, and against
+//! honest networks.
+
+use alloc::vec::Vec;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::{ALPHA_MAX, K_MAX};
+use crate::node::routing_table::{Health, RoutingTable};
+use crate::node::samples::{addr, contact, entry, id};
+use crate::rng::Rng;
+use crate::time::Instant;
+
+impl Lookup {
+    fn offer_unknown(&mut self, contact: Contact) -> Offer {
+        self.offer(contact, 1, RoundTrip::default(), Credential::NONE)
+    }
+
+    fn answer(&mut self, contact: Contact) -> Option<Candidate> {
+        self.answered(contact, Credential::NONE)
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.candidates.iter().filter(|known| known.state == state).count()
+    }
+
+    /// What holds after every call.
+    fn assert_consistent(&self) {
+        assert!(self.candidates.len() <= CANDIDATES_MAX);
+        assert!(self.candidates.is_sorted_by_key(|known| known.distance));
+        assert_eq!(self.count(State::Asked), self.asked, "slots taken");
+        assert!(self.asked <= self.alpha, "{} asked at a time", self.asked);
+        for (index, known) in self.candidates.iter().enumerate() {
+            assert_eq!(known.distance, known.contact.id ^ self.target);
+            let others = &self.candidates[index + 1..];
+            assert!(others.iter().all(|other| other.contact != known.contact), "known twice");
+            let here = others.iter().filter(|other| other.contact.addr == known.contact.addr);
+            for other in here.filter(|_| known.state != State::Misnamed) {
+                // Of two names at one address, neither asked nor given up yet, one
+                // at most was asked; and none after an answer or none.
+                let fresh = [known.state, other.state].contains(&State::New);
+                let open = [State::New, State::Asked, State::Slow, State::Misnamed];
+                let pair = open.contains(&known.state) && open.contains(&other.state);
+                let misnamed = other.state == State::Misnamed;
+                assert!(
+                    misnamed || fresh && pair,
+                    "one address under two names: {known:?} {other:?}"
+                );
+            }
+        }
+    }
+}
+
+/// What the adversary does to one of those that were asked and owe an answer.
+#[derive(Clone, Debug)]
+enum Act {
+    /// It answers, and names these (id, address).
+    Answer(Vec<(u16, u16)>),
+    Late,
+    GiveUp,
+    /// Another node answers at its address.
+    Misname(u16),
+}
+
+fn act(addresses: u16) -> impl Strategy<Value = Act> {
+    let named = vec((0..600_u16, 0..addresses), 0..=K_MAX);
+    prop_oneof![
+        4 => named.prop_map(Act::Answer),
+        2 => Just(Act::Late),
+        1 => Just(Act::GiveUp),
+        1 => (0..600_u16).prop_map(Act::Misname),
+    ]
+}
+
+fn acts() -> impl Strategy<Value = Vec<(prop::sample::Index, Act)>> {
+    let few_addresses = vec((any::<prop::sample::Index>(), act(12)), 1..60);
+    let many_addresses = vec((any::<prop::sample::Index>(), act(600)), 1..60);
+    prop_oneof![few_addresses, many_addresses]
+}
+
+/// Asks everyone whom the lookup names now.
+fn ask(lookup: &mut Lookup, asked: &mut Vec<Contact>, owing: &mut Vec<Contact>) {
+    while let Some(candidate) = lookup.next() {
+        let named = candidate.contact;
+        assert!(!asked.contains(&named), "{named:?} is asked twice");
+        let hopeful: Vec<_> = lookup.hopeful().take(lookup.k).map(|known| known.contact).collect();
+        assert!(hopeful.contains(&named), "{named:?} is not among the K in question");
+        asked.push(named);
+        owing.push(named);
+        lookup.assert_consistent();
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_lookup_keeps_its_bounds_and_ends_whatever_the_answers_are(
+        k in 1..=K_MAX, alpha in 1..=ALPHA_MAX, first in vec(0..600_u16, 0..K_MAX), acts in acts(),
+    ) {
+        let mut lookup = Lookup::new(id(9999), k, alpha);
+        for number in first {
+            lookup.offer_unknown(contact(number));
+        }
+        let (mut asked, mut owing) = (Vec::new(), Vec::new());
+        // The adversary begins again where its script ends. Everybody asked is
+        // late once, and then settled: more turns than that cannot be.
+        let mut script = acts.iter().cycle();
+        for turn in 0.. {
+            prop_assert!(turn <= 2 * CANDIDATES_MAX, "it does not end");
+            ask(&mut lookup, &mut asked, &mut owing);
+            if lookup.has_ended() {
+                break;
+            }
+            prop_assert!(!owing.is_empty(), "it waits for nobody");
+            let (pick, act) = script.next().expect("it never ends");
+            let index = pick.index(owing.len());
+            let known = lookup.candidates.iter().find(|known| known.contact == owing[index]);
+            let state = known.expect("whoever was asked stays").state;
+            match act {
+                Act::Late if state == State::Asked => lookup.slow(owing[index]),
+                Act::Late | Act::GiveUp => {
+                    prop_assert!(lookup.failed(owing.remove(index)).is_some());
+                }
+                Act::Misname(actual) => {
+                    prop_assert!(lookup.misnamed(owing.remove(index), id(*actual)).is_some());
+                }
+                Act::Answer(named) => {
+                    // Its slot is its own to answer with: once, however late.
+                    let from = owing.remove(index);
+                    prop_assert_eq!(lookup.answer(from).map(|known| known.contact), Some(from));
+                    prop_assert!(lookup.answer(from).is_none());
+                    for &(number, place) in named {
+                        lookup.offer_unknown(Contact { id: id(number), addr: addr(place) });
+                        lookup.assert_consistent();
+                    }
+                }
+            }
+            lookup.assert_consistent();
+        }
+        prop_assert!(asked.len() <= CANDIDATES_MAX);
+        prop_assert_eq!(asked.len(), lookup.asked());
+        let mut closest: Vec<&Candidate> =
+            lookup.candidates.iter().filter(|known| known.state.is_hopeful()).collect();
+        closest.truncate(k);
+        prop_assert!(closest.iter().all(|known| known.state == State::Answered));
+        let result: Vec<Contact> = lookup.closest().map(|known| known.contact).collect();
+        let expected: Vec<Contact> = closest.iter().map(|known| known.contact).collect();
+        prop_assert_eq!(result, expected);
+    }
+}
+
+/// The routing tables of an honest network in which everybody has met everybody.
+fn tables(count: u16, k: usize, rng: &mut Rng) -> Vec<RoutingTable> {
+    let mut order: Vec<u16> = (0..count).collect();
+    let mut table = |own: u16| {
+        for index in (1..order.len()).rev() {
+            order.swap(index, rng.below(index as u64 + 1) as usize);
+        }
+        let mut table = RoutingTable::new(id(own), k);
+        for &other in order.iter().filter(|&&other| other != own) {
+            table.answered(entry(contact(other), Instant::ZERO));
+        }
+        table
+    };
+    (0..count).map(&mut table).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn in_an_honest_network_a_lookup_finds_the_k_closest(
+        count in 2..150_u16, k in 1..9_usize, alpha in 1..5_usize, seed: u64, target: u16,
+    ) {
+        let mut rng = Rng::from_u64(seed);
+        let tables = tables(count, k, &mut rng);
+        let named = |of: u16| tables[usize::from(of)].closest(id(target), k, Health::Good, id(0));
+        let mut lookup = Lookup::new(id(target), k, alpha);
+        for known in named(0) {
+            lookup.offer_unknown(known);
+        }
+        let (mut asked, mut owing) = (Vec::new(), Vec::new());
+        loop {
+            ask(&mut lookup, &mut asked, &mut owing);
+            if lookup.has_ended() {
+                break;
+            }
+            let from = owing.swap_remove(rng.below(owing.len() as u64) as usize);
+            if rng.ratio(1, 3) {
+                lookup.slow(from);
+                ask(&mut lookup, &mut asked, &mut owing);
+            }
+            lookup.answer(from);
+            let number = (0..count).find(|&number| id(number) == from.id).expect("of the network");
+            for known in named(number) {
+                lookup.offer_unknown(known);
+            }
+        }
+        let mut expected: Vec<Contact> = (1..count).map(contact).collect();
+        expected.sort_by_key(|known| known.id ^ id(target));
+        expected.truncate(k);
+        let found: Vec<Contact> = lookup.closest().map(|known| known.contact).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn an_answer_counts_however_late() {
+    let mut lookup = Lookup::new(id(0), 2, 1);
+    lookup.offer_unknown(contact(1));
+    lookup.offer_unknown(contact(2));
+    let first = lookup.next().expect("a candidate").contact;
+    assert!(lookup.next().is_none(), "one at a time");
+    lookup.slow(first);
+    let second = lookup.next().expect("its slot is free").contact;
+    lookup.answer(second);
+    assert!(!lookup.has_ended(), "the closest has not answered yet");
+    assert!(lookup.answer(first).is_some());
+    assert!(lookup.has_ended());
+    assert_eq!(lookup.closest().count(), 2);
+}
+
+#[test]
+fn a_slow_candidate_that_settles_frees_no_slot_twice() {
+    let mut lookup = Lookup::new(id(0), 8, 2);
+    for number in 1..8 {
+        lookup.offer_unknown(contact(number));
+    }
+    let first = lookup.next().expect("a candidate").contact;
+    lookup.slow(first);
+    lookup.slow(first);
+    lookup.answer(first);
+    lookup.assert_consistent();
+    assert!(lookup.next().is_some() && lookup.next().is_some());
+    assert!(lookup.next().is_none());
+}
+
+#[test]
+fn an_answer_of_somebody_who_was_not_asked_changes_nothing() {
+    let mut lookup = Lookup::new(id(0), 8, 1);
+    lookup.offer_unknown(contact(1));
+    assert!(lookup.answer(contact(1)).is_none());
+    assert!(lookup.failed(contact(1)).is_none());
+    assert!(lookup.answer(contact(2)).is_none());
+    lookup.slow(contact(2));
+    lookup.assert_consistent();
+    assert_eq!(lookup.count(State::New), 1);
+}
+
+#[test]
+fn a_full_lookup_takes_closer_candidates_and_drops_farther_ones() {
+    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut order: Vec<Contact> = (1..=200).map(contact).collect();
+    order.sort_by_key(|known| known.id ^ id(0));
+    for &known in order[100..].iter().rev() {
+        assert_eq!(lookup.offer_unknown(known), Offer::Taken);
+    }
+    for &known in &order[..99] {
+        assert_eq!(lookup.offer_unknown(known), Offer::Taken);
+        lookup.assert_consistent();
+    }
+    // The closest of the farther hundred has outlasted the others, till now.
+    assert_eq!(lookup.offer_unknown(order[101]), Offer::Dropped);
+    assert_eq!(lookup.offer_unknown(order[99]), Offer::Taken);
+    let kept: Vec<Contact> = lookup.candidates.iter().map(|known| known.contact).collect();
+    assert_eq!(kept, order[..100]);
+}
+
+#[test]
+fn a_lookup_that_has_heard_of_nobody_has_ended() {
+    let mut lookup = Lookup::new(id(0), 20, 3);
+    assert!(lookup.next().is_none());
+    assert!(lookup.has_ended());
+    assert_eq!((lookup.closest().count(), lookup.asked()), (0, 0));
+}
+
+/// Two names at the address of contact 1, and contact 1.
+fn two_names_at_one_address() -> (Lookup, [Contact; 2]) {
+    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut names = [contact(1), Contact { addr: addr(1), ..contact(2) }];
+    names.sort_by_key(|name| name.id ^ id(0));
+    for name in names {
+        assert_eq!(lookup.offer_unknown(name), Offer::Taken);
+    }
+    (lookup, names)
+}
+
+#[test]
+fn an_address_is_asked_under_one_name_at_a_time() {
+    let (mut lookup, [closer, farther]) = two_names_at_one_address();
+    assert_eq!(lookup.next().map(|known| known.contact), Some(closer));
+    assert!(lookup.next().is_none(), "though slots are free");
+    lookup.slow(closer);
+    assert!(lookup.next().is_none(), "it still owes an answer");
+    assert!(!lookup.has_ended());
+    lookup.misnamed(closer, farther.id);
+    assert_eq!(lookup.next().map(|known| known.contact), Some(farther), "so it is called");
+}
+
+#[test]
+fn a_dead_address_costs_one_wait_however_many_names_it_has() {
+    let (mut lookup, [closer, farther]) = two_names_at_one_address();
+    lookup.next();
+    lookup.failed(closer);
+    assert!(lookup.has_ended());
+    assert_eq!(lookup.offer_unknown(farther), Offer::Dropped);
+}
+
+#[test]
+fn a_false_name_does_not_keep_the_node_at_the_address_from_being_asked() {
+    let (mut lookup, [closer, farther]) = two_names_at_one_address();
+    let third = Contact { addr: addr(1), ..contact(3) };
+    lookup.offer_unknown(third);
+    let first = lookup.next().expect("one of them").contact;
+    let real = if first == closer { farther } else { closer };
+    lookup.misnamed(first, real.id);
+    assert_eq!(lookup.next().map(|known| known.contact), Some(real));
+    lookup.answer(real);
+    assert!(lookup.has_ended());
+    assert_eq!(lookup.closest().map(|known| known.contact).collect::<Vec<_>>(), [real]);
+}

@@ -1,0 +1,111 @@
+//! The values put here against a plain list of them.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::node::samples::id;
+
+impl Published {
+    fn assert_consistent(&self) {
+        let due: BTreeSet<_> =
+            self.values.iter().map(|(&key, kept)| (kept.republish, key)).collect();
+        assert_eq!(self.due, due);
+        assert_eq!(self.len(), self.due.len());
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Put { wait_s: u64 },
+    Forget,
+    Placed(Placement),
+    Take { again_s: u64 },
+    Hasten,
+}
+
+fn acts() -> impl Strategy<Value = Vec<(Act, u16, u64)>> {
+    let act = prop_oneof![
+        3 => (0..60_u64).prop_map(|wait_s| Act::Put { wait_s }),
+        1 => Just(Act::Forget),
+        2 => prop_oneof![Just(Placement::Placed), Just(Placement::Unplaced)].prop_map(Act::Placed),
+        3 => (0..60_u64).prop_map(|again_s| Act::Take { again_s }),
+        1 => Just(Act::Hasten),
+    ];
+    vec((act, 0..12_u16, 0..20_u64), 1..100)
+}
+
+fn value(number: u16) -> Arc<[u8]> {
+    number.to_be_bytes()[..].into()
+}
+
+proptest! {
+    #[test]
+    fn published_values_behave_like_a_plain_list_of_them(acts in acts()) {
+        let mut published = Published::new(Keyed::new([7; 16]));
+        let mut model: BTreeMap<Id, (Arc<[u8]>, Instant, Placement)> = BTreeMap::new();
+        let mut now = Instant::ZERO;
+        for (act, number, seconds) in acts {
+            now = now + Duration::from_secs(seconds);
+            let key = id(number);
+            match act {
+                Act::Put { wait_s } => {
+                    let republish = now + Duration::from_secs(wait_s);
+                    prop_assert_eq!(published.put(key, value(number), republish), Ok(()));
+                    model.insert(key, (value(number), republish, Placement::Unplaced));
+                }
+                Act::Forget => {
+                    let forgotten = model.remove(&key).map(|(value, ..)| value);
+                    prop_assert_eq!(published.forget(key), forgotten);
+                }
+                Act::Placed(placement) => {
+                    published.placed(key, placement);
+                    model.entry(key).and_modify(|kept| kept.2 = placement);
+                }
+                Act::Take { again_s } => {
+                    let again = now + Duration::from_secs(again_s);
+                    let due = model.iter().filter(|(_, kept)| kept.1 <= now);
+                    let due = due.min_by_key(|&(&key, kept)| (kept.1, key));
+                    let due = due.map(|(&key, kept)| (key, Arc::clone(&kept.0)));
+                    prop_assert_eq!(&published.take_due(now, again), &due);
+                    if let Some((key, _)) = due {
+                        model.entry(key).and_modify(|kept| kept.1 = again);
+                    }
+                }
+                Act::Hasten => {
+                    published.hasten_unplaced(now);
+                    let unplaced = model.values_mut().filter(|kept| kept.2 == Placement::Unplaced);
+                    unplaced.for_each(|kept| kept.1 = now);
+                }
+            }
+            published.assert_consistent();
+            prop_assert_eq!(published.len(), model.len());
+            prop_assert_eq!(published.next_republish(), model.values().map(|kept| kept.1).min());
+            prop_assert_eq!(published.value(key), model.get(&key).map(|kept| &kept.0));
+        }
+    }
+}
+
+#[test]
+fn no_more_are_kept_than_the_limit_and_known_ones_may_be_put_again() {
+    let mut published = Published::new(Keyed::new([7; 16]));
+    let nothing: Arc<[u8]> = [][..].into();
+    let key = |number: usize| {
+        let mut bytes = [0; crate::id::ID_BYTES];
+        bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+        Id::new(bytes)
+    };
+    for number in 0..PUBLISHED_VALUES_MAX {
+        let put = published.put(key(number), Arc::clone(&nothing), Instant::ZERO);
+        assert_eq!(put, Ok(()));
+    }
+    let more = key(PUBLISHED_VALUES_MAX);
+    assert_eq!(published.put(more, Arc::clone(&nothing), Instant::ZERO), Err(Full));
+    assert_eq!(published.put(key(3), Arc::clone(&nothing), Instant::ZERO), Ok(()));
+    published.forget(key(3));
+    assert_eq!(published.put(more, nothing, Instant::ZERO), Ok(()));
+    assert_eq!(published.len(), PUBLISHED_VALUES_MAX);
+}

@@ -1,0 +1,131 @@
+//! The routing table against a plain sort.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::limits::FAILURES_STALE;
+use crate::node::samples::{addr, entry};
+use crate::rng::Rng;
+
+/// An id that shares `prefix` bits with `own`, or at least so many.
+fn near(own: Id, prefix: usize, noise: [u8; ID_BYTES]) -> Id {
+    let mut bytes = noise;
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        let kept = prefix.saturating_sub(index * 8).min(8) as u32;
+        let mask = !0xff_u8.checked_shr(kept).unwrap_or(0);
+        *byte = own.as_bytes()[index] & mask | *byte & !mask;
+    }
+    Id::new(bytes)
+}
+
+/// Ids at all distances: half of a uniform network fall into bucket 0.
+fn ids() -> impl Strategy<Value = (usize, [u8; ID_BYTES])> {
+    let prefix = prop_oneof![2 => 0..6_usize, 1 => 0..=ID_BITS];
+    (prefix, any::<[u8; ID_BYTES]>())
+}
+
+proptest! {
+    #[test]
+    fn closest_equals_a_plain_sort(
+        own: [u8; ID_BYTES], k in 1..=K_MAX, members in vec(ids(), 0..200),
+        stale in vec(any::<prop::sample::Index>(), 0..30),
+        targets in vec(ids(), 1..10), except: prop::sample::Index, count in 0..300_usize,
+    ) {
+        let own = Id::new(own);
+        let mut table = RoutingTable::new(own, k);
+        for (number, &(prefix, noise)) in members.iter().enumerate() {
+            let id = near(own, prefix, noise);
+            if id != own {
+                let contact = Contact { id, addr: addr(number as u16) };
+                table.answered(entry(contact, Instant::ZERO));
+            }
+        }
+        let all: Vec<Contact> = table.entries().map(|entry| entry.contact).collect();
+        if !all.is_empty() {
+            for contact in stale.iter().map(|index| all[index.index(all.len())]) {
+                (0..FAILURES_STALE).for_each(|_| { table.failed(contact); });
+            }
+        }
+        let except = if all.is_empty() { own } else { all[except.index(all.len())].id };
+        let (all, good): (Vec<_>, Vec<_>) =
+            table.entries().map(|entry| (entry.contact, !entry.is_stale())).unzip();
+        let own_and_members = core::iter::once(own).chain(all.first().map(|contact| contact.id));
+        let others = targets.iter().map(|&(prefix, noise)| near(own, prefix, noise));
+        for target in own_and_members.chain(others) {
+            for (health, except) in [(Health::Good, except), (Health::Any, own)] {
+                let mut expected: Vec<Contact> = all.iter().zip(&good)
+                    .filter(|&(contact, &good)| contact.id != except && (good || health == Health::Any))
+                    .map(|(&contact, _)| contact)
+                    .collect();
+                expected.sort_by_key(|contact| contact.id ^ target);
+                for count in [count, k, usize::MAX] {
+                    let expected = &expected[..count.min(expected.len())];
+                    prop_assert_eq!(&table.closest(target, count, health, except)[..], expected);
+                }
+            }
+            let closer = all.iter().zip(&good)
+                .filter(|&(contact, &good)| good && contact.id ^ target < own ^ target);
+            prop_assert_eq!(table.closer_than_self(target), closer.count().min(k));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn a_random_id_falls_into_its_bucket(own: [u8; ID_BYTES], seed: u64) {
+        let table = RoutingTable::new(Id::new(own), 20);
+        let mut rng = Rng::from_u64(seed);
+        for index in 0..ID_BITS {
+            prop_assert_eq!(table.index(table.random_id(&mut rng, index)), index);
+        }
+    }
+}
+
+#[test]
+fn gathering_the_k_closest_stays_on_the_stack() {
+    let own = Id::new([0; ID_BYTES]);
+    let mut table = RoutingTable::new(own, K_MAX);
+    for index in 0..8 {
+        let mut rng = Rng::from_u64(index as u64);
+        // One short of K, so that a whole bucket comes on top of it.
+        for number in 0..if index == 0 { K_MAX - 1 } else { K_MAX } {
+            let contact =
+                Contact { id: table.random_id(&mut rng, index), addr: addr(number as u16) };
+            table.answered(entry(contact, Instant::ZERO));
+        }
+    }
+    let mut rng = Rng::from_u64(99);
+    for index in 0..8 {
+        let target = table.random_id(&mut rng, index);
+        let closest = table.closest(target, K_MAX, Health::Good, own);
+        assert!(closest.len() == K_MAX && !closest.spilled());
+    }
+}
+
+#[test]
+fn refresh_is_due_where_no_lookup_fell_for_longest() {
+    let own = Id::new([0; ID_BYTES]);
+    let mut table = RoutingTable::new(own, 20);
+    assert_eq!(table.quietest(|_| true), None);
+    let mut rng = Rng::from_u64(1);
+    let at = Instant::from_micros;
+    let deepest = Contact { id: table.random_id(&mut rng, 2), addr: addr(1) };
+    table.answered(entry(deepest, at(5)));
+    assert_eq!(table.quietest(|_| true), Some((0, Some(at(5)))));
+    table.looked_up(at(7), Id::new([0xff; ID_BYTES]));
+    assert_eq!(table.quietest(|_| true), Some((1, Some(at(5)))));
+    table.looked_up(at(8), own); // no bucket has our own id
+    table.forget_lookups();
+    assert_eq!(table.quietest(|_| true), Some((0, None)));
+}
+
+#[test]
+fn nobody_is_wanted_under_our_own_id() {
+    let own = Id::new([3; ID_BYTES]);
+    let table = RoutingTable::new(own, 20);
+    assert!(!table.wants(own));
+    assert!(table.wants(Id::new([4; ID_BYTES])));
+    assert!(table.entry(own).is_none());
+}

@@ -1,0 +1,281 @@
+//! The store against a plain list of values.
+
+use core::net::Ipv4Addr;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::node::samples::id;
+
+const BYTES_MAX: usize = 12 * OVERHEAD_BYTES;
+const VALUES_MAX: usize = 8;
+
+impl Store {
+    /// Counts everything anew and compares.
+    fn assert_consistent(&self) {
+        assert!(self.bytes <= self.bytes_max && self.values.len() <= self.values_max);
+        let weight = |held: &Held| held.value.len() + OVERHEAD_BYTES;
+        assert_eq!(self.bytes, self.values.values().map(weight).sum::<usize>());
+        let expiries: BTreeSet<_> =
+            self.values.iter().map(|(&key, held)| (held.expires, key)).collect();
+        assert_eq!(self.expiries, expiries);
+        let replications: BTreeSet<_> = self
+            .values
+            .iter()
+            .filter_map(|(&key, held)| held.replicate.map(|due| (due, key)))
+            .collect();
+        assert_eq!(self.replications, replications);
+        let mut shares: BTreeMap<Source, Share> = BTreeMap::new();
+        for (&key, held) in &self.values {
+            assert_eq!(held.replicate.is_some(), held.purpose == Purpose::Replica);
+            let share = shares.entry(held.source).or_default();
+            share.bytes += weight(held);
+            share.expiries.insert((held.expires, key));
+        }
+        let of = |shares: &BTreeMap<Source, Share>| -> Vec<_> {
+            let of =
+                |(&source, share): (&Source, &Share)| (source, share.bytes, share.expiries.clone());
+            shares.iter().map(of).collect()
+        };
+        assert_eq!(of(&self.sources), of(&shares));
+        let heaviest: BTreeSet<_> =
+            shares.iter().map(|(&source, share)| (share.bytes, source)).collect();
+        assert_eq!(self.heaviest, heaviest);
+    }
+}
+
+/// What the store ought to hold, and how it ought to decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Kept {
+    key: Id,
+    bytes: usize,
+    source: Source,
+    purpose: Purpose,
+    expires: Instant,
+    replicate: Option<Instant>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Model(Vec<Kept>);
+
+impl Model {
+    fn weight(&self, source: Option<Source>) -> usize {
+        let of = self.0.iter().filter(|kept| source.is_none_or(|source| source == kept.source));
+        of.map(|kept| kept.bytes + OVERHEAD_BYTES).sum()
+    }
+
+    fn store(&mut self, new: Kept) -> Storing {
+        if let Some(kept) = self.0.iter_mut().find(|kept| kept.key == new.key) {
+            kept.expires = kept.expires.max(new.expires);
+            if new.purpose == Purpose::Replica {
+                (kept.purpose, kept.replicate) = (Purpose::Replica, new.replicate);
+            }
+            return Storing::Renewed;
+        }
+        if new.bytes + OVERHEAD_BYTES > BYTES_MAX {
+            return Storing::Refused;
+        }
+        let mut evicted = 0;
+        while self.weight(None) + new.bytes + OVERHEAD_BYTES > BYTES_MAX
+            || self.0.len() == VALUES_MAX
+        {
+            let sources = self.0.iter().map(|kept| kept.source);
+            let heaviest = sources.max_by_key(|&source| (self.weight(Some(source)), source));
+            let heaviest = heaviest.expect("a full store holds something");
+            let of = self.0.iter().filter(|kept| kept.source == heaviest);
+            let first =
+                of.min_by_key(|kept| (kept.expires, kept.key)).expect("it weighs something");
+            if evicted == 0 && heaviest == new.source && first.expires >= new.expires {
+                return Storing::Refused;
+            }
+            let first = first.key;
+            self.0.retain(|kept| kept.key != first);
+            evicted += 1;
+        }
+        self.0.push(new);
+        Storing::Held { evicted }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Store { number: u16, bytes: usize, source: u8, purpose: Purpose, life_s: u64, wait_s: u64 },
+    Demote { number: u16, life_s: u64 },
+    Expire,
+    Replicate { again_s: u64 },
+}
+
+fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
+    let purpose = prop_oneof![Just(Purpose::Replica), Just(Purpose::Cache)];
+    let bytes = prop_oneof![4 => 0..200_usize, 2 => 0..1112_usize, 1 => Just(13 * OVERHEAD_BYTES)];
+    let store = (0..24_u16, bytes, 0..4_u8, purpose, 0..100_u64, 0..50_u64);
+    let store = store.prop_map(|(number, bytes, source, purpose, life_s, wait_s)| Act::Store {
+        number,
+        bytes,
+        source,
+        purpose,
+        life_s,
+        wait_s,
+    });
+    let act = prop_oneof![
+        12 => store,
+        1 => (0..24_u16, 0..100_u64).prop_map(|(number, life_s)| Act::Demote { number, life_s }),
+        2 => Just(Act::Expire),
+        2 => (0..50_u64).prop_map(|again_s| Act::Replicate { again_s }),
+    ];
+    vec((act, 0..8_u64), 1..150)
+}
+
+fn source(number: u8) -> Source {
+    match number {
+        0 => Source::Own,
+        number => Source::of_ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))),
+    }
+}
+
+fn store() -> Store {
+    Store::new(BYTES_MAX, VALUES_MAX, Keyed::new([7; 16]))
+}
+
+proptest! {
+    #[test]
+    fn the_store_behaves_like_a_plain_list_of_values(acts in acts()) {
+        let (mut store, mut model) = (store(), Model::default());
+        let mut now = Instant::ZERO;
+        for (act, seconds) in acts {
+            now = now + Duration::from_secs(seconds);
+            match act {
+                Act::Store { number, bytes, source: from, purpose, life_s, wait_s } => {
+                    let life = Life {
+                        expires: now + Duration::from_secs(life_s),
+                        replicate: now + Duration::from_secs(wait_s),
+                    };
+                    let key = id(number);
+                    let before = store.held(key).map(|held| (held.purpose, held.expires));
+                    let storing = store.store(key, &[0; 4000][..bytes], source(from), purpose, life);
+                    let replicate = (purpose == Purpose::Replica).then_some(life.replicate);
+                    let expires = life.expires;
+                    let new = Kept { key, bytes, source: source(from), purpose, expires, replicate };
+                    prop_assert_eq!(storing, model.store(new));
+                    let after = store.held(key).map(|held| (held.purpose, held.expires));
+                    if let Some((purpose, expires)) = before {
+                        let (now_is, now_expires) = after.expect("what is held stays held");
+                        prop_assert!(now_expires >= expires, "renewing shortens no life");
+                        prop_assert!(now_is == purpose || now_is == Purpose::Replica);
+                    }
+                }
+                Act::Demote { number, life_s } => {
+                    let expires = now + Duration::from_secs(life_s);
+                    store.demote(id(number), expires);
+                    for kept in model.0.iter_mut().filter(|kept| kept.key == id(number)) {
+                        (kept.purpose, kept.replicate) = (Purpose::Cache, None);
+                        kept.expires = kept.expires.min(expires);
+                    }
+                }
+                Act::Expire => {
+                    let before = model.0.len();
+                    model.0.retain(|kept| kept.expires > now);
+                    prop_assert_eq!(store.expire(now), (before - model.0.len()) as u64);
+                }
+                Act::Replicate { again_s } => {
+                    let again = now + Duration::from_secs(again_s);
+                    let due = model.0.iter_mut().filter(|kept| kept.replicate.is_some_and(|due| due <= now));
+                    let due = due.min_by_key(|kept| (kept.replicate, kept.key));
+                    let taken = store.take_replication(now, again).map(|(key, _)| key);
+                    prop_assert_eq!(taken, due.as_ref().map(|kept| kept.key));
+                    if let Some(kept) = due {
+                        kept.replicate = Some(again);
+                    }
+                }
+            }
+            store.assert_consistent();
+            let mut held: Vec<Kept> = store.values.iter().map(|(&key, held)| Kept {
+                key,
+                bytes: held.value.len(),
+                source: held.source,
+                purpose: held.purpose,
+                expires: held.expires,
+                replicate: held.replicate,
+            }).collect();
+            held.sort_by_key(|kept| kept.key);
+            model.0.sort_by_key(|kept| kept.key);
+            prop_assert_eq!(held, model.0.clone());
+            prop_assert_eq!(store.next_expiry(), model.0.iter().map(|kept| kept.expires).min());
+            prop_assert_eq!(store.next_replication(), model.0.iter().filter_map(|kept| kept.replicate).min());
+        }
+    }
+}
+
+fn until(seconds: u64) -> Life {
+    let at = Instant::ZERO + Duration::from_secs(seconds);
+    Life { expires: at, replicate: at }
+}
+
+#[test]
+fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
+    let mut store = store();
+    store.store(id(0), &[], source(1), Purpose::Replica, until(10));
+    for number in 1..VALUES_MAX as u16 {
+        let storing = store.store(id(number), &[], source(2), Purpose::Replica, until(100));
+        assert_eq!(storing, Storing::Held { evicted: 0 });
+    }
+    for number in 100..103 {
+        let storing = store.store(id(number), &[], source(3), Purpose::Replica, until(1));
+        assert_eq!(storing, Storing::Held { evicted: 1 });
+    }
+    assert!(store.held(id(0)).is_some(), "the light source keeps what it has");
+    let refused = store.store(id(200), &[], source(2), Purpose::Replica, until(100));
+    assert_eq!(refused, Storing::Refused, "the heaviest gets no more than it has");
+}
+
+#[test]
+fn nobody_loses_a_value_for_one_that_is_refused() {
+    let mut store = store();
+    // Source 2 weighs the most, and after the eviction of a small value, 1 does.
+    store.store(id(1), &[0; 500], source(1), Purpose::Replica, until(100));
+    store.store(id(2), &[0; 400], source(1), Purpose::Replica, until(100));
+    store.store(id(3), &[0; 1112], source(2), Purpose::Replica, until(100));
+    store.store(id(4), &[], source(2), Purpose::Replica, until(90));
+    let storing = store.store(id(5), &[0; 1112], source(1), Purpose::Replica, until(50));
+    assert!(matches!(storing, Storing::Held { evicted: 2.. }), "{storing:?}");
+    // Now source 1 weighs the most, and has nothing that ends sooner.
+    let before = store.len();
+    let storing = store.store(id(6), &[0; 1112], source(1), Purpose::Replica, until(50));
+    assert_eq!((storing, store.len()), (Storing::Refused, before));
+    store.assert_consistent();
+}
+
+#[test]
+fn a_store_without_room_holds_nothing() {
+    let hash = Keyed::new([7; 16]);
+    for (bytes_max, values_max) in [(0, 10), (OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
+        let mut store = Store::new(bytes_max, values_max, hash.clone());
+        let storing = store.store(id(1), &[], source(1), Purpose::Replica, until(1));
+        assert_eq!(storing, Storing::Refused);
+        store.assert_consistent();
+    }
+}
+
+#[test]
+fn one_host_is_one_source_whatever_its_address_looks_like() {
+    let of = |text: &str| Source::of_ip(text.parse().expect("an address"));
+    assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+    assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"), "as a socket of both families says it");
+    assert_ne!(of("::ffff:192.0.2.1"), of("::ffff:192.0.2.2"));
+}
+
+#[test]
+fn a_cached_copys_life_halves_with_each_closer_node_down_to_the_least() {
+    let (most, least) = (Duration::from_hours(24), Duration::from_mins(10));
+    assert_eq!(cache_life(most, 0, least), most);
+    assert_eq!(cache_life(most, 1, least), most / 2);
+    assert_eq!(cache_life(most, 3, least), most / 8);
+    assert_eq!(cache_life(most, 20, least), least);
+    assert_eq!(cache_life(most, usize::MAX, least), least);
+    let short = Duration::from_secs(5);
+    assert_eq!(cache_life(short, 3, least), short, "a copy never outlives what it copies");
+    assert_eq!(cache_life(Duration::ZERO, 0, least), Duration::ZERO);
+}

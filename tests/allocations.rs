@@ -1,0 +1,223 @@
+//! The hot path allocates nothing: answering PING, `FIND_NODE` and `FIND_VALUE`,
+//! from a datagram received to a datagram in the outbox, once the node and its
+//! outbox have warmed up.
+#![allow(unsafe_code)] // an allocator that counts is one
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Config, Node, Outbox};
+use kad_node::rng::{Rng, SEED_BYTES};
+use kad_node::time::Instant;
+use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
+
+thread_local! {
+    /// Of this thread alone: others, the test harness's among them, allocate
+    /// when they like.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promises are those that the system asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: `pointer` came from `alloc` above, and so from the system.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: `pointer` came from `alloc` above, and so from the system.
+        unsafe { System.realloc(pointer, layout, bytes) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const VALUE: &[u8] = &[7; 100];
+const PEERS: u16 = 200;
+
+/// A node that some hundred peers have met, and the time.
+struct World {
+    node: Node,
+    outbox: Outbox,
+    now: Instant,
+    tokens: Vec<Token>,
+}
+
+fn addr(peer: u16) -> SocketAddr {
+    let [high, low] = peer.to_be_bytes();
+    SocketAddr::from(([10, 0, high, low], 9000))
+}
+
+fn id(peer: u16) -> Id {
+    Id::of_value(&peer.to_be_bytes())
+}
+
+fn datagram(peer: u16, role: Role, token: Token, body: Body<'_>) -> Datagram<'_> {
+    Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([9; 8]),
+        sender: id(peer),
+        role,
+        announce: None,
+        token,
+        body,
+    }
+}
+
+fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(datagram, &mut buffer);
+    buffer[..length].to_vec()
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Instant::ZERO + Duration::from_secs(1);
+        let node = Node::new(Config::new(id(u16::MAX), [5; SEED_BYTES]), now);
+        let mut world = Self { node, outbox: Outbox::new(), now, tokens: Vec::new() };
+        for peer in 0..PEERS {
+            world.meet(peer);
+        }
+        world.store();
+        assert!(world.node.stats().contacts >= 40, "some buckets are full");
+        assert!(world.node.holds(Id::of_value(VALUE)));
+        world
+    }
+
+    /// A peer asks, is pinged back, answers, and keeps the token that it was given.
+    fn meet(&mut self, peer: u16) {
+        self.receive(peer, &encoded(&datagram(peer, Role::Peer, Token::NONE, Body::Ping)));
+        let mut answers = Vec::new();
+        let mut token = None;
+        for (_, bytes) in self.outbox.datagrams() {
+            let received = wire::decode(bytes).expect("a node sends no garbage");
+            match received.body {
+                Body::Ping => answers.push(encoded(&Datagram {
+                    transaction: received.transaction,
+                    ..datagram(peer, Role::Peer, Token::new([1; 8]), Body::Pong)
+                })),
+                _ => token = Some(received.token),
+            }
+        }
+        self.outbox.clear();
+        self.tokens.push(token.expect("it has answered"));
+        for answer in answers {
+            self.receive(peer, &answer);
+        }
+        self.outbox.clear();
+    }
+
+    fn store(&mut self) {
+        let store = Body::Store(Store {
+            key: Id::of_value(VALUE),
+            offset: 0,
+            total: VALUE.len() as u32,
+            life_s: 3600,
+            purpose: Purpose::Replica,
+            value: VALUE,
+        });
+        self.receive(3, &encoded(&datagram(3, Role::Peer, self.tokens[3], store)));
+        self.outbox.clear();
+    }
+
+    fn receive(&mut self, peer: u16, bytes: &[u8]) {
+        self.node.handle_datagram(self.now, addr(peer), bytes, &mut self.outbox);
+    }
+
+    /// How many allocations it takes to answer `requests` over and over, in
+    /// turns of 64 with the clock asked in between, once it has been done before.
+    fn allocations(&mut self, requests: &[(u16, Vec<u8>)]) -> u64 {
+        let mut before = 0;
+        for round in 0..4 {
+            before = ALLOCATIONS.with(Cell::get);
+            for turn in requests.chunks(64) {
+                for (peer, bytes) in turn {
+                    self.receive(*peer, bytes);
+                }
+                self.now = self.now + Duration::from_micros(50);
+                assert!(self.node.next_timeout().is_some());
+                let replies = self.outbox.datagrams().filter(|(_, bytes)| bytes[2] & 0x80 != 0);
+                assert_eq!(replies.count(), turn.len(), "each is answered, in round {round}");
+                self.outbox.clear();
+            }
+        }
+        ALLOCATIONS.with(Cell::get) - before
+    }
+
+    /// What each peer asks: the same body, as a peer and as a client, with its
+    /// token and without.
+    fn requests(&self, body: Body<'_>) -> Vec<(u16, Vec<u8>)> {
+        let mut requests = Vec::new();
+        for peer in 0..PEERS {
+            for role in [Role::Peer, Role::Client] {
+                for token in [self.tokens[usize::from(peer)], Token::NONE] {
+                    requests.push((peer, encoded(&datagram(peer, role, token, body))));
+                }
+            }
+        }
+        requests
+    }
+}
+
+#[test]
+fn answering_a_ping_allocates_nothing() {
+    let mut world = World::new();
+    let requests = world.requests(Body::Ping);
+    assert_eq!(world.allocations(&requests), 0);
+}
+
+#[test]
+fn answering_a_find_node_allocates_nothing() {
+    let mut world = World::new();
+    let mut rng = Rng::from_u64(1);
+    for _ in 0..20 {
+        let requests = world.requests(Body::FindNode { target: rng.id() });
+        assert_eq!(world.allocations(&requests), 0);
+    }
+}
+
+#[test]
+fn answering_a_find_value_allocates_nothing() {
+    let mut world = World::new();
+    for key in [Id::of_value(VALUE), Id::of_value(b"somebody else has it")] {
+        let requests = world.requests(Body::FindValue { key, offset: 0 });
+        assert_eq!(world.allocations(&requests), 0);
+    }
+    let stats = world.node.stats();
+    assert!(stats.find_values_hit > 0 && stats.find_values_missed > 0);
+}
+
+#[test]
+fn turning_garbage_away_allocates_nothing() {
+    let mut world = World::new();
+    let ping = encoded(&datagram(1, Role::Peer, world.tokens[1], Body::Ping));
+    let before = ALLOCATIONS.with(Cell::get);
+    for length in 0..ping.len() {
+        world.receive(1, &ping[..length]);
+    }
+    world.receive(1, &[0; DATAGRAM_BYTES_MAX]);
+    assert_eq!(ALLOCATIONS.with(Cell::get), before);
+    let stats = world.node.stats();
+    assert_eq!(stats.datagrams_truncated + stats.datagrams_foreign, ping.len() as u64 + 1);
+}
+
+#[test]
+fn the_counter_counts() {
+    let before = ALLOCATIONS.with(Cell::get);
+    drop(std::hint::black_box(vec![0_u8; 100]));
+    assert_eq!(ALLOCATIONS.with(Cell::get), before + 1);
+}
