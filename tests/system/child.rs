@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
@@ -147,6 +147,14 @@ impl Node {
     /// Ends its standard input.
     pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
+    }
+
+    /// Asks until one counter of `stats` is above zero.
+    pub(crate) fn await_counter(&mut self, name: &str) {
+        let begun = Instant::now();
+        while self.counter(name) == 0 {
+            assert!(begun.elapsed() < DEADLINE, "{name} stays 0: {self}");
+        }
     }
 
     /// Sends it a signal.

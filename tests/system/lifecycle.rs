@@ -1,7 +1,5 @@
 //! How a node starts, says that it is ready, and ends.
 
-use std::net::UdpSocket;
-
 use nix::sys::signal::Signal;
 
 use crate::Io;
@@ -70,15 +68,20 @@ fn one_line_says_that_it_is_ready_and_as_whom() {
 }
 
 #[test]
-fn the_announced_address_is_shown_and_given_to_peers() {
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
-    let port = socket.local_addr().expect("it is bound").port();
-    drop(socket);
-    let listen = format!("0.0.0.0:{port}");
-    let node = Node::start(Io::Mmsg, &["--listen", &listen, "--announce", "127.0.0.1"]);
-    assert_eq!(node.addr.to_string(), format!("127.0.0.1:{port}"));
-    let mut other = Node::join(Io::Mmsg, &node, &[]);
-    assert_eq!(other.counter("contacts"), 1);
+fn an_address_announced_without_a_port_has_the_bound_one() {
+    let arguments = ["--listen", "0.0.0.0:0", "--announce", "127.0.0.1"];
+    let mut first = Node::start(Io::Mmsg, &arguments);
+    assert_eq!(first.addr.ip().to_string(), "127.0.0.1");
+    let mut second = Node::join(Io::Mmsg, &first, &arguments);
+    let (first_addr, second_addr) = (first.addr, second.addr);
+    for (node, peer) in [(&mut second, first_addr), (&mut first, second_addr)] {
+        // A newcomer enters the table once it has answered where it says it is.
+        node.await_counter("contacts");
+        assert_eq!(node.ask("peers").split(':').nth(1), Some(" 1 contact"));
+        let contact = node.line();
+        assert!(contact.contains(&format!("  {peer}  ")), "{contact}");
+        assert_eq!(node.line(), "1 contact in 1 bucket");
+    }
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn nodes_meet_over_ipv6() {
 fn nodes_of_another_network_are_ignored() {
     let mut first = Node::start(Io::Mmsg, &["--network", "one"]);
     let mut second = Node::start_joining(Io::Mmsg, &first, &["--network", "two"]);
-    while first.counter("datagrams_other_network") == 0 {}
+    first.await_counter("datagrams_other_network");
     assert_eq!(second.counter("contacts"), 0);
     assert_eq!(first.counter("contacts"), 0);
 }

@@ -29,11 +29,11 @@ impl Audience {
 /// Counters that belong together, by the beginnings of their names; a counter
 /// goes with the first group that fits.
 const GROUPS: [(&str, &[&str]); 7] = [
-    ("datagrams", &["datagrams_", "outbox_"]),
+    ("datagrams", &["datagrams_", "outbox_", "handoffs_"]),
     ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
-    ("routing table", &["contacts", "replacements", "verifications_", "probes_"]),
+    ("routing table", &["contacts", "replacements", "introductions_", "probes_"]),
     ("values", &["value"]),
     ("other", &[""]),
 ];
@@ -161,21 +161,22 @@ fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The counters, group by group, and the session's latencies.
+/// The counters, group by group, and the session's latencies. A person is shown
+/// the counters that have counted, a program all of them.
 pub(crate) fn stats(
     counters: &Counters,
     latencies: &SessionLatencies,
+    audience: Audience,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let node: Vec<_> = counters.node.iter().collect();
+    let shown = |(_, value): &(_, u64)| audience == Audience::Program || *value > 0;
+    let node: Vec<_> = counters.node.iter().filter(shown).collect();
     for (index, (title, _)) in GROUPS.iter().enumerate() {
         let members: Vec<_> =
             node.iter().copied().filter(|(name, _)| group_of(name) == index).collect();
-        if !members.is_empty() {
-            group(title, &members, out)?;
-        }
+        group(title, &members, out)?;
     }
-    let driver: Vec<_> = counters.driver.iter().collect();
+    let driver: Vec<_> = counters.driver.iter().filter(shown).collect();
     group("driver", &driver, out)?;
     writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;
@@ -183,7 +184,9 @@ pub(crate) fn stats(
 }
 
 fn group(title: &str, members: &[(&str, u64)], out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{title}:")?;
+    if !members.is_empty() {
+        writeln!(out, "{title}:")?;
+    }
     for (name, value) in members {
         writeln!(out, "  {name:<24}  {value:>12}")?;
     }

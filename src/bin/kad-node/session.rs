@@ -98,7 +98,9 @@ impl Session {
                 }
             },
             Request::Peers => reply::peers(&self.operations.peers()?, out)?,
-            Request::Stats => reply::stats(&self.operations.stats()?, &self.latencies, out)?,
+            Request::Stats => {
+                reply::stats(&self.operations.stats()?, &self.latencies, self.audience, out)?;
+            }
             Request::Help => out.write_all(HELP.as_bytes())?,
             Request::Exit => return Ok(Flow::Exit),
         }
