@@ -9,6 +9,7 @@ use super::handoff::{Handoff, Message};
 use super::lookup::Lookup;
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
+use super::routing_table::Health;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
 use crate::id::Id;
 use crate::limits::{
@@ -18,16 +19,17 @@ use crate::time::Instant;
 use crate::wire::{Contact, Token};
 
 impl Node {
-    /// Knocks at the addresses to join by, when it is time to.
+    /// Knocks at the addresses to join by and at whoever we know, when it is time
+    /// to: with the first answer the node joins.
     pub(super) fn knock(&mut self, now: Instant, outbox: &mut Outbox) {
         if !self.joining.take_attempt(now, &mut self.rng) {
             return;
         }
-        if self.table.has_good() {
-            self.begin_join(now, outbox);
-        } else {
-            self.ping_addresses(now, outbox);
-            self.probe_stale(now, outbox);
+        self.ping_addresses(now, outbox);
+        self.probe_stale(now, outbox);
+        let own = self.config.id;
+        for contact in self.table.closest(own, self.config.alpha, Health::Good, own) {
+            self.probe(now, contact, outbox);
         }
     }
 
