@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::datapath::{Advance, Datapath};
+use super::settings::ShardCount;
 use super::stats::DriverStats;
 use crate::rng::Rng;
 
@@ -24,6 +25,13 @@ impl Loss {
     /// Whether it is a chance: from 0 to 1.
     pub(super) const fn is_valid(&self) -> bool {
         self.denominator > 0 && self.numerator <= self.denominator
+    }
+
+    /// The same chance for each of `shards`, by a seed of its own.
+    pub(super) fn shards(self, shards: ShardCount) -> Vec<Self> {
+        let mut rng = Rng::from_u64(self.seed);
+        let mut shard = || Self { seed: rng.u64(), ..self };
+        (0..shards.get()).map(|_| shard()).collect()
     }
 }
 
