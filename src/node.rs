@@ -58,7 +58,7 @@ use core::time::Duration;
 use slab::Slab;
 
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, VALUE_BYTES_MAX};
+use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, SELF_LOOKUP_POOR, VALUE_BYTES_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{self, Contact, DecodeError};
@@ -103,6 +103,8 @@ pub struct Node {
     published: Published,
     joining: Joining,
     next_self_lookup: Instant,
+    /// The wait for the next self lookup while fewer than K contacts are known.
+    poor_wait: Duration,
     stats: Stats,
 }
 
@@ -129,6 +131,7 @@ impl Node {
             published: Published::new(hash),
             joining: Joining::new(),
             next_self_lookup: now + rng.jitter(SELF_LOOKUP),
+            poor_wait: SELF_LOOKUP_POOR,
             stats: Stats::default(),
             rng,
             config,

@@ -278,7 +278,8 @@ impl Node {
                 self.finish_join(now, &task.lookup, outbox);
             }
             Errand::Refresh => {
-                self.end_task(id);
+                let target = self.end_task(id).lookup.target();
+                self.finish_refresh(target);
             }
             Errand::Get { operation, .. } => {
                 let operation = *operation;
