@@ -1,0 +1,22 @@
+//! An open-loop load generator for Kademlia nodes.
+//!
+//! ```text
+//! quantity  mix  corpus  schedule  loss  transaction  in_flight  books  record
+//!                                <- engine <- worker (kernel, link, clock) <- run
+//!                                   <- report <- main
+//! ```
+pub mod batch;
+pub mod books;
+pub mod clock;
+pub mod corpus;
+pub mod cpu;
+pub mod engine;
+pub mod in_flight;
+pub mod kernel;
+pub mod link;
+pub mod loss;
+pub mod mix;
+pub mod quantity;
+pub mod record;
+pub mod schedule;
+pub mod transaction;
