@@ -206,9 +206,9 @@ impl Engine {
         self.strange
     }
 
-    /// Whether the measured time has begun.
-    pub const fn is_measuring(&self) -> bool {
-        self.measured_from != u64::MAX
+    /// Whether anything was composed since [`sent`](Self::sent) was called.
+    pub const fn has_composed(&self) -> bool {
+        !self.composed.is_empty()
     }
 
     /// Requests in flight.

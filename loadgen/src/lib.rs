@@ -5,6 +5,7 @@
 //!                                <- engine <- worker (kernel, link, clock) <- run
 //!                                   <- report <- main
 //! ```
+pub mod assertion;
 pub mod batch;
 pub mod books;
 pub mod clock;
@@ -14,9 +15,20 @@ pub mod engine;
 pub mod in_flight;
 pub mod kernel;
 pub mod link;
+pub mod local_node;
+pub mod lookups;
 pub mod loss;
 pub mod mix;
+pub mod options;
+pub mod preload;
+pub mod progress;
 pub mod quantity;
 pub mod record;
+pub mod report;
+pub mod run;
 pub mod schedule;
+pub mod setup;
+pub mod summary;
 pub mod transaction;
+pub mod verdict;
+pub mod worker;
