@@ -404,7 +404,7 @@ mod tests {
             ("--drop 0,ten", "'ten'", "0 to 100"),
             ("--mix get=90,steal=10", "'steal'", "get, put"),
             ("--keys 0", "'0'", "1 to"),
-            ("--value-size 1113", "1113", "1112"),
+            ("--value-size 2000", "2000", "1 to 1"),
             ("--key-dist normal", "'normal'", "zipf"),
             ("--key-dist zipf:0", "'zipf:0'", "above 0"),
             ("--burst 65", "'65'", "1 to 64"),
