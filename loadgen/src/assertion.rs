@@ -139,7 +139,8 @@ fn parse_latency(name: &str) -> Option<Metric> {
         ("with-lost.", Latency::WithLost),
         ("pacing.", Latency::Pacing),
     ];
-    let prefixed = prefixes.into_iter().find_map(|(prefix, of)| Some((name.strip_prefix(prefix)?, of)));
+    let prefixed =
+        prefixes.into_iter().find_map(|(prefix, of)| Some((name.strip_prefix(prefix)?, of)));
     let (point, of) = prefixed.unwrap_or((name, Latency::Corrected));
     let point = match point {
         "mean" => Point::Mean,
@@ -291,8 +292,18 @@ mod tests {
     #[test]
     fn what_is_no_condition_is_refused() {
         for text in [
-            "", "p99", "p99<", "p99<2", "p101<2ms", "p<1ms", "speed<1ms", "rate>fast", "p99!2ms",
-            "timed-out<200%", "slow.p99<1ms", "unsent<-1",
+            "",
+            "p99",
+            "p99<",
+            "p99<2",
+            "p101<2ms",
+            "p<1ms",
+            "speed<1ms",
+            "rate>fast",
+            "p99!2ms",
+            "timed-out<200%",
+            "slow.p99<1ms",
+            "unsent<-1",
         ] {
             assert!(text.parse::<Assertion>().is_err(), "{text}");
         }

@@ -89,7 +89,6 @@ pub struct Sender {
     datagrams: Vec<usize>,
 }
 
-
 impl Sender {
     /// A sender of single or of coalesced datagrams.
     pub fn new(coalescing: Coalescing) -> Self {
@@ -313,7 +312,8 @@ pub fn wait(descriptors: &mut [libc::pollfd], timeout: Duration) {
     let count = descriptors.len() as libc::nfds_t;
     // SAFETY: so many descriptors are there to be read and written, the time is
     // there, and a null signal mask leaves the thread's as it is.
-    let ready = unsafe { libc::ppoll(descriptors.as_mut_ptr(), count, &raw const timespec, ptr::null()) };
+    let ready =
+        unsafe { libc::ppoll(descriptors.as_mut_ptr(), count, &raw const timespec, ptr::null()) };
     if ready < 0 {
         for descriptor in descriptors {
             descriptor.revents = 0;

@@ -107,7 +107,10 @@ fn judge(options: &Options, results: &[RunResult]) -> Result<ExitCode, String> {
             if !checked.holds {
                 held = false;
                 let drop = result.drop;
-                eprintln!("assertion '{assertion}' does not hold at drop {drop}: {}", checked.found);
+                eprintln!(
+                    "assertion '{assertion}' does not hold at drop {drop}: {}",
+                    checked.found
+                );
             }
         }
     }

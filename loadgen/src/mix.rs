@@ -70,9 +70,8 @@ impl FromStr for Mix {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut mix = Self { weights: [0; Kind::ALL.len()] };
         for part in text.split(',') {
-            let (name, weight) = part
-                .split_once('=')
-                .ok_or("expected kinds with weights, such as get=90,put=10")?;
+            let (name, weight) =
+                part.split_once('=').ok_or("expected kinds with weights, such as get=90,put=10")?;
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
                 format!("'{name}' is none of get, put, find-node, ping and lookup")
             })?;

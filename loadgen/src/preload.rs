@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::wire::{
-    self, Body, Datagram, ErrorCode, NetworkId, Role, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Datagram, ErrorCode, NetworkId, Role, Token, TransactionId};
 
 use crate::corpus::{Corpus, KeyIndex};
 use crate::engine::store;

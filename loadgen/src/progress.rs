@@ -55,7 +55,8 @@ impl Display {
             thread::sleep(left.min(PERIOD));
             let (now_ns, sent) = (clock.now_ns(), sum(progress, |one| &one.sent));
             let elapsed_ns = (now_ns - last_ns).max(1);
-            let rate = u128::from(sent - last_sent) * u128::from(SECOND_NS) / u128::from(elapsed_ns);
+            let rate =
+                u128::from(sent - last_sent) * u128::from(SECOND_NS) / u128::from(elapsed_ns);
             (last_ns, last_sent) = (now_ns, sent);
             self.show_run(now_ns, rate as u64, traffic, progress);
         }

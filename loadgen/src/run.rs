@@ -73,8 +73,7 @@ impl Session {
     pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
         let network = NetworkId::of_name(&options.network);
         let (targets, local) = if options.targets.is_empty() {
-            let local =
-                LocalNode::start(network, options.io).map_err(|error| error.to_string())?;
+            let local = LocalNode::start(network, options.io).map_err(|error| error.to_string())?;
             (vec![local.address()], Some(local))
         } else {
             (resolve(&options.targets)?, None)
@@ -218,8 +217,7 @@ impl Session {
                     worker.run(clock, progress)
                 }));
             }
-            let mut generator: Vec<u32> =
-                ready.iter().take(threads.len()).flatten().collect();
+            let mut generator: Vec<u32> = ready.iter().take(threads.len()).flatten().collect();
             generator.extend(cpu::this_thread());
             let clock = Clock::starting_in(START_AHEAD);
             for start in starts {

@@ -2,7 +2,7 @@
 
 use crate::corpus::Popularity;
 use crate::options::{Options, Rate};
-use crate::quantity::{show_count, Percent};
+use crate::quantity::{Percent, show_count};
 use crate::run::Session;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;

@@ -183,7 +183,8 @@ fn moments(timeline: &Timeline) -> Vec<Moment> {
     let interval_s = timeline.interval_ns as f64 / 1e9;
     let moment = |(index, interval): (usize, &crate::record::Interval)| {
         let latency = &interval.corrected;
-        let at = |quantile| if latency.is_empty() { 0 } else { latency.value_at_quantile(quantile) };
+        let at =
+            |quantile| if latency.is_empty() { 0 } else { latency.value_at_quantile(quantile) };
         Moment {
             at_s: index as f64 * interval_s,
             sent: interval.sent,

@@ -75,8 +75,14 @@ mod tests {
     fn parts_come_back_from_the_wire() {
         let transaction = Transaction::new((1 << 36) - 1, (1 << 20) - 2, 254);
         let back = Transaction::from_id(transaction.id());
-        assert_eq!((back.sequence(), back.slot(), back.send()), ((1 << 36) - 1, (1 << 20) - 2, 254));
+        assert_eq!(
+            (back.sequence(), back.slot(), back.send()),
+            ((1 << 36) - 1, (1 << 20) - 2, 254)
+        );
         let next = back.resend();
-        assert_eq!((next.sequence(), next.slot(), next.send()), ((1 << 36) - 1, (1 << 20) - 2, 255));
+        assert_eq!(
+            (next.sequence(), next.slot(), next.send()),
+            ((1 << 36) - 1, (1 << 20) - 2, 255)
+        );
     }
 }

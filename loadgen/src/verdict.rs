@@ -78,7 +78,9 @@ impl Verdict {
         let kept = |percentile: &&f64| {
             let quantile = **percentile / 100.0;
             let late_ns = pacing.value_at_quantile(quantile);
-            late_ns * LATE_PART <= latency.value_at_quantile(quantile)
+            // Of a percentile that not one request is above, nothing is known.
+            let beyond = (latency.len() as f64 * (1.0 - quantile)).round();
+            beyond >= 1.0 && late_ns * LATE_PART <= latency.value_at_quantile(quantile)
         };
         let unsent = result.record.books.unsent;
         match COMPARED.iter().take_while(kept).last() {
@@ -131,5 +133,59 @@ impl fmt::Display for Verdict {
                  --wait spin does",
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mix::Kind;
+    use crate::record::{Course, Record, Worth};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    /// A thousand answers after 100 microseconds, of which the given part was sent
+    /// 50 microseconds late.
+    fn result(late: usize) -> RunResult {
+        let mut record = Record::new([Kind::Get].into_iter(), SECOND_NS);
+        for request in 0..1000 {
+            let late_ns = if request < late { 50_000 } else { 100 };
+            record.sent(Kind::Get, 0, late_ns);
+            let course = Course { due_ns: 0, late_ns, taken_ns: 100_000 };
+            record.answered(Kind::Get, course, Worth::Fulfilled);
+        }
+        RunResult::for_tests(record, SECOND_NS)
+    }
+
+    #[test]
+    fn the_percentile_is_told_up_to_which_the_generator_kept_pace() {
+        let kept = |up_to_percentile| Verdict::KeptPace { up_to_percentile };
+        assert_eq!(Verdict::of(&result(0)), kept(99.9));
+        assert_eq!(Verdict::of(&result(5)), kept(99.0));
+        assert_eq!(Verdict::of(&result(50)), kept(90.0));
+        assert!(!Verdict::of(&result(50)).is_limit());
+        assert!(Verdict::of(&result(600)).is_limit());
+    }
+
+    #[test]
+    fn what_was_never_sent_or_not_received_is_the_generator_s_fault() {
+        let mut unsent = result(0);
+        unsent.record.books.unsent = 1;
+        assert!(matches!(Verdict::of(&unsent), Verdict::FellBehind { unsent: 1, .. }));
+        let mut dropped = result(0);
+        dropped.receive_drops = 1;
+        assert_eq!(Verdict::of(&dropped), Verdict::LostReplies { receive_drops: 1 });
+    }
+
+    #[test]
+    fn a_closed_loop_without_idle_time_may_have_set_the_pace() {
+        let mut closed = result(0);
+        closed.pace = Pace::Closed { window: 1 };
+        closed.busy_ns = SECOND_NS / 2;
+        assert_eq!(Verdict::of(&closed), Verdict::Idle { busy_share: 0.5 });
+        closed.busy_ns = SECOND_NS;
+        assert!(Verdict::of(&closed).is_limit());
+        closed.waiting = Waiting::Sleep;
+        assert_eq!(Verdict::of(&closed), Verdict::Unknown);
     }
 }

@@ -219,7 +219,8 @@ impl Worker {
         for (socket, out) in self.sockets.iter().zip(&mut self.out.links) {
             if !out.batch.is_empty() {
                 let (engine, transactions) = (&mut self.engine, &out.transactions);
-                self.sender.send(socket, &out.batch, |index| engine.unsendable(transactions[index]));
+                self.sender
+                    .send(socket, &out.batch, |index| engine.unsendable(transactions[index]));
                 out.clear();
             }
         }
@@ -261,7 +262,8 @@ impl Worker {
 
     fn pause(&mut self, clock: Clock) {
         let now_ns = clock.now_ns();
-        let mut gap_ns = self.engine.next_wake_ns(now_ns).map_or(0, |wake| wake.saturating_sub(now_ns));
+        let mut gap_ns =
+            self.engine.next_wake_ns(now_ns).map_or(0, |wake| wake.saturating_sub(now_ns));
         if let Some(due) = self.lookups.as_ref().and_then(LookupClient::next_timeout) {
             gap_ns = gap_ns.min(crate::quantity::nanos(due));
         }

@@ -113,9 +113,9 @@ impl Engine {
 fn worth(kind: Kind, body: &Body<'_>, expected: &[u8]) -> Worth {
     match (kind, body) {
         (Kind::Get, Body::Value(value)) if is_whole(value, expected) => Worth::Fulfilled,
-        (Kind::Put, Body::Stored)
-        | (Kind::FindNode, Body::Nodes(_))
-        | (Kind::Ping, Body::Pong) => Worth::Fulfilled,
+        (Kind::Put, Body::Stored) | (Kind::FindNode, Body::Nodes(_)) | (Kind::Ping, Body::Pong) => {
+            Worth::Fulfilled
+        }
         (Kind::Get, Body::Nodes(_)) => Worth::Missed,
         (_, Body::Error(_)) => Worth::Refused,
         _ => Worth::Wrong,

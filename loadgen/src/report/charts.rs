@@ -36,17 +36,19 @@ pub fn by_percentile(name: &str, result: &RunResult) -> Plot {
 /// The runs of a sweep in one plot, with lost requests at their time-out.
 pub fn sweep(results: &[RunResult]) -> Plot {
     let nines = results.iter().map(|result| nines(&result.with_lost)).fold(NINES_MIN, f64::max);
-    let series: Vec<Series> = (0u32..)
+    let mut series: Vec<Series> = (0u32..)
         .zip(results)
         .map(|(index, result)| {
-            // From blue by way of green to red.
-            let hue = 215.0 * (1.0 - f64::from(index) / (results.len() as f64 - 1.0).max(1.0));
+            // From blue by way of violet to red: dark enough on white, and light
+            // enough on black.
+            let hue = 215.0 + 145.0 * f64::from(index) / (results.len() as f64 - 1.0).max(1.0);
             let mut series =
                 curve(&format!("drop {}", result.drop), "run", &result.with_lost, nines);
-            series.colour = Some(format!("hsl({hue:.0} 75% 50%)"));
+            series.colour = Some(format!("hsl({hue:.0} 75% 56%)"));
             series
         })
         .collect();
+    series.reverse();
     let y = latency_axis(&series);
     percentile_plot("latency by percentile for each drop rate", nines, y, series)
 }

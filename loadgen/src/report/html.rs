@@ -18,6 +18,7 @@ pub fn page(report: &Report, results: &[RunResult]) -> String {
         found.map_or("", |(_, value)| value.as_str())
     };
     let title = format!("{}: rate {}", parameter("target"), parameter("rate"));
+    let title = unbroken(&title);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -49,6 +50,15 @@ pub fn page(report: &Report, results: &[RunResult]) -> String {
     page
 }
 
+/// With no line break within a number's digits.
+fn unbroken(text: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    let is_digit = |index: usize| letters.get(index).is_some_and(char::is_ascii_digit);
+    let within = |index: usize| index > 0 && is_digit(index - 1) && is_digit(index + 1);
+    let kept = letters.iter().enumerate();
+    kept.map(|(index, &c)| if c == ' ' && within(index) { '\u{a0}' } else { c }).collect()
+}
+
 fn add(page: &mut String, line: &str) {
     page.push_str(line);
     page.push('\n');
@@ -57,10 +67,15 @@ fn add(page: &mut String, line: &str) {
 fn write_run(page: &mut String, run: &RunSummary, result: &RunResult) {
     let drop = result.drop;
     let class = if run.verdict.is_limit() { "verdict bad" } else { "verdict" };
-    add(page, &format!("<p class=\"{class}\">{}</p>", escape(&capitalised(&run.verdict.to_string()))));
+    add(
+        page,
+        &format!("<p class=\"{class}\">{}</p>", escape(&capitalised(&run.verdict.to_string()))),
+    );
     write_tiles(page, run);
     add(page, "<h2>Latency by percentile <small>each nine as long as the one before</small></h2>");
-    page.push_str(&charts::by_percentile(&format!("latency by percentile, drop {drop}"), result).svg());
+    page.push_str(
+        &charts::by_percentile(&format!("latency by percentile, drop {drop}"), result).svg(),
+    );
     write_percentiles(page, run);
     add(page, "<h2>Over time <small>by the moment at which requests were due</small></h2>");
     page.push_str(&charts::over_time(&format!("latency over time, drop {drop}"), run).svg());
@@ -170,10 +185,16 @@ fn write_sweep(page: &mut String, report: &Report, results: &[RunResult]) {
     add(page, "<h2>Latency by percentile <small>lost requests at their time-out</small></h2>");
     page.push_str(&charts::sweep(results).svg());
     add(page, "<h2>Drop rates</h2><div class=\"scroll\"><table><thead><tr>");
-    for name in
-        ["drop each way", "answered", "timed out", "sends a request", "median", "p99", "p99.9",
-            "p99, lost counted"]
-    {
+    for name in [
+        "drop each way",
+        "answered",
+        "timed out",
+        "sends a request",
+        "median",
+        "p99",
+        "p99.9",
+        "p99, lost counted",
+    ] {
         let _ = write!(page, "<th>{name}</th>");
     }
     add(page, "</tr></thead><tbody>");

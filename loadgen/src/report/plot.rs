@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Width of every plot, in the units of its own coordinates.
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 76.0;
-const RIGHT: f64 = 20.0;
+const RIGHT: f64 = 34.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;
 
@@ -147,10 +147,10 @@ pub struct Plot {
     pub x: Axis,
     /// Vertical.
     pub y: Axis,
-    /// What to say of a place on the horizontal axis, for each point of the
-    /// first series.
+    /// What to say of a place on the horizontal axis, for each point of a series.
     pub places: Vec<String>,
-    /// The lowest first.
+    /// In the order in which they are drawn: the uppermost last, which the legend
+    /// names first.
     pub series: Vec<Series>,
 }
 
@@ -205,7 +205,7 @@ impl Plot {
     }
 
     fn pointed(&self) -> Vec<Pointed<'_>> {
-        let shown = self.series.iter().filter(|series| series.legend == Legend::Shown);
+        let shown = self.series.iter().rev().filter(|series| series.legend == Legend::Shown);
         let round = |number: f64| (number * 10.0).round() / 10.0;
         shown
             .map(|series| Pointed {
@@ -316,7 +316,7 @@ impl Plot {
 
     fn write_legend(&self, svg: &mut String) {
         svg.push_str("<figcaption>");
-        for series in self.series.iter().filter(|series| series.legend == Legend::Shown) {
+        for series in self.series.iter().rev().filter(|series| series.legend == Legend::Shown) {
             let style = series.colour.as_ref().map(|colour| format!(" style=\"--c:{colour}\""));
             let _ = write!(
                 svg,
@@ -379,7 +379,12 @@ mod tests {
                 colour: None,
                 look: Look::Line,
                 legend: Legend::Shown,
-                points: vec![point(0.0, 1.0), point(1.0, 2.0), point(2.0, f64::NAN), point(3.0, 5.0)],
+                points: vec![
+                    point(0.0, 1.0),
+                    point(1.0, 2.0),
+                    point(2.0, f64::NAN),
+                    point(3.0, 5.0),
+                ],
             }],
         };
         let svg = plot.svg();
