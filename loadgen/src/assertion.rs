@@ -139,9 +139,10 @@ fn parse_latency(name: &str) -> Option<Metric> {
         ("with-lost.", Latency::WithLost),
         ("pacing.", Latency::Pacing),
     ];
-    let prefixed =
-        prefixes.into_iter().find_map(|(prefix, of)| Some((name.strip_prefix(prefix)?, of)));
-    let (point, of) = prefixed.unwrap_or((name, Latency::Corrected));
+    let (point, of) = prefixes
+        .into_iter()
+        .find_map(|(prefix, of)| Some((name.strip_prefix(prefix)?, of)))
+        .unwrap_or((name, Latency::Corrected));
     let point = match point {
         "mean" => Point::Mean,
         "max" => Point::Max,
@@ -165,7 +166,8 @@ impl Assertion {
             Comparison::AtMost => found <= self.limit,
             Comparison::More => found > self.limit,
             Comparison::AtLeast => found >= self.limit,
-            Comparison::Equal => found == self.limit,
+            // Both are whole numbers, or a share of a count.
+            Comparison::Equal => found.total_cmp(&self.limit).is_eq(),
         };
         let found = match self.metric {
             Metric::Latency { .. } | Metric::ServerCpu => show_ns(found as u64),

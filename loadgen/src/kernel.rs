@@ -354,13 +354,13 @@ mod tests {
 
     /// What arrives, until as many datagrams as `count` have.
     fn receive(receiver: &mut Receiver, socket: &UdpSocket, count: usize) -> Vec<Vec<u8>> {
-        let mut received = Vec::new();
-        while received.len() < count {
-            wait(&mut [readable(socket)], Duration::from_secs(60));
-            let taken = receiver.receive(socket, |bytes| received.push(bytes.to_vec()));
-            assert!(taken.expect("receives") > 0, "{} of {count}", received.len());
+        let mut all = Vec::new();
+        while all.len() < count {
+            wait(&mut [readable(socket)], Duration::from_mins(1));
+            let taken = receiver.receive(socket, |bytes| all.push(bytes.to_vec()));
+            assert!(taken.expect("receives") > 0, "{} of {count}", all.len());
         }
-        received
+        all
     }
 
     #[test]

@@ -1,10 +1,20 @@
-//! An open-loop load generator for Kademlia nodes.
+//! An open-loop load generator for Kademlia nodes: the parts of the `loadgen`
+//! program.
 //!
 //! ```text
-//! quantity  mix  corpus  schedule  loss  transaction  in_flight  books  record
-//!                                <- engine <- worker (kernel, link, clock) <- run
-//!                                   <- report <- main
+//! mix  corpus  schedule  loss  transaction  in_flight  books  record
+//!   <- engine                     what to send and what came of it; no I/O
+//!     <- worker                   one thread: kernel, link, lookups, clock
+//!       <- run                    preload, all threads, CPU time
+//!         <- summary, verdict, assertion
+//!           <- report             text, JSON, HdrHistogram's table, a page
 //! ```
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "nanoseconds and counts of a run are below 2^53, and none is negative"
+)]
+
 pub mod assertion;
 pub mod batch;
 pub mod books;

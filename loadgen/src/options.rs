@@ -39,7 +39,12 @@ const ZIPF_EXPONENT_DEFAULT: f64 = 0.99;
 /// An open loop: request i is due at i / rate whatever came of those before, and
 /// its latency counts from then. Without --target it starts a node of its own.
 #[derive(Debug, Parser)]
-#[command(name = "loadgen", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "loadgen",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
 pub struct Cli {
     /// Something else than a run.
     #[command(subcommand)]

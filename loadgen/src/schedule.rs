@@ -46,7 +46,7 @@ enum Gaps {
     Uniform { burst: u64 },
     /// A Poisson process of the full rate is as many independent ones of its
     /// parts as there are threads.
-    Poisson { rng: Rng, mean_ns: f64, due_ns: f64 },
+    Poisson { rng: Box<Rng>, mean_ns: f64, due_ns: f64 },
 }
 
 impl Schedule {
@@ -57,7 +57,7 @@ impl Schedule {
             Arrivals::Poisson => {
                 let bursts = share.threads as f64 * share.burst as f64;
                 let mean_ns = SECOND_NS as f64 / share.rate as f64 * bursts;
-                Gaps::Poisson { rng, mean_ns, due_ns: 0.0 }
+                Gaps::Poisson { rng: Box::new(rng), mean_ns, due_ns: 0.0 }
             }
         };
         let mut schedule = Self { share, gaps, next_ns: 0, left: share.burst };
@@ -118,7 +118,7 @@ mod tests {
         let third = 333_333_333;
         assert_eq!(
             dues,
-            [0, third, 2 * third + 0, SECOND_NS, 1_333_333_333, 1_666_666_666, 2 * SECOND_NS]
+            [0, third, 2 * third, SECOND_NS, 1_333_333_333, 1_666_666_666, 2 * SECOND_NS]
         );
     }
 

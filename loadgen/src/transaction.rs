@@ -62,6 +62,7 @@ impl Transaction {
     }
 
     /// The same request's next send.
+    #[must_use]
     pub const fn resend(self) -> Self {
         Self::new(self.sequence(), self.slot() as u32, self.send().wrapping_add(1))
     }

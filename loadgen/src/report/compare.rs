@@ -53,7 +53,7 @@ pub fn table(a: &Report, b: &Report) -> String {
         }
     }
     for run_a in &a.runs {
-        let same = |run_b: &&RunSummary| run_b.drop_percent == run_a.drop_percent;
+        let same = |run_b: &&RunSummary| run_b.drop_percent.total_cmp(&run_a.drop_percent).is_eq();
         let Some(run_b) = b.runs.iter().find(same) else {
             let _ = writeln!(text, "drop {} %: only in A", run_a.drop_percent);
             continue;

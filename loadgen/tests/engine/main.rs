@@ -56,6 +56,7 @@ fn a_request_lost_with_all_its_sends_counts_at_its_time_out() {
 }
 
 #[test]
+#[expect(clippy::cast_precision_loss, reason = "counts of 10 000")]
 fn loss_on_both_legs_is_the_seed_s_and_as_strong_as_asked() {
     let lossy =
         Traffic { drop: "35".parse().expect("a percentage"), ..traffic("get=1", open(10_000)) };
