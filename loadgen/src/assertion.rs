@@ -209,7 +209,7 @@ impl Metric {
                 (whole > 0).then(|| end.count(result) as f64 * 100.0 / whole as f64)
             }
             Self::ServerCpu => {
-                let per_request = result.server_cpu_ns?.checked_div(books.sent)?;
+                let per_request = result.target.cpu_ns?.checked_div(books.sent)?;
                 Some(per_request as f64)
             }
         }

@@ -39,6 +39,7 @@ pub mod run;
 pub mod schedule;
 pub mod setup;
 pub mod summary;
+pub mod target_drops;
 pub mod transaction;
 pub mod verdict;
 pub mod worker;

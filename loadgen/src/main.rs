@@ -5,7 +5,7 @@
 //! back was wrong; 2: asked for wrongly; 3: an assertion does not hold.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -52,8 +52,8 @@ fn run(options: &Options) -> Result<ExitCode, String> {
         setup,
         runs: results.iter().map(RunSummary::of).collect(),
     };
-    print(&text::report(&report))?;
     write_files(options, &report, &results)?;
+    print(&text::report(&report))?;
     session.close()?;
     judge(options, &results)
 }
@@ -61,9 +61,11 @@ fn run(options: &Options) -> Result<ExitCode, String> {
 /// Prints a result: the one place that writes to standard output.
 fn print(text: &str) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("cannot write to standard output: {error}"))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        // A reader that closed its pipe has seen what it wanted.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|error| format!("cannot write to standard output: {error}")),
+    }
 }
 
 fn write_files(options: &Options, report: &Report, results: &[RunResult]) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -201,6 +201,15 @@ impl Options {
         if self.server_pid.is_some() && self.targets.is_empty() {
             return Err("--server-pid goes with --target: a node of its own is known".into());
         }
+        let files = [("--json", &self.json), ("--hgrm", &self.hgrm), ("--html", &self.html)];
+        for (flag, path) in files {
+            // Better now than after the run.
+            if let Some(path) = path
+                && !path.parent().is_some_and(is_folder)
+            {
+                return Err(format!("'{flag} {}': there is no such folder", path.display()));
+            }
+        }
         Ok(())
     }
 
@@ -258,6 +267,11 @@ fn one_line(error: &str) -> String {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a file can be made there; nothing stands for the current folder.
+fn is_folder(path: &Path) -> bool {
+    path.as_os_str().is_empty() || path.is_dir()
 }
 
 fn bounded(text: &str, parsed: Result<u64, String>, min: u64, max: u64) -> Result<u64, String> {

@@ -27,6 +27,8 @@ pub enum PreloadError {
     Socket(SocketAddr, io::Error),
     /// Nothing was heard.
     Silent(SocketAddr),
+    /// Its system says that nothing listens there.
+    Closed(SocketAddr),
     /// A request was refused.
     Refused(SocketAddr, ErrorCode),
     /// Not all values that it said it had stored came back.
@@ -41,6 +43,11 @@ impl fmt::Display for PreloadError {
                 f,
                 "no node of this network answers at {target}: start one, check --network, \
                  or leave --target out to load a node of loadgen's own"
+            ),
+            Self::Closed(target) => write!(
+                f,
+                "nothing listens at {target}: start a node there, or leave --target out to load \
+                 a node of loadgen's own"
             ),
             Self::Refused(target, code) => write!(
                 f,
@@ -196,8 +203,13 @@ impl Preloader {
         let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         let wait = self.socket.set_read_timeout(Some(TIMEOUT));
         wait.map_err(|error| PreloadError::Socket(self.target, error))?;
-        let Ok(length) = self.socket.recv(&mut buffer) else {
-            return Ok(None); // nothing came, or an ICMP error of an earlier send was told
+        let length = match self.socket.recv(&mut buffer) {
+            Ok(length) => length,
+            // An ICMP error of an earlier send is told like this.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                return Err(PreloadError::Closed(self.target));
+            }
+            Err(_) => return Ok(None),
         };
         let reply = wire::decode(&buffer[..length]).ok();
         let reply = reply.filter(|reply| reply.network == self.network);

@@ -22,6 +22,7 @@ use crate::preload::Preloader;
 use crate::progress::Display;
 use crate::quantity::{Percent, nanos};
 use crate::record::Record;
+use crate::target_drops;
 use crate::worker::{Measured, Plan, Progress, Target, Waiting, Worker};
 
 /// From the moment when all threads are ready to the run's start.
@@ -54,8 +55,18 @@ pub struct RunResult {
     pub generator_cpu_ns: u64,
     /// Time in which they had something to do.
     pub busy_ns: u64,
-    /// CPU time of the target in the measured time, if known.
-    pub server_cpu_ns: Option<u64>,
+    /// What the target's side of the machine told of the measured time.
+    pub target: Watched,
+}
+
+/// What was seen of the target from outside in the measured time, where it is on
+/// this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watched {
+    /// Its CPU time.
+    pub cpu_ns: Option<u64>,
+    /// Requests that the kernel dropped at its sockets.
+    pub receive_drops: Option<u64>,
 }
 
 /// Everything that the runs of one call share.
@@ -76,7 +87,7 @@ impl Session {
             let local = LocalNode::start(network, options.io).map_err(|error| error.to_string())?;
             (vec![local.address()], Some(local))
         } else {
-            (resolve(&options.targets)?, None)
+            (find_all(&options.targets, network)?, None)
         };
         let keys = options.keys as usize;
         let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
@@ -133,7 +144,7 @@ impl Session {
             coalescing: if self.options.burst > 1 { Coalescing::On } else { Coalescing::Off },
             waiting: self.waiting,
         });
-        let (measured, server_cpu_ns) = self.run_threads(plans.collect(), &traffic, display)?;
+        let (measured, target) = self.run_threads(plans.collect(), &traffic, display)?;
         let mut measured = measured.into_iter();
         let mut all = measured.next().ok_or("there is at least one thread")?;
         for other in measured {
@@ -157,7 +168,7 @@ impl Session {
             receive_drops: all.receive_drops,
             generator_cpu_ns: all.cpu_ns,
             busy_ns: all.busy_ns,
-            server_cpu_ns,
+            target,
         })
     }
 
@@ -191,14 +202,13 @@ impl Session {
         self.targets.iter().map(greet).collect()
     }
 
-    /// Runs the threads, all from the same moment, and the target's CPU time in
-    /// the measured time.
+    /// Runs the threads, all from the same moment, and watches the target meanwhile.
     fn run_threads(
         &self,
         plans: Vec<Plan>,
         traffic: &Traffic,
         display: &mut Display,
-    ) -> Result<(Vec<Measured>, Option<u64>), String> {
+    ) -> Result<(Vec<Measured>, Watched), String> {
         let progress: Vec<Progress> = plans.iter().map(|_| Progress::default()).collect();
         let (ready_sender, ready) = mpsc::channel();
         thread::scope(|scope| {
@@ -224,17 +234,17 @@ impl Session {
                 // Who failed to make a worker has left already, and tells why below.
                 let _ = start.send(clock);
             }
-            let server_cpu_ns = self.watch(clock, traffic, &generator, &progress, display);
+            let target = self.watch(clock, traffic, &generator, &progress, display);
             let measured: Result<Vec<Measured>, String> = threads
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
                 .collect();
-            Ok((measured?, server_cpu_ns))
+            Ok((measured?, target))
         })
     }
 
-    /// Shows progress until the measured time is over, and measures the CPU time
-    /// of the target meanwhile.
+    /// Shows progress until the measured time is over, and watches the target
+    /// meanwhile.
     fn watch(
         &self,
         clock: Clock,
@@ -242,31 +252,46 @@ impl Session {
         generator: &[u32],
         progress: &[Progress],
         display: &mut Display,
-    ) -> Option<u64> {
+    ) -> Watched {
         let (process, excluded) = match (&self.local, self.options.server_pid) {
             (Some(_), _) => (Some(std::process::id()), generator),
             (None, Some(process)) => (Some(process.get()), &[][..]),
             (None, None) => (None, &[][..]),
         };
-        let cpu_ns = || process.and_then(|process| cpu::of_process_ns(process, excluded));
+        let look = || Watched {
+            cpu_ns: process.and_then(|process| cpu::of_process_ns(process, excluded)),
+            receive_drops: target_drops::receive_drops(&self.targets),
+        };
+        let less = |after: Option<u64>, before: Option<u64>| after?.checked_sub(before?);
         display.until(clock, traffic.warmup_ns, traffic, progress);
-        let before_ns = cpu_ns();
+        let before = look();
         display.until(clock, traffic.end_ns(), traffic, progress);
-        let after_ns = cpu_ns();
+        let after = look();
         display.clear();
-        after_ns?.checked_sub(before_ns?)
+        Watched {
+            cpu_ns: less(after.cpu_ns, before.cpu_ns),
+            receive_drops: less(after.receive_drops, before.receive_drops),
+        }
     }
 }
 
-/// The first address of each name.
-fn resolve(targets: &[String]) -> Result<Vec<SocketAddr>, String> {
-    let first = |target: &String| {
-        let mut found = target.to_socket_addrs().map_err(|error| {
-            format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001")
-        })?;
-        found.next().ok_or_else(|| format!("'--target {target}': the name has no address"))
-    };
-    targets.iter().map(first).collect()
+/// The address of each target: of a name with several, the first that answers.
+fn find_all(targets: &[String], network: NetworkId) -> Result<Vec<SocketAddr>, String> {
+    targets.iter().map(|target| find(target, network)).collect()
+}
+
+fn find(target: &str, network: NetworkId) -> Result<SocketAddr, String> {
+    let addresses = target.to_socket_addrs().map_err(|error| {
+        format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001")
+    })?;
+    let mut failure = format!("'--target {target}': the name has no address");
+    for address in addresses {
+        match Preloader::greet(address, network) {
+            Ok(_) => return Ok(address),
+            Err(error) => failure = error.to_string(),
+        }
+    }
+    Err(failure)
 }
 
 #[cfg(test)]
@@ -288,7 +313,7 @@ impl RunResult {
             receive_drops: 0,
             generator_cpu_ns: 0,
             busy_ns: 0,
-            server_cpu_ns: None,
+            target: Watched::default(),
         }
     }
 }

@@ -54,9 +54,14 @@ pub struct RunSummary {
     pub strange: u64,
     /// Replies that the kernel dropped at our own sockets.
     pub receive_drops: u64,
+    /// Requests that the kernel dropped at the target's sockets, where these are on
+    /// this machine.
+    pub target_receive_drops: Option<u64>,
     /// CPU time of the generator for each request sent, in nanoseconds: all of
     /// its threads' time where they spin.
     pub generator_cpu_ns: Option<u64>,
+    /// Of that, the time in turns that had something to send or to receive.
+    pub generator_busy_ns: Option<u64>,
     /// CPU time of the target for each request sent, in nanoseconds, if known.
     pub server_cpu_ns: Option<u64>,
     /// Latency over time.
@@ -173,7 +178,9 @@ impl RunSummary {
             strange: result.strange,
             receive_drops: result.receive_drops,
             generator_cpu_ns: result.generator_cpu_ns.checked_div(books.sent),
-            server_cpu_ns: result.server_cpu_ns.and_then(|ns| ns.checked_div(books.sent)),
+            target_receive_drops: result.target.receive_drops,
+            generator_busy_ns: result.busy_ns.checked_div(books.sent),
+            server_cpu_ns: result.target.cpu_ns.and_then(|ns| ns.checked_div(books.sent)),
             timeline: moments(&result.record.timeline),
         }
     }

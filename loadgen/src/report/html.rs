@@ -166,6 +166,11 @@ fn write_books(page: &mut String, run: &RunSummary) {
         ("duplicate", books.duplicate, "replies whose request was answered before"),
         ("refused sends", books.requests_unsendable, "datagrams that the kernel did not take"),
         ("overflowed", run.receive_drops, "replies that the kernel dropped at our sockets"),
+        (
+            "overflowed there",
+            run.target_receive_drops.unwrap_or(0),
+            "requests that the kernel dropped at the target's sockets, where that is known",
+        ),
         ("lost on the way", books.lost_elsewhere(), "requests without a reply, other than by us"),
     ];
     add(page, "<h2>Accounts <small>they close, or there is no result</small></h2>");

@@ -46,15 +46,20 @@ fn describe_run(text: &mut String, run: &RunSummary) {
     }
     row(text, "pacing error", &run.pacing);
     text.push('\n');
-    let mut cpu = Vec::new();
-    if let Some(ns) = run.server_cpu_ns {
-        cpu.push(format!("target {}", show_ns(ns)));
-    }
-    if let Some(ns) = run.generator_cpu_ns {
-        cpu.push(format!("generator {}", show_ns(ns)));
-    }
-    line(text, &format!("CPU        {} for each request", cpu.join(", ")));
+    line(text, &format!("CPU        {}", cpu(run)));
     line(text, &format!("verdict    {}", run.verdict));
+}
+
+fn cpu(run: &RunSummary) -> String {
+    let mut parts = Vec::new();
+    if let Some(ns) = run.server_cpu_ns {
+        parts.push(format!("target {}", show_ns(ns)));
+    }
+    if let (Some(ns), Some(busy_ns)) = (run.generator_cpu_ns, run.generator_busy_ns) {
+        let (all, busy) = (show_ns(ns), show_ns(busy_ns));
+        parts.push(format!("generator {all}, of which {busy} with something to do"));
+    }
+    if parts.is_empty() { "-".into() } else { format!("for each request: {}", parts.join("; ")) }
 }
 
 fn describe_books(text: &mut String, run: &RunSummary) {
@@ -88,6 +93,7 @@ fn describe_books(text: &mut String, run: &RunSummary) {
         (books.duplicate, "duplicate replies"),
         (books.requests_unsendable, "requests refused by the kernel"),
         (run.receive_drops, "replies dropped by the kernel"),
+        (run.target_receive_drops.unwrap_or(0), "requests dropped by the kernel at the target"),
         (run.strange, "datagrams that are no replies"),
     ] {
         if number > 0 {

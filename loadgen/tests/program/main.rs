@@ -188,7 +188,8 @@ fn the_json_has_the_fields_that_programs_rely_on() {
         fields(run),
         sorted(
             "drop_percent duration_s books kinds answered_per_s corrected uncorrected with_lost \
-             pacing verdict strange receive_drops generator_cpu_ns server_cpu_ns timeline"
+             pacing verdict strange receive_drops target_receive_drops generator_cpu_ns \
+             generator_busy_ns server_cpu_ns timeline"
         )
     );
     assert_eq!(
@@ -256,8 +257,13 @@ fn damaged_values_are_told_and_fail() {
 fn a_target_that_is_not_there_is_told_on_one_line() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let silent = socket.local_addr().expect("bound");
+    let closed = {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.local_addr().expect("bound")
+    };
     for (target, said) in [
         (silent.to_string(), "no node of this network answers at"),
+        (closed.to_string(), "nothing listens at"),
         ("127.0.0.1".into(), "expected HOST:PORT"),
     ] {
         let output = loadgen(&format!("--target {target}"));
@@ -267,6 +273,14 @@ fn a_target_that_is_not_there_is_told_on_one_line() {
         assert!(line.contains(said) && line.contains(&target), "{line}");
         assert_eq!(stdout(&output), "");
     }
+}
+
+#[test]
+fn a_result_that_could_not_be_written_is_told_before_the_run() {
+    let output = loadgen("--duration 1h --json /nonexistent/run.json");
+    assert_eq!(output.status.code(), Some(2));
+    let line = stderr(&output);
+    assert!(line.contains("/nonexistent/run.json'") && line.lines().count() == 1, "{line}");
 }
 
 #[test]
