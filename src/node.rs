@@ -112,10 +112,14 @@ impl Node {
     /// A node that knows nobody yet.
     ///
     /// # Panics
-    /// When `k` or `alpha` is outside its limits.
+    /// When `k` or `alpha` is outside its limits, or `republish` below a second.
     pub fn new(config: Config, now: Instant) -> Self {
         assert!((1..=K_MAX).contains(&config.k), "k is from 1 to {K_MAX}");
         assert!((1..=ALPHA_MAX).contains(&config.alpha), "alpha is from 1 to {ALPHA_MAX}");
+        assert!(
+            config.republish >= Duration::from_secs(1),
+            "a value is stored once a second at most"
+        );
         let mut rng = Rng::from_seed(config.seed);
         let hash = Keyed::new(rng.bytes());
         Self {
