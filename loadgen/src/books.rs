@@ -1,0 +1,203 @@
+//! The accounts of a run: what became of every request and of every datagram.
+
+use serde::{Deserialize, Serialize};
+
+use crate::mix::Kind;
+
+/// What became of each request that was due in the measured time, and of the
+/// datagrams that carried them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Books {
+    /// Requests that were due: by the schedule, not by what was sent.
+    pub scheduled: u64,
+    /// Requests that were never sent: the generator could not keep up.
+    pub unsent: u64,
+    /// Requests that were sent, however often.
+    pub sent: u64,
+    /// Requests that were answered in time.
+    pub answered: u64,
+    /// Requests that were given up.
+    pub timed_out: u64,
+    /// Of those answered: what was asked for, and a value as it was stored.
+    pub fulfilled: u64,
+    /// Of those answered: contacts instead of a value, or a lookup in vain.
+    pub missed: u64,
+    /// Of those answered: an error.
+    pub refused: u64,
+    /// Of those answered: a value that is not the one that was stored, or a reply
+    /// of another kind.
+    pub wrong: u64,
+    /// The requests that took their RPCs by themselves: lookups.
+    pub lookups_sent: u64,
+    /// Of these, answered.
+    pub lookups_answered: u64,
+    /// Sends after the first.
+    pub resent: u64,
+    /// Of these: at once, because a token was refused.
+    pub tokens_renewed: u64,
+    /// Request datagrams that the kernel took.
+    pub requests_transmitted: u64,
+    /// Request datagrams dropped on purpose.
+    pub requests_dropped: u64,
+    /// Request datagrams that the kernel refused.
+    pub requests_unsendable: u64,
+    /// Replies that arrived.
+    pub replies_received: u64,
+    /// Replies dropped on purpose.
+    pub replies_dropped: u64,
+    /// Replies whose request was given up before.
+    pub late: u64,
+    /// Replies whose request was answered before.
+    pub duplicate: u64,
+}
+
+impl Books {
+    /// Adds another thread's accounts.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.fields().into_iter().zip(other.clone().fields()) {
+            *mine += *theirs;
+        }
+    }
+
+    fn fields(&mut self) -> [&mut u64; 20] {
+        let Self {
+            scheduled,
+            unsent,
+            sent,
+            answered,
+            timed_out,
+            fulfilled,
+            missed,
+            refused,
+            wrong,
+            lookups_sent,
+            lookups_answered,
+            resent,
+            tokens_renewed,
+            requests_transmitted,
+            requests_dropped,
+            requests_unsendable,
+            replies_received,
+            replies_dropped,
+            late,
+            duplicate,
+        } = self;
+        [
+            scheduled,
+            unsent,
+            sent,
+            answered,
+            timed_out,
+            fulfilled,
+            missed,
+            refused,
+            wrong,
+            lookups_sent,
+            lookups_answered,
+            resent,
+            tokens_renewed,
+            requests_transmitted,
+            requests_dropped,
+            requests_unsendable,
+            replies_received,
+            replies_dropped,
+            late,
+            duplicate,
+        ]
+    }
+
+    /// Whether the accounts close: every request and every datagram has exactly
+    /// one fate. Says which sum does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        let equal = |name: &str, left: u64, right: u64| {
+            if left == right { Ok(()) } else { Err(format!("{name}: {left} is not {right}")) }
+        };
+        equal("scheduled = sent + unsent", self.scheduled, self.sent + self.unsent)?;
+        equal("sent = answered + timed out", self.sent, self.answered + self.timed_out)?;
+        equal(
+            "answered = fulfilled + missed + refused + wrong",
+            self.answered,
+            self.fulfilled + self.missed + self.refused + self.wrong,
+        )?;
+        equal(
+            "RPCs sent + resent = transmitted + dropped + unsendable",
+            self.sent - self.lookups_sent + self.resent,
+            self.requests_transmitted + self.requests_dropped + self.requests_unsendable,
+        )?;
+        equal(
+            "replies = dropped + answers + token renewals + late + duplicate",
+            self.replies_received,
+            self.replies_dropped + self.answered - self.lookups_answered
+                + self.tokens_renewed
+                + self.late
+                + self.duplicate,
+        )
+    }
+
+    /// Request datagrams that neither came back as a reply nor are accounted for
+    /// here: lost in the network, in the target or in our own receive buffer.
+    pub const fn lost_elsewhere(&self) -> u64 {
+        self.requests_transmitted.saturating_sub(self.replies_received)
+    }
+}
+
+/// How the requests of one kind ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindBooks {
+    /// The kind.
+    pub kind: Kind,
+    /// Requests of it that were sent.
+    pub sent: u64,
+    /// Of these, answered.
+    pub answered: u64,
+    /// Of these, fulfilled.
+    pub fulfilled: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed() -> Books {
+        Books {
+            scheduled: 10,
+            unsent: 1,
+            sent: 9,
+            answered: 7,
+            timed_out: 2,
+            fulfilled: 4,
+            missed: 1,
+            refused: 1,
+            wrong: 1,
+            lookups_sent: 2,
+            lookups_answered: 1,
+            resent: 3,
+            tokens_renewed: 1,
+            requests_transmitted: 7,
+            requests_dropped: 2,
+            requests_unsendable: 1,
+            replies_received: 11,
+            replies_dropped: 1,
+            late: 2,
+            duplicate: 1,
+        }
+    }
+
+    #[test]
+    fn books_close_only_when_every_count_has_its_counterpart() {
+        assert_eq!(closed().check(), Ok(()));
+        for index in 0..closed().fields().len() {
+            let mut books = closed();
+            *books.fields()[index] += 1;
+            assert!(books.check().is_err(), "field {index} is in no sum: {books:?}");
+        }
+    }
+
+    #[test]
+    fn the_books_of_threads_add_up() {
+        let mut books = closed();
+        books.merge(&closed());
+        assert_eq!(books.check(), Ok(()));
+        assert_eq!((books.scheduled, books.duplicate), (20, 2));
+    }
+}

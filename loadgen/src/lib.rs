@@ -1,0 +1,45 @@
+//! An open-loop load generator for Kademlia nodes: the parts of the `loadgen`
+//! program.
+//!
+//! ```text
+//! mix  corpus  schedule  loss  transaction  in_flight  books  record
+//!   <- engine                     what to send and what came of it; no I/O
+//!     <- worker                   one thread: kernel, link, lookups, clock
+//!       <- run                    preload, all threads, CPU time
+//!         <- summary, verdict, assertion
+//!           <- report             text, JSON, HdrHistogram's table, a page
+//! ```
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "nanoseconds and counts of a run are below 2^53, and none is negative"
+)]
+
+pub mod assertion;
+pub mod batch;
+pub mod books;
+pub mod clock;
+pub mod corpus;
+pub mod cpu;
+pub mod engine;
+pub mod in_flight;
+pub mod kernel;
+pub mod link;
+pub mod local_node;
+pub mod lookups;
+pub mod loss;
+pub mod mix;
+pub mod options;
+pub mod preload;
+pub mod progress;
+pub mod quantity;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod schedule;
+pub mod setup;
+pub mod summary;
+pub mod target_drops;
+pub mod transaction;
+pub mod verdict;
+pub mod worker;

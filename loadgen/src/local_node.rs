@@ -1,0 +1,42 @@
+//! The node that is loaded when no target is given: a real one, with a real
+//! socket and driver, on a thread of this process.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use kad_node::driver::{self, IoChoice, Pin, Running, Settings, StartError, Stopped};
+use kad_node::node::Config;
+use kad_node::rng::Rng;
+use kad_node::wire::NetworkId;
+
+/// A node on a loopback port that the system chose.
+pub struct LocalNode {
+    running: Running,
+}
+
+impl LocalNode {
+    /// Starts a network of one.
+    pub fn start(network: NetworkId, io: IoChoice) -> Result<Self, StartError> {
+        // Any id and any secrets do for a node that lives as long as one run.
+        let mut rng = Rng::from_u64(0);
+        let node = Config { network, ..Config::new(rng.id(), rng.seed()) };
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        // The generator is not pinned either: the scheduler keeps them apart.
+        let settings = Settings { listen, io, pin: Pin::Free, loss: None, node };
+        Ok(Self { running: driver::start(settings)? })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.running.address()
+    }
+
+    /// What to call it in a result.
+    pub fn describe(&self) -> String {
+        format!("a node of its own, {}", self.running.io())
+    }
+
+    /// Stops it and gives its last counters, unless it failed before.
+    pub fn stop(self) -> Result<Stopped, String> {
+        self.running.stop().map_err(|error| format!("the node of its own failed: {error}"))
+    }
+}

@@ -1,0 +1,163 @@
+//! Whole lookups: the production node, as a client with a socket of its own,
+//! looks up one key after the other.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::os::fd::{AsRawFd, RawFd};
+use std::time;
+
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Trace};
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+use kad_node::wire::{NetworkId, Role};
+
+use crate::engine::LookupEnd;
+use crate::kernel;
+use crate::loss::{Leg, Loss};
+use crate::transaction::Transaction;
+
+/// How long joining may take: a few of the node's own attempts.
+const JOIN_TIME: time::Duration = time::Duration::from_secs(10);
+/// Datagrams taken in before it is somebody else's turn.
+const RECEIVED_MAX: usize = 64;
+
+/// A node that only asks.
+pub struct LookupClient {
+    node: Node,
+    outbox: Outbox,
+    socket: UdpSocket,
+    origin: time::Instant,
+    loss: Option<Loss>,
+    /// Datagrams received and sent, by whose numbers some are dropped.
+    received: u64,
+    sent: u64,
+}
+
+impl LookupClient {
+    /// A client that has joined the network of `targets`.
+    pub fn join(
+        network: NetworkId,
+        targets: &[SocketAddr],
+        seed: [u8; 32],
+    ) -> Result<Self, String> {
+        let mut rng = Rng::from_seed(seed);
+        let config = Config {
+            network,
+            role: Role::Client,
+            // It keeps nothing of what it finds: each lookup goes out again.
+            store_bytes_max: 0,
+            store_values_max: 0,
+            ..Config::new(rng.id(), rng.seed())
+        };
+        let socket = bind(targets).map_err(|error| format!("no socket for lookups: {error}"))?;
+        let mut client = Self {
+            node: Node::new(config, Instant::ZERO),
+            outbox: Outbox::new(),
+            socket,
+            origin: time::Instant::now(),
+            loss: None,
+            received: 0,
+            sent: 0,
+        };
+        client.command(Command::Bootstrap { addresses: targets.to_vec() });
+        while !client.turn().into_iter().any(|event| matches!(event, Event::Joined { .. })) {
+            if client.origin.elapsed() > JOIN_TIME {
+                return Err(format!("no network answers at {targets:?} within {JOIN_TIME:?}"));
+            }
+            let wait = client.next_timeout().unwrap_or(JOIN_TIME).min(JOIN_TIME);
+            kernel::wait(&mut [kernel::readable(&client)], wait);
+        }
+        Ok(client)
+    }
+
+    /// From now on, drops what it sends and receives.
+    pub const fn set_loss(&mut self, loss: Loss) {
+        self.loss = Some(loss);
+    }
+
+    /// Begins a lookup.
+    pub fn begin(&mut self, operation: OperationId, key: Id) {
+        self.command(Command::Get { operation, key, trace: Trace::Off });
+    }
+
+    /// How long until something is due.
+    pub fn next_timeout(&self) -> Option<time::Duration> {
+        self.node.next_timeout().map(|due| due.since(self.now()))
+    }
+
+    /// Takes in what has come, does what is due, and tells what has ended.
+    pub fn ended(&mut self) -> Vec<LookupEnd> {
+        self.turn().into_iter().filter_map(LookupEnd::from_event).collect()
+    }
+
+    fn turn(&mut self) -> Vec<Event> {
+        // One byte more than any datagram of ours, to see that one is too long.
+        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+        for _ in 0..RECEIVED_MAX {
+            let Ok((length, source)) = self.socket.recv_from(&mut buffer) else {
+                break; // nothing waits, or an ICMP error of an earlier send was told
+            };
+            self.received += 1;
+            if !self.drops(Leg::Reply, self.received) {
+                let now = self.now();
+                self.node.handle_datagram(now, source, &buffer[..length], &mut self.outbox);
+            }
+            self.flush_if_low();
+        }
+        self.node.handle_timeout(self.now(), &mut self.outbox);
+        let events = self.outbox.take_events().collect();
+        self.flush();
+        events
+    }
+
+    fn command(&mut self, command: Command) {
+        self.node.handle_command(self.now(), command, &mut self.outbox);
+        self.flush_if_low();
+    }
+
+    fn flush_if_low(&mut self) {
+        if self.outbox.is_low() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut sent = self.sent;
+        for (destination, bytes) in self.outbox.datagrams() {
+            sent += 1;
+            if !self.drops(Leg::Request, sent) {
+                // What the kernel refuses is lost, and sent again in time.
+                let _ = self.socket.send_to(bytes, destination);
+            }
+        }
+        self.sent = sent;
+        self.outbox.clear();
+    }
+
+    fn drops(&self, leg: Leg, number: u64) -> bool {
+        self.loss.is_some_and(|loss| loss.drops(leg, Transaction::new(number, 0, 1)))
+    }
+
+    fn now(&self) -> Instant {
+        Instant::ZERO + self.origin.elapsed()
+    }
+}
+
+impl AsRawFd for LookupClient {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+fn bind(targets: &[SocketAddr]) -> io::Result<UdpSocket> {
+    let any: SocketAddr = if targets.iter().all(SocketAddr::is_ipv4) {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    };
+    let socket = UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,104 @@
+//! How far a run is, on a terminal: one line on standard error, written over and
+//! over, and nothing at all where nobody watches.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::engine::Traffic;
+use crate::quantity::{SECOND_NS, show_count};
+use crate::worker::Progress;
+
+/// How often the line is written anew.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// Where progress is shown.
+pub struct Display {
+    watched: bool,
+    shown: Option<Instant>,
+}
+
+impl Default for Display {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Display {
+    /// Shown when standard error is a terminal.
+    pub fn new() -> Self {
+        Self { watched: std::io::stderr().is_terminal(), shown: None }
+    }
+
+    /// Shows how much of a target is filled, from 0 to 1.
+    pub fn filling(&mut self, target: SocketAddr, share: f64) {
+        if self.watched && self.shown.is_none_or(|shown| shown.elapsed() >= PERIOD) {
+            self.show(&format!("storing values on {target}: {:3.0} %", share * 100.0));
+        }
+    }
+
+    /// Waits until the clock shows `time_ns`, and shows what the threads do.
+    pub fn until(&mut self, clock: Clock, time_ns: u64, traffic: &Traffic, progress: &[Progress]) {
+        let (mut last_ns, mut last_sent) = (clock.now_ns(), sum(progress, |one| &one.sent));
+        loop {
+            let left = clock.until(time_ns);
+            if left.is_zero() {
+                return;
+            }
+            if !self.watched {
+                thread::sleep(left);
+                continue;
+            }
+            thread::sleep(left.min(PERIOD));
+            let (now_ns, sent) = (clock.now_ns(), sum(progress, |one| &one.sent));
+            let elapsed_ns = (now_ns - last_ns).max(1);
+            let rate =
+                u128::from(sent - last_sent) * u128::from(SECOND_NS) / u128::from(elapsed_ns);
+            (last_ns, last_sent) = (now_ns, sent);
+            self.show_run(now_ns, rate as u64, traffic, progress);
+        }
+    }
+
+    fn show_run(&mut self, now_ns: u64, rate: u64, traffic: &Traffic, progress: &[Progress]) {
+        let seconds = |ns: u64| ns as f64 / SECOND_NS as f64;
+        if now_ns < traffic.warmup_ns {
+            let (now, all) = (seconds(now_ns), seconds(traffic.warmup_ns));
+            return self.show(&format!("warming up {now:.1} of {all:.1} s"));
+        }
+        let now = seconds(now_ns.min(traffic.end_ns()) - traffic.warmup_ns);
+        self.show(&format!(
+            "{now:5.1} of {:.1} s, drop {}: {} requests/s, {} answered, {} timed out",
+            seconds(traffic.duration_ns),
+            traffic.drop,
+            show_count(rate),
+            show_count(sum(progress, |one| &one.answered)),
+            show_count(sum(progress, |one| &one.timed_out)),
+        ));
+    }
+
+    /// Takes the line away.
+    pub fn clear(&mut self) {
+        if self.shown.take().is_some() {
+            self.write("\r\x1b[K");
+        }
+    }
+
+    fn show(&mut self, text: &str) {
+        self.write(&format!("\r\x1b[K{text}"));
+        self.shown = Some(Instant::now());
+    }
+
+    fn write(&self, text: &str) {
+        if self.watched {
+            // A terminal that went away misses nothing that counts.
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}
+
+fn sum(progress: &[Progress], of: impl Fn(&Progress) -> &AtomicU64) -> u64 {
+    progress.iter().map(|one| of(one).load(Ordering::Relaxed)).sum()
+}

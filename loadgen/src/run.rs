@@ -1,0 +1,319 @@
+//! From options to results: finds or starts the target, fills it, and runs once
+//! for each drop rate.
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use kad_node::wire::NetworkId;
+
+use crate::clock::Clock;
+use crate::corpus::Corpus;
+use crate::cpu;
+use crate::engine::{Pace, Traffic};
+use crate::kernel::Coalescing;
+use crate::local_node::LocalNode;
+use crate::mix::Kind;
+use crate::options::Options;
+use crate::preload::Preloader;
+use crate::progress::Display;
+use crate::quantity::{Percent, nanos};
+use crate::record::Record;
+use crate::target_drops;
+use crate::worker::{Measured, Plan, Progress, Target, Waiting, Worker};
+
+/// From the moment when all threads are ready to the run's start.
+const START_AHEAD: Duration = Duration::from_millis(20);
+
+/// What was measured at one drop rate.
+#[derive(Debug)]
+pub struct RunResult {
+    /// The drop rate.
+    pub drop: Percent,
+    /// The measured time.
+    pub duration_ns: u64,
+    /// What decided when a request was sent.
+    pub pace: Pace,
+    /// How the threads waited.
+    pub waiting: Waiting,
+    /// Threads of the generator.
+    pub threads: u64,
+    /// Requests and their latency.
+    pub record: Record,
+    /// Latency of answers from when they were due, of all kinds.
+    pub corrected: Histogram<u64>,
+    /// The same with lost requests counted at their time-out.
+    pub with_lost: Histogram<u64>,
+    /// Datagrams that were no replies.
+    pub strange: u64,
+    /// Replies that the kernel dropped at our own sockets.
+    pub receive_drops: u64,
+    /// CPU time of the generator's threads in the measured time.
+    pub generator_cpu_ns: u64,
+    /// Time in which they had something to do.
+    pub busy_ns: u64,
+    /// What the target's side of the machine told of the measured time.
+    pub target: Watched,
+}
+
+/// What was seen of the target from outside in the measured time, where it is on
+/// this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Watched {
+    /// Its CPU time.
+    pub cpu_ns: Option<u64>,
+    /// Requests that the kernel dropped at its sockets.
+    pub receive_drops: Option<u64>,
+}
+
+/// Everything that the runs of one call share.
+pub struct Session {
+    options: Options,
+    network: NetworkId,
+    corpus: Arc<Corpus>,
+    targets: Vec<SocketAddr>,
+    local: Option<LocalNode>,
+    waiting: Waiting,
+}
+
+impl Session {
+    /// Finds or starts the target, and stores the values on it.
+    pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
+        let network = NetworkId::of_name(&options.network);
+        let (targets, local) = if options.targets.is_empty() {
+            let local = LocalNode::start(network, options.io).map_err(|error| error.to_string())?;
+            (vec![local.address()], Some(local))
+        } else {
+            (find_all(&options.targets, network)?, None)
+        };
+        let keys = options.keys as usize;
+        let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let waiting = options.waiting(cores);
+        let session = Self { options: options.clone(), network, corpus, targets, local, waiting };
+        session.fill(display)?;
+        Ok(session)
+    }
+
+    /// What the target is, for people.
+    pub fn describe_target(&self) -> String {
+        let addresses: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
+        match &self.local {
+            Some(local) => format!("{} ({})", addresses.join(", "), local.describe()),
+            None => addresses.join(", "),
+        }
+    }
+
+    /// How the threads wait.
+    pub const fn waiting(&self) -> Waiting {
+        self.waiting
+    }
+
+    /// Stops a node of its own, and fails if it had failed.
+    pub fn close(self) -> Result<(), String> {
+        self.local.map_or(Ok(()), |local| local.stop().map(drop))
+    }
+
+    fn fill(&self, display: &mut Display) -> Result<(), String> {
+        let needs_values = self.options.mix.kinds().any(Kind::needs_values);
+        for &target in &self.targets {
+            let greeted = Preloader::greet(target, self.network);
+            let mut preloader = greeted.map_err(|error| error.to_string())?;
+            if needs_values {
+                preloader
+                    .fill(&self.corpus, &mut |share| display.filling(target, share))
+                    .map_err(|error| error.to_string())?;
+            }
+        }
+        display.clear();
+        Ok(())
+    }
+
+    /// Runs once, with this drop rate.
+    pub fn run(&self, drop: Percent, display: &mut Display) -> Result<RunResult, String> {
+        let traffic = self.traffic(drop);
+        let targets = self.greet()?;
+        let plans = (0..self.options.threads).map(|thread| Plan {
+            traffic: traffic.clone(),
+            thread,
+            targets: targets.clone(),
+            peers: self.options.peers,
+            coalescing: if self.options.burst > 1 { Coalescing::On } else { Coalescing::Off },
+            waiting: self.waiting,
+        });
+        let (measured, target) = self.run_threads(plans.collect(), &traffic, display)?;
+        let mut measured = measured.into_iter();
+        let mut all = measured.next().ok_or("there is at least one thread")?;
+        for other in measured {
+            all.record.merge(&other.record);
+            all.strange += other.strange;
+            all.receive_drops += other.receive_drops;
+            all.cpu_ns += other.cpu_ns;
+            all.busy_ns += other.busy_ns;
+        }
+        all.record.books.check().map_err(|sum| format!("the books do not close: {sum}"))?;
+        Ok(RunResult {
+            drop,
+            duration_ns: traffic.duration_ns,
+            pace: traffic.pace,
+            waiting: self.waiting,
+            threads: traffic.threads,
+            corrected: all.record.corrected(),
+            with_lost: all.record.with_lost(),
+            record: all.record,
+            strange: all.strange,
+            receive_drops: all.receive_drops,
+            generator_cpu_ns: all.cpu_ns,
+            busy_ns: all.busy_ns,
+            target,
+        })
+    }
+
+    fn traffic(&self, drop: Percent) -> Traffic {
+        let options = &self.options;
+        Traffic {
+            network: self.network,
+            mix: options.mix.clone(),
+            corpus: Arc::clone(&self.corpus),
+            popularity: options.key_dist,
+            pace: options.pace(),
+            burst: options.burst,
+            timeout_ns: nanos(options.timeout),
+            retries: options.retries,
+            drop,
+            seed: options.seed,
+            warmup_ns: nanos(options.warmup),
+            duration_ns: nanos(options.duration),
+            threads: options.threads,
+        }
+    }
+
+    /// A fresh token from each target, for the runs of a sweep may be far apart.
+    fn greet(&self) -> Result<Vec<Target>, String> {
+        let greet = |&address: &SocketAddr| {
+            let preloader = Preloader::greet(address, self.network);
+            preloader
+                .map(|preloader| Target { address, token: preloader.token() })
+                .map_err(|error| error.to_string())
+        };
+        self.targets.iter().map(greet).collect()
+    }
+
+    /// Runs the threads, all from the same moment, and watches the target meanwhile.
+    fn run_threads(
+        &self,
+        plans: Vec<Plan>,
+        traffic: &Traffic,
+        display: &mut Display,
+    ) -> Result<(Vec<Measured>, Watched), String> {
+        let progress: Vec<Progress> = plans.iter().map(|_| Progress::default()).collect();
+        let (ready_sender, ready) = mpsc::channel();
+        thread::scope(|scope| {
+            let mut starts = Vec::new();
+            let mut threads = Vec::new();
+            for (plan, progress) in plans.into_iter().zip(&progress) {
+                let (start_sender, start) = mpsc::channel::<Clock>();
+                let ready = ready_sender.clone();
+                starts.push(start_sender);
+                threads.push(scope.spawn(move || {
+                    let worker = Worker::new(plan);
+                    // The main thread waits for as many as there are threads.
+                    let _ = ready.send(cpu::this_thread());
+                    let worker = worker?;
+                    let clock = start.recv().map_err(|_| "never started".to_owned())?;
+                    worker.run(clock, progress)
+                }));
+            }
+            let mut generator: Vec<u32> = ready.iter().take(threads.len()).flatten().collect();
+            generator.extend(cpu::this_thread());
+            let clock = Clock::starting_in(START_AHEAD);
+            for start in starts {
+                // Who failed to make a worker has left already, and tells why below.
+                let _ = start.send(clock);
+            }
+            let target = self.watch(clock, traffic, &generator, &progress, display);
+            let measured: Result<Vec<Measured>, String> = threads
+                .into_iter()
+                .map(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
+                .collect();
+            Ok((measured?, target))
+        })
+    }
+
+    /// Shows progress until the measured time is over, and watches the target
+    /// meanwhile.
+    fn watch(
+        &self,
+        clock: Clock,
+        traffic: &Traffic,
+        generator: &[u32],
+        progress: &[Progress],
+        display: &mut Display,
+    ) -> Watched {
+        let (process, excluded) = match (&self.local, self.options.server_pid) {
+            (Some(_), _) => (Some(std::process::id()), generator),
+            (None, Some(process)) => (Some(process.get()), &[][..]),
+            (None, None) => (None, &[][..]),
+        };
+        let look = || Watched {
+            cpu_ns: process.and_then(|process| cpu::of_process_ns(process, excluded)),
+            receive_drops: target_drops::receive_drops(&self.targets),
+        };
+        let less = |after: Option<u64>, before: Option<u64>| after?.checked_sub(before?);
+        display.until(clock, traffic.warmup_ns, traffic, progress);
+        let before = look();
+        display.until(clock, traffic.end_ns(), traffic, progress);
+        let after = look();
+        display.clear();
+        Watched {
+            cpu_ns: less(after.cpu_ns, before.cpu_ns),
+            receive_drops: less(after.receive_drops, before.receive_drops),
+        }
+    }
+}
+
+/// The address of each target: of a name with several, the first that answers.
+fn find_all(targets: &[String], network: NetworkId) -> Result<Vec<SocketAddr>, String> {
+    targets.iter().map(|target| find(target, network)).collect()
+}
+
+fn find(target: &str, network: NetworkId) -> Result<SocketAddr, String> {
+    let addresses = target.to_socket_addrs().map_err(|error| {
+        format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001")
+    })?;
+    let mut failure = format!("'--target {target}': the name has no address");
+    for address in addresses {
+        match Preloader::greet(address, network) {
+            Ok(_) => return Ok(address),
+            Err(error) => failure = error.to_string(),
+        }
+    }
+    Err(failure)
+}
+
+#[cfg(test)]
+impl RunResult {
+    /// A result with nothing but a record.
+    pub(crate) fn for_tests(record: Record, duration_ns: u64) -> Self {
+        let rate = 100;
+        let pace = Pace::Open { rate, arrivals: crate::schedule::Arrivals::Uniform };
+        Self {
+            drop: Percent::ZERO,
+            duration_ns,
+            pace,
+            waiting: Waiting::Spin,
+            threads: 1,
+            corrected: record.corrected(),
+            with_lost: record.with_lost(),
+            record,
+            strange: 0,
+            receive_drops: 0,
+            generator_cpu_ns: 0,
+            busy_ns: 0,
+            target: Watched::default(),
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What was asked for, by name, as results show it.
+
+use crate::corpus::Popularity;
+use crate::options::{Options, Rate};
+use crate::quantity::{Percent, show_count};
+use crate::run::Session;
+use crate::schedule::Arrivals;
+use crate::worker::Waiting;
+
+/// Every parameter that makes a difference, defaults included.
+pub fn describe(options: &Options, session: &Session) -> Vec<(String, String)> {
+    let time = |duration| humantime::format_duration(duration).to_string();
+    let rate = match options.rate {
+        Rate::PerSecond(rate) => format!("{} a second", show_count(rate)),
+        Rate::Max => format!("as answers come, {} in flight", options.window()),
+    };
+    let arrivals = match (options.rate, options.arrivals) {
+        (Rate::Max, _) => "closed loop",
+        (_, Arrivals::Uniform) => "uniform",
+        (_, Arrivals::Poisson) => "poisson",
+    };
+    let popularity = match options.key_dist {
+        Popularity::Uniform => "uniform".into(),
+        Popularity::Zipf { exponent } => format!("zipf {exponent}"),
+    };
+    let waiting = match session.waiting() {
+        Waiting::Spin => "spinning",
+        Waiting::Sleep => "sleeping",
+    };
+    let drops: Vec<String> = options.drop.iter().map(Percent::to_string).collect();
+    [
+        ("target", session.describe_target()),
+        ("rate", rate),
+        ("arrivals", arrivals.into()),
+        ("duration", format!("{} after {}", time(options.duration), time(options.warmup))),
+        ("mix", options.mix.to_string()),
+        ("keys", format!("{}, {popularity}", show_count(options.keys))),
+        ("values", format!("{} bytes", show_count(options.value_size))),
+        ("drop", drops.join(", ")),
+        ("timeout", format!("{} and {} retries", time(options.timeout), options.retries)),
+        ("burst", options.burst.to_string()),
+        ("peers", options.peers.to_string()),
+        ("threads", format!("{}, {waiting}", options.threads)),
+        ("seed", options.seed.to_string()),
+        ("network", options.network.clone()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}

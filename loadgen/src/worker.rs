@@ -1,0 +1,291 @@
+//! One thread of the generator: the engine, its sockets, and the wait between
+//! turns.
+//!
+//! How it waits decides what it can measure. A thread that sleeps is woken tens
+//! of microseconds late, which is more than a request takes on loopback. So where
+//! there is a core for each generator thread and one for the rest, a thread
+//! *spins*: while answers are outstanding, or the next request is near, it polls
+//! its sockets without sleeping. Where cores are short it *sleeps* until a
+//! datagram or the next deadline comes, for a spinning thread would take the time
+//! that the node needs.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use kad_node::rng::Rng;
+use kad_node::wire::Token;
+use socket2::Socket;
+
+use crate::clock::Clock;
+use crate::cpu;
+use crate::engine::{Engine, Outgoing, Traffic};
+use crate::in_flight::LinkIndex;
+use crate::kernel::{self, Coalescing, Receiver, Sender};
+use crate::link;
+use crate::lookups::LookupClient;
+use crate::loss::Loss;
+use crate::mix::Kind;
+use crate::record::Record;
+
+/// How a thread passes the time until it has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// Polling.
+    Spin,
+    /// Asleep.
+    Sleep,
+}
+
+/// Even a spinning thread sleeps when nothing is in flight and the next request
+/// is farther away than this: it is woken well before.
+const SPIN_NS: u64 = 200_000;
+/// With more sockets than this, one call asks which of them are readable.
+const SOCKETS_POLLED_SINGLY: usize = 2;
+/// How often a thread tells how far it is.
+const TELL_NS: u64 = 20_000_000;
+
+/// Where requests go.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its address.
+    pub address: SocketAddr,
+    /// A token that it gave.
+    pub token: Token,
+}
+
+/// What a thread is made with.
+#[derive(Debug)]
+pub struct Plan {
+    /// What all threads send together.
+    pub traffic: Traffic,
+    /// Which of them this is, from 0.
+    pub thread: u64,
+    /// Where to.
+    pub targets: Vec<Target>,
+    /// Sockets for each target.
+    pub peers: usize,
+    /// Whether bursts travel as one.
+    pub coalescing: Coalescing,
+    /// How it waits.
+    pub waiting: Waiting,
+}
+
+/// How far a thread is, told now and then.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Requests sent in the measured time.
+    pub sent: AtomicU64,
+    /// Of these, answered.
+    pub answered: AtomicU64,
+    /// Of these, given up.
+    pub timed_out: AtomicU64,
+}
+
+/// What a thread has measured.
+#[derive(Debug)]
+pub struct Measured {
+    /// Requests and their latency.
+    pub record: Record,
+    /// Datagrams received that were no replies.
+    pub strange: u64,
+    /// Replies that the kernel dropped since our receive buffer was full.
+    pub receive_drops: u64,
+    /// CPU time in the measured time.
+    pub cpu_ns: u64,
+    /// Time in turns that had something to do, of the measured time.
+    pub busy_ns: u64,
+}
+
+/// One thread of the generator.
+pub struct Worker {
+    engine: Engine,
+    out: Outgoing,
+    sockets: Vec<Socket>,
+    sender: Sender,
+    receiver: Receiver,
+    lookups: Option<LookupClient>,
+    waiting: Waiting,
+    polled: Vec<libc::pollfd>,
+    end_ns: u64,
+    warmup_ns: u64,
+}
+
+/// Whether a turn had anything to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Busy,
+    Idle,
+}
+
+impl Worker {
+    /// Opens the sockets, and joins the network where whole lookups are asked for.
+    pub fn new(plan: Plan) -> Result<Self, String> {
+        let Plan { traffic, thread, targets, peers, mut coalescing, waiting } = plan;
+        let mut sockets = Vec::new();
+        let mut tokens = Vec::new();
+        for target in targets.iter().cycle().take(targets.len() * peers) {
+            let socket = link::connect(target.address)
+                .map_err(|error| format!("no way to {}: {error}", target.address))?;
+            if coalescing == Coalescing::On && !kernel::coalesce_receives(&socket) {
+                coalescing = Coalescing::Off;
+            }
+            sockets.push(socket);
+            tokens.push(target.token);
+        }
+        let lookups = if traffic.mix.contains(Kind::Lookup) {
+            let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
+            let seed = Rng::from_u64(traffic.seed ^ (thread << 32)).seed();
+            let mut client = LookupClient::join(traffic.network, &addresses, seed)?;
+            // Another stream than that of the single requests.
+            client.set_loss(Loss::new(traffic.drop, !traffic.seed, thread));
+            Some(client)
+        } else {
+            None
+        };
+        let mut polled: Vec<_> = sockets.iter().map(kernel::readable).collect();
+        polled.extend(lookups.iter().map(kernel::readable));
+        Ok(Self {
+            out: Outgoing::new(sockets.len()),
+            sender: Sender::new(coalescing),
+            receiver: Receiver::new(coalescing),
+            end_ns: traffic.end_ns(),
+            warmup_ns: traffic.warmup_ns,
+            engine: Engine::new(traffic, thread, &tokens),
+            sockets,
+            lookups,
+            waiting,
+            polled,
+        })
+    }
+
+    /// Runs from the clock's zero until every request is answered or given up.
+    pub fn run(mut self, clock: Clock, progress: &Progress) -> Result<Measured, String> {
+        kernel::wake_punctually();
+        let drops_before = self.receive_drops();
+        std::thread::sleep(clock.until(0).saturating_sub(Duration::from_millis(1)));
+        while !clock.until(0).is_zero() {
+            std::hint::spin_loop();
+        }
+        let (mut cpu_before, mut cpu_after) = (None, None);
+        let (mut busy_ns, mut last_ns, mut told_ns) = (0, 0, 0);
+        let mut turn = Turn::Idle;
+        loop {
+            let now_ns = clock.now_ns();
+            if now_ns >= self.warmup_ns && now_ns < self.end_ns && turn == Turn::Busy {
+                busy_ns += now_ns - last_ns;
+            }
+            last_ns = now_ns;
+            if cpu_before.is_none() && now_ns >= self.warmup_ns {
+                cpu_before = Some(cpu::of_this_thread_ns());
+            }
+            if cpu_after.is_none() && now_ns >= self.end_ns {
+                cpu_after = Some(cpu::of_this_thread_ns());
+            }
+            if now_ns >= told_ns + TELL_NS {
+                told_ns = now_ns;
+                self.tell(progress);
+            }
+            turn = self.turn(now_ns, clock)?;
+            if self.engine.is_done(now_ns) {
+                break;
+            }
+            if turn == Turn::Idle {
+                self.pause(clock);
+            }
+        }
+        self.tell(progress);
+        let receive_drops = self.receive_drops() - drops_before;
+        let cpu_before = cpu_before.unwrap_or(0);
+        let cpu_ns = cpu_after.unwrap_or_else(cpu::of_this_thread_ns) - cpu_before;
+        let strange = self.engine.strange();
+        Ok(Measured { record: self.engine.finish(), strange, receive_drops, cpu_ns, busy_ns })
+    }
+
+    fn turn(&mut self, now_ns: u64, clock: Clock) -> Result<Turn, String> {
+        self.engine.handle_overdue(now_ns, &mut self.out);
+        self.engine.send_due(now_ns, &mut self.out);
+        let sent = self.send(clock);
+        let received = self.receive(clock)?;
+        Ok(if sent || received { Turn::Busy } else { Turn::Idle })
+    }
+
+    /// Hands the kernel what was composed; says whether that was anything.
+    fn send(&mut self, clock: Clock) -> bool {
+        if !self.engine.has_composed() {
+            return false;
+        }
+        self.engine.sent(clock.now_ns());
+        for (socket, out) in self.sockets.iter().zip(&mut self.out.links) {
+            if !out.batch.is_empty() {
+                let (engine, transactions) = (&mut self.engine, &out.transactions);
+                self.sender
+                    .send(socket, &out.batch, |index| engine.unsendable(transactions[index]));
+                out.clear();
+            }
+        }
+        if let Some(lookups) = &mut self.lookups {
+            for (operation, key) in self.out.lookups.drain(..) {
+                lookups.begin(operation, key);
+            }
+        }
+        true
+    }
+
+    /// Takes in what has come; says whether that was anything.
+    fn receive(&mut self, clock: Clock) -> Result<bool, String> {
+        let mut received = false;
+        let ask = self.sockets.len() > SOCKETS_POLLED_SINGLY;
+        if ask {
+            kernel::wait(&mut self.polled, Duration::ZERO);
+        }
+        for (index, socket) in self.sockets.iter().enumerate() {
+            if ask && self.polled[index].revents == 0 {
+                continue;
+            }
+            let (engine, out) = (&mut self.engine, &mut self.out);
+            let mut now_ns = None;
+            let messages = self.receiver.receive(socket, |bytes| {
+                let now_ns = *now_ns.get_or_insert_with(|| clock.now_ns());
+                engine.receive(now_ns, LinkIndex(index as u16), bytes, out);
+            });
+            received |= messages.map_err(|error| format!("receiving failed: {error}"))? > 0;
+        }
+        if let Some(lookups) = &mut self.lookups {
+            for end in lookups.ended() {
+                self.engine.lookup_ended(clock.now_ns(), &end);
+                received = true;
+            }
+        }
+        Ok(received)
+    }
+
+    fn pause(&mut self, clock: Clock) {
+        let now_ns = clock.now_ns();
+        let mut gap_ns =
+            self.engine.next_wake_ns(now_ns).map_or(0, |wake| wake.saturating_sub(now_ns));
+        if let Some(due) = self.lookups.as_ref().and_then(LookupClient::next_timeout) {
+            gap_ns = gap_ns.min(crate::quantity::nanos(due));
+        }
+        match self.waiting {
+            Waiting::Spin if self.engine.in_flight() > 0 || gap_ns <= SPIN_NS => {
+                std::hint::spin_loop();
+            }
+            Waiting::Spin => {
+                kernel::wait(&mut self.polled, Duration::from_nanos(gap_ns - SPIN_NS / 2));
+            }
+            Waiting::Sleep => kernel::wait(&mut self.polled, Duration::from_nanos(gap_ns)),
+        }
+    }
+
+    fn receive_drops(&self) -> u64 {
+        self.sockets.iter().map(kernel::receive_drops).sum()
+    }
+
+    fn tell(&self, progress: &Progress) {
+        let books = &self.engine.record().books;
+        progress.sent.store(books.sent, Ordering::Relaxed);
+        progress.answered.store(books.answered, Ordering::Relaxed);
+        progress.timed_out.store(books.timed_out, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,318 @@
+//! The program itself, against a real node on loopback. Time-outs are so long
+//! that a slow machine changes latencies and nothing else.
+
+mod responder;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use responder::Responder;
+
+/// Few requests in a short time, and patience.
+const SHORT: &str = "--rate 1k --duration 200ms --warmup 20ms --keys 50 --timeout 20s";
+
+fn loadgen(arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.args(arguments.split_whitespace()).output().expect("the program starts")
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).expect("text")
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).expect("text")
+}
+
+/// Runs against a fresh node, expects success, and returns the JSON.
+fn measure(arguments: &str) -> Value {
+    let responder = Responder::start();
+    let scratch = Scratch::new();
+    let json = scratch.file("run.json");
+    let target = responder.addr;
+    let json_arg = json.display();
+    let output = loadgen(&format!("{SHORT} --target {target} --json {json_arg} {arguments}"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "", "nobody watches: no progress");
+    serde_json::from_str(&fs::read_to_string(json).expect("written")).expect("JSON")
+}
+
+fn count(run: &Value, name: &str) -> u64 {
+    run["books"][name].as_u64().unwrap_or_else(|| panic!("books.{name}: {run}"))
+}
+
+/// A folder of its own, taken away with what is in it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("loadgen-test-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        Self(folder)
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn every_scheduled_get_is_answered_with_its_value() {
+    let report = measure("");
+    let run = &report["runs"][0];
+    assert_eq!(count(run, "scheduled"), 200);
+    assert_eq!(count(run, "fulfilled"), 200);
+    assert_eq!((count(run, "unsent"), count(run, "timed_out"), count(run, "wrong")), (0, 0, 0));
+    assert_eq!(run["corrected"]["count"], 200);
+    assert_eq!(run["pacing"]["count"], 200);
+}
+
+#[test]
+fn every_kind_is_fulfilled() {
+    let report = measure("--mix get=40,put=20,find-node=20,ping=10,lookup=10 --key-dist zipf");
+    let run = &report["runs"][0];
+    assert_eq!(count(run, "fulfilled"), 200);
+    let kinds = run["kinds"].as_array().expect("kinds");
+    let of_kinds: Vec<(&str, u64)> = kinds
+        .iter()
+        .map(|kind| (kind["kind"].as_str().expect("name"), kind["sent"].as_u64().expect("count")))
+        .collect();
+    // Of the 20 requests of the warm-up too, four in ten are gets: the deck has ten.
+    let expected = [("get", 80), ("put", 40), ("find-node", 40), ("ping", 20), ("lookup", 20)];
+    assert_eq!(of_kinds, expected);
+}
+
+#[test]
+fn bursts_threads_and_peers_send_the_same_requests() {
+    for arguments in [
+        "--burst 8",
+        "--threads 2",
+        "--peers 3",
+        "--burst 4 --threads 2 --peers 2 --arrivals poisson",
+    ] {
+        let report = measure(arguments);
+        let run = &report["runs"][0];
+        assert_eq!(count(run, "fulfilled"), count(run, "scheduled"), "{arguments}");
+        assert!(count(run, "scheduled") >= 100, "{arguments}");
+    }
+}
+
+#[test]
+fn a_closed_loop_sends_as_answers_come() {
+    for waiting in ["spin", "sleep"] {
+        let report = measure(&format!("--rate max --window 8 --wait {waiting}"));
+        let run = &report["runs"][0];
+        assert!(count(run, "sent") >= 8, "{waiting}");
+        assert_eq!(count(run, "fulfilled"), count(run, "sent"), "{waiting}");
+    }
+}
+
+#[test]
+fn without_a_target_it_loads_a_node_of_its_own() {
+    for io in ["mmsg", "auto"] {
+        let output = loadgen(&format!("{SHORT} --io {io}"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let text = stdout(&output);
+        assert!(text.contains("a node of its own"), "{text}");
+        assert!(text.contains("200 scheduled = 200 sent + 0 unsent"), "{text}");
+        assert!(text.contains("200 sent = 200 answered + 0 timed out"), "{text}");
+        assert!(text.contains("target ") && text.contains("for each request"), "{text}");
+    }
+}
+
+#[test]
+fn a_sweep_has_a_run_for_each_drop_rate_and_one_table() {
+    let responder = Responder::start();
+    let scratch = Scratch::new();
+    let (html, hgrm) = (scratch.file("sweep.html"), scratch.file("sweep.hgrm"));
+    let output = loadgen(&format!(
+        "{SHORT} --timeout 10ms --retries 1 --drop 0,100 --target {} --html {} --hgrm {}",
+        responder.addr,
+        html.display(),
+        hgrm.display()
+    ));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    let table: Vec<&str> =
+        text.lines().skip_while(|line| !line.contains("sends/request")).collect();
+    assert_eq!(table.len(), 3, "{text}");
+    assert!(table[1].trim_start().starts_with("0 %"), "{text}");
+    let lost: Vec<&str> = table[2].split_whitespace().collect();
+    assert_eq!(lost[..7], ["100", "%", "0", "%", "100.0", "%", "2.00"], "{text}");
+    let html = fs::read_to_string(html).expect("written");
+    assert_eq!(html.matches("<details>").count(), 2);
+    assert!(html.contains("drop 100 %"));
+    assert!(scratch.file("sweep-drop0.hgrm").exists());
+    assert!(scratch.file("sweep-drop100.hgrm").exists());
+}
+
+#[test]
+fn drops_are_the_seed_s_and_are_not_the_kernel_s() {
+    let arguments = "--drop 50 --timeout 2s --retries 0 --seed 9 --duration 100ms";
+    let (first, second) = (measure(arguments), measure(arguments));
+    let (first, second) = (&first["runs"][0], &second["runs"][0]);
+    let dropped = |run: &Value| (count(run, "requests_dropped"), count(run, "replies_dropped"));
+    assert_eq!(dropped(first), dropped(second));
+    assert!(dropped(first).0 > 0 && dropped(first).1 > 0);
+    assert_eq!(count(first, "sent"), count(first, "answered") + count(first, "timed_out"));
+    assert_eq!(count(first, "requests_unsendable"), 0);
+}
+
+#[test]
+fn the_json_has_the_fields_that_programs_rely_on() {
+    let report = measure("");
+    let fields = |value: &Value| -> Vec<String> {
+        value.as_object().expect("an object").keys().cloned().collect()
+    };
+    let sorted = |names: &str| -> Vec<String> {
+        let mut names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(fields(&report), sorted("format program started setup runs"));
+    let run = &report["runs"][0];
+    assert_eq!(
+        fields(run),
+        sorted(
+            "drop_percent duration_s books kinds answered_per_s corrected uncorrected with_lost \
+             pacing verdict strange receive_drops target_receive_drops generator_cpu_ns \
+             generator_busy_ns server_cpu_ns timeline"
+        )
+    );
+    assert_eq!(
+        fields(&run["corrected"]),
+        sorted(
+            "count min_ns mean_ns deviation_ns p50_ns p75_ns p90_ns p95_ns p99_ns p99_9_ns \
+             p99_99_ns p99_999_ns max_ns"
+        )
+    );
+    assert_eq!(
+        fields(&run["timeline"][0]),
+        sorted("at_s sent answered timed_out p50_ns p90_ns p99_ns max_ns")
+    );
+    assert_eq!(report["format"], 1);
+}
+
+#[test]
+fn the_page_holds_everything_and_loads_nothing() {
+    let responder = Responder::start();
+    let scratch = Scratch::new();
+    let (html, hgrm) = (scratch.file("run.html"), scratch.file("run.hgrm"));
+    let (target, page, table) = (responder.addr, html.display(), hgrm.display());
+    let output = loadgen(&format!("{SHORT} --target {target} --html {page} --hgrm {table}"));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let html = fs::read_to_string(&html).expect("written");
+    assert_eq!(html.matches("<svg").count(), 3, "by percentile, over time, requests over time");
+    for loading in ["src=", "href=", "@import", "url(http"] {
+        assert!(!html.contains(loading), "{loading}");
+    }
+    assert!(html.contains(&target.to_string()) && html.contains("prefers-color-scheme: dark"));
+    assert!(!html.contains("NaN"));
+    let hgrm = fs::read_to_string(hgrm).expect("written");
+    assert!(hgrm.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n\n"));
+    assert!(hgrm.contains("Total count    =          200]"), "{hgrm}");
+}
+
+#[test]
+fn an_assertion_that_does_not_hold_is_exit_status_3() {
+    let responder = Responder::start();
+    let target = responder.addr;
+    let output = loadgen(&format!("{SHORT} --target {target} --assert p99<1ns --assert rate>1"));
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+    assert!(stderr(&output).starts_with("assertion 'p99<1ns' does not hold at drop 0 %: "));
+    assert!(stdout(&output).contains("200 fulfilled"), "the result is there all the same");
+    let holds = format!("{SHORT} --target {target} --assert wrong==0 --assert unsent==0");
+    assert_eq!(loadgen(&holds).status.code(), Some(0));
+}
+
+#[test]
+fn damaged_values_are_told_and_fail() {
+    // The first 50 are sound: those that are asked for before the run.
+    let responder = Responder::start_corrupting_after(50);
+    let output = loadgen(&format!("{SHORT} --target {}", responder.addr));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("0 fulfilled, 0 missed, 0 refused, 200 wrong"));
+    assert!(stderr(&output).contains("200 answers were not what was stored"));
+    let responder = Responder::start_corrupting_after(10);
+    let output = loadgen(&format!("{SHORT} --target {}", responder.addr));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("does not give back 40 of the values"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_target_that_is_not_there_is_told_on_one_line() {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let silent = socket.local_addr().expect("bound");
+    let closed = {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+        socket.local_addr().expect("bound")
+    };
+    for (target, said) in [
+        (silent.to_string(), "no node of this network answers at"),
+        (closed.to_string(), "nothing listens at"),
+        ("127.0.0.1".into(), "expected HOST:PORT"),
+    ] {
+        let output = loadgen(&format!("--target {target}"));
+        assert_eq!(output.status.code(), Some(1), "{target}");
+        let line = stderr(&output);
+        assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
+        assert!(line.contains(said) && line.contains(&target), "{line}");
+        assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_result_that_could_not_be_written_is_told_before_the_run() {
+    let output = loadgen("--duration 1h --json /nonexistent/run.json");
+    assert_eq!(output.status.code(), Some(2));
+    let line = stderr(&output);
+    assert!(line.contains("/nonexistent/run.json'") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_status_2_and_one_line() {
+    for arguments in ["--rate fast", "--mix steal=1", "--assert p99", "--window 3", "compare x"] {
+        let output = loadgen(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+        assert_eq!(stderr(&output).lines().count(), 1, "{arguments}: {}", stderr(&output));
+    }
+    assert_eq!(loadgen("--help").status.code(), Some(0));
+}
+
+#[test]
+fn two_runs_are_set_side_by_side() {
+    let responder = Responder::start();
+    let scratch = Scratch::new();
+    let (a, b) = (scratch.file("a.json"), scratch.file("b.json"));
+    for (path, seed) in [(&a, 1), (&b, 2)] {
+        let (target, path) = (responder.addr, path.display());
+        let output = loadgen(&format!("{SHORT} --seed {seed} --target {target} --json {path}"));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    }
+    let output = loadgen(&format!("compare {} {}", a.display(), b.display()));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("seed: 1 | 2"), "{text}");
+    let answered = text.lines().find(|line| line.starts_with("answered a second"));
+    assert!(answered.is_some_and(|line| line.ends_with("1.00")), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("p99.9 ")), "{text}");
+
+    fs::write(&b, "{}").expect("writes");
+    let output = loadgen(&format!("compare {} {}", a.display(), b.display()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("b.json is not what --json writes"), "{}", stderr(&output));
+}
