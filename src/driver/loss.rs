@@ -183,4 +183,15 @@ mod tests {
         let all = passed(Loss { numerator: 1, denominator: 1, seed: 1 }).2;
         assert_eq!((all.drops_received, all.drops_sent), (10_000, 10_000));
     }
+
+    #[test]
+    fn each_shard_has_the_chance_and_a_seed_of_its_own() {
+        let loss = Loss { numerator: 3, denominator: 10, seed: 7 };
+        let shards = loss.shards(ShardCount::MAX);
+        assert_eq!(shards.len(), ShardCount::MAX.get());
+        assert!(shards.iter().all(|shard| (shard.numerator, shard.denominator) == (3, 10)));
+        let seeds: std::collections::BTreeSet<_> = shards.iter().map(|shard| shard.seed).collect();
+        assert_eq!(seeds.len(), shards.len());
+        assert_eq!(shards, loss.shards(ShardCount::MAX));
+    }
 }
