@@ -166,13 +166,11 @@ impl<T> Rounds<T> {
     /// Takes in a shard's part, and returns the parts of all where it was the last.
     fn add(&mut self, shard: ShardIndex, part: T) -> Option<Vec<T>> {
         let shard = shard.as_usize();
-        let round = match self.open.iter().position(|parts| parts[shard].is_none()) {
-            Some(round) => round,
-            None => {
-                self.open.push_back((0..self.count).map(|_| None).collect());
-                self.open.len() - 1
-            }
-        };
+        let open = self.open.iter().position(|parts| parts[shard].is_none());
+        let round = open.unwrap_or_else(|| {
+            self.open.push_back((0..self.count).map(|_| None).collect());
+            self.open.len() - 1
+        });
         self.open[round][shard] = Some(part);
         // Every shard fills the older round first, so that it is full first.
         let is_full = self.open.front()?.iter().all(Option::is_some);

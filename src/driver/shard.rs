@@ -52,11 +52,10 @@ impl<D: Datapath> Shard<D> {
         self.outlet.stats().turns += 1;
         let order = self.inbox.order();
         self.take_datagrams()?;
-        self.take_handoffs();
-        self.take_commands();
+        self.take_messages();
         self.node.handle_timeout(self.now, &mut self.outbox);
         self.outlet.flush(&mut self.outbox);
-        self.outlet.publish();
+        self.outlet.finish(&mut self.outbox);
         Ok(order)
     }
 
@@ -88,17 +87,17 @@ impl<D: Datapath> Shard<D> {
         Ok(())
     }
 
-    fn take_handoffs(&mut self) {
+    /// Takes in what other threads have for the shard: handoffs, then commands. The
+    /// commands are looked at first, so that whatever was handed over before the
+    /// user sent one is known when it is carried out.
+    fn take_messages(&mut self) {
         let Self { node, outbox, inbox, outlet, now, .. } = self;
+        let commands = inbox.commands.drain();
         for handoff in inbox.handoffs.iter_mut().flat_map(|ring| ring.drain()) {
             node.handle_handoff(*now, handoff, outbox);
             outlet.flush_if_low(outbox);
         }
-    }
-
-    fn take_commands(&mut self) {
-        let Self { node, outbox, inbox, outlet, now, .. } = self;
-        for command in inbox.commands.drain() {
+        for command in commands {
             outlet.stats().commands += 1;
             node.handle_command(*now, command, outbox);
             outlet.flush_if_low(outbox);
@@ -121,7 +120,7 @@ impl<D: Datapath> Outlet<D> {
         }
     }
 
-    /// Sends what the outbox holds, hands over and delivers.
+    /// Sends what the outbox holds, and hands over.
     fn flush(&mut self, outbox: &mut Outbox) {
         if outbox.datagrams().len() > 0 {
             self.datapath.submit(outbox.datagrams());
@@ -129,15 +128,16 @@ impl<D: Datapath> Outlet<D> {
         for (shard, handoff) in outbox.take_handoffs() {
             self.peers.hand_over(shard, handoff, self.datapath.stats());
         }
-        for event in outbox.take_events() {
-            self.deliver(event);
-        }
         outbox.clear();
     }
 
-    /// Shows the peers what the turn has for them.
-    fn publish(&mut self) {
+    /// Shows the peers what the turn has for them, and after that tells the user:
+    /// what an event tells is then under way to every shard.
+    fn finish(&mut self, outbox: &mut Outbox) {
         self.peers.publish(self.datapath.stats());
+        for event in outbox.take_events() {
+            self.deliver(event);
+        }
     }
 
     fn deliver(&mut self, event: Event) {

@@ -13,7 +13,7 @@ use crate::harness::PATIENCE;
 pub(crate) const WINDOW: u64 = 64;
 
 /// A client with a valid token. Its requests are numbered, and their kinds follow
-/// from the numbers: PING, STORE, FIND_VALUE of what was stored before, FIND_NODE.
+/// from the numbers: PING, STORE, `FIND_VALUE` of what was stored before, `FIND_NODE`.
 pub(crate) struct Client {
     socket: UdpSocket,
     token: Token,

@@ -23,6 +23,8 @@ under_each_driver! {
     fn two_nodes_store_and_find(io: Io) {
         let mut first = Node::start(io, &[]);
         let mut second = Node::join(io, &first, &[]);
+        // Until it has answered, the newcomer is given no values.
+        first.await_counter("contacts");
         let key = first.put("hello from the first");
         assert_eq!(second.ask(format!("get {key}")), "hello from the first");
         // The STORE of the put left a copy there.
