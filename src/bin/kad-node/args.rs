@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use kad_node::driver::IoChoice;
+use kad_node::driver::{IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 
 pub(crate) use address::{Announce, HostPort};
 pub(crate) use value::Percent;
 
-/// Shards that one node runs at most.
-pub(crate) const SHARDS_MAX: usize = 1;
 /// Nodes of one `demo` at most: each is a thread and a socket.
 const DEMO_NODES_MAX: usize = 500;
 
@@ -61,9 +59,13 @@ pub(crate) struct NodeArgs {
     /// Node id [default: random].
     #[arg(long, value_name = "HEX40")]
     pub(crate) id: Option<Id>,
-    /// Shards, each a thread pinned to a core.
-    #[arg(long, value_name = "N", default_value_t = SHARDS_MAX, value_parser = value::cores)]
-    pub(crate) cores: usize,
+    /// Shards, each a thread pinned to a core [default: the cores available].
+    #[arg(long, value_name = "N", default_value_t = value::cores_available(), hide_default_value = true, value_parser = value::cores)]
+    pub(crate) cores: ShardCount,
+    /// Whether the kernel brings each datagram to the shard that acts on it: on,
+    /// or off for experiments; then the shards hand them to each other.
+    #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
+    pub(crate) steering: Steering,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
@@ -236,7 +238,9 @@ mod tests {
             ("--bootstrap seed:0", "'seed:0'", "1 to 65535"),
             ("--bootstrap ::1:9001", "'::1:9001'", "[::1]:9001"),
             ("--id 12", "'12'", "40 hexadecimal digits"),
-            ("--cores 0", "'0'", "at least 1"),
+            ("--cores 0", "'0'", "1 to 64"),
+            ("--cores 65", "'65'", "1 to 64"),
+            ("--steering yes", "'yes'", "on or off"),
             ("--io tokio-uring", "'tokio-uring'", "uring or mmsg"),
             ("--io epoll", "'epoll'", "auto, uring or mmsg"),
             ("--k 29", "'29'", "1 to 28"),

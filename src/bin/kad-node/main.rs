@@ -19,6 +19,7 @@ mod reply;
 mod request;
 mod serve;
 mod session;
+mod shard_table;
 mod terminal;
 
 use std::process::ExitCode;
