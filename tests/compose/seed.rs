@@ -9,29 +9,35 @@ use crate::project::{Container, DEADLINE};
 /// Ctrl-P Ctrl-Q: leaves the container's terminal and lets its node run.
 const DETACH: [char; 2] = ['p', 'q'];
 
+/// The line editor has a terminal mark pasted text from here on (xterm's mode 2004).
+const EDITING_BEGINS: &str = "\u{1b}[?2004h";
+/// The line is complete: what follows is the answer.
+const EDITING_ENDS: &str = "\u{1b}[?2004l";
+
 /// A person at the seed's prompt.
 pub(crate) struct Seed(PtySession);
 
 impl Seed {
     /// Attaches to the container's terminal.
     pub(crate) fn attach(container: &Container) -> Self {
-        let mut command = Command::new("docker");
-        command.args(["attach", &container.0]).env("TERM", "xterm");
+        let mut command = Command::new("sh");
+        // A terminal has a size, which the container's takes over.
+        let attach = r#"stty cols 120 rows 40 && exec docker attach "$1""#;
+        command.args(["-c", attach, "sh", &container.0]).env("TERM", "xterm");
         let timeout_ms = DEADLINE.as_millis().try_into().ok();
-        let mut terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
-        // The prompt was shown before anybody looked: an empty line brings it again.
-        type_line(&mut terminal, "");
+        let terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
         let mut seed = Self(terminal);
-        seed.expect("kad> ");
+        // The prompt was shown before anybody looked: an empty line brings it again.
+        seed.ask("");
         seed
     }
 
     /// Types `line`, and returns what is shown until the next prompt.
     pub(crate) fn ask(&mut self, line: &str) -> String {
-        type_line(&mut self.0, line);
-        // What is typed is shown, and then its answer, up to the line's own end.
-        self.expect(&format!("{line}\u{1b}"));
-        self.expect("\r\nkad> ")
+        self.0.send(&format!("{line}\r")).expect("the terminal takes it");
+        self.0.flush().expect("the terminal takes it");
+        self.expect(EDITING_ENDS);
+        self.expect(EDITING_BEGINS)
     }
 
     /// Waits until `text` is shown, and returns what was shown before it.
@@ -46,9 +52,4 @@ impl Seed {
         }
         self.0.exp_eof().expect("docker attach ends");
     }
-}
-
-fn type_line(terminal: &mut PtySession, line: &str) {
-    terminal.send(&format!("{line}\r")).expect("the terminal takes it");
-    terminal.flush().expect("the terminal takes it");
 }
