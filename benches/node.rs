@@ -63,9 +63,9 @@ impl World {
         self.outbox.clear();
         self.node.handle_datagram(self.now, source, &encoded(&asked), &mut self.outbox);
         let pings = self.outbox.datagrams().filter_map(|(_, bytes)| {
-            let ping = wire::decode(bytes).expect("a node sends no garbage");
-            let pong = Datagram { transaction: ping.transaction, body: Body::Pong, ..asked };
-            (ping.body == Body::Ping).then(|| encoded(&pong))
+            let received = wire::decode(bytes).expect("a node sends no garbage");
+            let pong = Datagram { transaction: received.transaction, body: Body::Pong, ..asked };
+            (received.body == Body::Ping).then(|| encoded(&pong))
         });
         for pong in pings.collect::<Vec<_>>() {
             self.node.handle_datagram(self.now, source, &pong, &mut self.outbox);
