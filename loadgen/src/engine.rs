@@ -9,114 +9,26 @@
 //! nanoseconds since the run's start.
 
 mod answer;
-
-use std::sync::Arc;
+mod outgoing;
+mod traffic;
 
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
-use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token};
+use kad_node::wire::{self, Body, Datagram, Purpose, Role, Store, Token};
 
-use crate::batch::{BATCH_MAX, Batch};
-use crate::corpus::{Corpus, KeyIndex, KeyPicker, Popularity};
+use crate::batch::BATCH_MAX;
+use crate::corpus::{KeyIndex, KeyPicker};
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
 use crate::loss::{Leg, Loss};
-use crate::mix::{Deck, Kind, Mix};
-use crate::quantity::Percent;
+use crate::mix::{Deck, Kind};
 use crate::record::{Course, Record};
-use crate::schedule::{Arrivals, Schedule, Share};
+use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
 
 pub use answer::LookupEnd;
-
-/// What is sent, how often, and what is lost: the same for every thread.
-#[derive(Clone, Debug)]
-pub struct Traffic {
-    /// The targets' network.
-    pub network: NetworkId,
-    /// Which requests.
-    pub mix: Mix,
-    /// About which keys.
-    pub corpus: Arc<Corpus>,
-    /// How often each of them.
-    pub popularity: Popularity,
-    /// What decides when a request is sent.
-    pub pace: Pace,
-    /// Requests sent together, at most [`BATCH_MAX`].
-    pub burst: u64,
-    /// How long each send waits for its answer.
-    pub timeout_ns: u64,
-    /// Sends after the first.
-    pub retries: u8,
-    /// What is dropped on purpose, each way.
-    pub drop: Percent,
-    /// Fixes kinds, keys, arrivals and drops.
-    pub seed: u64,
-    /// Time before the measured time.
-    pub warmup_ns: u64,
-    /// The measured time.
-    pub duration_ns: u64,
-    /// Threads that share the traffic.
-    pub threads: u64,
-}
-
-/// What decides when a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// The clock: an open loop, which does not wait for answers.
-    Open {
-        /// Requests a second of all threads.
-        rate: u64,
-        /// How they are spread.
-        arrivals: Arrivals,
-    },
-    /// The answers: a closed loop, with so many requests of each thread in flight.
-    Closed {
-        /// Requests in flight.
-        window: u64,
-    },
-}
-
-impl Traffic {
-    /// When the last request is due.
-    pub const fn end_ns(&self) -> u64 {
-        self.warmup_ns + self.duration_ns
-    }
-}
-
-/// What is to leave in one turn.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// For each link.
-    pub links: Vec<OutgoingLink>,
-    /// Lookups to begin.
-    pub lookups: Vec<(OperationId, Id)>,
-}
-
-/// What is to leave through one link.
-#[derive(Debug, Default)]
-pub struct OutgoingLink {
-    /// The datagrams.
-    pub batch: Batch,
-    /// What they are, in the same order.
-    pub transactions: Vec<Transaction>,
-}
-
-impl Outgoing {
-    /// Nothing yet, for so many links.
-    pub fn new(links: usize) -> Self {
-        let links = std::iter::repeat_with(OutgoingLink::default).take(links);
-        Self { links: links.collect(), lookups: Vec::new() }
-    }
-}
-
-impl OutgoingLink {
-    /// Forgets what has been sent.
-    pub fn clear(&mut self) {
-        self.batch.clear();
-        self.transactions.clear();
-    }
-}
+pub use outgoing::{Outgoing, OutgoingLink};
+pub use traffic::{Pace, Traffic};
 
 /// What a thread knows of one link.
 #[derive(Debug)]
