@@ -104,6 +104,10 @@ pub const TIMEOUT_MAX: Duration = Duration::from_secs(2);
 pub const BUCKET_REFRESH: Duration = Duration::from_mins(15);
 /// Period of the lookup for one's own id.
 pub const SELF_LOOKUP: Duration = Duration::from_mins(10);
+/// The same period, to begin with, of a node that knows fewer than K contacts:
+/// whoever it joined by may have come just before it, and known nobody. It
+/// doubles up to [`SELF_LOOKUP`], so that a small network is soon left in peace.
+pub const SELF_LOOKUP_POOR: Duration = Duration::from_secs(5);
 /// First wait between attempts to join; doubles up to [`BOOTSTRAP_WAIT_MAX`].
 pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between attempts to join.

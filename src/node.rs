@@ -18,8 +18,8 @@
 //! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`, `shard`.
 //! What happens is in `serve` (requests of others), `call` (requests of ours),
 //! `answer` (what comes back), `contacts` (what that does to the routing table),
-//! `drive` (lookups and what they are for), `maintain` (what is done by the
-//! clock) and `show`.
+//! `drive` (lookups), `place` (the STOREs that follow them), `maintain` (what is
+//! done by the clock) and `show`.
 
 mod answer;
 mod bucket;
@@ -36,6 +36,7 @@ mod keyed_map;
 mod lookup;
 mod maintain;
 mod outbox;
+mod place;
 mod published;
 mod round_trip;
 mod routing_table;
@@ -58,7 +59,7 @@ use core::time::Duration;
 use slab::Slab;
 
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, VALUE_BYTES_MAX};
+use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, SELF_LOOKUP_POOR, VALUE_BYTES_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{self, Contact, DecodeError};
@@ -103,6 +104,8 @@ pub struct Node {
     published: Published,
     joining: Joining,
     next_self_lookup: Instant,
+    /// The wait for the next self lookup while fewer than K contacts are known.
+    poor_wait: Duration,
     stats: Stats,
 }
 
@@ -110,10 +113,14 @@ impl Node {
     /// A node that knows nobody yet.
     ///
     /// # Panics
-    /// When `k` or `alpha` is outside its limits.
+    /// When `k` or `alpha` is outside its limits, or `republish` below a second.
     pub fn new(config: Config, now: Instant) -> Self {
         assert!((1..=K_MAX).contains(&config.k), "k is from 1 to {K_MAX}");
         assert!((1..=ALPHA_MAX).contains(&config.alpha), "alpha is from 1 to {ALPHA_MAX}");
+        assert!(
+            config.republish >= Duration::from_secs(1),
+            "a value is stored once a second at most"
+        );
         let mut rng = Rng::from_seed(config.seed);
         let hash = Keyed::new(rng.bytes());
         Self {
@@ -129,6 +136,7 @@ impl Node {
             published: Published::new(hash),
             joining: Joining::new(),
             next_self_lookup: now + rng.jitter(SELF_LOOKUP),
+            poor_wait: SELF_LOOKUP_POOR,
             stats: Stats::default(),
             rng,
             config,

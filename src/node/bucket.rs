@@ -107,9 +107,12 @@ impl Bucket {
     }
 
     /// Whether a stranger's answer would be of use: whether there is room for
-    /// it, in the bucket or in the replacement cache.
+    /// it, in the bucket or in the replacement cache. A stale contact that asks us
+    /// something counts as a stranger, since it seems to be back.
     pub(super) fn wants(&self, k: usize, id: Id) -> bool {
-        let known = |entries: &[Entry]| entries.iter().any(|entry| entry.contact.id == id);
+        let known = |entries: &[Entry]| {
+            entries.iter().any(|entry| entry.contact.id == id && !entry.is_stale())
+        };
         let room = self.entries.len() < k
             || self.replacements.len() < REPLACEMENTS_MAX
             || self.entries.iter().any(Entry::is_stale);

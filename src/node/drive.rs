@@ -1,20 +1,18 @@
-//! Tasks from beginning to end: a lookup, and the STOREs or the value that it
-//! was made for.
+//! Lookups from beginning to end, and the value that a get is made for.
 
 use core::time::Duration;
 
 use super::Node;
 use super::answer::Answer;
 use super::call::Begun;
-use super::command::{Event, Found, Hop, HopAnswer, Refusal, Stored, Trace};
+use super::command::{Event, Found, Hop, HopAnswer, Refusal, Trace};
 use super::credential::Credential;
 use super::lookup::{Candidate, Lookup, NamedBy, Offer};
 use super::outbox::Outbox;
-use super::published::Placement;
 use super::round_trip::RoundTrip;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
-use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
+use super::task::{Ask, Call, Errand, Owner, Phase, Renewal, Task, TaskId};
 use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
 use crate::time::Instant;
@@ -150,27 +148,6 @@ impl Node {
         self.advance(now, id, outbox);
     }
 
-    /// Takes in what one of the STOREs has come to.
-    pub(super) fn placement_settled(
-        &mut self,
-        now: Instant,
-        id: TaskId,
-        answer: Answer<'_>,
-        outbox: &mut Outbox,
-    ) {
-        let Some(task) = self.task(id) else {
-            return;
-        };
-        let Phase::Placing { outstanding, holders, .. } = &mut task.phase else {
-            return;
-        };
-        *outstanding -= 1;
-        *holders += usize::from(matches!(answer, Answer::Reply(Body::Stored)));
-        if *outstanding == 0 {
-            self.finish_placed(now, id, outbox);
-        }
-    }
-
     /// Asks whom the lookup wants asked, and goes on to what it was made for
     /// when it has ended.
     fn advance(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
@@ -201,7 +178,7 @@ impl Node {
         }
     }
 
-    fn call_candidate(
+    pub(super) fn call_candidate(
         &mut self,
         now: Instant,
         candidate: Candidate,
@@ -278,7 +255,8 @@ impl Node {
                 self.finish_join(now, &task.lookup, outbox);
             }
             Errand::Refresh => {
-                self.end_task(id);
+                let target = self.end_task(id).lookup.target();
+                self.finish_refresh(target);
             }
             Errand::Get { operation, .. } => {
                 let operation = *operation;
@@ -292,65 +270,6 @@ impl Node {
                 });
             }
             Errand::Place { .. } => self.place(now, id, outbox),
-        }
-    }
-
-    /// Sends STOREs to the K closest, all at once.
-    fn place(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
-        let task = &self.tasks[id.slot];
-        let Errand::Place { value, life, .. } = task.errand.clone() else {
-            unreachable!("only values are placed");
-        };
-        let key = task.lookup.target();
-        let closest: smallvec::SmallVec<[Candidate; 32]> = task.lookup.closest().copied().collect();
-        let mut asked = 0;
-        for candidate in closest {
-            let value = alloc::sync::Arc::clone(&value);
-            let ask = Ask::Store { key, value, life, purpose: Purpose::Replica };
-            let begun = self.call_candidate(now, candidate, ask, Owner::Placement(id), outbox);
-            asked += usize::from(begun == Begun::InFlight);
-        }
-        self.tasks[id.slot].phase = Phase::Placing { outstanding: asked, asked, holders: 0 };
-        if asked == 0 {
-            self.finish_placed(now, id, outbox);
-        }
-    }
-
-    /// Every STORE has had its outcome.
-    fn finish_placed(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
-        let task = self.end_task(id);
-        let (Phase::Placing { asked, holders, .. }, Errand::Place { reason, .. }) =
-            (task.phase, &task.errand)
-        else {
-            unreachable!("only values are placed");
-        };
-        let key = task.lookup.target();
-        let placement = if holders > 0 { Placement::Placed } else { Placement::Unplaced };
-        match reason {
-            Reason::Put(operation) => {
-                self.published.placed(key, placement);
-                let hops = task.lookup.closest().map(|known| known.depth).max().unwrap_or(0);
-                outbox.event(Event::Put {
-                    operation: *operation,
-                    key,
-                    outcome: Ok(Stored { holders, asked, hops }),
-                    elapsed: now.since(task.started),
-                });
-            }
-            Reason::Republish => {
-                self.published.placed(key, placement);
-                self.stats.values_republished += 1;
-            }
-            Reason::Replicate => {
-                self.stats.values_replicated += 1;
-                let own = self.config.id ^ key;
-                let closer = task.lookup.closest().filter(|known| known.contact.id ^ key < own);
-                if closer.count() >= self.config.k && holders >= self.config.k {
-                    // K nodes closer than we are hold it: ours is but a copy.
-                    let life = cache_life(self.config.expire, self.config.k, CACHE_LIFE_MIN);
-                    self.store.demote(key, now + life);
-                }
-            }
         }
     }
 
@@ -396,7 +315,7 @@ impl Node {
         });
     }
 
-    fn end_task(&mut self, id: TaskId) -> Task {
+    pub(super) fn end_task(&mut self, id: TaskId) -> Task {
         let task = self.tasks.remove(id.slot);
         debug_assert!(task.generation == id.generation);
         if task.errand.is_maintenance() {

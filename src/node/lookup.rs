@@ -18,12 +18,23 @@ pub(super) struct Candidate {
     pub(super) credential: Credential,
     /// 1 for a contact of ours, one more for each node that lay between.
     pub(super) depth: u8,
+    /// How often it was given up.
+    failures: u8,
     named_in: AnswerNumber,
     /// The number of its own answer, once it has answered.
     answer: AnswerNumber,
     distance: Distance,
     state: State,
 }
+
+impl Candidate {
+    fn may_be_revived(&self) -> bool {
+        self.state == State::Failed && self.failures < FAILURES_MAX
+    }
+}
+
+/// How often one lookup gives a node up for good.
+const FAILURES_MAX: u8 = 2;
 
 /// Numbers a lookup's answers: 0 is what our own routing table says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +84,10 @@ pub(super) enum Offer {
 
 /// Candidates in the order of their distance from the target, of which at most
 /// alpha are asked at a time, the closest first. It ends when the K closest that
-/// have not failed have all answered, or [`ASKED_MAX`] nodes were asked.
+/// have not failed have all answered, or [`ASKED_MAX`] nodes were asked. Where
+/// fewer than K have answered, those that failed are asked once more before it
+/// ends: with few to ask, a loss is likelier than a death, and a get must not call
+/// a value absent because of it.
 ///
 /// Where there are too many candidates, those make way that were named by whoever
 /// named most: a liar can make up any number of nodes closer than the real ones,
@@ -126,8 +140,17 @@ impl Lookup {
             NamedBy::Node(from) => (from.depth.saturating_add(1), from.answer),
         };
         let (state, answer) = (State::New, AnswerNumber(0));
-        let candidate =
-            Candidate { contact, round_trip, credential, depth, named_in, answer, distance, state };
+        let candidate = Candidate {
+            contact,
+            round_trip,
+            credential,
+            depth,
+            failures: 0,
+            named_in,
+            answer,
+            distance,
+            state,
+        };
         self.candidates.insert(start, candidate);
         // Those that were given up stay, so as not to be asked again, but do not
         // count: liars would fill the lookup with them.
@@ -158,13 +181,16 @@ impl Lookup {
         if self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
         }
+        if self.is_short() {
+            self.revive();
+        }
         let ready = |known: &&Candidate| known.state == State::New && !self.owes(known);
         let next = self.hopeful().take(self.k).find(ready)?.contact;
         let next = self.find(next)?;
         next.state = State::Asked;
         let next = *next;
         self.outstanding += 1;
-        self.asked += 1;
+        self.asked += usize::from(next.failures == 0);
         Some(next)
     }
 
@@ -203,7 +229,9 @@ impl Lookup {
     /// at its address, where there was no answer: a hundred names at one dead
     /// address cost one wait.
     pub(super) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
-        let failed = *self.settle(contact, State::Failed)?;
+        let candidate = self.settle(contact, State::Failed)?;
+        candidate.failures += 1;
+        let failed = *candidate;
         self.forget_others_at(contact.addr, contact.id);
         Some(failed)
     }
@@ -224,7 +252,22 @@ impl Lookup {
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(is_waiting);
         }
-        self.hopeful().take(self.k).all(|known| known.state == State::Answered)
+        self.hopeful().take(self.k).all(|known| known.state == State::Answered) && !self.is_short()
+    }
+
+    /// Whether everybody else has answered, they are fewer than K, and somebody
+    /// that failed has not had a second chance yet.
+    fn is_short(&self) -> bool {
+        let answered = |known: &Candidate| known.state == State::Answered;
+        self.hopeful().all(answered)
+            && self.hopeful().count() < self.k
+            && self.candidates.iter().any(Candidate::may_be_revived)
+    }
+
+    fn revive(&mut self) {
+        for candidate in self.candidates.iter_mut().filter(|known| known.may_be_revived()) {
+            candidate.state = State::New;
+        }
     }
 
     /// The K closest that have answered, the closest first.

@@ -9,25 +9,28 @@ use super::handoff::{Handoff, Message};
 use super::lookup::Lookup;
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
+use super::routing_table::Health;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
 use crate::id::Id;
 use crate::limits::{
-    BUCKET_REFRESH, MAINTENANCE_LOOKUPS_MAX, REPLICATE, SELF_LOOKUP, STALE_PROBES_MAX,
+    BUCKET_REFRESH, MAINTENANCE_LOOKUPS_MAX, REPLICATE, SELF_LOOKUP, SELF_LOOKUP_POOR,
+    STALE_PROBES_MAX,
 };
 use crate::time::Instant;
 use crate::wire::{Contact, Token};
 
 impl Node {
-    /// Knocks at the addresses to join by, when it is time to.
+    /// Knocks at the addresses to join by and at whoever we know, when it is time
+    /// to: with the first answer the node joins.
     pub(super) fn knock(&mut self, now: Instant, outbox: &mut Outbox) {
         if !self.joining.take_attempt(now, &mut self.rng) {
             return;
         }
-        if self.table.has_good() {
-            self.begin_join(now, outbox);
-        } else {
-            self.ping_addresses(now, outbox);
-            self.probe_stale(now, outbox);
+        self.ping_addresses(now, outbox);
+        self.probe_stale(now, outbox);
+        let own = self.config.id;
+        for contact in self.table.closest(own, self.config.alpha, Health::Good, own) {
+            self.probe(now, contact, outbox);
         }
     }
 
@@ -58,7 +61,32 @@ impl Node {
     pub(super) fn note_joined(&mut self, now: Instant) {
         self.table.forget_lookups();
         self.published.hasten_unplaced(now);
-        self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+        self.poor_wait = SELF_LOOKUP_POOR;
+        self.schedule_self_lookup(now);
+    }
+
+    fn is_poor(&self) -> bool {
+        self.table.entries().nth(self.config.k - 1).is_none()
+    }
+
+    fn schedule_self_lookup(&mut self, now: Instant) {
+        let mut wait = SELF_LOOKUP;
+        if self.is_poor() {
+            wait = self.poor_wait;
+            self.poor_wait = (wait * 2).min(SELF_LOOKUP);
+        }
+        self.next_self_lookup = now + self.rng.jitter(wait);
+    }
+
+    /// A lookup for `target` that keeps something fresh has ended. A self lookup by
+    /// which a node ceases to be poor is its true joining: every bucket is to be
+    /// filled.
+    pub(super) fn finish_refresh(&mut self, target: Id) {
+        let was_poor = self.poor_wait > SELF_LOOKUP_POOR;
+        if target == self.config.id && was_poor && !self.is_poor() {
+            self.poor_wait = SELF_LOOKUP_POOR;
+            self.table.forget_lookups();
+        }
     }
 
     /// Joins when it is trying to and there is a good contact: the first shard
@@ -106,7 +134,7 @@ impl Node {
 
     fn take_errand(&mut self, now: Instant, outbox: &mut Outbox) -> Option<(Id, Errand)> {
         if self.next_self_lookup <= now {
-            self.next_self_lookup = now + self.rng.jitter(SELF_LOOKUP);
+            self.schedule_self_lookup(now);
             self.probe_stale(now, outbox);
             if self.config.place.is_first() {
                 self.ping_addresses(now, outbox);

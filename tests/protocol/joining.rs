@@ -1,10 +1,13 @@
 //! Coming into the network, and back into it.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
+use kad_node::id::Id;
 use kad_node::limits::BOOTSTRAP_WAIT_MAX;
 use kad_node::node::{Command, Event};
-use kad_node::wire::{Body, NetworkId};
+use kad_node::wire::{Body, Contacts, NetworkId};
 
 use crate::net::{Net, addr};
 
@@ -41,6 +44,29 @@ fn a_node_knocks_until_someone_is_there() {
     net.run_for(BOOTSTRAP_WAIT_MAX);
     assert_eq!(joined(&net, 0), 1);
     assert!(net.knows(1, net.id(0)), "and the other has met it");
+}
+
+#[test]
+fn a_node_whose_lookup_finds_nobody_has_not_joined_and_tries_again() {
+    let mut net = Net::new(8);
+    net.add(0);
+    // Every PING reaches the other node, but no FIND_NODE till later.
+    let reached = Rc::new(Cell::new(false));
+    let is_reached = Rc::clone(&reached);
+    net.add_puppet(
+        1,
+        Id::of_value(b"one"),
+        Box::new(move |request| match request.body {
+            Body::Ping => Some(Body::Pong),
+            _ => is_reached.get().then(|| Body::Nodes(Contacts::new(&[]))),
+        }),
+    );
+    net.join(0, 1);
+    net.run_for(Duration::from_mins(1));
+    assert_eq!(joined(&net, 0), 0);
+    reached.set(true);
+    net.run_for(Duration::from_secs(10));
+    assert_eq!(joined(&net, 0), 1);
 }
 
 #[test]

@@ -100,6 +100,18 @@ fn dead_contacts_stay_known_while_nothing_can_replace_them_and_come_back() {
 }
 
 #[test]
+fn a_stale_contact_that_asks_something_is_back_at_once() {
+    let mut net = hub_with(2);
+    let sleeping = net.nodes.remove(&addr(1)).expect("a node");
+    net.run_for(Duration::from_mins(20));
+    assert!(!net.knows(0, far(1)));
+    net.nodes.insert(addr(1), sleeping);
+    net.get(1, far(500));
+    net.settle();
+    assert!(net.knows(0, far(1)));
+}
+
+#[test]
 fn contacts_named_by_others_enter_the_table_only_when_they_answer() {
     let mut net = hub_with(1);
     let named: Vec<Contact> =

@@ -46,14 +46,14 @@ const EACH: [Malice; 6] = [
     Malice::ManyNames,
 ];
 
-/// What a swarm draws from.
-pub(crate) const ALL: [Malice; 8] = [
+/// What a swarm draws from: all but those who change their names, for whom nobody
+/// can say which nodes were the closest.
+pub(crate) const SWARM: [Malice; 7] = [
     Malice::Garbage,
     Malice::WrongValues,
     Malice::MadeUpContacts,
     Malice::MisnamedContacts,
     Malice::FalseNames,
-    Malice::ManyNames,
     Malice::Flood,
     Malice::Everything,
 ];

@@ -63,6 +63,16 @@ impl World {
         }
     }
 
+    pub(crate) fn check_acquainted(&mut self, least: u64) {
+        for peer in self.honest.clone() {
+            let Some(node) = self.peers[peer.as_usize()].node() else { continue };
+            let contacts = node.stats().contacts;
+            if contacts < least {
+                self.violate(format!("{peer} knows {contacts} contacts"));
+            }
+        }
+    }
+
     pub(crate) fn check_stores_full(&mut self) {
         let nodes = self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
         let room = nodes.filter(|node| node.stats().values_evicted == 0).count();

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use kad_node::limits::K_DEFAULT;
+
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::options::Options;
@@ -24,6 +26,10 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) const DEFAULT: Self =
         Self { nodes: 1000, drop_percent: 10, values: 1000, gets: 10_000, crash_percent: 0 };
+    /// A third of all datagrams is lost each way.
+    pub(crate) const HARD: Self = Self { nodes: 2000, drop_percent: 35, ..Self::DEFAULT };
+    /// And a fifth of the nodes crashes.
+    pub(crate) const HARD_CRASH: Self = Self { crash_percent: 20, ..Self::HARD };
 
     pub(crate) fn of_options(options: &Options) -> Self {
         Self {
@@ -48,6 +54,9 @@ impl Size {
             // 50 joins a second, however large the network.
             Step::Join { count: self.nodes as usize, over: Duration::from_millis(20) * self.nodes },
             Step::Run(Duration::from_mins(1)),
+            Step::Check(Check::Acquainted {
+                least: u64::from(self.nodes).min(K_DEFAULT as u64) - 1,
+            }),
             Step::Check(Check::ClosestIsExact { targets: 1000 }),
             Step::Put { count: self.values as usize, bytes: 100, over: Duration::from_mins(1) },
         ];

@@ -115,6 +115,8 @@ pub(crate) enum Check {
     PlacedOnAll,
     /// The closest contacts that a node gives are those that a sort gives.
     ClosestIsExact { targets: usize },
+    /// Every honest node knows at least so many contacts.
+    Acquainted { least: u64 },
     /// Nodes know at least this share of their K nearest neighbours.
     Neighbours { least: Ratio },
     /// Nodes whose every holder has crashed do not count, but values may be lost

@@ -224,6 +224,7 @@ impl World {
             Check::PlacedOnAll => {
                 self.check_placement(k, k);
             }
+            Check::Acquainted { least } => self.check_acquainted(least),
             Check::ClosestIsExact { targets } => self.check_closest(k, targets),
             Check::Neighbours { least } => {
                 let (known, all) = self.neighbours_known(k);

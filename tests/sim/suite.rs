@@ -138,9 +138,8 @@ pub(crate) fn all(options: &Options) -> Vec<Job> {
         // Without optimisation a datagram costs thirty times as much.
         jobs = vec![figures(Size { nodes: 100, values: 100, gets: 1000, ..Size::DEFAULT })];
     } else {
-        let hard = Size { nodes: 2000, drop_percent: 35, ..Size::DEFAULT };
-        jobs.insert(0, figures(hard));
-        jobs.insert(1, figures(Size { crash_percent: 20, ..hard }));
+        jobs.insert(0, figures(Size::HARD));
+        jobs.insert(1, figures(Size::HARD_CRASH));
     }
     jobs.push(Job::SameTrace { seed });
     jobs.extend(
@@ -150,7 +149,9 @@ pub(crate) fn all(options: &Options) -> Vec<Job> {
     );
     let swarm_seeds = if cfg!(debug_assertions) { 2 } else { 20 };
     jobs.extend((seed..seed + swarm_seeds).map(swarm_job));
-    jobs.extend(regressions());
+    if !cfg!(debug_assertions) {
+        jobs.extend(regressions());
+    }
     jobs
 }
 
@@ -178,7 +179,8 @@ pub(crate) fn find(name: &str, seed: u64) -> Option<Scenario> {
     if name == swarm::NAME {
         return Some(swarm::draw(seed));
     }
-    catalogue::all().into_iter().find(|scenario| scenario.name == name)
+    let figures = [Size::DEFAULT, Size::HARD, Size::HARD_CRASH].map(|size| size.scenario());
+    catalogue::all().into_iter().chain(figures).find(|scenario| scenario.name == name)
 }
 
 /// How many jobs passed and failed.

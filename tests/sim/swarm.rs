@@ -7,7 +7,7 @@ use std::time::Duration;
 use kad_node::node::Config;
 use kad_node::rng::Rng;
 
-use crate::attacker::ALL;
+use crate::attacker;
 use crate::faults::{Delay, Faults};
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
@@ -29,7 +29,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     let nodes = 2 + rng.below(nodes_max) as usize;
     let faults = draw_faults(&mut rng);
     let attackers = if rng.ratio(1, 4) { nodes / 10 } else { 0 };
-    let malice = ALL[rng.below(ALL.len() as u64) as usize];
+    let malice = attacker::SWARM[rng.below(attacker::SWARM.len() as u64) as usize];
     let mut script = vec![
         Step::Join { count: nodes, over: Duration::from_secs(1 + rng.below(60)) },
         Step::Attack { count: attackers, malice },
