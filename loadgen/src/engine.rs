@@ -191,6 +191,7 @@ impl Engine {
 
     /// Composes what is due, at most a batch in one turn.
     pub fn send_due(&mut self, now_ns: u64, out: &mut Outgoing) {
+        self.skip_warm_up(now_ns);
         while self.composed.len() < BATCH_MAX
             && let Some(due_ns) = self.take_due(now_ns)
         {
@@ -199,11 +200,35 @@ impl Engine {
                 self.record.books.scheduled += 1;
             }
             self.begin(due_ns, out);
-            self.burst_left -= 1;
-            if self.burst_left == 0 {
-                self.burst_left = self.traffic.burst;
-                self.link = LinkIndex((self.link.0 + 1) % self.links.len() as u16);
-            }
+            self.end_of_request();
+        }
+    }
+
+    /// Each burst goes through one link, the next one through the next.
+    fn end_of_request(&mut self) {
+        self.burst_left -= 1;
+        if self.burst_left == 0 {
+            self.burst_left = self.traffic.burst;
+            self.link = LinkIndex((self.link.0 + 1) % self.links.len() as u16);
+        }
+    }
+
+    /// When the measured time has come, leaves out what of the warm-up was not sent
+    /// yet: nobody counts it, and it would make what is measured late. Numbers and
+    /// draws go on as if it had been sent, so that the measured requests are the
+    /// seed's.
+    fn skip_warm_up(&mut self, now_ns: u64) {
+        let warmup_ns = self.traffic.warmup_ns;
+        while let Pacer::Open(schedule) = &mut self.pacer
+            && now_ns >= warmup_ns
+            && schedule.next_ns() < warmup_ns
+        {
+            schedule.advance();
+            self.deck.draw();
+            self.picker.pick(&mut self.rng);
+            self.ended.begin(self.sequence);
+            self.sequence += 1;
+            self.end_of_request();
         }
     }
 
