@@ -98,7 +98,10 @@ impl Project {
             .args(["--project-name", &self.name])
             .args(words)
             .env("KAD_IMAGE", self.image())
-            .env("KAD_TARGET", "packaged");
+            .env("KAD_TARGET", "packaged")
+            // The classic compose would start all at once; engine 20.10 was seen
+            // to miscount a network's endpoints then, and to keep the network.
+            .env("COMPOSE_PARALLEL_LIMIT", "4");
         command
     }
 

@@ -68,14 +68,11 @@ pub(crate) fn play(compose: &Compose) {
 
 fn io_uring_is_a_matter_of_the_profile(project: &Project) {
     let allowed = fs::read_to_string(PROFILE).expect("the profile");
-    let without: String = allowed
-        .lines()
-        .filter(|line| !line.contains("io_uring"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    assert_ne!(allowed.lines().count(), without.lines().count());
+    let mut without: Vec<&str> = allowed.lines().collect();
+    without.retain(|line| !line.contains("io_uring"));
+    assert_eq!(without.len() + 1, allowed.lines().count(), "one line lets io_uring through");
     let forbidding = std::env::temp_dir().join(format!("{}.json", project.image()));
-    fs::write(&forbidding, without).expect("a temporary file");
+    fs::write(&forbidding, without.join("\n")).expect("a temporary file");
 
     let logged = |profile: &str| {
         let name = format!("{}-io", project.image());
@@ -169,8 +166,8 @@ fn values_outlive_killed_nodes(
 ) -> Vec<Container> {
     let survivors = nodes.split_off(KILLED);
     act("kill", &nodes);
-    for node in survivors.iter().step_by(12) {
-        finds_all(node, puts);
+    for (node, put) in survivors.iter().step_by(6).zip(puts) {
+        finds_all(node, [put]);
     }
     seed_finds_all(seed, puts);
     survivors
@@ -190,7 +187,7 @@ fn a_healed_node_finds_what_it_missed(
     for node in cut_off {
         docker(&["network", "disconnect", &network, &node.0]);
     }
-    finds_all(others.first().expect("enough nodes"), puts);
+    finds_all(others.first().expect("enough nodes"), &puts[..1]);
     let text = "put while some were away".to_owned();
     let key = others.last().expect("enough nodes").put(&text);
     let late = Put { text, key };
@@ -202,7 +199,7 @@ fn a_healed_node_finds_what_it_missed(
     }
     for node in [&paused[0], &cut_off[0]] {
         wait_for("value that was missed", || (node.get(&late.key).status == Some(0)).then_some(()));
-        finds_all(node, puts.iter().chain([&late]));
+        finds_all(node, puts.iter().take(1).chain([&late]));
     }
     seed_finds_all(seed, std::slice::from_ref(&late));
     late
