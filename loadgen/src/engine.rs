@@ -9,114 +9,26 @@
 //! nanoseconds since the run's start.
 
 mod answer;
-
-use std::sync::Arc;
+mod outgoing;
+mod traffic;
 
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
-use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token};
+use kad_node::wire::{self, Body, Datagram, Purpose, Role, Store, Token};
 
-use crate::batch::{BATCH_MAX, Batch};
-use crate::corpus::{Corpus, KeyIndex, KeyPicker, Popularity};
+use crate::batch::BATCH_MAX;
+use crate::corpus::{KeyIndex, KeyPicker};
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
 use crate::loss::{Leg, Loss};
-use crate::mix::{Deck, Kind, Mix};
-use crate::quantity::Percent;
+use crate::mix::{Deck, Kind};
 use crate::record::{Course, Record};
-use crate::schedule::{Arrivals, Schedule, Share};
+use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
 
 pub use answer::LookupEnd;
-
-/// What is sent, how often, and what is lost: the same for every thread.
-#[derive(Clone, Debug)]
-pub struct Traffic {
-    /// The targets' network.
-    pub network: NetworkId,
-    /// Which requests.
-    pub mix: Mix,
-    /// About which keys.
-    pub corpus: Arc<Corpus>,
-    /// How often each of them.
-    pub popularity: Popularity,
-    /// What decides when a request is sent.
-    pub pace: Pace,
-    /// Requests sent together, at most [`BATCH_MAX`].
-    pub burst: u64,
-    /// How long each send waits for its answer.
-    pub timeout_ns: u64,
-    /// Sends after the first.
-    pub retries: u8,
-    /// What is dropped on purpose, each way.
-    pub drop: Percent,
-    /// Fixes kinds, keys, arrivals and drops.
-    pub seed: u64,
-    /// Time before the measured time.
-    pub warmup_ns: u64,
-    /// The measured time.
-    pub duration_ns: u64,
-    /// Threads that share the traffic.
-    pub threads: u64,
-}
-
-/// What decides when a request is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// The clock: an open loop, which does not wait for answers.
-    Open {
-        /// Requests a second of all threads.
-        rate: u64,
-        /// How they are spread.
-        arrivals: Arrivals,
-    },
-    /// The answers: a closed loop, with so many requests of each thread in flight.
-    Closed {
-        /// Requests in flight.
-        window: u64,
-    },
-}
-
-impl Traffic {
-    /// When the last request is due.
-    pub const fn end_ns(&self) -> u64 {
-        self.warmup_ns + self.duration_ns
-    }
-}
-
-/// What is to leave in one turn.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// For each link.
-    pub links: Vec<OutgoingLink>,
-    /// Lookups to begin.
-    pub lookups: Vec<(OperationId, Id)>,
-}
-
-/// What is to leave through one link.
-#[derive(Debug, Default)]
-pub struct OutgoingLink {
-    /// The datagrams.
-    pub batch: Batch,
-    /// What they are, in the same order.
-    pub transactions: Vec<Transaction>,
-}
-
-impl Outgoing {
-    /// Nothing yet, for so many links.
-    pub fn new(links: usize) -> Self {
-        let links = std::iter::repeat_with(OutgoingLink::default).take(links);
-        Self { links: links.collect(), lookups: Vec::new() }
-    }
-}
-
-impl OutgoingLink {
-    /// Forgets what has been sent.
-    pub fn clear(&mut self) {
-        self.batch.clear();
-        self.transactions.clear();
-    }
-}
+pub use outgoing::{Outgoing, OutgoingLink};
+pub use traffic::{Pace, Traffic};
 
 /// What a thread knows of one link.
 #[derive(Debug)]
@@ -279,6 +191,7 @@ impl Engine {
 
     /// Composes what is due, at most a batch in one turn.
     pub fn send_due(&mut self, now_ns: u64, out: &mut Outgoing) {
+        self.skip_warm_up(now_ns);
         while self.composed.len() < BATCH_MAX
             && let Some(due_ns) = self.take_due(now_ns)
         {
@@ -287,11 +200,35 @@ impl Engine {
                 self.record.books.scheduled += 1;
             }
             self.begin(due_ns, out);
-            self.burst_left -= 1;
-            if self.burst_left == 0 {
-                self.burst_left = self.traffic.burst;
-                self.link = LinkIndex((self.link.0 + 1) % self.links.len() as u16);
-            }
+            self.end_of_request();
+        }
+    }
+
+    /// Each burst goes through one link, the next one through the next.
+    fn end_of_request(&mut self) {
+        self.burst_left -= 1;
+        if self.burst_left == 0 {
+            self.burst_left = self.traffic.burst;
+            self.link = LinkIndex((self.link.0 + 1) % self.links.len() as u16);
+        }
+    }
+
+    /// When the measured time has come, leaves out what of the warm-up was not sent
+    /// yet: nobody counts it, and it would make what is measured late. Numbers and
+    /// draws go on as if it had been sent, so that the measured requests are the
+    /// seed's.
+    fn skip_warm_up(&mut self, now_ns: u64) {
+        let warmup_ns = self.traffic.warmup_ns;
+        while let Pacer::Open(schedule) = &mut self.pacer
+            && now_ns >= warmup_ns
+            && schedule.next_ns() < warmup_ns
+        {
+            schedule.advance();
+            self.deck.draw();
+            self.picker.pick(&mut self.rng);
+            self.ended.begin(self.sequence);
+            self.sequence += 1;
+            self.end_of_request();
         }
     }
 

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod value;
+
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,31 +10,21 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use kad_node::driver::IoChoice;
-use kad_node::limits::VALUE_BYTES_MAX;
 
 use crate::assertion::Assertion;
-use crate::batch::BATCH_MAX;
-use crate::corpus::{CORPUS_BYTES_MAX, KEYS_MAX, Popularity};
+use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
 use crate::engine::Pace;
 use crate::mix::Mix;
-use crate::quantity::{Percent, parse_bytes, parse_count, parse_duration};
+use crate::quantity::{Percent, parse_duration};
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
 
-/// Most requests a second that can be asked for.
-const RATE_MAX: u64 = 100_000_000;
-/// Most threads of the generator.
-const THREADS_MAX: u64 = 64;
 /// Most sockets of one thread.
 const LINKS_MAX: usize = 4096;
-/// Most sends after the first.
-const RETRIES_MAX: u64 = 100;
 /// Most drop rates of one sweep.
 const DROPS_MAX: usize = 16;
 /// Requests in flight in a closed loop, when nothing else is asked for.
 const WINDOW_DEFAULT: u64 = 64;
-/// What YCSB uses.
-const ZIPF_EXPONENT_DEFAULT: f64 = 0.99;
 
 /// Loads Kademlia nodes with requests and measures their latency.
 ///
@@ -73,13 +65,13 @@ pub struct Options {
     #[arg(long = "target", value_name = "HOST:PORT")]
     pub targets: Vec<String>,
     /// Requests a second in all; `max` for a closed loop, as fast as answers come.
-    #[arg(long, value_name = "N", default_value = "100k", value_parser = rate)]
+    #[arg(long, value_name = "N", default_value = "100k", value_parser = value::rate)]
     pub rate: Rate,
     /// Requests in flight with `--rate max` [default: 64].
-    #[arg(long, value_name = "N", value_parser = window)]
+    #[arg(long, value_name = "N", value_parser = value::window)]
     pub window: Option<u64>,
     /// The measured time.
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = value::duration)]
     pub duration: Duration,
     /// Time before the measured time.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
@@ -93,35 +85,35 @@ pub struct Options {
     #[arg(long, value_name = "MIX", default_value = "get=100")]
     pub mix: Mix,
     /// How many keys requests are about.
-    #[arg(long, value_name = "N", default_value = "10k", value_parser = keys)]
+    #[arg(long, value_name = "N", default_value = "10k", value_parser = value::keys)]
     pub keys: u64,
     /// How often each key is asked for: uniform, zipf, or zipf:EXPONENT.
-    #[arg(long, value_name = "DIST", default_value = "uniform", value_parser = popularity)]
+    #[arg(long, value_name = "DIST", default_value = "uniform", value_parser = value::popularity)]
     pub key_dist: Popularity,
     /// Bytes of each value.
-    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = value_bytes)]
+    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = value::value_bytes)]
     pub value_size: u64,
     /// How long each send of a request waits for an answer.
-    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = timeout)]
+    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = value::timeout)]
     pub timeout: Duration,
     /// Sends of a request after the first.
-    #[arg(long, value_name = "N", default_value = "3", value_parser = retries)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = value::retries)]
     pub retries: u8,
     /// How requests are spread over time: uniform or poisson.
-    #[arg(long, value_name = "KIND", default_value = "uniform", value_parser = arrivals)]
+    #[arg(long, value_name = "KIND", default_value = "uniform", value_parser = value::arrivals)]
     pub arrivals: Arrivals,
     /// Requests sent at once, through one socket; above 1 they are coalesced.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = burst)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value::burst)]
     pub burst: u64,
     /// Sockets for each target and thread: peers, as the node sees it.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = peers)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value::peers)]
     pub peers: usize,
     /// Threads of the generator.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = threads)]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = value::threads)]
     pub threads: u64,
     /// How threads wait for the next moment: spin, sleep, or auto, which spins
     /// where there are more cores than threads.
-    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = waiting)]
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = value::waiting)]
     pub wait: WaitChoice,
     /// Fixes kinds, keys, values, arrivals and drops.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -272,97 +264,6 @@ fn one_line(error: &str) -> String {
 /// Whether a file can be made there; nothing stands for the current folder.
 fn is_folder(path: &Path) -> bool {
     path.as_os_str().is_empty() || path.is_dir()
-}
-
-fn bounded(text: &str, parsed: Result<u64, String>, min: u64, max: u64) -> Result<u64, String> {
-    let number = parsed?;
-    if (min..=max).contains(&number) {
-        Ok(number)
-    } else {
-        Err(format!("expected {min} to {max}, not {text}"))
-    }
-}
-
-fn rate(text: &str) -> Result<Rate, String> {
-    if text == "max" {
-        return Ok(Rate::Max);
-    }
-    let rate = parse_count(text).map_err(|error| format!("{error}, or max"));
-    bounded(text, rate, 1, RATE_MAX).map(Rate::PerSecond)
-}
-
-fn window(text: &str) -> Result<u64, String> {
-    bounded(text, parse_count(text), 1, 1 << 20)
-}
-
-fn keys(text: &str) -> Result<u64, String> {
-    bounded(text, parse_count(text), 1, KEYS_MAX)
-}
-
-fn value_bytes(text: &str) -> Result<u64, String> {
-    bounded(text, parse_bytes(text), 1, VALUE_BYTES_MAX as u64)
-}
-
-fn retries(text: &str) -> Result<u8, String> {
-    bounded(text, parse_count(text), 0, RETRIES_MAX).map(|retries| retries as u8)
-}
-
-fn burst(text: &str) -> Result<u64, String> {
-    bounded(text, parse_count(text), 1, BATCH_MAX as u64)
-}
-
-fn peers(text: &str) -> Result<usize, String> {
-    bounded(text, parse_count(text), 1, LINKS_MAX as u64).map(|peers| peers as usize)
-}
-
-fn threads(text: &str) -> Result<u64, String> {
-    bounded(text, parse_count(text), 1, THREADS_MAX)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    within(parse_duration(text)?, Duration::from_millis(10), Duration::from_hours(19))
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    within(parse_duration(text)?, Duration::from_millis(1), Duration::from_mins(1))
-}
-
-fn within(duration: Duration, min: Duration, max: Duration) -> Result<Duration, String> {
-    if (min..=max).contains(&duration) {
-        return Ok(duration);
-    }
-    let show = humantime::format_duration;
-    Err(format!("expected {} to {}", show(min), show(max)))
-}
-
-fn arrivals(text: &str) -> Result<Arrivals, String> {
-    match text {
-        "uniform" => Ok(Arrivals::Uniform),
-        "poisson" => Ok(Arrivals::Poisson),
-        _ => Err("expected uniform or poisson".into()),
-    }
-}
-
-fn waiting(text: &str) -> Result<WaitChoice, String> {
-    match text {
-        "auto" => Ok(WaitChoice::Auto),
-        "spin" => Ok(WaitChoice::Always(Waiting::Spin)),
-        "sleep" => Ok(WaitChoice::Always(Waiting::Sleep)),
-        _ => Err("expected auto, spin or sleep".into()),
-    }
-}
-
-fn popularity(text: &str) -> Result<Popularity, String> {
-    let exponent = match text {
-        "uniform" => return Ok(Popularity::Uniform),
-        "zipf" => Some(ZIPF_EXPONENT_DEFAULT),
-        _ => text.strip_prefix("zipf:").and_then(|exponent| exponent.parse().ok()),
-    };
-    match exponent {
-        Some(exponent) if exponent > 0.0 && exponent <= 10.0 => Ok(Popularity::Zipf { exponent }),
-        Some(_) => Err("an exponent is above 0 and at most 10".into()),
-        None => Err("expected uniform, zipf or zipf:EXPONENT, such as zipf:1.2".into()),
-    }
 }
 
 #[cfg(test)]

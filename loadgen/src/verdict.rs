@@ -106,7 +106,7 @@ impl fmt::Display for Verdict {
             ),
             Self::FellBehind { unsent, late_p50_ns } => write!(
                 f,
-                "the generator was the limit: {} requests unsent, half of the others more than \
+                "the generator was the limit: {} requests never sent, the median of the others \
                  {} late; use a lower --rate, or more --threads where there are cores",
                 show_count(unsent),
                 show_ns(late_p50_ns)

@@ -17,13 +17,14 @@ const NINES_MAX: f64 = 7.0;
 /// Latency by percentile, on an axis on which each further nine is as long as
 /// the one before: what users meet is at its right end.
 pub fn by_percentile(name: &str, result: &RunResult) -> Plot {
-    let mut curves = vec![
-        ("uncorrected: from when it was sent", "uncorrected", &result.record.uncorrected),
-        ("from when it was due", "corrected", &result.corrected),
-    ];
+    let mut curves = Vec::new();
     if result.record.books.timed_out > 0 {
         curves.push(("with lost requests at their time-out", "lost", &result.with_lost));
     }
+    curves.extend([
+        ("uncorrected: from when it was sent", "uncorrected", &result.record.uncorrected),
+        ("from when it was due", "corrected", &result.corrected),
+    ]);
     let nines = nines(&result.with_lost);
     let mut series: Vec<Series> =
         curves.iter().map(|(name, class, latency)| curve(name, class, latency, nines)).collect();

@@ -159,6 +159,22 @@ fn warm_up_requests_are_sent_and_not_counted() {
 }
 
 #[test]
+fn a_late_warm_up_is_cut_short_and_changes_nothing_that_is_measured() {
+    let mix = "get=50,put=20,find-node=20,ping=10";
+    let drop = "20".parse().expect("a percentage");
+    let traffic = traffic(mix, open(20_000));
+    // Without retries, which would take their turns when it wakes.
+    let traffic = Traffic { warmup_ns: 500 * MS, burst: 3, drop, retries: 0, ..traffic };
+    let punctual = run(&traffic, Target::default());
+    let mut world = World::new(traffic, Target::default());
+    // It wakes when the measured time begins, and would have 6000 to catch up on.
+    world.stall(200 * MS, 300 * MS - MS / 10);
+    let stalled = world.run();
+    assert_eq!(stalled.books, punctual.books);
+    assert!(stalled.pacing.max() <= MS / 5, "{}", stalled.pacing.max());
+}
+
+#[test]
 fn the_end_of_a_lookup_is_judged_once() {
     let traffic = traffic("lookup=1", open(10));
     let corpus = traffic.corpus.clone();

@@ -39,6 +39,8 @@ pub(crate) enum Mode {
     Put(PutArgs),
     /// Find the text of KEY in a network, print it, and leave.
     Get(GetArgs),
+    /// Ask one node whether it is there, and leave: exit status 0 when it is.
+    Ping(PingArgs),
     /// Run a whole network in this process, over loopback UDP, with a prompt.
     Demo(DemoArgs),
 }
@@ -97,6 +99,20 @@ pub(crate) struct GetArgs {
     /// The key: 40 hexadecimal digits.
     #[arg(value_name = "KEY")]
     pub(crate) key: OsString,
+}
+
+/// Ask one node whether it is there.
+#[derive(Args, Debug)]
+pub(crate) struct PingArgs {
+    /// The node.
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
+    pub(crate) node: HostPort,
+    /// The node's network.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) network: String,
+    /// How long to wait for its answer; it is asked three times.
+    #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::period)]
+    pub(crate) timeout: Duration,
 }
 
 /// What a client that joins for one operation is told.
@@ -250,6 +266,7 @@ mod tests {
             ("--drop 101", "'101'", "0 to 100"),
             ("--log loud", "'loud'", "debug"),
             ("demo --nodes 0", "'0'", "1 to 500"),
+            ("ping seed", "'seed'", "HOST:PORT"),
             ("--colour", "'--colour'", ""),
             ("put --bootstrap a:1", "<TEXT>", "required"),
             ("get 00", "--bootstrap <HOST:PORT>", "required"),

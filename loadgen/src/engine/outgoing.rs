@@ -1,0 +1,41 @@
+//! What an engine hands over to be sent.
+
+use kad_node::id::Id;
+use kad_node::node::OperationId;
+
+use crate::batch::Batch;
+use crate::transaction::Transaction;
+
+/// What is to leave in one turn.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// For each link.
+    pub links: Vec<OutgoingLink>,
+    /// Lookups to begin.
+    pub lookups: Vec<(OperationId, Id)>,
+}
+
+/// What is to leave through one link.
+#[derive(Debug, Default)]
+pub struct OutgoingLink {
+    /// The datagrams.
+    pub batch: Batch,
+    /// What they are, in the same order.
+    pub transactions: Vec<Transaction>,
+}
+
+impl Outgoing {
+    /// Nothing yet, for so many links.
+    pub fn new(links: usize) -> Self {
+        let links = std::iter::repeat_with(OutgoingLink::default).take(links);
+        Self { links: links.collect(), lookups: Vec::new() }
+    }
+}
+
+impl OutgoingLink {
+    /// Forgets what has been sent.
+    pub fn clear(&mut self) {
+        self.batch.clear();
+        self.transactions.clear();
+    }
+}

@@ -1,0 +1,115 @@
+//! The system calls, on real sockets.
+
+use super::*;
+use std::net::UdpSocket;
+
+fn pair() -> (UdpSocket, UdpSocket) {
+    let a = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let b = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    a.connect(b.local_addr().expect("bound")).expect("loopback");
+    b.connect(a.local_addr().expect("bound")).expect("loopback");
+    (a, b)
+}
+
+fn batch(datagrams: &[Vec<u8>]) -> Batch {
+    let mut batch = Batch::new();
+    for bytes in datagrams {
+        batch.push(|room| {
+            room[..bytes.len()].copy_from_slice(bytes);
+            bytes.len()
+        });
+    }
+    batch
+}
+
+/// What arrives, until as many datagrams as `count` have, and in how many
+/// messages.
+fn receive(receiver: &mut Receiver, socket: &UdpSocket, count: usize) -> (Vec<Vec<u8>>, usize) {
+    let (mut all, mut messages) = (Vec::new(), 0);
+    while all.len() < count {
+        wait(&mut [readable(socket)], Duration::from_mins(1));
+        let taken = receiver.receive(socket, |bytes| all.push(bytes.to_vec()));
+        let taken = taken.expect("receives");
+        assert!(taken > 0, "{} of {count}", all.len());
+        messages += taken;
+    }
+    (all, messages)
+}
+
+#[test]
+fn datagrams_of_all_sizes_arrive_as_they_were_sent_and_runs_arrive_together() {
+    let datagrams: Vec<Vec<u8>> =
+        [72, 72, 72, 30, 72, 1232, 1232, 1].iter().map(|&n| vec![n as u8; n]).collect();
+    for (out, into, messages) in [
+        (Coalescing::Off, Coalescing::Off, 8),
+        (Coalescing::On, Coalescing::Off, 8),
+        (Coalescing::Off, Coalescing::On, 8),
+        // 72 72 72 30, then 72, then 1232 1232 1.
+        (Coalescing::On, Coalescing::On, 3),
+    ] {
+        let (a, b) = pair();
+        assert!(into == Coalescing::Off || coalesce_receives(&b), "UDP_GRO since Linux 5.0");
+        let mut sender = Sender::new(out);
+        sender.send(&a, &batch(&datagrams), |index| panic!("refused {index}"));
+        let received = receive(&mut Receiver::new(into), &b, datagrams.len());
+        assert_eq!(received, (datagrams.clone(), messages), "{out:?} {into:?}");
+    }
+}
+
+#[test]
+fn a_device_that_takes_no_runs_is_sent_single_datagrams() {
+    let (a, b) = pair();
+    let on: c_int = 1;
+    // Without checksums the kernel refuses to segment, as some devices do.
+    // SAFETY: the option is a number, of which so many bytes are there.
+    let result = unsafe {
+        let length = size_of::<c_int>() as socklen_t;
+        let value = ptr::from_ref(&on).cast::<c_void>();
+        libc::setsockopt(a.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, value, length)
+    };
+    assert_eq!(result, 0);
+    let datagrams = vec![vec![1; 72]; 8];
+    let mut sender = Sender::new(Coalescing::On);
+    for _ in 0..2 {
+        sender.send(&a, &batch(&datagrams), |index| panic!("refused {index}"));
+        assert_eq!(sender.coalescing, Coalescing::Off, "remembered");
+        let received = receive(&mut Receiver::new(Coalescing::Off), &b, datagrams.len());
+        assert_eq!(received, (datagrams.clone(), 8));
+    }
+}
+
+#[test]
+fn an_icmp_error_of_an_earlier_datagram_costs_no_later_one() {
+    let (a, b) = pair();
+    // Nobody listens any more: the kernel tells it in place of later sends.
+    drop(b);
+    let mut sender = Sender::new(Coalescing::Off);
+    for _ in 0..4 {
+        sender.send(&a, &batch(&vec![vec![1; 10]; 8]), |index| panic!("refused {index}"));
+    }
+    assert_eq!(Receiver::new(Coalescing::Off).receive(&a, |_| {}).ok(), Some(0));
+}
+
+#[test]
+fn each_refused_datagram_is_told_once() {
+    for coalescing in [Coalescing::Off, Coalescing::On] {
+        let unconnected = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        let mut refused = Vec::new();
+        let datagrams = batch(&[vec![1; 10], vec![1; 10], vec![1; 20]]);
+        Sender::new(coalescing).send(&unconnected, &datagrams, |index| refused.push(index));
+        assert_eq!(refused, [0, 1, 2], "{coalescing:?}");
+    }
+}
+
+#[test]
+fn a_full_receive_buffer_is_counted() {
+    let (a, b) = pair();
+    assert_eq!(receive_drops(&b), 0);
+    let mut sender = Sender::new(Coalescing::Off);
+    let datagrams = vec![vec![0; 1000]; BATCH_MAX];
+    for _ in 0..20 {
+        sender.send(&a, &batch(&datagrams), |_| {});
+    }
+    // The default buffer holds 212 992 bytes; sent were 1 280 000.
+    assert!(receive_drops(&b) > 0);
+}
