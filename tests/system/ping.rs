@@ -1,6 +1,5 @@
 //! `kad-node ping`.
 
-use crate::Io;
 use crate::child::{Node, run};
 use crate::under_each_driver;
 

@@ -33,10 +33,14 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
         .map_err(|error| absent(args, &error.to_string()))?;
     let ping = Ping::new(&mut launch::rng()?, NetworkId::of_name(&args.network));
     match ping.exchange(&socket, args.timeout / SENDS_MAX, deadline) {
-        Ok(Some(pong)) => {
+        Ok(Some(answer)) => {
             // A reader that closed its pipe has the exit status.
-            let _ =
-                writeln!(io::stdout(), "{} at {peer} in {}", pong.id, reply::time(pong.elapsed));
+            let _ = writeln!(
+                io::stdout(),
+                "{} at {peer} in {}",
+                answer.id,
+                reply::time(answer.elapsed)
+            );
             Ok(())
         }
         Ok(None) => Err(absent(args, &format!("no answer within {:?}", args.timeout))),
