@@ -99,8 +99,8 @@ impl Project {
             .args(words)
             .env("KAD_IMAGE", self.image())
             .env("KAD_TARGET", "packaged")
-            // The classic compose would start all at once; engine 20.10 was seen
-            // to miscount a network's endpoints then, and to keep the network.
+            // The classic compose would start all at once, which is more than a
+            // small machine keeps up with.
             .env("COMPOSE_PARALLEL_LIMIT", "4");
         command
     }
