@@ -1,16 +1,22 @@
-//! Drivers: what runs a [`Node`](crate::node::Node) over a real socket, on a
-//! thread of its own.
+//! Drivers: what runs a [`Node`](crate::node::Node) over real sockets, each of
+//! its shards on a thread of its own.
 //!
 //! ```text
-//! Commander -> mailbox -> shard (node, outbox) -> events
-//!                           |  ^
-//!                     datapath: uring or mmsg, over one socket
+//!                    +-------- handoffs -------+
+//!                    v                         v
+//! Commander ->    inbox -> shard 0          inbox -> shard 1 ...   -> Events
+//!                          (node, outbox)
+//!                            |  ^
+//!                      datapath: uring or mmsg, over one socket
 //! ```
 //!
-//! [`start`] binds the socket and starts the shard's thread. Everything else of
-//! the shard (its ring, its buffers, its node) is made on that thread, after it
-//! has been pinned, so that its memory is local to its core; nothing of it is
-//! shared. The thread takes commands by a [`Commander`] and answers by events.
+//! [`start`] binds a group of sockets to one address, has the kernel steer each
+//! datagram to the shard that acts on it, and starts the shards' threads.
+//! Everything else of a shard (its ring, its buffers, its node) is made on its
+//! thread, after it has been pinned, so that its memory is local to its core. Shards
+//! share nothing but the rings through which they hand messages to each other:
+//! one for each ordered pair, without a lock, checked by loom. When one shard
+//! fails, the whole node ends.
 //!
 //! The drivers do the same by other system calls: `uring` waits once for
 //! datagrams, deadlines and wake-ups together; `mmsg` needs nothing that
@@ -18,99 +24,58 @@
 //! the kernel's UDP path.
 
 mod address;
+mod bell;
 mod choice;
 mod clock;
+mod commander;
 mod datapath;
 mod error;
+mod events;
+mod halt;
+mod inbox;
 mod launch;
 mod loss;
-mod mailbox;
 mod mmsg;
+mod peers;
 mod send;
+mod settings;
 mod shard;
 mod socket;
 mod stats;
+mod steering;
 mod sys;
+#[cfg(test)]
+mod tests;
 mod uring;
+mod wiring;
 
-use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::sync::mpsc;
-use std::thread::{self, JoinHandle};
 
 use self::clock::Clock;
-use self::launch::{Core, Ready, ShardPlan};
-use self::mailbox::mailbox;
+use self::launch::{Core, Ready, ShardPlan, Threads};
 use self::socket::UdpSocket;
-use crate::node::{Config, Event, OperationId, Stats};
+use self::wiring::Wiring;
 
 pub use choice::{Io, IoChoice, ParseIoError};
+pub use commander::{COMMANDS_MAX, Commander, SendError};
 pub use error::{ShardError, StartError};
+pub use events::{DriverEvent, Events};
 pub use loss::Loss;
-pub use mailbox::{COMMANDS_MAX, Commander, SendError};
-pub use stats::DriverStats;
-
-/// What a node is started with.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The UDP address to bind; port 0 lets the system choose. `[::]` takes IPv4
-    /// peers as well.
-    pub listen: SocketAddr,
-    /// The driver.
-    pub io: IoChoice,
-    /// Whether the shard's thread stays on one core.
-    pub pin: Pin,
-    /// Datagrams that are dropped on purpose, each way.
-    pub loss: Option<Loss>,
-    /// The protocol's settings. An announced address with port 0 is given the
-    /// port that is bound.
-    pub node: Config,
-}
-
-/// Whether a shard's thread stays on one core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pin {
-    /// On the core of its number, among those that the process may use.
-    Pinned,
-    /// Wherever the system puts it.
-    Free,
-}
-
-/// What a running node tells its user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DriverEvent {
-    /// An event of the node; never [`Event::Stats`].
-    Node(Event),
-    /// The counters, the node's and the driver's: what [`Event::Stats`] becomes.
-    Stats {
-        /// The command's.
-        operation: OperationId,
-        /// The node's.
-        node: Box<Stats>,
-        /// The driver's.
-        driver: Box<DriverStats>,
-    },
-}
-
-/// The last counters of a node that was stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stopped {
-    /// The node's.
-    pub node: Stats,
-    /// The driver's.
-    pub driver: DriverStats,
-}
+pub use settings::{Pin, Settings, ShardCount, Steering};
+pub use stats::{DriverStats, ShardStats, Stopped};
 
 /// A node that runs. When it is dropped it is stopped, and waited for.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
     ready: Ready,
+    steering: Steering,
+    shards: ShardCount,
     commander: Commander,
-    events: mpsc::Receiver<DriverEvent>,
-    /// There until it is joined.
-    thread: Option<JoinHandle<io::Result<Stopped>>>,
+    events: Events,
+    /// There until they are joined.
+    threads: Option<Threads>,
 }
 
 /// Starts a node.
@@ -118,31 +83,51 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`]. Nothing is left behind: the address is free again.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, pin, loss, mut node } = settings;
+    let Settings { listen, io, shards, steering, pin, loss, mut node } = settings;
     if let Some(loss) = loss.filter(|loss| !loss.is_valid()) {
         return Err(StartError::Loss(loss));
     }
-    let socket = UdpSocket::bind(listen).map_err(|error| StartError::Bind { listen, error })?;
-    let address = socket.address();
+    let sockets = UdpSocket::bind_group(listen, shards);
+    let sockets = sockets.map_err(|error| StartError::Bind { listen, error })?;
+    let steering = steer(&sockets, shards, steering);
+    let address = sockets[0].address();
     if let Some(announce) = node.announce.as_mut().filter(|announce| announce.port() == 0) {
         announce.set_port(address.port());
     }
-    let (commander, mailbox) = mailbox().map_err(StartError::System)?;
-    let (event_sender, events) = mpsc::channel();
-    let core = Core { loss, node, mailbox, events: event_sender, clock: Clock::start() };
-    let plan = ShardPlan { index: 0, pin, io, socket, core };
+    let Wiring { commander, halt, links } = wiring::wire(shards).map_err(StartError::System)?;
+    let configs: Vec<_> = node.shards(shards.get()).collect();
+    let numbers = configs.iter().map(|config| config.place.index());
+    let (senders, events) = events::events(shards, numbers);
+    let losses = loss.map(|loss| loss.shards(shards));
+    let clock = Clock::start();
+    let mut plans = Vec::with_capacity(shards.get());
+    for (index, (((socket, node), links), events)) in
+        sockets.into_iter().zip(configs).zip(links).zip(senders).enumerate()
+    {
+        let loss = losses.as_ref().map(|losses| losses[index]);
+        let core = Core { loss, node, links, events, clock };
+        let plan = ShardPlan { pin, io, socket, core };
+        plans.push(|starter| launch::run(plan, starter));
+    }
+    let (threads, ready) = Threads::start(plans, &halt)?;
+    // The one that fell back, where any did.
+    let ready = ready.into_iter().max_by_key(|ready| ready.fallback.is_some());
+    let ready = ready.expect("a node has a shard");
+    Ok(Running { address, ready, steering, shards, commander, events, threads: Some(threads) })
+}
 
-    let (ready_sender, ready) = mpsc::sync_channel(1);
-    let thread = thread::Builder::new()
-        .name("shard-0".into())
-        .spawn(move || launch::run(plan, &ready_sender))
-        .map_err(StartError::System)?;
-    match ready.recv() {
-        Ok(Ok(ready)) => Ok(Running { address, ready, commander, events, thread: Some(thread) }),
-        // It is joined, so that the address is free again by now.
-        Ok(Err(error)) => thread.join().map_or(Err(StartError::Panicked), |_| Err(error)),
-        // It always tells, unless it panics.
-        Err(mpsc::RecvError) => Err(StartError::Panicked),
+/// Has the kernel steer, where it is asked to and there is a choice; what has
+/// come of it.
+fn steer(sockets: &[UdpSocket], shards: ShardCount, steering: Steering) -> Steering {
+    if steering == Steering::Off || shards == ShardCount::ONE {
+        return steering;
+    }
+    match steering::attach(&sockets[0], shards) {
+        Ok(()) => Steering::Kernel,
+        Err(error) => {
+            tracing::warn!(%error, "the kernel does not steer: shards hand datagrams over instead");
+            Steering::Off
+        }
     }
 }
 
@@ -163,46 +148,53 @@ impl Running {
         self.ready.fallback.as_deref()
     }
 
+    /// How many shards it has.
+    pub const fn shards(&self) -> ShardCount {
+        self.shards
+    }
+
+    /// Who steers datagrams to the shards: nobody where the kernel was asked to
+    /// and would not.
+    pub const fn steering(&self) -> Steering {
+        self.steering
+    }
+
     /// Hands commands to the node; any number of these may be about.
     pub fn commander(&self) -> Commander {
         self.commander.clone()
     }
 
-    /// What the node tells. It is disconnected once the shard has ended, by itself
+    /// What the node tells. It is disconnected once the node has ended, by itself
     /// or because it was told to.
-    pub const fn events(&self) -> &mpsc::Receiver<DriverEvent> {
+    pub const fn events(&self) -> &Events {
         &self.events
     }
 
     /// Moves the events out, for a thread that waits for them; from then on
     /// [`events`](Self::events) is disconnected.
-    pub fn take_events(&mut self) -> mpsc::Receiver<DriverEvent> {
-        mem::replace(&mut self.events, mpsc::channel().1)
+    pub fn take_events(&mut self) -> Events {
+        mem::replace(&mut self.events, Events::none())
     }
 
     /// Stops the node, after the commands sent so far were begun, and waits for
-    /// its thread.
+    /// its threads.
     ///
     /// # Errors
-    /// When the shard had ended by itself: why.
+    /// When the node had ended by itself: why.
     pub fn stop(mut self) -> Result<Stopped, ShardError> {
         self.halt()
     }
 
     fn halt(&mut self) -> Result<Stopped, ShardError> {
         self.commander.stop();
-        let thread = self.thread.take().expect("joined once: by `stop`, or when dropped");
-        match thread.join() {
-            Ok(Ok(stopped)) => Ok(stopped),
-            Ok(Err(error)) => Err(ShardError::Io(error)),
-            Err(_) => Err(ShardError::Panicked),
-        }
+        let threads = self.threads.take();
+        threads.expect("joined once: by `stop`, or when dropped").join()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if self.threads.is_some() {
             // Whoever drops it does not ask how it ended.
             let _ = self.halt();
         }

@@ -36,7 +36,7 @@ for_each_driver! {
         for (listen, ip) in [("127.0.0.1:0", LOOPBACK), ("[::1]:0", "::1")] {
             let node = start(settings(io, listen)).expect("loopback is there");
             Peer::new(ip, node.address()).assert_answered(1);
-            let stopped = node.stop().expect("it was told to");
+            let stopped = node.stop().expect("it was told to").total();
             assert_eq!(stopped.driver.datagrams_received, 1, "{listen}");
             assert_eq!(stopped.driver.datagrams_sent, 1, "{listen}");
             assert_eq!(stopped.driver.bytes_sent, ping(1).len() as u64, "{listen}");
@@ -81,7 +81,7 @@ for_each_driver! {
             // In the order in which they were sent.
             assert!(numbers.clone().all(|number| peer.pong() == number), "burst {burst}");
         }
-        let driver = node.stop().expect("it was told to").driver;
+        let driver = node.stop().expect("it was told to").total().driver;
         assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10_000, 10_000));
     }
 
@@ -184,7 +184,7 @@ for_each_driver! {
     fn stop_ends_an_idle_shard(io: IoChoice) {
         let node = node(io);
         let commander = node.commander();
-        let stopped = node.stop().expect("it was told to");
+        let stopped = node.stop().expect("it was told to").total();
         assert_eq!(stopped.node.datagrams_received, 0);
         let refused = commander.send(Command::Stats { operation: OperationId(1) });
         assert!(matches!(refused, Err(SendError::Stopped(_))));
@@ -203,7 +203,7 @@ for_each_driver! {
             });
             let ended = End(&flood);
             stats_when(&node, |_, driver| driver.datagrams_received > 1000);
-            let stopped = node.stop().expect("it was told to");
+            let stopped = node.stop().expect("it was told to").total();
             drop(ended);
             assert!(stopped.driver.datagrams_received > 1000);
         });
@@ -216,7 +216,7 @@ for_each_driver! {
             let operation = OperationId(operation);
             commander.send(Command::Stats { operation }).expect("there is room");
         }
-        assert_eq!(node.stop().expect("it was told to").driver.commands, 100);
+        assert_eq!(node.stop().expect("it was told to").total().driver.commands, 100);
     }
 
     fn dropping_a_node_frees_its_address(io: IoChoice) {
@@ -256,7 +256,7 @@ for_each_driver! {
                 (0..100).for_each(|number| peer.ping(number));
                 stats_when(&node, |_, driver| driver.datagrams_received == burst * 100);
             }
-            let driver = node.stop().expect("it was told to").driver;
+            let driver = node.stop().expect("it was told to").total().driver;
             let kept = 1000 - driver.drops_received;
             assert_eq!(kept, driver.datagrams_sent + driver.drops_sent);
             (driver.drops_received, driver.drops_sent)

@@ -3,7 +3,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use kad_node::driver::{self, IoChoice, Pin, Running, Settings, StartError, Stopped};
+use kad_node::driver::{
+    self, IoChoice, Pin, Running, Settings, ShardCount, StartError, Steering, Stopped,
+};
 use kad_node::node::Config;
 use kad_node::rng::Rng;
 use kad_node::wire::NetworkId;
@@ -21,7 +23,15 @@ impl LocalNode {
         let node = Config { network, ..Config::new(rng.id(), rng.seed()) };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // The generator is not pinned either: the scheduler keeps them apart.
-        let settings = Settings { listen, io, pin: Pin::Free, loss: None, node };
+        let settings = Settings {
+            listen,
+            io,
+            shards: ShardCount::ONE,
+            steering: Steering::Off,
+            pin: Pin::Free,
+            loss: None,
+            node,
+        };
         Ok(Self { running: driver::start(settings)? })
     }
 

@@ -1,26 +1,30 @@
-//! How a shard begins: on its own thread, it is pinned, takes its datapath, makes
+//! How shards begin: each on its own thread is pinned, takes its datapath, makes
 //! its node, says that it is ready, and runs.
 
 use std::io;
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::Arc;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread::{self, JoinHandle};
 
 use super::choice::{Io, IoChoice};
 use super::clock::Clock;
 use super::datapath::Datapath;
-use super::error::{StartError, uring_reason};
+use super::error::{ShardError, StartError, uring_reason};
+use super::events::EventSender;
+use super::halt::{Bond, Halt};
 use super::loss::{Loss, Lossy};
-use super::mailbox::Mailbox;
 use super::mmsg::Mmsg;
+use super::settings::Pin;
 use super::shard::Shard;
 use super::socket::UdpSocket;
+use super::stats::{ShardStats, Stopped};
+use super::sys;
 use super::uring::{self, Uring};
-use super::{DriverEvent, Pin, Stopped, sys};
+use super::wiring::Links;
 use crate::node::{Config, Node};
 
 /// What a shard is made from; it goes to the shard's thread.
 pub(super) struct ShardPlan {
-    /// The shard's number.
-    pub(super) index: usize,
     pub(super) pin: Pin,
     pub(super) io: IoChoice,
     pub(super) socket: UdpSocket,
@@ -31,8 +35,8 @@ pub(super) struct ShardPlan {
 pub(super) struct Core {
     pub(super) loss: Option<Loss>,
     pub(super) node: Config,
-    pub(super) mailbox: Mailbox,
-    pub(super) events: Sender<DriverEvent>,
+    pub(super) links: Links,
+    pub(super) events: EventSender,
     pub(super) clock: Clock,
 }
 
@@ -44,19 +48,91 @@ pub(super) struct Ready {
     pub(super) fallback: Option<String>,
 }
 
-/// Who waits for a shard to come up.
+/// Tells who waits for a shard to come up, once.
 pub(super) type Starter = SyncSender<Result<Ready, StartError>>;
 
+/// The threads of a node's shards, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Threads(Vec<JoinHandle<io::Result<ShardStats>>>);
+
+impl Threads {
+    /// Runs each of `shards` on a thread of its own, and waits until all are
+    /// ready. When one ends, all are told to by `halt`.
+    ///
+    /// # Errors
+    /// Why the first of them that failed did; by then all have ended.
+    pub(super) fn start<F>(
+        shards: Vec<F>,
+        halt: &Arc<Halt>,
+    ) -> Result<(Self, Vec<Ready>), StartError>
+    where
+        F: FnOnce(Starter) -> io::Result<ShardStats> + Send + 'static,
+    {
+        let count = shards.len();
+        let (starter, told) = mpsc::sync_channel(count);
+        let mut threads = Self(Vec::with_capacity(count));
+        for (index, shard) in shards.into_iter().enumerate() {
+            let (starter, bond) = (starter.clone(), Bond(Arc::clone(halt)));
+            let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+                let _bond = bond;
+                shard(starter)
+            });
+            match thread {
+                Ok(thread) => threads.0.push(thread),
+                Err(error) => return threads.fail(StartError::System(error)),
+            }
+        }
+        drop(starter);
+        let mut ready = Vec::with_capacity(count);
+        while ready.len() < count {
+            match told.recv() {
+                Ok(Ok(one)) => ready.push(one),
+                Ok(Err(error)) => return threads.fail(error),
+                // Each tells, unless it panics.
+                Err(mpsc::RecvError) => return threads.fail(StartError::Panicked),
+            }
+        }
+        Ok((threads, ready))
+    }
+
+    /// Waits for those that run: one has ended, and with it all do. Afterwards the
+    /// address is free again.
+    fn fail<T>(self, error: StartError) -> Result<T, StartError> {
+        match self.join() {
+            Err(ShardError::Panicked) => Err(StartError::Panicked),
+            _ => Err(error),
+        }
+    }
+
+    /// Waits for all of them, and gives their last counters.
+    ///
+    /// # Errors
+    /// When one had ended by itself: why.
+    pub(super) fn join(self) -> Result<Stopped, ShardError> {
+        let mut shards = Vec::with_capacity(self.0.len());
+        let mut failure = None;
+        for thread in self.0 {
+            match thread.join() {
+                Ok(Ok(stats)) => shards.push(stats),
+                Ok(Err(error)) => failure = failure.or(Some(ShardError::Io(error))),
+                Err(_) => failure = failure.or(Some(ShardError::Panicked)),
+            }
+        }
+        failure.map_or(Ok(Stopped { shards }), Err)
+    }
+}
+
 /// Runs a shard on the calling thread until it stops.
-pub(super) fn run(plan: ShardPlan, starter: &Starter) -> io::Result<Stopped> {
-    let ShardPlan { index, pin, io, socket, core } = plan;
+pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
+    let ShardPlan { pin, io, socket, core } = plan;
+    let index = core.node.place.index().as_usize();
     if pin == Pin::Pinned
         && let Err(error) = sys::pin(index)
     {
         // It serves all the same, if less evenly.
         tracing::warn!(shard = index, %error, "the shard's thread is not pinned to a core");
     }
-    let bell = core.mailbox.bell();
+    let bell = Arc::clone(&core.links.inbox.bell);
     let ring = match io {
         IoChoice::Mmsg => None,
         IoChoice::Auto | IoChoice::Uring => Some(uring::open()),
@@ -67,7 +143,7 @@ pub(super) fn run(plan: ShardPlan, starter: &Starter) -> io::Result<Stopped> {
             return run_over(Uring::new(ring, socket, bell), core, ready, starter);
         }
         Some(Err(error)) if io == IoChoice::Uring => {
-            tell(starter, Err(StartError::Uring { reason: uring_reason(&error) }));
+            tell(&starter, Err(StartError::Uring { reason: uring_reason(&error) }));
             return Err(error);
         }
         Some(Err(error)) => Some(uring_reason(&error)),
@@ -80,8 +156,8 @@ fn run_over(
     datapath: impl Datapath,
     core: Core,
     ready: Ready,
-    starter: &Starter,
-) -> io::Result<Stopped> {
+    starter: Starter,
+) -> io::Result<ShardStats> {
     match core.loss {
         None => run_shard(datapath, core, ready, starter),
         Some(loss) => run_shard(Lossy::new(datapath, loss), core, ready, starter),
@@ -92,12 +168,14 @@ fn run_shard(
     datapath: impl Datapath,
     core: Core,
     ready: Ready,
-    starter: &Starter,
-) -> io::Result<Stopped> {
-    let Core { node, mailbox, events, clock, .. } = core;
+    starter: Starter,
+) -> io::Result<ShardStats> {
+    let Core { node, links, events, clock, .. } = core;
     let node = Node::new(node, clock.now());
-    let shard = Shard::new(node, datapath, mailbox, events, clock);
-    tell(starter, Ok(ready));
+    let shard = Shard::new(node, datapath, links, events, clock);
+    tell(&starter, Ok(ready));
+    // The starter hears of a shard that never tells by its end going away.
+    drop(starter);
     shard.run()
 }
 

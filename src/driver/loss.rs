@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::datapath::{Advance, Datapath};
+use super::settings::ShardCount;
 use super::stats::DriverStats;
 use crate::rng::Rng;
 
@@ -24,6 +25,13 @@ impl Loss {
     /// Whether it is a chance: from 0 to 1.
     pub(super) const fn is_valid(&self) -> bool {
         self.denominator > 0 && self.numerator <= self.denominator
+    }
+
+    /// The same chance for each of `shards`, by a seed of its own.
+    pub(super) fn shards(self, shards: ShardCount) -> Vec<Self> {
+        let mut rng = Rng::from_u64(self.seed);
+        let mut shard = || Self { seed: rng.u64(), ..self };
+        (0..shards.get()).map(|_| shard()).collect()
     }
 }
 
@@ -174,5 +182,16 @@ mod tests {
         assert_eq!((none.drops_received, none.drops_sent), (0, 0));
         let all = passed(Loss { numerator: 1, denominator: 1, seed: 1 }).2;
         assert_eq!((all.drops_received, all.drops_sent), (10_000, 10_000));
+    }
+
+    #[test]
+    fn each_shard_has_the_chance_and_a_seed_of_its_own() {
+        let loss = Loss { numerator: 3, denominator: 10, seed: 7 };
+        let shards = loss.shards(ShardCount::MAX);
+        assert_eq!(shards.len(), ShardCount::MAX.get());
+        assert!(shards.iter().all(|shard| (shard.numerator, shard.denominator) == (3, 10)));
+        let seeds: std::collections::BTreeSet<_> = shards.iter().map(|shard| shard.seed).collect();
+        assert_eq!(seeds.len(), shards.len());
+        assert_eq!(shards, loss.shards(ShardCount::MAX));
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use libc::{c_uint, iovec, mmsghdr, pollfd};
 
 use super::address::{self, Name};
+use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
-use super::mailbox::Bell;
 use super::send::Sender;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
@@ -120,6 +120,7 @@ impl Mmsg {
         let [socket, bell] = descriptors;
         if bell.revents != 0 {
             self.bell.silence();
+            self.stats.wakes_received += 1;
         }
         if socket.revents != 0 { self.receive() } else { Ok(()) }
     }

@@ -4,23 +4,25 @@
 mod tests;
 
 use std::io;
-use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use super::clock::Clock;
 use super::datapath::{Advance, Datapath};
-use super::mailbox::{COMMANDS_MAX, Mailbox, Order};
-use super::stats::DriverStats;
-use super::{DriverEvent, Stopped};
+use super::events::{EventSender, ShardEvent};
+use super::halt::Order;
+use super::inbox::Inbox;
+use super::peers::Peers;
+use super::stats::{DriverStats, ShardStats};
+use super::wiring::Links;
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
 
 /// One shard: everything that its thread owns.
 pub(super) struct Shard<D> {
     node: Node,
-    datapath: D,
     outbox: Outbox,
-    mailbox: Mailbox,
-    events: Sender<DriverEvent>,
+    inbox: Inbox,
+    outlet: Outlet<D>,
     clock: Clock,
     /// The moment of the turn.
     now: Instant,
@@ -30,80 +32,132 @@ impl<D: Datapath> Shard<D> {
     pub(super) fn new(
         node: Node,
         datapath: D,
-        mailbox: Mailbox,
-        events: Sender<DriverEvent>,
+        links: Links,
+        events: EventSender,
         clock: Clock,
     ) -> Self {
-        Self { node, datapath, outbox: Outbox::new(), mailbox, events, clock, now: clock.now() }
+        let Links { inbox, peers } = links;
+        let outlet = Outlet { datapath, peers, events };
+        Self { node, outbox: Outbox::new(), inbox, outlet, clock, now: clock.now() }
     }
 
     /// Turns until it is told to stop, or the datapath fails.
-    pub(super) fn run(mut self) -> io::Result<Stopped> {
+    pub(super) fn run(mut self) -> io::Result<ShardStats> {
         while self.turn()? == Order::Run {}
-        let driver = self.driver_stats();
-        Ok(Stopped { node: self.node.stats(), driver })
+        Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured() })
     }
 
-    /// One turn. The clock is read once, so a time-out counts from the beginning
-    /// of the turn before: it comes late by that turn's work, which is well below
-    /// the shortest time-out, and never early.
     fn turn(&mut self) -> io::Result<Order> {
-        let timeout = self.node.next_timeout().map(|due| due.since(self.now));
-        self.datapath.wait(timeout)?;
-        self.now = self.clock.now();
-        self.datapath.stats().turns += 1;
-        let order = self.mailbox.order();
-
-        while self.datapath.advance()? == Advance::Datagram {
-            let (source, bytes) = self.datapath.datagram();
-            self.node.handle_datagram(self.now, source, bytes, &mut self.outbox);
-            self.flush_if_low();
-        }
-        for _ in 0..COMMANDS_MAX {
-            let Some(command) = self.mailbox.take() else { break };
-            self.datapath.stats().commands += 1;
-            self.node.handle_command(self.now, command, &mut self.outbox);
-            self.flush_if_low();
-        }
+        self.wait()?;
+        self.outlet.stats().turns += 1;
+        let order = self.inbox.order();
+        self.take_datagrams()?;
+        self.take_handoffs();
+        self.take_commands();
         self.node.handle_timeout(self.now, &mut self.outbox);
-        self.flush();
+        self.outlet.flush(&mut self.outbox);
+        self.outlet.publish();
         Ok(order)
     }
 
+    /// Waits until there is something to do. Takes the time of the turn before,
+    /// and begins the next one.
+    fn wait(&mut self) -> io::Result<()> {
+        let begun = self.clock.now();
+        self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
+        if self.inbox.begin_wait() {
+            let due = self.node.next_timeout().map(|due| due.since(begun));
+            let timeout = [due, self.outlet.peers.retry()].into_iter().flatten().min();
+            self.outlet.datapath.wait(timeout)?;
+            self.inbox.end_wait();
+        } else {
+            self.outlet.datapath.wait(Some(Duration::ZERO))?;
+        }
+        self.now = self.clock.now();
+        self.outlet.stats().waiting_us += self.now.as_micros() - begun.as_micros();
+        Ok(())
+    }
+
+    fn take_datagrams(&mut self) -> io::Result<()> {
+        let Self { node, outbox, outlet, now, .. } = self;
+        while outlet.datapath.advance()? == Advance::Datagram {
+            let (source, bytes) = outlet.datapath.datagram();
+            node.handle_datagram(*now, source, bytes, outbox);
+            outlet.flush_if_low(outbox);
+        }
+        Ok(())
+    }
+
+    fn take_handoffs(&mut self) {
+        let Self { node, outbox, inbox, outlet, now, .. } = self;
+        for handoff in inbox.handoffs.iter_mut().flat_map(|ring| ring.drain()) {
+            node.handle_handoff(*now, handoff, outbox);
+            outlet.flush_if_low(outbox);
+        }
+    }
+
+    fn take_commands(&mut self) {
+        let Self { node, outbox, inbox, outlet, now, .. } = self;
+        for command in inbox.commands.drain() {
+            outlet.stats().commands += 1;
+            node.handle_command(*now, command, outbox);
+            outlet.flush_if_low(outbox);
+        }
+    }
+}
+
+/// Where what a shard makes goes: to the network, to its peers, to its user.
+struct Outlet<D> {
+    datapath: D,
+    peers: Peers,
+    events: EventSender,
+}
+
+impl<D: Datapath> Outlet<D> {
     /// Makes room for what another call into the node may write.
-    fn flush_if_low(&mut self) {
-        if self.outbox.is_low() {
-            self.flush();
+    fn flush_if_low(&mut self, outbox: &mut Outbox) {
+        if outbox.is_low() {
+            self.flush(outbox);
         }
     }
 
-    /// Sends what the outbox holds, and delivers its events.
-    fn flush(&mut self) {
-        if self.outbox.datagrams().len() > 0 {
-            self.datapath.submit(self.outbox.datagrams());
+    /// Sends what the outbox holds, hands over and delivers.
+    fn flush(&mut self, outbox: &mut Outbox) {
+        if outbox.datagrams().len() > 0 {
+            self.datapath.submit(outbox.datagrams());
         }
-        self.outbox.clear();
-        self.deliver();
-    }
-
-    fn deliver(&mut self) {
-        let Self { outbox, datapath, events, .. } = self;
+        for (shard, handoff) in outbox.take_handoffs() {
+            self.peers.hand_over(shard, handoff, self.datapath.stats());
+        }
         for event in outbox.take_events() {
-            datapath.stats().events += 1;
-            let event = match event {
-                Event::Stats { operation, stats } => {
-                    datapath.measure();
-                    let driver = Box::new(datapath.stats().clone());
-                    DriverEvent::Stats { operation, node: stats, driver }
-                }
-                event => DriverEvent::Node(event),
-            };
-            // Nobody listens any more: then nobody misses it.
-            let _ = events.send(event);
+            self.deliver(event);
         }
+        outbox.clear();
     }
 
-    fn driver_stats(&mut self) -> DriverStats {
+    /// Shows the peers what the turn has for them.
+    fn publish(&mut self) {
+        self.peers.publish(self.datapath.stats());
+    }
+
+    fn deliver(&mut self, event: Event) {
+        self.stats().events += 1;
+        let event = match event {
+            Event::Stats { operation, stats } => {
+                let stats = Box::new(ShardStats { node: *stats, driver: self.measured() });
+                ShardEvent::Stats { operation, stats }
+            }
+            event => ShardEvent::Node(event),
+        };
+        self.events.send(event);
+    }
+
+    fn stats(&mut self) -> &mut DriverStats {
+        self.datapath.stats()
+    }
+
+    /// The counters, with the gauges of this moment.
+    fn measured(&mut self) -> DriverStats {
         self.datapath.measure();
         self.datapath.stats().clone()
     }

@@ -1,8 +1,10 @@
 //! The socket of a shard.
 //!
-//! One shard binds its address alone, so that a second node on the same address
-//! fails instead of taking half of the datagrams. Several shards will bind a
-//! group of sockets in the order of the shards (`SO_REUSEPORT`).
+//! The first socket is bound without `SO_REUSEPORT`, so that a node on an address
+//! in use fails instead of taking half of the other's datagrams. Where there are
+//! several shards, that socket then allows the others, which join it one after
+//! another: their places in the group are the shards' numbers. So there is no
+//! moment in which two nodes could both believe that the address is theirs.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,6 +13,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::address::Reach;
+use super::settings::ShardCount;
 
 /// Asked-for receive buffer. Measured: the default holds 256 small datagrams,
 /// less than one burst of many peers, and 4 MB is 10 to 20 % slower under
@@ -18,6 +21,15 @@ use super::address::Reach;
 const RECEIVE_BUFFER_BYTES: usize = 512 << 10;
 /// Asked-for send buffer, for the replies of one turn on a slow device.
 const SEND_BUFFER_BYTES: usize = 512 << 10;
+
+/// A socket's part in the group of its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Member {
+    /// It finds the address free.
+    First,
+    /// It shares the address with others of the node.
+    Further,
+}
 
 /// A bound UDP socket that never blocks.
 #[derive(Debug)]
@@ -28,9 +40,29 @@ pub(super) struct UdpSocket {
 }
 
 impl UdpSocket {
-    /// Binds `listen`; port 0 lets the kernel choose. The unspecified IPv6
-    /// address takes IPv4 peers as well, whatever the system's default is.
+    /// Binds `listen`, and nobody else may; port 0 lets the kernel choose. The
+    /// unspecified IPv6 address takes IPv4 peers as well, whatever the system's
+    /// default is.
     pub(super) fn bind(listen: SocketAddr) -> io::Result<Self> {
+        Self::bind_as(listen, Member::First)
+    }
+
+    /// Binds a socket for each of `shards` to the same address, in their order.
+    pub(super) fn bind_group(listen: SocketAddr, shards: ShardCount) -> io::Result<Vec<Self>> {
+        let first = Self::bind(listen)?;
+        let address = first.address;
+        let mut group = Vec::with_capacity(shards.get());
+        if shards > ShardCount::ONE {
+            first.socket.set_reuse_port(true)?;
+        }
+        group.push(first);
+        while group.len() < shards.get() {
+            group.push(Self::bind_as(address, Member::Further)?);
+        }
+        Ok(group)
+    }
+
+    fn bind_as(listen: SocketAddr, member: Member) -> io::Result<Self> {
         let listen = match listen.ip().to_canonical() {
             IpAddr::V4(ip) => SocketAddr::from((ip, listen.port())),
             // As it is: `SocketAddr::new` would lose the scope of a link-local one.
@@ -50,6 +82,7 @@ impl UdpSocket {
         // smaller ones works, and loses more under bursts.
         socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
         socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+        socket.set_reuse_port(member == Member::Further)?;
         socket.bind(&listen.into())?;
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
         Ok(Self { socket, address, reach })

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::node::counters;
+use crate::node::{Stats, counters};
 
 counters! {
     /// Counters of one shard's driver since it was started.
@@ -56,6 +56,20 @@ counters! {
         commands,
         /// Events delivered.
         events,
+        /// Messages handed over to other shards.
+        handoffs_sent,
+        /// Messages for other shards dropped: too many waited for that one.
+        handoffs_dropped,
+        /// Messages for other shards that had to wait for room, and were not dropped.
+        handoffs_waited,
+        /// Other shards woken: those that waited when something was there for them.
+        wakes_sent,
+        /// Times that the bell ended a wait, whoever rang it.
+        wakes_received,
+        /// Microseconds in which the shard worked.
+        busy_us,
+        /// Microseconds in which the shard waited, or asked whether it had to.
+        waiting_us,
         /// Gauge: datagrams that the kernel dropped for want of room in the
         /// socket's receive buffer.
         kernel_drops,
@@ -76,5 +90,39 @@ impl DriverStats {
             _ => &mut self.sends_failed,
         };
         *counter += datagrams;
+    }
+}
+
+/// The counters of one shard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ShardStats {
+    /// Its node's.
+    pub node: Stats,
+    /// Its driver's.
+    pub driver: DriverStats,
+}
+
+impl ShardStats {
+    /// The sums of all `shards`' counters.
+    pub fn total(shards: &[Self]) -> Self {
+        shards.iter().fold(Self::default(), |mut total, shard| {
+            total.node += &shard.node;
+            total.driver += &shard.driver;
+            total
+        })
+    }
+}
+
+/// The last counters of a node that was stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Each shard's, in their order.
+    pub shards: Vec<ShardStats>,
+}
+
+impl Stopped {
+    /// The sums of all shards' counters.
+    pub fn total(&self) -> ShardStats {
+        ShardStats::total(&self.shards)
     }
 }

@@ -27,8 +27,8 @@ use io_uring::{cqueue, opcode, squeue};
 use self::buffers::{BufferId, GROUP};
 use self::ring::{Ring, Sizes};
 use super::address::{self, NAME_BYTES_MAX};
+use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
-use super::mailbox::Bell;
 use super::send::Sender;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
@@ -226,6 +226,7 @@ impl Datapath for Uring {
             } else {
                 self.listening = Multishot::after(completion.flags());
                 self.bell.silence();
+                self.stats.wakes_received += 1;
             }
             if self.current.is_some() {
                 return Ok(Advance::Datagram);

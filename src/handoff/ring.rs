@@ -149,12 +149,8 @@ impl<T: Send> Producer<T> {
     /// shows to the consumer; gives the message back when the ring is full.
     #[inline]
     pub fn push(&mut self, message: T) -> Result<(), T> {
-        let capacity = self.shared.slots.len();
-        if self.tail.wrapping_sub(self.head_seen) == capacity {
-            self.head_seen = self.shared.consumer.index.load(Ordering::Acquire);
-            if self.tail.wrapping_sub(self.head_seen) == capacity {
-                return Err(message);
-            }
+        if self.is_full() {
+            return Err(message);
         }
         // SAFETY: the slots from the tail to `head + capacity` are the producer's,
         // and the head was at least `head_seen` when it was last looked at.
@@ -173,6 +169,17 @@ impl<T: Send> Producer<T> {
             self.published = self.tail;
         }
         batch
+    }
+
+    /// Whether there is no room for another message. If there is room, there will
+    /// be until the next [`push`](Self::push).
+    #[inline]
+    pub fn is_full(&mut self) -> bool {
+        let capacity = self.shared.slots.len();
+        if self.tail.wrapping_sub(self.head_seen) == capacity {
+            self.head_seen = self.shared.consumer.index.load(Ordering::Acquire);
+        }
+        self.tail.wrapping_sub(self.head_seen) == capacity
     }
 
     /// Whether the consumer is gone, so that nobody will take what is pushed.

@@ -67,3 +67,20 @@ impl Handoff {
         }
     }
 }
+
+#[cfg(test)]
+impl Handoff {
+    /// Some message of this weight.
+    pub(crate) fn sample(weight: Weight) -> Self {
+        Self(match weight {
+            Weight::Droppable => {
+                let source = ([127, 0, 0, 1], 9).into();
+                Message::Datagram { source, bytes: Box::new([]) }
+            }
+            Weight::Binding { slot: JOINED_SLOT } => Message::Joined,
+            Weight::Binding { slot } => {
+                Message::Bucket { index: slot, bucket: Box::new(Bucket::new(None)) }
+            }
+        })
+    }
+}

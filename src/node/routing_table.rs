@@ -6,15 +6,14 @@ use smallvec::SmallVec;
 
 pub(super) use super::bucket::Freshness;
 use super::bucket::{Admission, Bucket, Entry, Failure};
-use crate::id::{ID_BITS, ID_BYTES, Id};
+use crate::id::{Distance, ID_BITS, ID_BYTES, Id};
 use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
 
-/// Contacts on the stack, the closest first: while they are gathered, one less
-/// than K and then a whole bucket.
-pub(super) type Closest = SmallVec<[Contact; 2 * K_MAX]>;
+/// Contacts on the stack, the closest first.
+pub(super) type Closest = SmallVec<[Contact; K_MAX]>;
 
 /// Which contacts to consider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,18 +142,20 @@ impl RoutingTable {
 
         let mut closest = Closest::new();
         for index in first.chain(zoom_in).chain(zoom_out).chain(shallower) {
-            let start = closest.len();
-            closest.extend(
-                self.buckets[index]
-                    .entries()
-                    .iter()
-                    .filter(|entry| health == Health::Any || !entry.is_stale())
-                    .map(|entry| entry.contact)
-                    .filter(|contact| contact.id != except),
-            );
-            closest[start..].sort_unstable_by_key(|contact| contact.id ^ target);
-            if closest.len() >= count {
-                closest.truncate(count);
+            let entries = self.buckets[index].entries();
+            // Each distance is computed once, and moved with a pointer rather than
+            // with the contact while it is sorted.
+            let mut sorted: SmallVec<[(Distance, &Contact); K_MAX]> = entries
+                .iter()
+                .filter(|entry| health == Health::Any || !entry.is_stale())
+                .map(|entry| &entry.contact)
+                .filter(|contact| contact.id != except)
+                .map(|contact| (contact.id ^ target, contact))
+                .collect();
+            sorted.sort_unstable_by_key(|&(distance, _)| distance);
+            let missing = count - closest.len();
+            closest.extend(sorted.iter().take(missing).map(|&(_, contact)| *contact));
+            if closest.len() == count {
                 break;
             }
         }

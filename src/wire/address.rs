@@ -42,10 +42,28 @@ pub(super) const fn contact_bytes(addr: SocketAddr) -> usize {
     }
 }
 
+/// Writes a contact in one piece: twenty of them are most of a NODES reply's
+/// encoding, and each piece is checked against the buffer's end.
 pub(super) fn write_contact(writer: &mut Writer<'_>, contact: Contact) {
-    writer.u8(family(contact.addr));
-    writer.bytes(contact.id.as_bytes());
-    write_ip_and_port(writer, contact.addr);
+    let [high, low] = contact.addr.port().to_be_bytes();
+    match contact.addr.ip().to_canonical() {
+        IpAddr::V4(ip) => {
+            let mut bytes = [0; CONTACT_BYTES_MAX - 16 + 4];
+            bytes[0] = FAMILY_V4;
+            bytes[1..21].copy_from_slice(contact.id.as_bytes());
+            bytes[21..25].copy_from_slice(&ip.octets());
+            bytes[25..].copy_from_slice(&[high, low]);
+            writer.bytes(&bytes);
+        }
+        IpAddr::V6(ip) => {
+            let mut bytes = [0; CONTACT_BYTES_MAX];
+            bytes[0] = FAMILY_V6;
+            bytes[1..21].copy_from_slice(contact.id.as_bytes());
+            bytes[21..37].copy_from_slice(&ip.octets());
+            bytes[37..].copy_from_slice(&[high, low]);
+            writer.bytes(&bytes);
+        }
+    }
 }
 
 pub(super) fn read_contact(reader: &mut Reader<'_>) -> Result<Contact, DecodeError> {

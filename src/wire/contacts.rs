@@ -53,8 +53,13 @@ impl<'a> Contacts<'a> {
 
     pub(super) fn write(&self, writer: &mut Writer<'_>) {
         writer.u8(self.len() as u8);
-        for contact in self.iter() {
-            write_contact(writer, contact);
+        match self.0 {
+            Source::Slice(contacts) => {
+                for &contact in contacts {
+                    write_contact(writer, contact);
+                }
+            }
+            Source::Encoded { bytes, .. } => writer.bytes(bytes),
         }
     }
 

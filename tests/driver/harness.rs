@@ -3,7 +3,10 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, start};
+use kad_node::driver::{
+    DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, ShardCount, ShardStats, Steering,
+    start,
+};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Config, OperationId, Stats};
@@ -32,6 +35,8 @@ pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
     Settings {
         listen: listen.parse().expect("an address"),
         io,
+        shards: ShardCount::ONE,
+        steering: Steering::Kernel,
         pin: Pin::Free,
         loss: None,
         node: Config::new(Id::of_value(b"node"), [1; 32]),
@@ -112,9 +117,10 @@ pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
     let asked = OperationId(7);
     node.commander().send(Command::Stats { operation: asked }).expect("it runs");
     event(node, |event| match event {
-        DriverEvent::Stats { operation, node, driver } => {
+        DriverEvent::Stats { operation, shards } => {
             assert_eq!(operation, asked);
-            Some((*node, *driver))
+            let total = ShardStats::total(&shards);
+            Some((total.node, total.driver))
         }
         DriverEvent::Node(_) => None,
     })

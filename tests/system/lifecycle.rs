@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use crate::Io;
-use crate::child::{Node, field, program};
+use crate::child::{Node, field};
 use crate::under_each_driver;
 
 under_each_driver! {
@@ -54,7 +54,7 @@ fn ends_cleanly_on(io: Io, signal: Signal) {
 #[test]
 fn one_line_says_that_it_is_ready_and_as_whom() {
     let id = "0123456789abcdef0123456789abcdef01234567";
-    let node = Node::start(Io::Mmsg, &["--id", id]);
+    let node = Node::start(Io::Mmsg, &["--id", id, "--cores", "3"]);
     assert_ne!(node.addr.port(), 0, "the port that was really bound");
     let addr = node.addr;
     node.signal(Signal::SIGTERM);
@@ -63,7 +63,7 @@ fn one_line_says_that_it_is_ready_and_as_whom() {
     let [ready] = ready[..] else { panic!("one line: {log}") };
     assert_eq!(field(ready, "id"), id);
     assert_eq!(field(ready, "address"), addr.to_string());
-    assert_eq!(field(ready, "shards"), "1");
+    assert_eq!(field(ready, "shards"), "3");
     assert_eq!(field(ready, "io"), "mmsg");
 }
 
@@ -107,14 +107,4 @@ fn nodes_of_another_network_are_ignored() {
     first.await_counter("datagrams_other_network");
     assert_eq!(second.counter("contacts"), 0);
     assert_eq!(first.counter("contacts"), 0);
-}
-
-#[test]
-fn more_shards_than_there_are_make_a_warning() {
-    let mut command = program();
-    command.args(["--listen", "127.0.0.1:0", "--io", "mmsg", "--cores", "4"]);
-    let node = Node::start_by(&mut command);
-    node.signal(Signal::SIGTERM);
-    let (_, log) = node.end();
-    assert!(log.contains("--cores 4: running 1 shard"), "{log}");
 }

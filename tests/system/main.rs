@@ -10,6 +10,7 @@ mod hostile;
 mod lifecycle;
 mod networks;
 mod one_shot;
+mod ping;
 mod prompt;
 mod terminal;
 

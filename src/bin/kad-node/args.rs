@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use kad_node::driver::IoChoice;
+use kad_node::driver::{IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 
 pub(crate) use address::{Announce, HostPort};
 pub(crate) use value::Percent;
 
-/// Shards that one node runs at most.
-pub(crate) const SHARDS_MAX: usize = 1;
 /// Nodes of one `demo` at most: each is a thread and a socket.
 const DEMO_NODES_MAX: usize = 500;
 
@@ -41,6 +39,8 @@ pub(crate) enum Mode {
     Put(PutArgs),
     /// Find the text of KEY in a network, print it, and leave.
     Get(GetArgs),
+    /// Ask one node whether it is there, and leave: exit status 0 when it is.
+    Ping(PingArgs),
     /// Run a whole network in this process, over loopback UDP, with a prompt.
     Demo(DemoArgs),
 }
@@ -61,9 +61,13 @@ pub(crate) struct NodeArgs {
     /// Node id [default: random].
     #[arg(long, value_name = "HEX40")]
     pub(crate) id: Option<Id>,
-    /// Shards, each a thread pinned to a core.
-    #[arg(long, value_name = "N", default_value_t = SHARDS_MAX, value_parser = value::cores)]
-    pub(crate) cores: usize,
+    /// Shards, each a thread pinned to a core [default: the cores available].
+    #[arg(long, value_name = "N", default_value_t = value::cores_available(), hide_default_value = true, value_parser = value::cores)]
+    pub(crate) cores: ShardCount,
+    /// Whether the kernel brings each datagram to the shard that acts on it: on,
+    /// or off for experiments; then the shards hand them to each other.
+    #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
+    pub(crate) steering: Steering,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
@@ -95,6 +99,20 @@ pub(crate) struct GetArgs {
     /// The key: 40 hexadecimal digits.
     #[arg(value_name = "KEY")]
     pub(crate) key: OsString,
+}
+
+/// Ask one node whether it is there.
+#[derive(Args, Debug)]
+pub(crate) struct PingArgs {
+    /// The node.
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
+    pub(crate) node: HostPort,
+    /// The node's network.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) network: String,
+    /// How long to wait for its answer; it is asked three times.
+    #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::period)]
+    pub(crate) timeout: Duration,
 }
 
 /// What a client that joins for one operation is told.
@@ -236,7 +254,9 @@ mod tests {
             ("--bootstrap seed:0", "'seed:0'", "1 to 65535"),
             ("--bootstrap ::1:9001", "'::1:9001'", "[::1]:9001"),
             ("--id 12", "'12'", "40 hexadecimal digits"),
-            ("--cores 0", "'0'", "at least 1"),
+            ("--cores 0", "'0'", "1 to 64"),
+            ("--cores 65", "'65'", "1 to 64"),
+            ("--steering yes", "'yes'", "on or off"),
             ("--io tokio-uring", "'tokio-uring'", "uring or mmsg"),
             ("--io epoll", "'epoll'", "auto, uring or mmsg"),
             ("--k 29", "'29'", "1 to 28"),
@@ -246,6 +266,7 @@ mod tests {
             ("--drop 101", "'101'", "0 to 100"),
             ("--log loud", "'loud'", "debug"),
             ("demo --nodes 0", "'0'", "1 to 500"),
+            ("ping seed", "'seed'", "HOST:PORT"),
             ("--colour", "'--colour'", ""),
             ("put --bootstrap a:1", "<TEXT>", "required"),
             ("get 00", "--bootstrap <HOST:PORT>", "required"),

@@ -7,7 +7,7 @@ use std::sync::mpsc::TryRecvError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{DriverEvent, Pin, Running};
+use kad_node::driver::{DriverEvent, Running};
 use kad_node::id::Id;
 use kad_node::node::{Command, Event, OperationId};
 use kad_node::wire::Role;
@@ -15,7 +15,7 @@ use kad_node::wire::Role;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::joining::Joining;
-use crate::launch;
+use crate::launch::{self, Shards};
 use crate::log;
 use crate::reply;
 use crate::serve::{self, Attended, Termination};
@@ -81,7 +81,7 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
         ids.push(config.id);
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node = launch::start(listen, Pin::Free, &args.io, index as u64, config)?;
+        let node = launch::start(listen, Shards::ALONE, &args.io, index as u64, config)?;
         if let Some(first) = nodes.first() {
             launch::join(&node, vec![first.address()])?;
         }

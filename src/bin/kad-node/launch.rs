@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use kad_node::driver::{self, Loss, Pin, Running, Settings};
+use kad_node::driver::{self, Loss, Pin, Running, Settings, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config};
 use kad_node::rng::{Rng, SEED_BYTES};
@@ -38,11 +38,26 @@ pub(crate) const fn set_life(config: &mut Config, life: &LifeArgs) {
     config.expire = life.expire;
 }
 
+/// On what a node runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shards {
+    pub(crate) count: ShardCount,
+    pub(crate) steering: Steering,
+    pub(crate) pin: Pin,
+}
+
+impl Shards {
+    /// One thread, wherever the system puts it: for a client, and for a node that
+    /// has many more beside it.
+    pub(crate) const ALONE: Self =
+        Self { count: ShardCount::ONE, steering: Steering::Off, pin: Pin::Free };
+}
+
 /// Starts a node on `listen`. `index` tells the nodes of one process apart, so
 /// that they do not drop the same datagrams.
 pub(crate) fn start(
     listen: SocketAddr,
-    pin: Pin,
+    Shards { count: shards, steering, pin }: Shards,
     io: &IoArgs,
     index: u64,
     node: Config,
@@ -52,7 +67,7 @@ pub(crate) fn start(
         denominator: io.drop.denominator,
         seed: io.drop_seed.wrapping_add(index),
     });
-    driver::start(Settings { listen, io: io.io, pin, loss, node })
+    driver::start(Settings { listen, io: io.io, shards, steering, pin, loss, node })
         .map_err(|error| Failure::Failed(error.to_string()))
 }
 

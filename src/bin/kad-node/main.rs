@@ -14,11 +14,13 @@ mod launch;
 mod log;
 mod one_shot;
 mod operations;
+mod ping;
 mod pipe;
 mod reply;
 mod request;
 mod serve;
 mod session;
+mod shard_table;
 mod terminal;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         None => serve::run(&cli.node),
         Some(Mode::Put(args)) => one_shot::put(&args),
         Some(Mode::Get(args)) => one_shot::get(&args),
+        Some(Mode::Ping(args)) => ping::run(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
     };
     match result {

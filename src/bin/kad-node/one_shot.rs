@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read as _, Write};
+use std::iter;
 use std::os::unix::ffi::OsStrExt as _;
-use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{DriverEvent, Pin, Running};
+use kad_node::driver::{DriverEvent, Events, Running};
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
 use kad_node::node::{Config, Event, Trace};
@@ -15,7 +15,7 @@ use kad_node::wire::Role;
 use crate::args::{ClientArgs, GetArgs, HostPort, PutArgs};
 use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
-use crate::launch::{self, RESOLVE_MAX};
+use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::log;
 use crate::operations::{NodeGone, Operations};
 use crate::reply::{self, Audience};
@@ -116,7 +116,7 @@ impl Client {
         };
         let listen = launch::any_like(*first);
         let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
-        let mut running = launch::start(listen, Pin::Free, &args.io, 0, adjust(config))?;
+        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
         launch::warn_of_fallback(&running);
         let addresses =
             resolved.into_iter().filter(|addr| Reach::of(listen).includes(*addr)).collect();
@@ -130,7 +130,8 @@ impl Client {
                 JOIN_MAX.as_secs()
             )));
         }
-        let operations = Operations::new(running.commander(), events);
+        let operations =
+            Operations::new(running.commander(), iter::from_fn(move || events.recv().ok()));
         Ok(Self { running, operations })
     }
 
@@ -140,7 +141,7 @@ impl Client {
 }
 
 /// Waits until the client knows a node, and says whether it does.
-fn joined(events: &Receiver<DriverEvent>, deadline: Instant) -> bool {
+fn joined(events: &Events, deadline: Instant) -> bool {
     loop {
         let remaining = deadline.saturating_duration_since(Instant::now());
         match events.recv_timeout(remaining) {

@@ -1,23 +1,16 @@
 //! Operations on a running node: each sends a command and waits for its answer.
 
-use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use kad_node::driver::{Commander, DriverEvent, DriverStats, SendError};
+use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stats, Stored, Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stored, Trace,
 };
 
 /// The node has stopped, and answers no more.
 #[derive(Debug)]
 pub(crate) struct NodeGone;
-
-/// The counters, the node's and its driver's.
-pub(crate) struct Counters {
-    pub(crate) node: Box<Stats>,
-    pub(crate) driver: Box<DriverStats>,
-}
 
 /// How a put ended.
 pub(crate) struct PutAnswer {
@@ -32,18 +25,24 @@ pub(crate) struct GetAnswer {
     pub(crate) elapsed: Duration,
 }
 
+/// What the node tells, until it has ended.
+type Answers = Box<dyn Iterator<Item = DriverEvent> + Send>;
+
 /// Asks one operation after another.
 pub(crate) struct Operations {
     commander: Commander,
-    answers: Receiver<DriverEvent>,
+    answers: Answers,
     last: u64,
 }
 
 impl Operations {
     /// Operations on the node that `commander` commands and whose events come
     /// out of `answers`.
-    pub(crate) const fn new(commander: Commander, answers: Receiver<DriverEvent>) -> Self {
-        Self { commander, answers, last: 0 }
+    pub(crate) fn new(
+        commander: Commander,
+        answers: impl Iterator<Item = DriverEvent> + Send + 'static,
+    ) -> Self {
+        Self { commander, answers: Box::new(answers), last: 0 }
     }
 
     /// Stores a value.
@@ -110,15 +109,15 @@ impl Operations {
         }
     }
 
-    /// The counters.
-    pub(crate) fn stats(&mut self) -> Result<Counters, NodeGone> {
+    /// The counters of each shard.
+    pub(crate) fn stats(&mut self) -> Result<Vec<ShardStats>, NodeGone> {
         let expected = self.next();
         self.send(Command::Stats { operation: expected })?;
         loop {
-            if let DriverEvent::Stats { operation, node, driver } = self.event()?
+            if let DriverEvent::Stats { operation, shards } = self.event()?
                 && operation == expected
             {
-                return Ok(Counters { node, driver });
+                return Ok(shards);
             }
         }
     }
@@ -134,7 +133,7 @@ impl Operations {
         self.commander.send(command).map_err(|_: SendError| NodeGone)
     }
 
-    fn event(&self) -> Result<DriverEvent, NodeGone> {
-        self.answers.recv().map_err(|_| NodeGone)
+    fn event(&mut self) -> Result<DriverEvent, NodeGone> {
+        self.answers.next().ok_or(NodeGone)
     }
 }

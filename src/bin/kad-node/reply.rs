@@ -3,12 +3,14 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
 
+use kad_node::driver::ShardStats;
 use kad_node::limits::{LOOKUPS_MAX, PUBLISHED_VALUES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Refusal, Stored};
 
 use crate::latencies::Latencies;
-use crate::operations::{Counters, GetAnswer};
+use crate::operations::GetAnswer;
 use crate::session::SessionLatencies;
+use crate::shard_table;
 
 /// Who reads standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,23 +163,26 @@ fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The counters, group by group, and the session's latencies. A person is shown
+/// The counters of all shards together, group by group, what tells the shards
+/// apart, and the session's latencies. A person is shown
 /// the counters that have counted, a program all of them.
 pub(crate) fn stats(
-    counters: &Counters,
+    shards: &[ShardStats],
     latencies: &SessionLatencies,
     audience: Audience,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let shown = |(_, value): &(_, u64)| audience == Audience::Program || *value > 0;
-    let node: Vec<_> = counters.node.iter().filter(shown).collect();
+    let total = ShardStats::total(shards);
+    let node: Vec<_> = total.node.iter().filter(shown).collect();
     for (index, (title, _)) in GROUPS.iter().enumerate() {
         let members: Vec<_> =
             node.iter().copied().filter(|(name, _)| group_of(name) == index).collect();
         group(title, &members, out)?;
     }
-    let driver: Vec<_> = counters.driver.iter().filter(shown).collect();
+    let driver: Vec<_> = total.driver.iter().filter(shown).collect();
     group("driver", &driver, out)?;
+    shard_table::write(shards, out)?;
     writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;
     percentiles("gets", &latencies.gets, out)

@@ -2,21 +2,21 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::net::SocketAddr;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use kad_node::driver::{Commander, DriverEvent, Pin};
+use kad_node::driver::{Commander, DriverEvent, Events, Pin};
 use kad_node::node::{Command, Event};
 use kad_node::wire::Role;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::args::{NodeArgs, SHARDS_MAX};
+use crate::args::NodeArgs;
 use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
 use crate::joining::Joining;
-use crate::launch::{self, RESOLVE_MAX};
+use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::reply::Audience;
 use crate::session::{Flow, Session, SessionError};
 use crate::{log, pipe, terminal};
@@ -29,9 +29,6 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     let signals = Termination::catch()?;
-    if args.cores > SHARDS_MAX {
-        tracing::warn!("--cores {}: running {SHARDS_MAX} shard, the most there is", args.cores);
-    }
     let mut rng = launch::rng()?;
     let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
@@ -40,7 +37,8 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
     });
     let (id, announce) = (config.id, config.announce);
-    let mut running = launch::start(args.listen, Pin::Pinned, &args.io, 0, config)?;
+    let shards = Shards { count: args.cores, steering: args.steering, pin: Pin::Pinned };
+    let mut running = launch::start(args.listen, shards, &args.io, 0, config)?;
     launch::warn_of_fallback(&running);
     let bound = running.address();
     let address = match announce {
@@ -48,7 +46,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         Some(announce) => announce,
         None => launch::reachable(bound, first_peer(args, bound)),
     };
-    tracing::info!(%id, %address, shards = SHARDS_MAX, io = %running.io(), "ready");
+    tracing::info!(%id, %address, shards = running.shards().get(), io = %running.io(), "ready");
 
     let joining = Joining::default();
     if !args.bootstrap.is_empty() {
@@ -101,7 +99,7 @@ fn welcome(address: SocketAddr) {
 
 /// A running node whose events go to the prompt.
 pub(crate) struct Attended {
-    pub(crate) events: Receiver<DriverEvent>,
+    pub(crate) events: Events,
     pub(crate) commander: Commander,
     pub(crate) joining: Joining,
     /// How long the first command of a pipe waits for the node to join.
@@ -176,8 +174,8 @@ fn await_signal(mut signals: Termination, stops: &Sender<Stop>) {
 
 /// Hands the answers to the prompt and the rest to whom it concerns, until the
 /// node stops.
-fn route(events: &Receiver<DriverEvent>, joining: &Joining, answers: &Sender<DriverEvent>) {
-    for event in events {
+fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>) {
+    for event in events.iter() {
         match event {
             DriverEvent::Node(Event::Joined { contacts }) => {
                 tracing::info!(contacts, "joined");

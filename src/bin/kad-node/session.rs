@@ -62,7 +62,7 @@ impl Session {
         answers: Receiver<DriverEvent>,
         audience: Audience,
     ) -> Self {
-        let operations = Operations::new(commander, answers);
+        let operations = Operations::new(commander, answers.into_iter());
         Self { operations, audience, latencies: SessionLatencies::default() }
     }
 

@@ -1,30 +1,45 @@
 //! The loop over a datapath that is made up.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::mpsc;
-use std::thread;
+use std::os::fd::AsRawFd as _;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::*;
-use crate::driver::mailbox::mailbox;
-use crate::driver::{Io, Ready, Running, ShardError};
+use crate::driver::bell::Bell;
+use crate::driver::events::{Events, events};
+use crate::driver::launch::Threads;
+use crate::driver::sys;
+use crate::driver::wiring::{Wiring, wire};
+use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX};
 use crate::node::{Command, Config, OperationId};
 use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 
-/// Brings `pings` PINGs with the first wait, and then fails.
+/// Brings `pings` PINGs with the first wait, and ends in its own way.
 struct Burst {
     pings: usize,
     waits: usize,
+    end: Ending,
+    bell: Option<Arc<Bell>>,
     bytes: Vec<u8>,
     answered: usize,
     submissions: usize,
     stats: DriverStats,
 }
 
+/// What the second wait of a [`Burst`] comes to.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Fails,
+    Panics,
+    /// It goes on for ever, until the bell rings.
+    Never,
+}
+
 impl Burst {
-    fn new(pings: usize) -> Self {
+    fn new(pings: usize, end: Ending) -> Self {
         let datagram = Datagram {
             network: NetworkId::of_name("default"),
             transaction: TransactionId::new([1; 8]),
@@ -38,14 +53,27 @@ impl Burst {
         let length = wire::encode(&datagram, &mut buffer);
         let bytes = buffer[..length].to_vec();
         let stats = DriverStats::default();
-        Self { pings, waits: 0, bytes, answered: 0, submissions: 0, stats }
+        Self { pings, waits: 0, end, bell: None, bytes, answered: 0, submissions: 0, stats }
+    }
+
+    fn await_bell(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let bell = self.bell.as_ref().expect("who waits for a bell has one");
+        let fd = bell.as_raw_fd();
+        sys::poll(&mut [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }], timeout)?;
+        bell.silence();
+        Ok(())
     }
 }
 
 impl Datapath for Burst {
-    fn wait(&mut self, _timeout: Option<Duration>) -> io::Result<()> {
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.waits += 1;
-        if self.waits > 1 { Err(io::Error::from_raw_os_error(libc::EBADF)) } else { Ok(()) }
+        match self.end {
+            _ if self.waits == 1 => Ok(()),
+            Ending::Fails => Err(io::Error::from_raw_os_error(libc::EBADF)),
+            Ending::Panics => panic!("on purpose"),
+            Ending::Never => self.await_bell(timeout),
+        }
     }
 
     fn advance(&mut self) -> io::Result<Advance> {
@@ -76,39 +104,101 @@ fn config() -> Config {
     Config::new(Id::of_value(b"node"), [1; 32])
 }
 
-#[test]
-fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
-    let (_commander, mailbox) = mailbox().expect("an eventfd");
-    let (events, _listener) = mpsc::channel();
-    let datapath = Burst::new(0);
-    let pings = 3 * OUTBOX_BYTES_MAX / datapath.bytes.len();
-    let node = Node::new(config(), Instant::ZERO);
-    let mut shard = Shard::new(node, Burst::new(pings), mailbox, events, Clock::start());
-    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
-    assert_eq!(shard.datapath.answered, pings);
-    assert!(shard.datapath.submissions > 3, "{} submissions", shard.datapath.submissions);
-    assert_eq!(shard.node.stats().outbox_full, 0);
+/// A commander, the links of `count` shards, and their events.
+fn rig(count: usize) -> (Wiring, Vec<EventSender>, Events) {
+    let count = ShardCount::new(count).expect("a few");
+    let (senders, events) =
+        events(count, config().shards(count.get()).map(|config| config.place.index()));
+    (wire(count).expect("an eventfd"), senders, events)
 }
 
 #[test]
-fn a_shard_whose_datapath_fails_leaves_nobody_waiting() {
-    let (commander, mailbox) = mailbox().expect("an eventfd");
-    let (sender, events) = mpsc::channel();
-    let thread = thread::spawn(move || {
-        let node = Node::new(config(), Instant::ZERO);
-        Shard::new(node, Burst::new(1), mailbox, sender, Clock::start()).run()
-    });
-    let running = Running {
+fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
+    let (mut wiring, mut senders, _events) = rig(1);
+    let datapath = Burst::new(0, Ending::Fails);
+    let pings = 3 * OUTBOX_BYTES_MAX / datapath.bytes.len();
+    let node = Node::new(config(), Instant::ZERO);
+    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let datapath = Burst::new(pings, Ending::Fails);
+    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    let datapath = &shard.outlet.datapath;
+    assert_eq!(datapath.answered, pings);
+    assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
+    assert_eq!(shard.node.stats().outbox_full, 0);
+}
+
+/// A node of `endings.len()` shards, each with its ending.
+fn running(endings: &[Ending]) -> Running {
+    let (Wiring { commander, halt, links }, senders, events) = rig(endings.len());
+    let configs: Vec<_> = config().shards(endings.len()).collect();
+    let mut bodies = Vec::new();
+    for (((&end, links), events), config) in endings.iter().zip(links).zip(senders).zip(configs) {
+        bodies.push(move |starter: mpsc::SyncSender<_>| {
+            let mut datapath = Burst::new(1, end);
+            datapath.bell = Some(Arc::clone(&links.inbox.bell));
+            let node = Node::new(config, Instant::ZERO);
+            let shard = Shard::new(node, datapath, links, events, Clock::start());
+            let _ = starter.send(Ok(Ready { io: Io::Mmsg, fallback: None }));
+            drop(starter);
+            shard.run()
+        });
+    }
+    let (threads, mut ready) = Threads::start(bodies, &halt).expect("threads are to be had");
+    Running {
         address: (Ipv4Addr::LOCALHOST, 9).into(),
-        ready: Ready { io: Io::Mmsg, fallback: None },
+        ready: ready.remove(0),
+        steering: Steering::Off,
+        shards: ShardCount::new(endings.len()).expect("a few"),
         commander,
         events,
-        thread: Some(thread),
-    };
-    // For ever, if need be.
+        threads: Some(threads),
+    }
+}
+
+#[test]
+fn a_shard_whose_datapath_fails_ends_the_node_and_leaves_nobody_waiting() {
+    for endings in [
+        &[Ending::Fails][..],
+        &[Ending::Fails, Ending::Never],
+        &[Ending::Never, Ending::Never, Ending::Never, Ending::Fails],
+    ] {
+        let running = running(endings);
+        // For ever, if need be.
+        assert_eq!(running.events().recv(), Err(mpsc::RecvError), "{endings:?}");
+        let command = Command::Stats { operation: OperationId(1) };
+        assert!(running.commander().send(command).is_err());
+        let error = running.stop().expect_err("it has failed");
+        let is_it =
+            matches!(&error, ShardError::Io(error) if error.raw_os_error() == Some(libc::EBADF));
+        assert!(is_it, "{error}");
+    }
+}
+
+#[test]
+fn a_shard_that_panics_ends_the_node() {
+    let running = running(&[Ending::Never, Ending::Panics, Ending::Never]);
     assert_eq!(running.events().recv(), Err(mpsc::RecvError));
-    let command = Command::Stats { operation: OperationId(1) };
-    assert!(running.commander().send(command).is_err());
-    let error = running.stop().expect_err("it has failed");
-    assert!(matches!(error, ShardError::Io(error) if error.raw_os_error() == Some(libc::EBADF)));
+    assert!(matches!(running.stop(), Err(ShardError::Panicked)));
+}
+
+#[test]
+fn a_shard_that_panics_before_it_is_ready_ends_the_start() {
+    let (wiring, ..) = rig(3);
+    let bodies: Vec<_> = (0..3)
+        .map(|index| {
+            let halt = Arc::clone(&wiring.halt);
+            move |starter: mpsc::SyncSender<_>| {
+                assert_ne!(index, 1, "on purpose");
+                let _ = starter.send(Ok(Ready { io: Io::Mmsg, fallback: None }));
+                drop(starter);
+                while halt.order() == Order::Run {
+                    std::thread::yield_now();
+                }
+                Ok(ShardStats::default())
+            }
+        })
+        .collect();
+    let error = Threads::start(bodies, &wiring.halt).expect_err("one panics");
+    assert!(matches!(error, crate::driver::StartError::Panicked));
 }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use super::ring::Sizes;
 use super::*;
-use crate::driver::mailbox::{Commander, Mailbox, mailbox};
-use crate::node::{Command, OperationId};
+use crate::driver::bell::Alarm;
+use crate::handoff::{Waiter, Wake, waker};
 
 /// Time in which what has been sent over loopback has long arrived: it has
 /// arrived when the sender's system call returns.
@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 struct Rig {
     uring: Uring,
-    commander: Commander,
-    mailbox: Mailbox,
+    alarm: Alarm,
+    waiter: Waiter,
     peer: StdSocket,
 }
 
@@ -30,9 +30,11 @@ impl Rig {
         let socket = UdpSocket::bind(listen).expect("loopback is there");
         let peer = StdSocket::bind(listen).expect("loopback is there");
         peer.connect(socket.address()).expect("no packet is sent");
-        let (commander, mailbox) = mailbox().expect("an eventfd");
+        let (waiter, waker) = waker();
+        let alarm = Alarm { waker, bell: Arc::new(Bell::new().expect("an eventfd")) };
         let ring = Ring::open(sizes, BUFFER_BYTES).expect("this kernel gives rings");
-        Self { uring: Uring::new(ring, socket, mailbox.bell()), commander, mailbox, peer }
+        let uring = Uring::new(ring, socket, Arc::clone(&alarm.bell));
+        Self { uring, alarm, waiter, peer }
     }
 
     /// Sends datagrams of these numbers.
@@ -126,13 +128,15 @@ fn buffers_come_back_however_many_datagrams_there_were() {
 #[test]
 fn the_bell_ends_a_wait_each_time() {
     let mut rig = Rig::new(Sizes::SHARD);
-    for _ in 0..100 {
-        let command = Command::Stats { operation: OperationId(1) };
-        rig.commander.send(command).expect("there is room");
+    for round in 1..=100 {
+        assert!(rig.waiter.begin_wait(|| true));
+        assert_eq!(rig.alarm.raise(), Wake::Needed);
+        assert_eq!(rig.alarm.raise(), Wake::NotNeeded);
         let begun = Instant::now();
         assert_eq!(rig.turn(Some(PATIENCE)), []);
         assert!(begun.elapsed() < PATIENCE, "the bell was not heard");
-        assert!(rig.mailbox.take().is_some());
+        rig.waiter.end_wait();
+        assert_eq!(rig.uring.stats.wakes_received, round);
     }
 }
 

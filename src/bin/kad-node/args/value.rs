@@ -1,9 +1,11 @@
 //! Numbers, periods and choices on the command line.
 
+use std::num::NonZero;
 use std::str::FromStr;
 use std::time::Duration;
 
-use kad_node::driver::IoChoice;
+use kad_node::driver::{IoChoice, ShardCount, Steering};
+use kad_node::limits::SHARDS_MAX;
 use tracing::level_filters::LevelFilter;
 
 /// Digits after the point of a percentage: more would not change a run.
@@ -56,11 +58,26 @@ pub(super) fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<u
 }
 
 /// A count of shards.
-pub(super) fn cores(text: &str) -> Result<usize, String> {
+pub(super) fn cores(text: &str) -> Result<ShardCount, String> {
     text.parse()
         .ok()
-        .filter(|cores| *cores > 0)
-        .ok_or_else(|| "expected a number of cores, at least 1".into())
+        .and_then(ShardCount::new)
+        .ok_or_else(|| format!("expected a number of cores from 1 to {SHARDS_MAX}"))
+}
+
+/// A shard for each core that the process may use.
+pub(super) fn cores_available() -> ShardCount {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    ShardCount::new(cores).unwrap_or(ShardCount::MAX)
+}
+
+/// Whether the kernel steers.
+pub(super) fn steering(text: &str) -> Result<Steering, String> {
+    match text {
+        "on" => Ok(Steering::Kernel),
+        "off" => Ok(Steering::Off),
+        _ => Err("expected on or off".into()),
+    }
 }
 
 /// A period, in the units that people write.

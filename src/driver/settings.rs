@@ -1,0 +1,79 @@
+//! What a node is started with.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::choice::IoChoice;
+use super::loss::Loss;
+use crate::limits::SHARDS_MAX;
+use crate::node::Config;
+
+/// What a node is started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The UDP address to bind; port 0 lets the system choose. `[::]` takes IPv4
+    /// peers as well.
+    pub listen: SocketAddr,
+    /// The driver.
+    pub io: IoChoice,
+    /// How many shards, each a thread with a socket of its own.
+    pub shards: ShardCount,
+    /// Who sees to it that a datagram lands on the shard that acts on it.
+    pub steering: Steering,
+    /// Whether each shard's thread stays on one core.
+    pub pin: Pin,
+    /// Datagrams that are dropped on purpose, each way.
+    pub loss: Option<Loss>,
+    /// The protocol's settings, of the node as a whole. An announced address with
+    /// port 0 is given the port that is bound.
+    pub node: Config,
+}
+
+/// A number of shards, from 1 to [`SHARDS_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ShardCount(u8);
+
+impl ShardCount {
+    /// A node on one thread.
+    pub const ONE: Self = Self(1);
+    /// The most there are.
+    pub const MAX: Self = Self(SHARDS_MAX as u8);
+
+    /// `count` shards, if a node may have as many.
+    pub const fn new(count: usize) -> Option<Self> {
+        if 1 <= count && count <= SHARDS_MAX { Some(Self(count as u8)) } else { None }
+    }
+
+    /// The number.
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Display for ShardCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
+
+/// Who sees to it that a datagram lands on the shard that acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Steering {
+    /// The kernel, by a program attached to the sockets.
+    Kernel,
+    /// Nobody: the kernel goes by its hash, and the shards hand over what landed
+    /// wrongly. For tests, and for kernels that take no program.
+    Off,
+}
+
+/// Whether a shard's thread stays on one core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// On the core of its number, among those that the process may use, counted
+    /// around.
+    Pinned,
+    /// Wherever the system puts it.
+    Free,
+}

@@ -1,0 +1,75 @@
+//! Idle shards are parked. A test of its own, so that the process has no other
+//! shards than those that are watched.
+#![cfg(feature = "std")]
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use kad_node::driver::{IoChoice, Pin, Settings, ShardCount, Steering, start};
+use kad_node::id::Id;
+use kad_node::node::Config;
+
+const SHARDS: usize = 4;
+const IDLE: Duration = Duration::from_secs(10);
+/// Of all shards together, and generous: one that looked around every millisecond
+/// would do so 10 000 times.
+const SWITCHES_MAX: u64 = 100;
+const CPU_MAX: Duration = Duration::from_millis(100);
+
+/// What the shards' threads have used so far.
+#[derive(Debug)]
+struct Usage {
+    /// Times that they gave up a core to wait.
+    switches: u64,
+    cpu: Duration,
+}
+
+/// The sums over the process's threads that are shards, of which there must be
+/// [`SHARDS`].
+fn usage() -> Usage {
+    let mut usage = Usage { switches: 0, cpu: Duration::ZERO };
+    let mut shards = 0;
+    for task in fs::read_dir("/proc/self/task").expect("Linux has it") {
+        let task = task.expect("it can be listed").path();
+        let read = |file| fs::read_to_string(task.join(file)).expect("a thread that lives");
+        if !read("comm").starts_with("shard-") {
+            continue;
+        }
+        shards += 1;
+        let status = read("status");
+        let switches =
+            status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        usage.switches += switches.expect("it is told").trim().parse::<u64>().expect("a number");
+        // The first field is the time on a core, in nanoseconds.
+        let schedstat = read("schedstat");
+        let nanos = schedstat.split_whitespace().next().expect("it has three fields");
+        usage.cpu += Duration::from_nanos(nanos.parse().expect("a number"));
+    }
+    assert_eq!(shards, SHARDS);
+    usage
+}
+
+#[test]
+fn idle_shards_use_next_to_no_cpu() {
+    for io in [IoChoice::Uring, IoChoice::Mmsg] {
+        let settings = Settings {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            io,
+            shards: ShardCount::new(SHARDS).expect("a few"),
+            steering: Steering::Kernel,
+            pin: Pin::Pinned,
+            loss: None,
+            node: Config::new(Id::of_value(b"node"), [1; 32]),
+        };
+        let node = start(settings).expect("loopback is there");
+        let before = usage();
+        thread::sleep(IDLE);
+        let after = usage();
+        let (switches, cpu) = (after.switches - before.switches, after.cpu - before.cpu);
+        println!("{SHARDS} idle shards, {io}, {IDLE:?}: {switches} switches, {cpu:?} of CPU");
+        assert!(switches <= SWITCHES_MAX, "{io}: {switches} voluntary switches");
+        assert!(cpu <= CPU_MAX, "{io}: {cpu:?} of CPU");
+        node.stop().expect("it was told to");
+    }
+}

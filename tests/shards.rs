@@ -1,0 +1,265 @@
+//! Nodes of several shards over real sockets: whoever receives a datagram, the
+//! node answers as one.
+#![cfg(feature = "std")]
+
+#[macro_use]
+#[path = "driver/harness.rs"]
+mod harness;
+#[path = "shards/client.rs"]
+mod client;
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use kad_node::driver::{
+    DriverEvent, IoChoice, Running, Settings, ShardCount, ShardStats, Steering, start,
+};
+use kad_node::id::Id;
+use kad_node::node::{Command, Event, Found, OperationId, Trace};
+
+use client::{Client, WINDOW};
+use harness::{Peer, event, ping, settings, stats_when};
+
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Whether the flood goes on.
+struct Flood(AtomicBool);
+
+/// Ends the flood as it goes, even where a test fails.
+struct End<'a>(&'a Flood);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Settings of a node of `shards` shards called `name`.
+fn sharded(io: IoChoice, shards: usize, steering: Steering, name: &str) -> Settings {
+    let mut settings = settings(io, "127.0.0.1:0");
+    settings.shards = ShardCount::new(shards).expect("within the limits");
+    settings.steering = steering;
+    settings.node.id = Id::of_value(name.as_bytes());
+    settings
+}
+
+fn group(io: IoChoice, shards: usize, steering: Steering) -> Running {
+    let node = start(sharded(io, shards, steering, "node")).expect("loopback is there");
+    assert_eq!((node.shards().get(), node.steering()), (shards, steering));
+    node
+}
+
+/// The counters of each shard.
+fn stats(node: &Running) -> Vec<ShardStats> {
+    node.commander().send(Command::Stats { operation: OperationId(9) }).expect("it runs");
+    event(node, |event| match event {
+        DriverEvent::Stats { shards, .. } => Some(shards),
+        DriverEvent::Node(_) => None,
+    })
+}
+
+fn join(node: &Running, by: &Running) {
+    let addresses = vec![by.address()];
+    node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+    event(node, |event| match event {
+        DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
+        _ => None,
+    });
+}
+
+fn put(node: &Running, value: &[u8]) -> Id {
+    let operation = OperationId(1);
+    node.commander().send(Command::Put { operation, value: value.into() }).expect("it runs");
+    let (key, outcome) = event(node, |event| match event {
+        DriverEvent::Node(Event::Put { key, outcome, .. }) => Some((key, outcome)),
+        _ => None,
+    });
+    outcome.expect("there is room");
+    key
+}
+
+fn get(node: &Running, key: Id) -> Option<Found> {
+    let (operation, trace) = (OperationId(2), Trace::Off);
+    node.commander().send(Command::Get { operation, key, trace }).expect("it runs");
+    let outcome = event(node, |event| match event {
+        DriverEvent::Node(Event::Get { outcome, .. }) => Some(outcome),
+        _ => None,
+    });
+    outcome.expect("it is not busy")
+}
+
+for_each_driver! {
+    /// Requests of every kind and replies with every tag, and then the replies to
+    /// what the nodes themselves ask.
+    fn with_steering_every_datagram_lands_on_its_owner(io: IoChoice) {
+        let node = group(io, 4, Steering::Kernel);
+        Client::new(&node).exchange(50_000);
+        let other = start(sharded(io, 4, Steering::Kernel, "other")).expect("loopback is there");
+        join(&other, &node);
+        for number in 0..100u32 {
+            let key = put(&other, &number.to_be_bytes());
+            assert!(get(&node, key).is_some());
+        }
+        for node in [node, other] {
+            for shard in stats(&node) {
+                assert_eq!(shard.node.datagrams_missteered, 0);
+                assert!(shard.node.datagrams_received > 0, "each has its part");
+                assert_eq!(shard.driver.kernel_drops, 0);
+            }
+        }
+    }
+
+    fn without_steering_every_request_is_answered_by_handoff(io: IoChoice) {
+        for shards in [2, 8] {
+            let node = group(io, shards, Steering::Off);
+            Client::new(&node).exchange(10_000);
+            let total = ShardStats::total(&stats(&node));
+            assert!(total.node.datagrams_missteered > 0, "one socket receives it all");
+            assert_eq!(total.driver.handoffs_sent, total.node.handoffs_received);
+            assert_eq!(total.driver.handoffs_dropped, 0);
+            assert_eq!(total.driver.kernel_drops, 0);
+        }
+    }
+
+    fn eight_shards_serve_on_whatever_cores_there_are(io: IoChoice) {
+        let mut settings = sharded(io, 8, Steering::Kernel, "node");
+        settings.pin = kad_node::driver::Pin::Pinned;
+        let node = start(settings).expect("loopback is there");
+        Client::new(&node).exchange(10_000);
+        assert!(stats(&node).iter().all(|shard| shard.node.datagrams_received > 0));
+    }
+
+    fn values_are_found_by_nodes_of_any_number_of_shards(io: IoChoice) {
+        let nodes: Vec<_> = [
+            (4, Steering::Kernel), (1, Steering::Kernel), (2, Steering::Off), (3, Steering::Kernel),
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(index, (shards, steering))| {
+            start(sharded(io, shards, steering, &index.to_string())).expect("loopback is there")
+        })
+        .collect();
+        for node in &nodes[1..] {
+            join(node, &nodes[0]);
+        }
+        for (from, node) in nodes.iter().enumerate() {
+            for number in 0..16 {
+                let value = format!("{from} {number}");
+                let key = put(node, value.as_bytes());
+                for node in &nodes {
+                    let found = get(node, key).expect("it was put");
+                    assert_eq!(&*found.value, value.as_bytes());
+                }
+            }
+        }
+    }
+
+    fn peers_of_all_shards_are_one_answer(io: IoChoice) {
+        let node = group(io, 4, Steering::Kernel);
+        let others: Vec<_> = (0..12)
+            .map(|index| {
+                let other = sharded(io, 1, Steering::Kernel, &format!("peer {index}"));
+                start(other).expect("loopback is there")
+            })
+            .collect();
+        for other in &others {
+            join(other, &node);
+        }
+        stats_when(&node, |node, _| node.contacts == others.len() as u64);
+        node.commander().send(Command::Peers { operation: OperationId(5) }).expect("it runs");
+        let buckets = event(&node, |event| match event {
+            DriverEvent::Node(Event::Peers { buckets, .. }) => Some(buckets),
+            _ => None,
+        });
+        assert!(buckets.windows(2).all(|pair| pair[0].index < pair[1].index), "{buckets:?}");
+        let contacts: usize = buckets.iter().map(|bucket| bucket.contacts.len()).sum();
+        assert_eq!(contacts, others.len());
+    }
+
+    fn runts_and_foreign_datagrams_are_counted_and_harm_nobody(io: IoChoice) {
+        let node = group(io, 3, Steering::Kernel);
+        let peer = Peer::new(LOOPBACK, node.address());
+        let whole = ping(1);
+        for length in 0..whole.len() {
+            peer.send(&whole[..length]);
+        }
+        for magic in 0..=u8::MAX {
+            let mut foreign = whole.clone();
+            foreign[0] = magic;
+            foreign[3] = magic;
+            if foreign[0] != whole[0] {
+                peer.send(&foreign);
+            }
+        }
+        let (total, _) = stats_when(&node, |node, _| node.datagrams_foreign == 255);
+        assert_eq!(total.datagrams_truncated, whole.len() as u64);
+        assert_eq!(total.datagrams_missteered, 0);
+        peer.assert_answered(1);
+    }
+
+    fn commands_sent_before_the_stop_are_begun_by_every_shard(io: IoChoice) {
+        let node = group(io, 4, Steering::Kernel);
+        for operation in 0..100 {
+            let operation = OperationId(operation);
+            node.commander().send(Command::Stats { operation }).expect("there is room");
+        }
+        let stopped = node.stop().expect("it was told to");
+        assert!(stopped.shards.iter().all(|shard| shard.driver.commands == 100));
+    }
+
+    /// Every datagram is one for another shard half of the time.
+    fn stop_ends_shards_with_messages_in_flight(io: IoChoice) {
+        for _ in 0..5 {
+            let node = group(io, 4, Steering::Off);
+            let (address, flood) = (node.address(), Flood(AtomicBool::new(true)));
+            let client = Client::new(&node);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    let socket = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
+                    let goes_on = |_: &u64| flood.0.load(Ordering::Relaxed);
+                    for number in (0..).take_while(goes_on) {
+                        // An unconnected socket hears of no refusal.
+                        let _ = socket.send_to(&client.request(number), address);
+                    }
+                });
+                let ended = End(&flood);
+                stats_when(&node, |node, _| node.handoffs_received > 1000);
+                let stopped = node.stop().expect("it was told to");
+                drop(ended);
+                assert_eq!(stopped.shards.len(), 4);
+            });
+        }
+    }
+
+    fn a_group_is_alone_at_its_address(io: IoChoice) {
+        let (lone, first) = (harness::node(io), group(io, 2, Steering::Kernel));
+        for (listen, shards) in [(lone.address(), 2), (first.address(), 1), (first.address(), 2)] {
+            let mut second = sharded(io, shards, Steering::Kernel, "second");
+            second.listen = listen;
+            let error = start(second).expect_err("it is in use").to_string();
+            assert!(error.contains("in use"), "{error}");
+        }
+        Client::new(&first).exchange(WINDOW);
+    }
+
+    fn a_group_that_has_stopped_frees_its_address(io: IoChoice) {
+        // An address of its own, so that no other test is given its port meanwhile.
+        let mut settings = sharded(io, 4, Steering::Kernel, "node");
+        settings.listen = "127.0.0.78:0".parse().expect("an address");
+        for _ in 0..3 {
+            let node = start(settings.clone()).expect("it is free");
+            settings.listen = node.address();
+        }
+    }
+
+    fn both_ips_are_steered(io: IoChoice) {
+        for (listen, ip) in [("[::1]:0", "::1"), ("[::]:0", "::1"), ("[::]:0", LOOPBACK)] {
+            let mut settings = sharded(io, 4, Steering::Kernel, "node");
+            settings.listen = listen.parse().expect("an address");
+            let node = start(settings).expect("loopback is there");
+            Client::at(ip, node.address().port()).exchange(2_000);
+            assert!(stats(&node).iter().all(|shard| shard.node.datagrams_missteered == 0));
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! `kad-node ping`.
+
+use crate::Io;
+use crate::child::{Node, run};
+use crate::under_each_driver;
+
+const ID: &str = "00112233445566778899aabbccddeeff00112233";
+
+under_each_driver! {
+    fn a_node_that_is_there_answers_a_ping_and_keeps_no_contact(io: Io) {
+        let mut node = Node::start(io, &["--id", ID]);
+        let ping = run(&["ping", &node.addr.to_string()], b"");
+        assert_eq!(ping.status, Some(0), "{ping:?}");
+        assert!(ping.stdout.starts_with(&format!("{ID} at {} in ", node.addr)), "{ping:?}");
+        assert_eq!(node.ask("peers"), "0 contacts in 0 buckets");
+    }
+
+    fn a_node_of_another_network_does_not_answer_a_ping(io: Io) {
+        let node = Node::start(io, &["--network", "mine"]);
+        let ping = run(&["ping", "--network", "yours", "--timeout", "1s", &node.addr.to_string()], b"");
+        assert_eq!(ping.status, Some(1), "{ping:?}");
+        assert!(ping.stderr.contains("'yours'") && ping.stderr.contains("no answer"), "{ping:?}");
+    }
+}
+
+#[test]
+fn where_nothing_listens_a_ping_fails_with_the_address() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let addr = free.expect("a port").to_string();
+    let ping = run(&["ping", &addr], b"");
+    assert_eq!((ping.status, ping.stdout.as_str()), (Some(1), ""));
+    assert!(ping.stderr.contains(&addr) && ping.stderr.contains("check"), "{ping:?}");
+}
