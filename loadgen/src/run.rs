@@ -70,7 +70,7 @@ pub struct Watched {
 }
 
 /// Everything that the runs of one call share.
-pub struct Session {
+pub struct Runner {
     options: Options,
     network: NetworkId,
     corpus: Arc<Corpus>,
@@ -79,7 +79,7 @@ pub struct Session {
     waiting: Waiting,
 }
 
-impl Session {
+impl Runner {
     /// Finds or starts the target, and stores the values on it.
     pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
         let network = NetworkId::of_name(&options.network);
@@ -93,9 +93,9 @@ impl Session {
         let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
-        let session = Self { options: options.clone(), network, corpus, targets, local, waiting };
-        session.fill(display)?;
-        Ok(session)
+        let runner = Self { options: options.clone(), network, corpus, targets, local, waiting };
+        runner.fill(display)?;
+        Ok(runner)
     }
 
     /// What the target is, for people.
