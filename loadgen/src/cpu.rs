@@ -4,10 +4,29 @@
 use std::fs;
 use std::path::Path;
 
-/// CPU time that the calling thread has used, in nanoseconds. Zero where the
-/// kernel does not tell.
-pub fn of_this_thread_ns() -> u64 {
-    of_task_ns(Path::new("/proc/thread-self"))
+/// Time of a thread so far, in nanoseconds. Zero where the kernel does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadTime {
+    /// On a core.
+    pub cpu_ns: u64,
+    /// Waiting for a core while others had them.
+    pub queued_ns: u64,
+}
+
+impl ThreadTime {
+    /// What was added since `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            queued_ns: self.queued_ns.saturating_sub(earlier.queued_ns),
+        }
+    }
+}
+
+/// The calling thread's time.
+pub fn of_this_thread() -> ThreadTime {
+    of_task(Path::new("/proc/thread-self"))
 }
 
 /// CPU time that the threads of a process have used, in nanoseconds, those left
@@ -19,7 +38,7 @@ pub fn of_process_ns(process: u32, excluded: &[u32]) -> Option<u64> {
         let id = task.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
         id.is_some_and(|id| !excluded.contains(&id))
     });
-    Some(counted.map(|task| of_task_ns(&task.path())).sum())
+    Some(counted.map(|task| of_task(&task.path()).cpu_ns).sum())
 }
 
 /// The calling thread's id.
@@ -29,10 +48,11 @@ pub fn this_thread() -> Option<u32> {
     link.file_name()?.to_str()?.parse().ok()
 }
 
-fn of_task_ns(task: &Path) -> u64 {
+fn of_task(task: &Path) -> ThreadTime {
     let schedstat = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-    let on_cpu_ns = schedstat.split_whitespace().next();
-    on_cpu_ns.and_then(|ns| ns.parse().ok()).unwrap_or(0)
+    let mut fields = schedstat.split_whitespace().map(|field| field.parse().unwrap_or(0));
+    let cpu_ns = fields.next().unwrap_or(0);
+    ThreadTime { cpu_ns, queued_ns: fields.next().unwrap_or(0) }
 }
 
 #[cfg(test)]
@@ -46,9 +66,9 @@ mod tests {
         let tasks = fs::read_dir("/proc/self/task").expect("Linux").flatten();
         let ids = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok());
         let others: Vec<u32> = ids.filter(|id| *id != this).collect();
-        let before_ns = of_this_thread_ns();
+        let before_ns = of_this_thread().cpu_ns;
         let mut number = 1u64;
-        while of_this_thread_ns() < before_ns + 1_000_000 {
+        while of_this_thread().cpu_ns < before_ns + 1_000_000 {
             number = std::hint::black_box(number.wrapping_mul(3));
         }
         // Threads that were started meanwhile may add to it.

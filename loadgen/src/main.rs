@@ -14,7 +14,7 @@ use loadgen::options::{self, Mode, Options};
 use loadgen::progress::Display;
 use loadgen::quantity::Percent;
 use loadgen::report::{compare, hgrm, html, text};
-use loadgen::run::{RunResult, Session};
+use loadgen::run::{RunResult, Runner};
 use loadgen::setup;
 use loadgen::summary::{FORMAT, Report, RunSummary};
 
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, String> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let mut display = Display::new();
-    let session = Session::open(options, &mut display)?;
-    let setup = setup::describe(options, &session);
+    let runner = Runner::open(options, &mut display)?;
+    let setup = setup::describe(options, &runner);
     let mut results = Vec::new();
     for &drop in &options.drop {
-        results.push(session.run(drop, &mut display)?);
+        results.push(runner.run(drop, &mut display)?);
     }
     let report = Report {
         format: FORMAT,
@@ -54,7 +54,7 @@ fn run(options: &Options) -> Result<ExitCode, String> {
     };
     write_files(options, &report, &results)?;
     print(&text::report(&report))?;
-    session.close()?;
+    runner.close()?;
     judge(options, &results)
 }
 

@@ -12,7 +12,7 @@ use kad_node::wire::NetworkId;
 
 use crate::clock::Clock;
 use crate::corpus::Corpus;
-use crate::cpu;
+use crate::cpu::{self, ThreadTime};
 use crate::engine::{Pace, Traffic};
 use crate::kernel::Coalescing;
 use crate::local_node::LocalNode;
@@ -51,8 +51,8 @@ pub struct RunResult {
     pub strange: u64,
     /// Replies that the kernel dropped at our own sockets.
     pub receive_drops: u64,
-    /// CPU time of the generator's threads in the measured time.
-    pub generator_cpu_ns: u64,
+    /// The time of the generator's threads, of the measured time.
+    pub generator: ThreadTime,
     /// Time in which they had something to do.
     pub busy_ns: u64,
     /// What the target's side of the machine told of the measured time.
@@ -70,7 +70,7 @@ pub struct Watched {
 }
 
 /// Everything that the runs of one call share.
-pub struct Session {
+pub struct Runner {
     options: Options,
     network: NetworkId,
     corpus: Arc<Corpus>,
@@ -79,7 +79,7 @@ pub struct Session {
     waiting: Waiting,
 }
 
-impl Session {
+impl Runner {
     /// Finds or starts the target, and stores the values on it.
     pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
         let network = NetworkId::of_name(&options.network);
@@ -93,9 +93,9 @@ impl Session {
         let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
-        let session = Self { options: options.clone(), network, corpus, targets, local, waiting };
-        session.fill(display)?;
-        Ok(session)
+        let runner = Self { options: options.clone(), network, corpus, targets, local, waiting };
+        runner.fill(display)?;
+        Ok(runner)
     }
 
     /// What the target is, for people.
@@ -151,7 +151,8 @@ impl Session {
             all.record.merge(&other.record);
             all.strange += other.strange;
             all.receive_drops += other.receive_drops;
-            all.cpu_ns += other.cpu_ns;
+            all.time.cpu_ns += other.time.cpu_ns;
+            all.time.queued_ns += other.time.queued_ns;
             all.busy_ns += other.busy_ns;
         }
         all.record.books.check().map_err(|sum| format!("the books do not close: {sum}"))?;
@@ -166,7 +167,7 @@ impl Session {
             record: all.record,
             strange: all.strange,
             receive_drops: all.receive_drops,
-            generator_cpu_ns: all.cpu_ns,
+            generator: all.time,
             busy_ns: all.busy_ns,
             target,
         })
@@ -311,7 +312,7 @@ impl RunResult {
             record,
             strange: 0,
             receive_drops: 0,
-            generator_cpu_ns: 0,
+            generator: ThreadTime::default(),
             busy_ns: 0,
             target: Watched::default(),
         }

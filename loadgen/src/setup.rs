@@ -3,12 +3,12 @@
 use crate::corpus::Popularity;
 use crate::options::{Options, Rate};
 use crate::quantity::{Percent, show_count};
-use crate::run::Session;
+use crate::run::Runner;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
 
 /// Every parameter that makes a difference, defaults included.
-pub fn describe(options: &Options, session: &Session) -> Vec<(String, String)> {
+pub fn describe(options: &Options, runner: &Runner) -> Vec<(String, String)> {
     let time = |duration| humantime::format_duration(duration).to_string();
     let rate = match options.rate {
         Rate::PerSecond(rate) => format!("{} a second", show_count(rate)),
@@ -23,13 +23,13 @@ pub fn describe(options: &Options, session: &Session) -> Vec<(String, String)> {
         Popularity::Uniform => "uniform".into(),
         Popularity::Zipf { exponent } => format!("zipf {exponent}"),
     };
-    let waiting = match session.waiting() {
+    let waiting = match runner.waiting() {
         Waiting::Spin => "spinning",
         Waiting::Sleep => "sleeping",
     };
     let drops: Vec<String> = options.drop.iter().map(Percent::to_string).collect();
     [
-        ("target", session.describe_target()),
+        ("target", runner.describe_target()),
         ("rate", rate),
         ("arrivals", arrivals.into()),
         ("duration", format!("{} after {}", time(options.duration), time(options.warmup))),

@@ -60,7 +60,11 @@ pub struct RunSummary {
     /// CPU time of the generator for each request sent, in nanoseconds: all of
     /// its threads' time where they spin.
     pub generator_cpu_ns: Option<u64>,
-    /// Of that, the time in turns that had something to send or to receive.
+    /// Part of the measured time in which the generator's threads waited for a core
+    /// that something else had, from 0 to 1.
+    pub generator_queued_share: f64,
+    /// Time of turns that had something to send or to receive, for each request sent,
+    /// in nanoseconds: what is left when spinning is left out.
     pub generator_busy_ns: Option<u64>,
     /// CPU time of the target for each request sent, in nanoseconds, if known.
     pub server_cpu_ns: Option<u64>,
@@ -155,7 +159,21 @@ impl Percentiles {
     }
 }
 
+/// Above this part of the time, waiting for a core shows in the percentiles.
+const QUEUED_SHARE_MAX: f64 = 0.02;
+
 impl RunSummary {
+    /// What to say when the machine had too much to do for a measurement.
+    pub fn crowded(&self) -> Option<String> {
+        let share = self.generator_queued_share;
+        (share > QUEUED_SHARE_MAX).then(|| {
+            format!(
+                "the machine was crowded: for {:.0} % of the time the generator waited for a core",
+                share * 100.0
+            )
+        })
+    }
+
     /// The numbers of one run.
     pub fn of(result: &RunResult) -> Self {
         let books = result.record.books;
@@ -177,8 +195,10 @@ impl RunSummary {
             verdict: Verdict::of(result),
             strange: result.strange,
             receive_drops: result.receive_drops,
-            generator_cpu_ns: result.generator_cpu_ns.checked_div(books.sent),
+            generator_cpu_ns: result.generator.cpu_ns.checked_div(books.sent),
             target_receive_drops: result.target.receive_drops,
+            generator_queued_share: result.generator.queued_ns as f64
+                / (result.duration_ns * result.threads) as f64,
             generator_busy_ns: result.busy_ns.checked_div(books.sent),
             server_cpu_ns: result.target.cpu_ns.and_then(|ns| ns.checked_div(books.sent)),
             timeline: moments(&result.record.timeline),

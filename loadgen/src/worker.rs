@@ -18,7 +18,7 @@ use kad_node::wire::Token;
 use socket2::Socket;
 
 use crate::clock::Clock;
-use crate::cpu;
+use crate::cpu::{self, ThreadTime};
 use crate::engine::{Engine, Outgoing, Traffic};
 use crate::in_flight::LinkIndex;
 use crate::kernel::{self, Coalescing, Receiver, Sender};
@@ -91,8 +91,8 @@ pub struct Measured {
     pub strange: u64,
     /// Replies that the kernel dropped since our receive buffer was full.
     pub receive_drops: u64,
-    /// CPU time in the measured time.
-    pub cpu_ns: u64,
+    /// The thread's time, of the measured time.
+    pub time: ThreadTime,
     /// Time in turns that had something to do, of the measured time.
     pub busy_ns: u64,
 }
@@ -177,10 +177,10 @@ impl Worker {
             }
             last_ns = now_ns;
             if cpu_before.is_none() && now_ns >= self.warmup_ns {
-                cpu_before = Some(cpu::of_this_thread_ns());
+                cpu_before = Some(cpu::of_this_thread());
             }
             if cpu_after.is_none() && now_ns >= self.end_ns {
-                cpu_after = Some(cpu::of_this_thread_ns());
+                cpu_after = Some(cpu::of_this_thread());
             }
             if now_ns >= told_ns + TELL_NS {
                 told_ns = now_ns;
@@ -196,10 +196,10 @@ impl Worker {
         }
         self.tell(progress);
         let receive_drops = self.receive_drops() - drops_before;
-        let cpu_before = cpu_before.unwrap_or(0);
-        let cpu_ns = cpu_after.unwrap_or_else(cpu::of_this_thread_ns) - cpu_before;
+        let cpu_before = cpu_before.unwrap_or_default();
+        let time = cpu_after.unwrap_or_else(cpu::of_this_thread).since(cpu_before);
         let strange = self.engine.strange();
-        Ok(Measured { record: self.engine.finish(), strange, receive_drops, cpu_ns, busy_ns })
+        Ok(Measured { record: self.engine.finish(), strange, receive_drops, time, busy_ns })
     }
 
     fn turn(&mut self, now_ns: u64, clock: Clock) -> Result<Turn, String> {

@@ -71,6 +71,9 @@ fn write_run(page: &mut String, run: &RunSummary, result: &RunResult) {
         page,
         &format!("<p class=\"{class}\">{}</p>", escape(&capitalised(&run.verdict.to_string()))),
     );
+    if let Some(crowded) = run.crowded() {
+        add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(&crowded))));
+    }
     write_tiles(page, run);
     add(page, "<h2>Latency by percentile <small>each nine as long as the one before</small></h2>");
     page.push_str(

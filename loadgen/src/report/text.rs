@@ -48,6 +48,9 @@ fn describe_run(text: &mut String, run: &RunSummary) {
     text.push('\n');
     line(text, &format!("CPU        {}", cpu(run)));
     line(text, &format!("verdict    {}", run.verdict));
+    if let Some(crowded) = run.crowded() {
+        line(text, &format!("           {crowded}"));
+    }
 }
 
 fn cpu(run: &RunSummary) -> String {
@@ -57,7 +60,7 @@ fn cpu(run: &RunSummary) -> String {
     }
     if let (Some(ns), Some(busy_ns)) = (run.generator_cpu_ns, run.generator_busy_ns) {
         let (all, busy) = (show_ns(ns), show_ns(busy_ns));
-        parts.push(format!("generator {all}, of which {busy} with something to do"));
+        parts.push(format!("generator {all}, or {busy} without spinning"));
     }
     if parts.is_empty() { "-".into() } else { format!("for each request: {}", parts.join("; ")) }
 }

@@ -189,7 +189,7 @@ fn the_json_has_the_fields_that_programs_rely_on() {
         sorted(
             "drop_percent duration_s books kinds answered_per_s corrected uncorrected with_lost \
              pacing verdict strange receive_drops target_receive_drops generator_cpu_ns \
-             generator_busy_ns server_cpu_ns timeline"
+             generator_busy_ns generator_queued_share server_cpu_ns timeline"
         )
     );
     assert_eq!(
