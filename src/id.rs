@@ -1,6 +1,7 @@
 //! Identifiers of nodes and keys, and the XOR metric between them (Kademlia 2.1).
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::ops::BitXor;
 use core::str::FromStr;
 
@@ -12,7 +13,7 @@ pub const ID_BYTES: usize = 20;
 pub const ID_BITS: usize = ID_BYTES * 8;
 
 /// A node's id or a value's key: 160 bits, most significant byte first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Id([u8; ID_BYTES]);
 
 impl Id {
@@ -54,6 +55,13 @@ impl BitXor for Id {
         let (high, low) = self.halves();
         let (other_high, other_low) = other.halves();
         Distance { high: high ^ other_high, low: low ^ other_low }
+    }
+}
+
+impl Hash for Id {
+    /// In one piece, and without its length, which is always the same.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
     }
 }
 
@@ -101,6 +109,12 @@ pub struct Distance {
 }
 
 impl Distance {
+    /// The first 64 bits: of two distances that differ in them, they say which is
+    /// less.
+    pub(crate) const fn first_bits(self) -> u64 {
+        (self.high >> 64) as u64
+    }
+
     /// How many leading bits the two ids share: 160 when they are equal.
     pub const fn shared_prefix_bits(self) -> usize {
         if self.high == 0 {

@@ -25,6 +25,7 @@ mod answer;
 mod bucket;
 mod call;
 mod command;
+mod compact;
 mod config;
 mod contacts;
 mod credential;
@@ -69,7 +70,6 @@ use joining::Joining;
 use keyed_map::Keyed;
 use published::Published;
 use routing_table::{Health, RoutingTable};
-use serve::Asked;
 use store::{Life, Source, Store};
 use task::{Call, Errand, Reason, Task};
 use token::Tokens;
@@ -100,6 +100,8 @@ pub struct Node {
     tasks: Slab<Task>,
     generation: u32,
     maintenance_lookups: usize,
+    /// When the next lookup of maintenance may begin.
+    next_maintenance_lookup: Instant,
     store: Store,
     published: Published,
     joining: Joining,
@@ -132,6 +134,7 @@ impl Node {
             tasks: Slab::new(),
             generation: 0,
             maintenance_lookups: 0,
+            next_maintenance_lookup: Instant::ZERO,
             store: Store::new(config.store_bytes_max, config.store_values_max, hash.clone()),
             published: Published::new(hash),
             joining: Joining::new(),
@@ -169,7 +172,7 @@ impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines =
-            [self.in_flight.deadline(), self.joining.next_attempt(), self.next_maintenance()];
+            [self.in_flight.deadline(), self.joining.next_knock(), self.next_maintenance()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -193,7 +196,7 @@ impl Node {
         } else {
             let place = self.config.place;
             match place.of_datagram(&datagram).filter(|&owner| owner != place.index()) {
-                None => self.dispatch(now, source, datagram, bytes.len(), outbox),
+                None => self.dispatch(now, source, &datagram, bytes.len(), outbox),
                 Some(owner) => {
                     self.stats.datagrams_missteered += 1;
                     let bytes = bytes.into();
@@ -218,19 +221,19 @@ impl Node {
         outbox: &mut Outbox,
     ) {
         let datagram = wire::decode(bytes).expect("the shard that handed it over has decoded it");
-        self.dispatch(now, source, datagram, bytes.len(), outbox);
+        self.dispatch(now, source, &datagram, bytes.len(), outbox);
     }
 
     fn dispatch(
         &mut self,
         now: Instant,
         source: SocketAddr,
-        datagram: wire::Datagram<'_>,
+        datagram: &wire::Datagram<'_>,
         length: usize,
         outbox: &mut Outbox,
     ) {
         if datagram.body.is_request() {
-            self.serve(now, Asked { source, datagram, length }, outbox);
+            self.serve(now, source, datagram, length, outbox);
         } else {
             self.handle_reply(now, source, datagram, outbox);
         }

@@ -31,7 +31,7 @@ impl Node {
         &mut self,
         now: Instant,
         source: SocketAddr,
-        datagram: Datagram<'_>,
+        datagram: &Datagram<'_>,
         outbox: &mut Outbox,
     ) {
         let found = self.in_flight.find(datagram.transaction, source);
@@ -55,7 +55,7 @@ impl Node {
         }
         let round_trip = rpc.round_trip;
         if datagram.role == Role::Peer {
-            let entry = Entry { contact, seen: now, round_trip, credential, failures: 0 };
+            let entry = Entry::new(contact, now, round_trip, credential);
             self.contact_answered(now, entry, outbox);
         }
         if matches!(datagram.body, Body::Error(ErrorCode::Token))

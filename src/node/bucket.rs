@@ -3,11 +3,12 @@
 
 use alloc::vec::Vec;
 
+use super::compact::{CompactContact, Tick};
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
 use crate::id::Id;
 use crate::limits::{
-    CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, REPLACEMENTS_MAX,
+    CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, K_DEFAULT, REPLACEMENTS_MAX,
 };
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -15,26 +16,59 @@ use crate::wire::Contact;
 /// A contact and what we know of it. It has answered us at least once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    pub(super) contact: Contact,
+    contact: CompactContact,
     /// When it last answered, or sent a request with a valid token.
-    pub(super) seen: Instant,
+    seen: Tick,
     pub(super) round_trip: RoundTrip,
     pub(super) credential: Credential,
     /// RPCs failed in a row.
     pub(super) failures: u8,
 }
 
+/// A cache line: id 20, address 18, token 8 and its date 4, round trip 8, last
+/// seen 4, failures 1.
+const _: () = assert!(size_of::<Entry>() <= 64);
+
 impl Entry {
+    /// A contact that answered at `seen`.
+    pub(super) fn new(
+        contact: Contact,
+        seen: Instant,
+        round_trip: RoundTrip,
+        credential: Credential,
+    ) -> Self {
+        let (contact, seen) = (CompactContact::new(contact), Tick::of(seen));
+        Self { contact, seen, round_trip, credential, failures: 0 }
+    }
+
+    pub(super) const fn id(&self) -> Id {
+        self.contact.id
+    }
+
+    pub(super) const fn contact(&self) -> Contact {
+        self.contact.contact()
+    }
+
+    /// When it was last seen.
+    pub(super) const fn seen(&self) -> Instant {
+        self.seen.start()
+    }
+
+    /// Whether it is this contact, at this address.
+    pub(super) fn is(&self, contact: Contact) -> bool {
+        self.contact == CompactContact::new(contact)
+    }
+
     /// Whether it has failed so often that it is no longer handed to others.
     pub(super) const fn is_stale(&self) -> bool {
         self.failures >= FAILURES_STALE
     }
 
     fn note_seen(&mut self, now: Instant) -> Freshness {
-        if now.since(self.seen) < CONTACT_NEWS && self.failures == 0 {
+        if now.since(self.seen()) < CONTACT_NEWS && self.failures == 0 {
             return Freshness::Known;
         }
-        self.seen = now;
+        self.seen = Tick::of(now);
         Freshness::News
     }
 }
@@ -85,13 +119,16 @@ pub(super) struct Bucket {
     /// Counts the changes that others must know of: who is in the bucket or waits
     /// for a place, and who is stale.
     revision: u32,
-    /// When a lookup last fell into the bucket's range; none is due at once.
-    pub(super) looked_up: Option<Instant>,
 }
 
+/// By how many places a bucket, or its replacement cache, grows.
+const ENTRIES_STEP: usize = 4;
+const _: () = assert!(K_DEFAULT.is_multiple_of(ENTRIES_STEP));
+const _: () = assert!(REPLACEMENTS_MAX.is_multiple_of(ENTRIES_STEP));
+
 impl Bucket {
-    pub(super) const fn new(looked_up: Option<Instant>) -> Self {
-        Self { entries: Vec::new(), replacements: Vec::new(), revision: 0, looked_up }
+    pub(super) const fn new() -> Self {
+        Self { entries: Vec::new(), replacements: Vec::new(), revision: 0 }
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -113,10 +150,13 @@ impl Bucket {
         let known = |entries: &[Entry]| {
             entries.iter().any(|entry| entry.contact.id == id && !entry.is_stale())
         };
-        let room = self.entries.len() < k
-            || self.replacements.len() < REPLACEMENTS_MAX
-            || self.entries.iter().any(Entry::is_stale);
-        room && !known(&self.entries) && !known(&self.replacements)
+        let has_room = || {
+            self.entries.len() < k
+                || self.replacements.len() < REPLACEMENTS_MAX
+                || self.entries.iter().any(Entry::is_stale)
+        };
+        // Most who ask are known.
+        !known(&self.entries) && has_room() && !known(&self.replacements)
     }
 
     /// Takes in a contact that has just answered.
@@ -132,7 +172,7 @@ impl Bucket {
             if !known.is_stale() {
                 // Two addresses claim one id: the one that came first keeps it
                 // for as long as it answers.
-                let check = is_quiet(&known, newcomer.seen).then_some(known.contact);
+                let check = is_quiet(&known, newcomer.seen()).then(|| known.contact());
                 return Admission::Waiting { check };
             }
             self.entries.remove(index);
@@ -142,7 +182,7 @@ impl Bucket {
         self.revision += 1;
         self.replacements.retain(|entry| entry.contact.id != newcomer.contact.id);
         if self.entries.len() < k {
-            self.entries.push(newcomer);
+            push(&mut self.entries, newcomer);
             return Admission::Inserted;
         }
         if let Some(index) = self.entries.iter().position(Entry::is_stale) {
@@ -153,16 +193,17 @@ impl Bucket {
         if self.replacements.len() == REPLACEMENTS_MAX {
             self.replacements.remove(0);
         }
-        self.replacements.push(newcomer);
-        let oldest = self.entries.first().filter(|oldest| is_quiet(oldest, newcomer.seen));
-        Admission::Waiting { check: oldest.map(|oldest| oldest.contact) }
+        push(&mut self.replacements, newcomer);
+        let oldest = self.entries.first().filter(|oldest| is_quiet(oldest, newcomer.seen()));
+        Admission::Waiting { check: oldest.map(Entry::contact) }
     }
 
     /// Notes that a contact, or one that waits, was heard from at its own address.
     pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
+        let contact = CompactContact::new(contact);
         for entries in [&mut self.entries, &mut self.replacements] {
             if let Some(index) = entries.iter().position(|entry| entry.contact == contact) {
-                entries[index].seen = now;
+                entries[index].seen = Tick::of(now);
                 entries[index..].rotate_left(1);
             }
         }
@@ -176,7 +217,7 @@ impl Bucket {
             return Failure::Unknown;
         };
         let entry = &mut self.entries[index];
-        if entry.contact.addr != contact.addr {
+        if !entry.is(contact) {
             return Failure::Unknown;
         }
         let was_stale = entry.is_stale();
@@ -198,7 +239,7 @@ impl Bucket {
     pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
         self.withdraw(contact);
         match self.position(contact.id) {
-            Some(index) if self.entries[index].contact.addr == contact.addr => self.evict(index),
+            Some(index) if self.entries[index].is(contact) => self.evict(index),
             _ => Failure::Unknown,
         }
     }
@@ -214,7 +255,7 @@ impl Bucket {
                 *entry = Entry { failures: entry.failures, ..own };
             }
         }
-        *self = Self { looked_up: self.looked_up, ..told };
+        *self = told;
     }
 
     /// Notes, for a bucket that another shard owns, what a contact has just
@@ -226,20 +267,31 @@ impl Bucket {
         };
         known.round_trip = answered.round_trip;
         known.credential = answered.credential;
-        known.note_seen(answered.seen)
+        known.note_seen(answered.seen())
     }
 
     /// Notes, for a bucket that another shard owns, that a contact was heard
     /// from, and says whether the owner needs to know.
     pub(super) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
-        let known = self.entries.iter_mut().find(|known| known.contact == contact);
+        let known = self.entries.iter_mut().find(|known| known.is(contact));
         known.map_or(Freshness::Known, |known| known.note_seen(now))
+    }
+
+    /// Notes, for a bucket that another shard owns, that an RPC to a contact has
+    /// failed, and says whether the owner needs to know. The estimate is this
+    /// shard's own, so it starts anew here as it does at the owner's.
+    pub(super) fn note_failed(&mut self, contact: Contact) -> Freshness {
+        let known = self.entries.iter_mut().find(|known| known.is(contact));
+        known.map_or(Freshness::Known, |known| {
+            known.round_trip = RoundTrip::default();
+            Freshness::News
+        })
     }
 
     /// Removes a contact from the replacement cache.
     fn withdraw(&mut self, contact: Contact) {
         let before = self.replacements.len();
-        self.replacements.retain(|entry| entry.contact != contact);
+        self.replacements.retain(|entry| !entry.is(contact));
         self.revision += u32::from(self.replacements.len() != before);
     }
 
@@ -261,9 +313,18 @@ impl Bucket {
     }
 }
 
+/// Adds an entry where there is room, and otherwise makes room for a few: most
+/// buckets of a node are full or nearly empty, so doubling would waste a third.
+fn push(entries: &mut Vec<Entry>, entry: Entry) {
+    if entries.len() == entries.capacity() {
+        entries.reserve_exact(ENTRIES_STEP);
+    }
+    entries.push(entry);
+}
+
 /// Whether a contact has been silent for so long that its place is in question.
 fn is_quiet(entry: &Entry, now: Instant) -> bool {
-    now.since(entry.seen) >= CONTACT_FRESH || entry.failures > 0
+    now.since(entry.seen()) >= CONTACT_FRESH || entry.failures > 0
 }
 
 #[cfg(test)]

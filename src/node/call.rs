@@ -97,7 +97,7 @@ impl Node {
     pub(super) fn knowledge(&self, contact: Contact) -> (RoundTrip, Credential) {
         let entry: Option<&Entry> = self.table.entry(contact.id);
         entry
-            .filter(|entry| entry.contact.addr == contact.addr)
+            .filter(|entry| entry.is(contact))
             .map_or((RoundTrip::default(), Credential::NONE), |entry| {
                 (entry.round_trip, entry.credential)
             })

@@ -164,7 +164,9 @@ pub enum Refusal {
         bytes: usize,
     },
     /// As many lookups are in progress as the user may have, of
-    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) in all.
+    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) in all; or so many requests were
+    /// in flight ([`IN_FLIGHT_MAX`](crate::limits::IN_FLIGHT_MAX)) that a get could
+    /// not ask everybody who may have the value.
     Busy,
     /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
     /// kept because they were put here.

@@ -22,13 +22,13 @@ enum Owner {
 impl Node {
     /// Takes in a contact that has just answered.
     pub(super) fn contact_answered(&mut self, now: Instant, entry: Entry, outbox: &mut Outbox) {
-        if let Owner::Other(owner) = self.owner(entry.contact.id) {
+        if let Owner::Other(owner) = self.owner(entry.id()) {
             if self.table.note(entry) == Freshness::News {
                 outbox.handoff(owner, Handoff(Message::Answered(entry)));
             }
             return;
         }
-        match self.change(entry.contact.id, outbox, |table| table.answered(entry)) {
+        match self.change(entry.id(), outbox, |table| table.answered(entry)) {
             Admission::Known | Admission::Waiting { check: None } => {}
             Admission::Inserted => self.stats.contacts_inserted += 1,
             Admission::Replaced => {
@@ -55,7 +55,7 @@ impl Node {
     /// Takes in that an RPC to a contact has failed.
     pub(super) fn contact_failed(&mut self, now: Instant, contact: Contact, outbox: &mut Outbox) {
         if let Owner::Other(owner) = self.owner(contact.id) {
-            if self.table.entry(contact.id).is_some() {
+            if self.table.note_failed(contact) == Freshness::News {
                 outbox.handoff(owner, Handoff(Message::Failed(contact)));
             }
             return;
@@ -97,10 +97,10 @@ impl Node {
             Message::Renamed(contact) => self.contact_renamed(now, contact, outbox),
             Message::Stranger(contact) => self.stranger_asked(now, contact, outbox),
             Message::Bucket { index, bucket } => {
-                self.table.adopt(index.into(), *bucket);
+                self.table.adopt(now, index.into(), *bucket);
                 self.join_if_met(now, outbox);
             }
-            Message::Joined => self.note_joined(now),
+            Message::Joined { found_beyond } => self.note_joined(now, found_beyond),
         }
     }
 

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::call::Begun;
 use super::command::{Event, Found, Hop, HopAnswer, Refusal, Trace};
 use super::credential::Credential;
-use super::lookup::{Candidate, Lookup, NamedBy, Offer};
+use super::lookup::{Candidate, Extent, Lookup, NamedBy, Offer, Vouched};
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::routing_table::Health;
@@ -16,7 +16,7 @@ use super::task::{Ask, Call, Errand, Owner, Phase, Renewal, Task, TaskId};
 use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
 use crate::time::Instant;
-use crate::wire::{self, Body, Contact, Contacts, Purpose, Value};
+use crate::wire::{self, Body, Contact, Contacts, Purpose, Role, Value};
 
 /// One node's part in a lookup, as it ends.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,11 @@ impl Node {
         self.table.looked_up(now, target);
         self.maintenance_lookups += usize::from(is_maintenance);
         let mut lookup = Lookup::new(target, self.config.k, self.config.alpha);
+        if matches!(errand, Errand::Join) && self.config.role == Role::Client {
+            // Nobody adds it to a table, so it has no neighbours to find, and need
+            // not wait for dead ones.
+            lookup = lookup.to(Extent::Some);
+        }
         let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
         if seeds.is_empty() {
             seeds = self.table.closest(target, self.config.k, Health::Any, self.config.id);
@@ -60,7 +65,8 @@ impl Node {
         }
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let task = Task { generation, errand, lookup, phase: Phase::Looking, started: now };
+        let phase = Phase::Looking;
+        let task = Task { generation, errand, lookup, phase, started: now, unasked: 0 };
         let slot = self.tasks.insert(task);
         self.advance(now, TaskId { slot, generation }, outbox);
         Ok(())
@@ -170,6 +176,7 @@ impl Node {
             if begun == Begun::Refused
                 && let Some(task) = self.task(id)
             {
+                task.unasked += 1;
                 task.lookup.failed(candidate.contact);
             }
         }
@@ -206,9 +213,12 @@ impl Node {
             if contact.id == self.config.id || !wire::is_reachable(contact.addr) || is_here {
                 continue;
             }
+            if self.tasks[id.slot].lookup.vouch(contact, from) == Vouched::Known {
+                continue;
+            }
             let (round_trip, credential) = self.knowledge(contact);
-            let task = &mut self.tasks[id.slot];
-            let offer = task.lookup.offer(contact, NamedBy::Node(from), round_trip, credential);
+            let lookup = &mut self.tasks[id.slot].lookup;
+            let offer = lookup.offer(contact, NamedBy::Node(from), round_trip, credential);
             if offer == Offer::Dropped {
                 self.stats.candidates_dropped += 1;
             }
@@ -255,16 +265,18 @@ impl Node {
                 self.finish_join(now, &task.lookup, outbox);
             }
             Errand::Refresh => {
-                let target = self.end_task(id).lookup.target();
-                self.finish_refresh(target);
+                let task = self.end_task(id);
+                self.finish_refresh(now, &task.lookup);
             }
             Errand::Get { operation, .. } => {
                 let operation = *operation;
                 let task = self.end_task(id);
+                // Who was not asked may have it.
+                let outcome = if task.unasked == 0 { Ok(None) } else { Err(Refusal::Busy) };
                 outbox.event(Event::Get {
                     operation,
                     key: task.lookup.target(),
-                    outcome: Ok(None),
+                    outcome,
                     asked: task.lookup.asked(),
                     elapsed: now.since(task.started),
                 });

@@ -48,8 +48,9 @@ pub(super) enum Message {
     Stranger(Contact),
     /// From a bucket's owner: the bucket as it is now.
     Bucket { index: u8, bucket: Box<Bucket> },
-    /// From the first shard: the node has joined.
-    Joined,
+    /// From the first shard: the node has joined, and has found everybody beyond
+    /// this bucket.
+    Joined { found_beyond: Option<u8> },
 }
 
 impl Handoff {
@@ -63,7 +64,7 @@ impl Handoff {
             | Message::Renamed(_)
             | Message::Stranger(_) => Weight::Droppable,
             Message::Bucket { index, .. } => Weight::Binding { slot: index },
-            Message::Joined => Weight::Binding { slot: JOINED_SLOT },
+            Message::Joined { .. } => Weight::Binding { slot: JOINED_SLOT },
         }
     }
 }
@@ -77,9 +78,9 @@ impl Handoff {
                 let source = ([127, 0, 0, 1], 9).into();
                 Message::Datagram { source, bytes: Box::new([]) }
             }
-            Weight::Binding { slot: JOINED_SLOT } => Message::Joined,
+            Weight::Binding { slot: JOINED_SLOT } => Message::Joined { found_beyond: None },
             Weight::Binding { slot } => {
-                Message::Bucket { index: slot, bucket: Box::new(Bucket::new(None)) }
+                Message::Bucket { index: slot, bucket: Box::new(Bucket::new()) }
             }
         })
     }

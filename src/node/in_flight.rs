@@ -75,11 +75,19 @@ pub(super) struct InFlight<R> {
     slots: Slab<Rpc<R>>,
     generation: u16,
     deadlines: BinaryHeap<Reverse<(Instant, RpcId)>>,
+    /// Of all peers together.
+    typical: RoundTrip,
 }
 
 impl<R> InFlight<R> {
-    pub(super) const fn new(reply_tag: u8) -> Self {
-        Self { reply_tag, slots: Slab::new(), generation: 0, deadlines: BinaryHeap::new() }
+    pub(super) fn new(reply_tag: u8) -> Self {
+        Self {
+            reply_tag,
+            slots: Slab::new(),
+            generation: 0,
+            deadlines: BinaryHeap::new(),
+            typical: RoundTrip::default(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -127,7 +135,11 @@ impl<R> InFlight<R> {
         let send = rpc.sends;
         rpc.sends += 1;
         rpc.last_sent = now;
-        let timeout = rpc.round_trip.timeout(send);
+        let timeout = if rpc.sends < rpc.sends_max {
+            rpc.round_trip.timeout_to_resend(send, self.typical)
+        } else {
+            rpc.round_trip.timeout(send)
+        };
         // Later sends wait up to an eighth longer, so that a burst that was lost
         // together is not sent together again.
         let spread_us = if send == 0 { 0 } else { rng.below(timeout.as_micros() as u64 / 8 + 1) };
@@ -180,7 +192,11 @@ impl<R> InFlight<R> {
         } else {
             (send == 0).then_some(rpc.first_sent)
         };
-        (rpc, sent_at.map(|sent_at| now.since(sent_at)))
+        let round_trip = sent_at.map(|sent_at| now.since(sent_at));
+        if let Some(round_trip) = round_trip {
+            self.typical.sample(round_trip);
+        }
+        (rpc, round_trip)
     }
 
     /// Drops an RPC without an outcome.

@@ -1,28 +1,48 @@
 //! A hash map whose order and collisions peers cannot choose: the keys are ids
 //! that anyone may make up.
 
-use core::hash::BuildHasher;
+use core::hash::{BuildHasher, Hasher};
 
 use hashbrown::HashMap;
 use siphasher::sip::SipHasher13;
 
-/// A hash map under a secret key.
-pub(super) type KeyedMap<K, V> = HashMap<K, V, Keyed>;
+use crate::id::Id;
+
+/// A hash map by id under a secret key.
+pub(super) type IdMap<V> = HashMap<Id, V, Keyed>;
 
 /// Builds hashers under a secret key.
 #[derive(Clone)]
-pub(super) struct Keyed([u8; 16]);
+pub(super) struct Keyed(SipHasher13);
 
 impl Keyed {
-    pub(super) const fn new(secret: [u8; 16]) -> Self {
-        Self(secret)
+    pub(super) fn new(secret: [u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(&secret))
     }
 }
 
 impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
+    type Hasher = IdHasher;
 
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.0)
+    fn build_hasher(&self) -> IdHasher {
+        IdHasher { key: self.0, hash: 0 }
+    }
+}
+
+/// Hashes an id, which comes in one piece: half the work of a hasher that has to
+/// expect more.
+pub(super) struct IdHasher {
+    key: SipHasher13,
+    hash: u64,
+}
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        debug_assert_eq!(self.hash, 0, "an id is hashed as one piece");
+        self.hash = self.key.hash(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
     }
 }

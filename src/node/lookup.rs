@@ -1,75 +1,35 @@
 //! The iterative lookup (Kademlia 2.3) as a pure state machine: whom to ask
 //! next, and when it has ended.
 
+mod candidate;
+
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
-use crate::id::{Distance, Id};
-use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
+use crate::id::Id;
+use crate::limits::{ASKED_MAX, CANDIDATES_MAX, UNANSWERED_MAX};
 use crate::wire::Contact;
+use candidate::{AnswerNumber, Credit, Standing, State};
 
-/// A node that a lookup has heard of.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Candidate {
-    pub(super) contact: Contact,
-    pub(super) round_trip: RoundTrip,
-    pub(super) credential: Credential,
-    /// 1 for a contact of ours, one more for each node that lay between.
-    pub(super) depth: u8,
-    /// How often it was given up.
-    failures: u8,
-    named_in: AnswerNumber,
-    /// The number of its own answer, once it has answered.
-    answer: AnswerNumber,
-    distance: Distance,
-    state: State,
-}
+pub(super) use candidate::{Candidate, NamedBy};
 
-impl Candidate {
-    fn may_be_revived(&self) -> bool {
-        self.state == State::Failed && self.failures < FAILURES_MAX
-    }
-}
-
-/// How often one lookup gives a node up for good.
-const FAILURES_MAX: u8 = 2;
-
-/// Numbers a lookup's answers: 0 is what our own routing table says.
+/// How far a lookup goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct AnswerNumber(u16);
-
-/// Who names a candidate.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NamedBy {
-    /// Our own routing table.
-    Table,
-    /// This node, in its answer.
-    Node(Candidate),
+pub(super) enum Extent {
+    /// To the K closest.
+    Closest,
+    /// To as many as are asked at a time, whoever they are, and not beyond the
+    /// first that is late where anybody has answered.
+    Some,
 }
 
+/// Whether a node that someone names is a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Not asked yet.
-    New,
-    /// Asked, and holding one of the alpha slots.
-    Asked,
-    /// Asked, and so late that its slot went to another; its answer still counts.
-    Slow,
-    /// It has answered.
-    Answered,
-    /// It was given up.
-    Failed,
-    /// Another node answered at its address.
-    Misnamed,
-}
-
-impl State {
-    /// Whether it may still be one of the closest that answer.
-    const fn is_hopeful(self) -> bool {
-        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Answered)
-    }
+pub(super) enum Vouched {
+    Known,
+    Unknown,
 }
 
 /// Whether a candidate was taken up.
@@ -93,6 +53,11 @@ pub(super) enum Offer {
 /// named most: a liar can make up any number of nodes closer than the real ones,
 /// and they cost time, but they do not crowd out what honest nodes have named.
 ///
+/// And of those whom one answer named, only [`UNANSWERED_MAX`] more than have
+/// answered are asked in vain, while others are left: a liar can name anybody's
+/// address, and what a lookup sends there is sent in our name. Whom several have
+/// named, or our own table knows, is asked whatever becomes of one of them.
+///
 /// Use: [`offer`](Self::offer) the first contacts; ask whom [`next`](Self::next)
 /// names until it names none; report each outcome by [`answered`](Self::answered),
 /// [`slow`](Self::slow) or [`failed`](Self::failed), offer what was learned, and
@@ -106,17 +71,50 @@ pub(super) struct Lookup {
     outstanding: usize,
     /// Candidates that were ever asked.
     asked: usize,
-    answers: u16,
+    extent: Extent,
+    /// Of each answer, by its number, but for the first, which is no answer and not
+    /// limited.
+    credits: Vec<Credit>,
+    /// Whether those who were not asked because of who named them, or some, were
+    /// given a chance after all.
+    has_relented: bool,
     candidates: Vec<Candidate>,
 }
 
 impl Lookup {
     pub(super) const fn new(target: Id, k: usize, alpha: usize) -> Self {
-        Self { target, k, alpha, outstanding: 0, asked: 0, answers: 0, candidates: Vec::new() }
+        Self {
+            target,
+            k,
+            alpha,
+            outstanding: 0,
+            asked: 0,
+            extent: Extent::Closest,
+            credits: Vec::new(),
+            has_relented: false,
+            candidates: Vec::new(),
+        }
+    }
+
+    /// The same lookup, to another extent.
+    pub(super) fn to(self, extent: Extent) -> Self {
+        Self { extent, ..self }
     }
 
     pub(super) const fn target(&self) -> Id {
         self.target
+    }
+
+    /// Notes that `from` names a node, and says whether it is a candidate already.
+    pub(super) fn vouch(&mut self, contact: Contact, from: Candidate) -> Vouched {
+        let Some(index) = self.position(contact) else {
+            return Vouched::Unknown;
+        };
+        let Candidate { state, vouched_in, .. } = self.candidates[index];
+        if state == State::New && self.credit_left(from.answer) > self.credit_left(vouched_in) {
+            self.candidates[index].vouched_in = from.answer;
+        }
+        Vouched::Known
     }
 
     /// Takes up a node to ask, with what we know of it.
@@ -127,19 +125,21 @@ impl Lookup {
         round_trip: RoundTrip,
         credential: Credential,
     ) -> Offer {
-        let distance = contact.id ^ self.target;
-        let (start, end) = self.range(distance);
-        if self.candidates[start..end].iter().any(|known| known.contact == contact) {
+        if self.position(contact).is_some() {
             return Offer::Taken;
         }
         if self.is_settled_at(contact) {
             return Offer::Dropped;
         }
         let (depth, named_in) = match named_by {
-            NamedBy::Table => (1, AnswerNumber(0)),
+            NamedBy::Table => (1, AnswerNumber::TABLE),
             NamedBy::Node(from) => (from.depth.saturating_add(1), from.answer),
         };
-        let (state, answer) = (State::New, AnswerNumber(0));
+        // Who has given us a token is there.
+        let is_met = credential != Credential::NONE;
+        let vouched_in = if is_met { AnswerNumber::TABLE } else { named_in };
+        let (state, answer) = (State::New, AnswerNumber::TABLE);
+        let distance = contact.id ^ self.target;
         let candidate = Candidate {
             contact,
             round_trip,
@@ -147,29 +147,39 @@ impl Lookup {
             depth,
             failures: 0,
             named_in,
+            vouched_in,
             answer,
             distance,
             state,
         };
-        self.candidates.insert(start, candidate);
+        let index = self.candidates.partition_point(|known| known.distance < distance);
+        self.candidates.insert(index, candidate);
         // Those that were given up stay, so as not to be asked again, but do not
         // count: liars would fill the lookup with them.
-        if self.hopeful().count() > CANDIDATES_MAX && self.drop_one() == Some(contact) {
+        let counts = |known: &&Candidate| known.state.is_hopeful();
+        let count = self.candidates.iter().filter(counts).count();
+        if count > CANDIDATES_MAX && self.drop_one() == Some(contact) {
             return Offer::Dropped;
         }
         Offer::Taken
     }
 
-    /// Drops the farthest candidate not asked yet of those that were named in
-    /// the answer that most such candidates were named in.
+    /// Drops the farthest of those whom nobody trusted names, or else the farthest
+    /// candidate not asked yet of those that were named in the answer that most
+    /// such candidates were named in.
     fn drop_one(&mut self) -> Option<Contact> {
         let mut named = [0_u16; ASKED_MAX + 1];
-        for known in self.candidates.iter().filter(|known| known.state == State::New) {
+        let may_go = |known: &Candidate| known.state == State::New && known.failures == 0;
+        for known in self.candidates.iter().filter(|known| may_go(known)) {
             named[usize::from(known.named_in.0)] += 1;
         }
         let most = named.into_iter().max().filter(|&most| most > 0)?;
-        let victim = self.candidates.iter().rposition(|known| {
-            known.state == State::New && named[usize::from(known.named_in.0)] == most
+        let discredited = |known: &Candidate| self.standing(known) == Standing::Discredited;
+        let discredited = self.candidates.iter().rposition(discredited);
+        let victim = discredited.or_else(|| {
+            self.candidates
+                .iter()
+                .rposition(|known| may_go(known) && named[usize::from(known.named_in.0)] == most)
         })?;
         Some(self.candidates.remove(victim).contact)
     }
@@ -178,19 +188,24 @@ impl Lookup {
     /// asked, while fewer than alpha are. An address that owes an answer under one
     /// name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
-        if self.outstanding >= self.alpha || self.asked == ASKED_MAX {
+        if self.is_enough() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
         }
         if self.is_short() {
             self.revive();
         }
         let ready = |known: &&Candidate| known.state == State::New && !self.owes(known);
-        let next = self.hopeful().take(self.k).find(ready)?.contact;
+        let next = self.in_question().find(ready)?.contact;
         let next = self.find(next)?;
         next.state = State::Asked;
         let next = *next;
         self.outstanding += 1;
         self.asked += usize::from(next.failures == 0);
+        if let Some(credit) = self.credit(next.vouched_in) {
+            // A second chance is not charged again.
+            credit.left -= i16::from(next.failures == 0);
+            credit.owed += 1;
+        }
         Some(next)
     }
 
@@ -204,13 +219,16 @@ impl Lookup {
         round_trip: RoundTrip,
         credential: Credential,
     ) -> Option<Candidate> {
-        let number = AnswerNumber(self.answers + 1);
+        let number = AnswerNumber(self.answers() as u16 + 1);
         let candidate = self.settle(contact, State::Answered)?;
         candidate.round_trip = round_trip;
         candidate.credential = credential;
         candidate.answer = number;
         let answered = *candidate;
-        self.answers += 1;
+        if let Some(credit) = self.credit(answered.vouched_in) {
+            credit.left += 2;
+        }
+        self.credits.push(Credit { left: UNANSWERED_MAX, owed: 0 });
         self.forget_others_at(contact.addr, contact.id);
         Some(answered)
     }
@@ -227,10 +245,12 @@ impl Lookup {
 
     /// Notes that a candidate was given up, and returns it. Nobody else is asked
     /// at its address, where there was no answer: a hundred names at one dead
-    /// address cost one wait.
+    /// address cost one wait. A second chance waits as for an unknown peer: its path
+    /// may have become slower than all sends together waited.
     pub(super) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
         let candidate = self.settle(contact, State::Failed)?;
         candidate.failures += 1;
+        candidate.round_trip = RoundTrip::default();
         let failed = *candidate;
         self.forget_others_at(contact.addr, contact.id);
         Some(failed)
@@ -245,9 +265,12 @@ impl Lookup {
         Some(misnamed)
     }
 
-    /// Whether the K closest that have not failed have all answered, or nobody
-    /// is left whom the lookup may ask.
+    /// Whether the K closest that have not failed have all answered, or as many
+    /// have as it needs, or nobody is left whom the lookup may ask.
     pub(super) fn has_ended(&self) -> bool {
+        if self.is_enough() {
+            return true;
+        }
         let is_waiting = |known: &Candidate| matches!(known.state, State::Asked | State::Slow);
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(is_waiting);
@@ -255,18 +278,45 @@ impl Lookup {
         self.hopeful().take(self.k).all(|known| known.state == State::Answered) && !self.is_short()
     }
 
+    const fn answers(&self) -> usize {
+        self.credits.len()
+    }
+
+    fn is_enough(&self) -> bool {
+        let is_late = |known: &Candidate| matches!(known.state, State::Slow | State::Failed);
+        match self.extent {
+            Extent::Closest => false,
+            Extent::Some => match self.answers() {
+                0 => false,
+                answers => answers >= self.alpha || self.candidates.iter().any(is_late),
+            },
+        }
+    }
+
     /// Whether everybody else has answered, they are fewer than K, and somebody
-    /// that failed has not had a second chance yet.
+    /// that failed has not had a second chance yet, or somebody was not asked
+    /// because of who named it.
     fn is_short(&self) -> bool {
         let answered = |known: &Candidate| known.state == State::Answered;
         self.hopeful().all(answered)
             && self.hopeful().count() < self.k
-            && self.candidates.iter().any(Candidate::may_be_revived)
+            && self.candidates.iter().any(|known| {
+                let is_discredited = self.standing(known) == Standing::Discredited;
+                known.may_be_revived() || is_discredited && !self.has_relented
+            })
     }
 
     fn revive(&mut self) {
-        for candidate in self.candidates.iter_mut().filter(|known| known.may_be_revived()) {
+        let failed = self.candidates.iter_mut().filter(|known| known.may_be_revived());
+        // Fewer than K others are hopeful, so there is room for so many.
+        for candidate in failed.take(CANDIDATES_MAX - self.k) {
             candidate.state = State::New;
+        }
+        if !self.has_relented {
+            self.has_relented = true;
+            for credit in &mut self.credits {
+                credit.left = credit.left.max(UNANSWERED_MAX);
+            }
         }
     }
 
@@ -280,34 +330,72 @@ impl Lookup {
         self.asked
     }
 
+    /// Those that may still be one of the closest that answer.
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|known| known.state.is_hopeful())
+        self.candidates.iter().filter(|known| {
+            known.state.is_hopeful() && self.standing(known) != Standing::Discredited
+        })
+    }
+
+    /// The K closest of them, but for those that may not be asked now.
+    fn in_question(&self) -> impl Iterator<Item = &Candidate> {
+        self.hopeful().filter(|known| self.standing(known) == Standing::Good).take(self.k)
+    }
+
+    /// Whether a candidate may be asked; those that were are beyond question.
+    fn standing(&self, candidate: &Candidate) -> Standing {
+        let credit = usize::from(candidate.vouched_in.0).checked_sub(1);
+        match credit.map(|index| self.credits[index]) {
+            Some(credit) if candidate.state == State::New && candidate.failures == 0 => {
+                match credit {
+                    Credit { left: 1.., .. } => Standing::Good,
+                    Credit { owed: 1.., .. } => Standing::Pending,
+                    Credit { .. } => Standing::Discredited,
+                }
+            }
+            _ => Standing::Good,
+        }
+    }
+
+    fn credit(&mut self, number: AnswerNumber) -> Option<&mut Credit> {
+        let index = usize::from(number.0).checked_sub(1)?;
+        self.credits.get_mut(index)
+    }
+
+    fn credit_left(&self, number: AnswerNumber) -> i16 {
+        let index = usize::from(number.0).checked_sub(1);
+        index.map_or(i16::MAX, |index| self.credits[index].left)
     }
 
     fn settle(&mut self, contact: Contact, outcome: State) -> Option<&mut Candidate> {
-        let (start, end) = self.range(contact.id ^ self.target);
-        let candidates = self.candidates[start..end].iter_mut();
-        let candidate = candidates.into_iter().find(|known| known.contact == contact)?;
+        let index = self.position(contact)?;
+        let candidate = &mut self.candidates[index];
         match candidate.state {
             State::Asked => self.outstanding -= 1,
             State::Slow => {}
             State::New | State::Answered | State::Failed | State::Misnamed => return None,
         }
         candidate.state = outcome;
-        Some(candidate)
+        let vouched_in = candidate.vouched_in;
+        if let Some(credit) = self.credit(vouched_in) {
+            credit.owed -= 1;
+        }
+        Some(&mut self.candidates[index])
     }
 
     fn find(&mut self, contact: Contact) -> Option<&mut Candidate> {
-        let (start, end) = self.range(contact.id ^ self.target);
-        self.candidates[start..end].iter_mut().find(|known| known.contact == contact)
+        let index = self.position(contact)?;
+        Some(&mut self.candidates[index])
     }
 
-    /// Where the candidates of one id are: several, where one id is said to be
-    /// at several addresses.
-    fn range(&self, distance: Distance) -> (usize, usize) {
+    /// Where a candidate is: among those of its id, which are several where one id
+    /// is said to be at several addresses.
+    fn position(&self, contact: Contact) -> Option<usize> {
+        let distance = contact.id ^ self.target;
         let start = self.candidates.partition_point(|known| known.distance < distance);
-        let end = self.candidates.partition_point(|known| known.distance <= distance);
-        (start, end)
+        let same_id =
+            self.candidates[start..].iter().take_while(|known| known.distance == distance);
+        same_id.into_iter().position(|known| known.contact == contact).map(|index| start + index)
     }
 
     /// Whether the address has shown who is there, or that nobody is.
@@ -326,10 +414,16 @@ impl Lookup {
     /// Drops those who have not been asked yet and are said to be at `addr`, but
     /// for the one called `name`.
     fn forget_others_at(&mut self, addr: SocketAddr, name: Id) {
-        let elsewhere = |known: &Candidate| known.contact.addr != addr;
-        self.candidates.retain(|known| {
-            known.state != State::New || elsewhere(known) || known.contact.id == name
-        });
+        let is_other = |known: &Candidate| {
+            known.state == State::New && known.contact.addr == addr && known.contact.id != name
+        };
+        // Who was asked before stays, so as not to be asked anew.
+        for known in self.candidates.iter_mut().filter(|known| known.failures > 0) {
+            if is_other(known) {
+                known.state = State::Misnamed;
+            }
+        }
+        self.candidates.retain(|known| !is_other(known));
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use super::Node;
+use super::bucket::Entry;
 use super::command::Event;
 use super::handoff::{Handoff, Message};
 use super::lookup::Lookup;
@@ -13,8 +14,8 @@ use super::routing_table::Health;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
 use crate::id::Id;
 use crate::limits::{
-    BUCKET_REFRESH, MAINTENANCE_LOOKUPS_MAX, REPLICATE, SELF_LOOKUP, SELF_LOOKUP_POOR,
-    STALE_PROBES_MAX,
+    BUCKET_REFRESH, EXPIRIES_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE, REPLICATE,
+    SELF_LOOKUP, SELF_LOOKUP_POOR, STALE_PROBES_MAX,
 };
 use crate::time::Instant;
 use crate::wire::{Contact, Token};
@@ -23,7 +24,7 @@ impl Node {
     /// Knocks at the addresses to join by and at whoever we know, when it is time
     /// to: with the first answer the node joins.
     pub(super) fn knock(&mut self, now: Instant, outbox: &mut Outbox) {
-        if !self.joining.take_attempt(now, &mut self.rng) {
+        if !self.joining.take_knock(now, &mut self.rng) {
             return;
         }
         self.ping_addresses(now, outbox);
@@ -36,7 +37,7 @@ impl Node {
 
     /// Someone has answered: look for the neighbours.
     fn begin_join(&mut self, now: Instant, outbox: &mut Outbox) {
-        self.joining.stop();
+        self.joining.answered();
         let begun = self.begin_task(now, self.config.id, Errand::Join, outbox);
         if begun.is_err() {
             self.joining.restart(now);
@@ -49,20 +50,38 @@ impl Node {
         if lookup.closest().next().is_none() {
             return self.joining.retry(now, &mut self.rng);
         }
-        self.note_joined(now);
+        self.joining.joined();
+        let found_beyond = self.found_beyond(lookup);
+        self.note_joined(now, found_beyond);
         for shard in self.config.place.others() {
-            outbox.handoff(shard, Handoff(Message::Joined));
+            outbox.handoff(shard, Handoff(Message::Joined { found_beyond }));
         }
         outbox.event(Event::Joined { contacts: self.table.entries().count() });
     }
 
-    /// The node has joined: every bucket is to be filled (Kademlia 2.3), and what
-    /// was put while there was nobody is to be placed.
-    pub(super) fn note_joined(&mut self, now: Instant) {
+    /// The bucket beyond which a lookup for our own id has found everybody: that of
+    /// the farthest of the K closest, all of which have answered it. A refresh of
+    /// a bucket beyond it would find the same nodes again.
+    fn found_beyond(&self, lookup: &Lookup) -> Option<u8> {
+        let farthest = lookup.closest().nth(self.config.k - 1)?;
+        Some(self.table.index(farthest.contact.id) as u8)
+    }
+
+    /// The node has joined: every bucket that the join has not found full is to be
+    /// filled (Kademlia 2.3), and what was put while there was nobody is to be
+    /// placed.
+    pub(super) fn note_joined(&mut self, now: Instant, found_beyond: Option<u8>) {
         self.table.forget_lookups();
+        self.note_found_beyond(now, found_beyond);
         self.published.hasten_unplaced(now);
         self.poor_wait = SELF_LOOKUP_POOR;
         self.schedule_self_lookup(now);
+    }
+
+    fn note_found_beyond(&mut self, now: Instant, found_beyond: Option<u8>) {
+        if let Some(index) = found_beyond {
+            self.table.looked_up_beyond(now, index.into());
+        }
     }
 
     fn is_poor(&self) -> bool {
@@ -78,15 +97,17 @@ impl Node {
         self.next_self_lookup = now + self.rng.jitter(wait);
     }
 
-    /// A lookup for `target` that keeps something fresh has ended. A self lookup by
-    /// which a node ceases to be poor is its true joining: every bucket is to be
-    /// filled.
-    pub(super) fn finish_refresh(&mut self, target: Id) {
-        let was_poor = self.poor_wait > SELF_LOOKUP_POOR;
-        if target == self.config.id && was_poor && !self.is_poor() {
+    /// A lookup that keeps something fresh has ended. A self lookup by which a node
+    /// ceases to be poor is its true joining: every bucket is to be filled.
+    pub(super) fn finish_refresh(&mut self, now: Instant, lookup: &Lookup) {
+        if lookup.target() != self.config.id {
+            return;
+        }
+        if self.poor_wait > SELF_LOOKUP_POOR && !self.is_poor() {
             self.poor_wait = SELF_LOOKUP_POOR;
             self.table.forget_lookups();
         }
+        self.note_found_beyond(now, self.found_beyond(lookup));
     }
 
     /// Joins when it is trying to and there is a good contact: the first shard
@@ -107,14 +128,15 @@ impl Node {
 
     /// Begins what is due, as far as the pace of maintenance allows.
     pub(super) fn maintain(&mut self, now: Instant, outbox: &mut Outbox) {
-        self.stats.values_expired += self.store.expire(now);
-        while self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX {
-            let Some((target, errand)) = self.take_errand(now, outbox) else {
-                break;
-            };
-            if self.begin_task(now, target, errand, outbox).is_err() {
-                break;
-            }
+        self.stats.values_expired += self.store.expire(now, EXPIRIES_MAX) as u64;
+        let has_room = self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX;
+        if !has_room || now < self.next_maintenance_lookup {
+            return;
+        }
+        if let Some((target, errand)) = self.take_errand(now, outbox) {
+            self.next_maintenance_lookup = now + MAINTENANCE_PACE;
+            // Refused, it is counted, and comes again in its next period.
+            let _ = self.begin_task(now, target, errand, outbox);
         }
     }
 
@@ -129,6 +151,7 @@ impl Node {
         // With the pace exhausted, the end of a lookup makes room for the next.
         let has_room = self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX;
         let next_errand = errands.into_iter().flatten().min().filter(|_| has_room);
+        let next_errand = next_errand.map(|due| due.max(self.next_maintenance_lookup));
         [next_errand, self.store.next_expiry()].into_iter().flatten().min()
     }
 
@@ -170,7 +193,7 @@ impl Node {
     /// network that fell apart together again.
     fn ping_addresses(&mut self, now: Instant, outbox: &mut Outbox) {
         let is_known = |&addr: &SocketAddr| {
-            self.table.entries().any(|entry| entry.contact.addr == addr && !entry.is_stale())
+            self.table.entries().any(|entry| entry.contact().addr == addr && !entry.is_stale())
         };
         let unknown: alloc::vec::Vec<SocketAddr> =
             self.joining.addresses().iter().copied().filter(|addr| !is_known(addr)).collect();
@@ -189,7 +212,7 @@ impl Node {
     /// Pings stale contacts of our buckets: who answers is one no longer.
     fn probe_stale(&mut self, now: Instant, outbox: &mut Outbox) {
         let owned = self.owned_buckets().flat_map(|(_, bucket)| bucket.entries());
-        let stale = owned.filter(|entry| entry.is_stale()).map(|entry| entry.contact);
+        let stale = owned.filter(|entry| entry.is_stale()).map(Entry::contact);
         let stale: alloc::vec::Vec<Contact> = stale.take(STALE_PROBES_MAX).collect();
         for contact in stale {
             self.probe(now, contact, outbox);

@@ -16,8 +16,8 @@ use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_RESERVE_BYTES};
 /// there. Use: hand it to the node's `handle_*` calls; when it
 /// [is low](Self::is_low) or the turn is over, send every
 /// [datagram](Self::datagrams), take the [events](Self::take_events) and the
-/// [handoffs](Self::take_handoffs), and [clear](Self::clear) it. A datagram for which there is no room is dropped, as a
-/// network would do, and the node counts it.
+/// [handoffs](Self::take_handoffs), and [clear](Self::clear) it. A datagram for
+/// which there is no room is dropped, as a network would do, and the node counts it.
 pub struct Outbox {
     buffer: Box<[u8]>,
     used: usize,

@@ -4,7 +4,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
-use super::keyed_map::{Keyed, KeyedMap};
+use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
 use crate::limits::PUBLISHED_VALUES_MAX;
 use crate::time::Instant;
@@ -31,13 +31,13 @@ pub(super) struct Full;
 
 /// The values put here, and when each is republished.
 pub(super) struct Published {
-    values: KeyedMap<Id, Publication>,
+    values: IdMap<Publication>,
     due: BTreeSet<(Instant, Id)>,
 }
 
 impl Published {
     pub(super) fn new(hash: Keyed) -> Self {
-        Self { values: KeyedMap::with_hasher(hash), due: BTreeSet::new() }
+        Self { values: IdMap::with_hasher(hash), due: BTreeSet::new() }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -43,6 +43,17 @@ impl RoundTrip {
         let doubled = first.max(TIMEOUT_MIN) * (1 << send.min(8));
         doubled.min(TIMEOUT_MAX)
     }
+
+    /// The same where others of this peer's kind took as long as `typical` and
+    /// another send follows: a peer whose round trip is not known is sent the next
+    /// as early as one of those. Only the last send waits as long as an unknown peer
+    /// may take, so that one that is farther than all others is met none the less.
+    pub(super) fn timeout_to_resend(self, send: u8, typical: Self) -> Duration {
+        if self.smoothed_us > 0 {
+            return self.timeout(send);
+        }
+        typical.timeout(send).min(self.timeout(send))
+    }
 }
 
 const _: () = assert!(TIMEOUT_MAX.as_micros() < u32::MAX as u128 / 8);
@@ -74,6 +85,22 @@ mod tests {
         let mut quick = RoundTrip::default();
         quick.sample(Duration::from_nanos(10));
         assert_eq!(quick.timeout(0), TIMEOUT_MIN);
+    }
+
+    #[test]
+    fn an_unknown_peer_is_sent_the_next_as_early_as_a_typical_one_but_never_later_than_before() {
+        let mut near = RoundTrip::default();
+        let mut far = RoundTrip::default();
+        for _ in 0..50 {
+            near.sample(Duration::from_micros(100));
+            far.sample(Duration::from_secs(1));
+        }
+        let unknown = RoundTrip::default();
+        assert_eq!(unknown.timeout_to_resend(0, unknown), TIMEOUT_FIRST);
+        assert_eq!(unknown.timeout_to_resend(0, near), TIMEOUT_MIN);
+        assert_eq!(unknown.timeout_to_resend(1, near), TIMEOUT_MIN * 2);
+        assert_eq!(unknown.timeout_to_resend(0, far), TIMEOUT_FIRST);
+        assert_eq!(far.timeout_to_resend(0, near), far.timeout(0), "its own counts");
     }
 
     proptest::proptest! {

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 pub(super) use super::bucket::Freshness;
 use super::bucket::{Admission, Bucket, Entry, Failure};
-use crate::id::{Distance, ID_BITS, ID_BYTES, Id};
+use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
@@ -31,11 +31,14 @@ pub(super) struct RoutingTable {
     own: Id,
     k: usize,
     buckets: Vec<Bucket>,
+    /// When a lookup last fell into each bucket's range; none is due at once.
+    /// Beside the buckets, since it is read each time a node says when to wake it.
+    looked_up: Vec<Option<Instant>>,
 }
 
 impl RoutingTable {
     pub(super) const fn new(own: Id, k: usize) -> Self {
-        Self { own, k, buckets: Vec::new() }
+        Self { own, k, buckets: Vec::new(), looked_up: Vec::new() }
     }
 
     /// The buckets that are built, the farthest first.
@@ -52,23 +55,23 @@ impl RoutingTable {
     /// The entry of a contact.
     pub(super) fn entry(&self, id: Id) -> Option<&Entry> {
         let bucket = self.buckets.get(self.index(id))?;
-        bucket.entries().iter().find(|entry| entry.contact.id == id)
+        bucket.entries().iter().find(|entry| entry.id() == id)
     }
 
     /// Takes in a contact that has just answered.
     pub(super) fn answered(&mut self, entry: Entry) -> Admission {
-        let index = self.index(entry.contact.id);
+        let index = self.index(entry.id());
         assert!(index < ID_BITS, "our own id is no contact");
         // A new range has not been looked up yet, but the lookup that led here
         // has just passed close by.
-        self.build(index, Some(entry.seen));
+        self.build(index, entry.seen());
         self.buckets[index].answered(self.k, entry)
     }
 
     /// Notes what a contact of another shard's bucket has answered, and says
     /// whether the owner needs to know.
     pub(super) fn note(&mut self, entry: Entry) -> Freshness {
-        let index = self.index(entry.contact.id);
+        let index = self.index(entry.id());
         self.buckets.get_mut(index).map_or(Freshness::News, |bucket| bucket.note(entry))
     }
 
@@ -80,9 +83,17 @@ impl RoutingTable {
         bucket.map_or(Freshness::Known, |bucket| bucket.note_heard(now, contact))
     }
 
+    /// Notes that an RPC to a contact of another shard's bucket has failed, and
+    /// says whether the owner needs to know.
+    pub(super) fn note_failed(&mut self, contact: Contact) -> Freshness {
+        let index = self.index(contact.id);
+        let bucket = self.buckets.get_mut(index);
+        bucket.map_or(Freshness::Known, |bucket| bucket.note_failed(contact))
+    }
+
     /// Takes over a bucket from its owner.
-    pub(super) fn adopt(&mut self, index: usize, told: Bucket) {
-        self.build(index, told.looked_up);
+    pub(super) fn adopt(&mut self, now: Instant, index: usize, told: Bucket) {
+        self.build(index, now);
         self.buckets[index].adopt(told);
     }
 
@@ -143,18 +154,20 @@ impl RoutingTable {
         let mut closest = Closest::new();
         for index in first.chain(zoom_in).chain(zoom_out).chain(shallower) {
             let entries = self.buckets[index].entries();
-            // Each distance is computed once, and moved with a pointer rather than
-            // with the contact while it is sorted.
-            let mut sorted: SmallVec<[(Distance, &Contact); K_MAX]> = entries
+            // What is moved while it is sorted are 16 bytes: the first bits of each
+            // distance, which decide nearly always, and a pointer.
+            let mut sorted: SmallVec<[(u64, &Entry); K_MAX]> = entries
                 .iter()
                 .filter(|entry| health == Health::Any || !entry.is_stale())
-                .map(|entry| &entry.contact)
-                .filter(|contact| contact.id != except)
-                .map(|contact| (contact.id ^ target, contact))
+                .filter(|entry| entry.id() != except)
+                .map(|entry| ((entry.id() ^ target).first_bits(), entry))
                 .collect();
-            sorted.sort_unstable_by_key(|&(distance, _)| distance);
+            sorted.sort_unstable_by(|(first, entry), (other_first, other)| {
+                let distances = || (entry.id() ^ target).cmp(&(other.id() ^ target));
+                first.cmp(other_first).then_with(distances)
+            });
             let missing = count - closest.len();
-            closest.extend(sorted.iter().take(missing).map(|&(_, contact)| *contact));
+            closest.extend(sorted.iter().take(missing).map(|&(_, entry)| entry.contact()));
             if closest.len() == count {
                 break;
             }
@@ -177,9 +190,16 @@ impl RoutingTable {
     /// Notes that a lookup for `target` fell into its bucket.
     pub(super) fn looked_up(&mut self, now: Instant, target: Id) {
         let index = self.index(target);
-        if let Some(bucket) = self.buckets.get_mut(index) {
-            bucket.looked_up = Some(now);
+        if let Some(looked_up) = self.looked_up.get_mut(index) {
+            *looked_up = Some(now);
         }
+    }
+
+    /// Notes that a lookup for our own id has found everybody beyond bucket
+    /// `index`.
+    pub(super) fn looked_up_beyond(&mut self, now: Instant, index: usize) {
+        let beyond = self.looked_up.iter_mut().skip(index + 1);
+        beyond.for_each(|looked_up| *looked_up = Some(now));
     }
 
     /// Of the buckets that `is_owned` picks, the one in which no lookup has fallen
@@ -188,17 +208,15 @@ impl RoutingTable {
         &self,
         is_owned: impl Fn(usize) -> bool,
     ) -> Option<(usize, Option<Instant>)> {
-        let times = self.buckets.iter().map(|bucket| bucket.looked_up).enumerate();
+        let times = self.looked_up.iter().copied().enumerate();
         let times = times.filter(|&(index, _)| is_owned(index));
-        times.min_by_key(|&(index, looked_up)| (looked_up, index))
+        times.min_by_key(|&(_, looked_up)| looked_up)
     }
 
     /// Counts every bucket as never looked up, so that all are refreshed: what a
     /// node does when it has joined (Kademlia 2.3).
     pub(super) fn forget_lookups(&mut self) {
-        for bucket in &mut self.buckets {
-            bucket.looked_up = None;
-        }
+        self.looked_up.fill(None);
     }
 
     /// A random id in the range of bucket `index`: equal to ours in the first
@@ -216,10 +234,11 @@ impl RoutingTable {
         Id::new(bytes)
     }
 
-    /// Builds the buckets up to `index`.
-    fn build(&mut self, index: usize, looked_up: Option<Instant>) {
-        while self.buckets.len() <= index {
-            self.buckets.push(Bucket::new(looked_up));
+    /// Builds the buckets up to `index`, as looked up at `now`.
+    fn build(&mut self, index: usize, now: Instant) {
+        if self.buckets.len() <= index {
+            self.buckets.resize_with(index + 1, Bucket::new);
+            self.looked_up.resize(index + 1, Some(now));
         }
     }
 

@@ -28,5 +28,5 @@ pub(super) fn contact(number: u16) -> Contact {
 /// A contact that has answered at `seen`.
 pub(super) fn entry(contact: Contact, seen: Instant) -> Entry {
     let (round_trip, credential) = (RoundTrip::default(), Credential::NONE);
-    Entry { contact, seen, round_trip, credential, failures: 0 }
+    Entry::new(contact, seen, round_trip, credential)
 }

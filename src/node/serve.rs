@@ -6,60 +6,70 @@ use core::time::Duration;
 use super::outbox::Outbox;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
-use super::token::Proof;
+use super::token::{Checked, Proof};
 use super::{Node, whole_seconds};
 use crate::id::Id;
 use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::{
-    self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Value,
+    self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
 
 /// A request, with what its reply depends on.
-#[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
-    pub(super) source: SocketAddr,
-    pub(super) datagram: Datagram<'a>,
-    /// Size of the datagram, padding included.
-    pub(super) length: usize,
+struct Asked<'a> {
+    source: SocketAddr,
+    datagram: &'a Datagram<'a>,
+    proof: Proof,
+    /// The token that the reply carries.
+    fresh: Token,
+    /// Bytes that the reply may have.
+    room: usize,
 }
 
 impl Node {
-    /// Answers a request, and takes note of who sent it.
-    pub(super) fn serve(&mut self, now: Instant, asked: Asked<'_>, outbox: &mut Outbox) {
-        let proof = self.tokens.check(now, asked.source.ip(), asked.datagram.token);
+    /// Answers a request that came in `length` bytes, padding included, and takes
+    /// note of who sent it.
+    pub(super) fn serve(
+        &mut self,
+        now: Instant,
+        source: SocketAddr,
+        datagram: &Datagram<'_>,
+        length: usize,
+        outbox: &mut Outbox,
+    ) {
+        let Checked { proof, fresh } = self.tokens.check(now, source.ip(), datagram.token);
         // An address that has shown no token gets no more than it paid for.
         let room = match proof {
             Proof::Valid => DATAGRAM_BYTES_MAX,
-            Proof::Missing => (asked.length * AMPLIFICATION_MAX).min(DATAGRAM_BYTES_MAX),
+            Proof::Missing => (length * AMPLIFICATION_MAX).min(DATAGRAM_BYTES_MAX),
         };
-        match asked.datagram.body {
+        let asked = &Asked { source, datagram, proof, fresh, room };
+        match datagram.body {
             Body::Ping => {
                 self.stats.pings_answered += 1;
-                self.reply(now, asked, Body::Pong, outbox);
+                self.reply(asked, Body::Pong, outbox);
             }
             Body::FindNode { target } => {
                 self.stats.find_nodes_answered += 1;
-                self.reply_contacts(now, asked, target, room, outbox);
+                self.reply_contacts(asked, target, outbox);
             }
             Body::FindValue { key, offset } => {
-                self.serve_find_value(now, asked, key, offset, room, outbox);
+                self.serve_find_value(now, asked, key, offset, outbox);
             }
-            Body::Store(store) => self.serve_store(now, asked, store, proof, outbox),
+            Body::Store(store) => self.serve_store(now, asked, store, outbox),
             Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
                 unreachable!("only requests are served")
             }
         }
-        self.meet(now, asked, proof, outbox);
+        self.meet(now, asked, outbox);
     }
 
     fn serve_find_value(
         &mut self,
         now: Instant,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         key: Id,
         offset: u32,
-        room: usize,
         outbox: &mut Outbox,
     ) {
         let held = self.published.value(key).map(|value| (value, self.config.expire));
@@ -69,7 +79,7 @@ impl Node {
         });
         let Some((value, life)) = held else {
             self.stats.find_values_missed += 1;
-            return self.reply_contacts(now, asked, key, room, outbox);
+            return self.reply_contacts(asked, key, outbox);
         };
         let start = (offset as usize).min(value.len());
         let body = Body::Value(Value {
@@ -78,44 +88,38 @@ impl Node {
             life_s: whole_seconds(life),
             value: &value[start..],
         });
-        if body.encoded_bytes() > room {
+        if body.encoded_bytes() > asked.room {
             self.stats.replies_cut += 1;
-            return self.reply(now, asked, Body::Error(ErrorCode::Token), outbox);
+            return self.reply(asked, Body::Error(ErrorCode::Token), outbox);
         }
         self.stats.find_values_hit += 1;
-        let sent = self.encode_reply(now, asked, body, outbox);
+        let sent = self.encode_reply(asked, body, outbox);
         self.count_sent(sent);
     }
 
-    fn reply_contacts(
-        &mut self,
-        now: Instant,
-        asked: Asked<'_>,
-        target: Id,
-        room: usize,
-        outbox: &mut Outbox,
-    ) {
+    fn reply_contacts(&mut self, asked: &Asked<'_>, target: Id, outbox: &mut Outbox) {
         let sender = asked.datagram.sender;
         let closest = self.table.closest(target, self.config.k, Health::Good, sender);
         let mut count = closest.len();
-        while Body::Nodes(Contacts::new(&closest[..count])).encoded_bytes() > room && count > 0 {
+        while Body::Nodes(Contacts::new(&closest[..count])).encoded_bytes() > asked.room
+            && count > 0
+        {
             count -= 1;
         }
         if count < closest.len() {
             self.stats.replies_cut += 1;
         }
-        self.reply(now, asked, Body::Nodes(Contacts::new(&closest[..count])), outbox);
+        self.reply(asked, Body::Nodes(Contacts::new(&closest[..count])), outbox);
     }
 
     fn serve_store(
         &mut self,
         now: Instant,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         store: Store<'_>,
-        proof: Proof,
         outbox: &mut Outbox,
     ) {
-        let outcome = self.admit_store(now, asked.source, store, proof);
+        let outcome = self.admit_store(now, asked, store);
         let (counter, body) = match outcome {
             Ok(()) => (&mut self.stats.stores_accepted, Body::Stored),
             Err(code) => {
@@ -129,17 +133,16 @@ impl Node {
             }
         };
         *counter += 1;
-        self.reply(now, asked, body, outbox);
+        self.reply(asked, body, outbox);
     }
 
     fn admit_store(
         &mut self,
         now: Instant,
-        source: SocketAddr,
+        asked: &Asked<'_>,
         store: Store<'_>,
-        proof: Proof,
     ) -> Result<(), ErrorCode> {
-        if proof == Proof::Missing {
+        if asked.proof == Proof::Missing {
             return Err(ErrorCode::Token);
         }
         if store.offset != 0 || store.total as usize != store.value.len() {
@@ -151,16 +154,16 @@ impl Node {
         if self.published.value(store.key).is_some() {
             return Ok(());
         }
-        let asked = Duration::from_secs(store.life_s.into()).min(self.config.expire);
+        let wanted = Duration::from_secs(store.life_s.into()).min(self.config.expire);
         let life = match store.purpose {
-            Purpose::Replica => asked,
+            Purpose::Replica => wanted,
             Purpose::Cache => {
-                cache_life(asked, self.table.closer_than_self(store.key), CACHE_LIFE_MIN)
+                cache_life(wanted, self.table.closer_than_self(store.key), CACHE_LIFE_MIN)
             }
         };
         let replicate = now + self.rng.jitter(REPLICATE);
         let life = Life { expires: now + life, replicate };
-        let source = Source::of_ip(source.ip());
+        let source = Source::of_ip(asked.source.ip());
         match self.store.store(store.key, store.value, source, store.purpose, life) {
             Storing::Held { evicted } => {
                 self.stats.values_evicted += evicted;
@@ -173,13 +176,13 @@ impl Node {
 
     /// Takes note of the sender of a request: a known contact is alive; a
     /// stranger is pinged, and enters the routing table when it answers.
-    fn meet(&mut self, now: Instant, asked: Asked<'_>, proof: Proof, outbox: &mut Outbox) {
+    fn meet(&mut self, now: Instant, asked: &Asked<'_>, outbox: &mut Outbox) {
         if asked.datagram.role == Role::Client {
             return;
         }
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
-        if proof == Proof::Valid && addr == asked.source {
+        if asked.proof == Proof::Valid && addr == asked.source {
             self.contact_heard(now, contact, outbox);
         }
         if wire::is_reachable(addr) {
@@ -187,15 +190,14 @@ impl Node {
         }
     }
 
-    fn reply(&mut self, now: Instant, asked: Asked<'_>, body: Body<'_>, outbox: &mut Outbox) {
-        let sent = self.encode_reply(now, asked, body, outbox);
+    fn reply(&mut self, asked: &Asked<'_>, body: Body<'_>, outbox: &mut Outbox) {
+        let sent = self.encode_reply(asked, body, outbox);
         self.count_sent(sent);
     }
 
     fn encode_reply(
         &self,
-        now: Instant,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         body: Body<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), super::outbox::OutboxFull> {
@@ -205,7 +207,7 @@ impl Node {
             sender: self.config.id,
             role: self.config.role,
             announce: None,
-            token: self.tokens.issue(now, asked.source.ip()),
+            token: asked.fresh,
             body,
         };
         outbox.datagram(asked.source, |buffer| wire::encode(&datagram, buffer))

@@ -34,8 +34,8 @@ impl Node {
                     .entries()
                     .iter()
                     .map(|entry| ContactView {
-                        contact: entry.contact,
-                        seen_ago: now.since(entry.seen),
+                        contact: entry.contact(),
+                        seen_ago: now.since(entry.seen()),
                         round_trip: entry.round_trip.smoothed(),
                         failures: entry.failures,
                     })

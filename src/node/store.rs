@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
-use super::keyed_map::{Keyed, KeyedMap};
+use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::Purpose;
@@ -68,7 +68,7 @@ pub(super) struct Store {
     bytes_max: usize,
     values_max: usize,
     bytes: usize,
-    values: KeyedMap<Id, Held>,
+    values: IdMap<Held>,
     expiries: BTreeSet<(Instant, Id)>,
     replications: BTreeSet<(Instant, Id)>,
     sources: BTreeMap<Source, Share>,
@@ -93,7 +93,7 @@ impl Store {
             bytes_max,
             values_max,
             bytes: 0,
-            values: KeyedMap::with_hasher(hash),
+            values: IdMap::with_hasher(hash),
             expiries: BTreeSet::new(),
             replications: BTreeSet::new(),
             sources: BTreeMap::new(),
@@ -193,10 +193,12 @@ impl Store {
         self.expiries.first().map(|&(expires, _)| expires)
     }
 
-    /// Drops what has expired at `now`, and says how many that were.
-    pub(super) fn expire(&mut self, now: Instant) -> u64 {
+    /// Drops what has expired at `now`, at most `most` values, and says how many
+    /// that were.
+    pub(super) fn expire(&mut self, now: Instant, most: usize) -> usize {
         let mut expired = 0;
-        while let Some(&(expires, key)) = self.expiries.first()
+        while expired < most
+            && let Some(&(expires, key)) = self.expiries.first()
             && expires <= now
         {
             self.remove(key);

@@ -17,12 +17,15 @@ pub(super) struct Task {
     pub(super) lookup: Lookup,
     pub(super) phase: Phase,
     pub(super) started: Instant,
+    /// Candidates that could not be asked, since too much was in flight.
+    pub(super) unasked: usize,
 }
 
 /// What a lookup is made for.
 #[derive(Clone, Debug)]
 pub(super) enum Errand {
-    /// To find one's neighbours, and be found: the last step of joining.
+    /// To find one's neighbours, and be found: the last step of joining. A client
+    /// finds some nodes, whoever they are.
     Join,
     /// To keep one's own neighbourhood, or a bucket, fresh.
     Refresh,

@@ -1,6 +1,5 @@
 //! Tokens: proof that a sender receives what is sent to its address (BEP 5).
 
-use core::hash::Hasher;
 use core::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
@@ -14,6 +13,24 @@ use crate::wire::Token;
 #[derive(Clone)]
 pub(super) struct Tokens {
     secret: [u8; 16],
+    /// The one made last: datagrams of one sender come one after another, and the
+    /// hash is a fifth of the instructions of a `FIND_VALUE`.
+    latest: Option<Issue>,
+}
+
+/// A token, and what it is the hash of.
+#[derive(Clone, Copy)]
+struct Issue {
+    epoch: u64,
+    ip: IpAddr,
+    token: Token,
+}
+
+/// What a sender's token was worth, and the one that its reply carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Checked {
+    pub(super) proof: Proof,
+    pub(super) fresh: Token,
 }
 
 /// Whether a sender has shown that it receives at its address.
@@ -25,31 +42,48 @@ pub(super) enum Proof {
 
 impl Tokens {
     pub(super) const fn new(secret: [u8; 16]) -> Self {
-        Self { secret }
+        Self { secret, latest: None }
     }
 
-    /// The token for a sender at `ip`, valid in this epoch and in the next.
-    pub(super) fn issue(&self, now: Instant, ip: IpAddr) -> Token {
-        self.of_epoch(epoch(now), ip)
-    }
-
-    pub(super) fn check(&self, now: Instant, ip: IpAddr, token: Token) -> Proof {
+    /// Checks the token of a sender at `ip`, and makes the one that is valid in
+    /// this epoch and in the next. Most senders show that very one: then one hash
+    /// is all it takes.
+    pub(super) fn check(&mut self, now: Instant, ip: IpAddr, token: Token) -> Checked {
         let epoch = epoch(now);
-        let valid = token != Token::NONE
-            && (token == self.of_epoch(epoch, ip)
-                || epoch > 0 && token == self.of_epoch(epoch - 1, ip));
-        if valid { Proof::Valid } else { Proof::Missing }
+        let fresh = self.fresh(epoch, ip);
+        let is_valid = token == fresh
+            || token != Token::NONE && epoch > 0 && token == self.of_epoch(epoch - 1, ip);
+        Checked { proof: if is_valid { Proof::Valid } else { Proof::Missing }, fresh }
+    }
+
+    /// The token of this epoch.
+    fn fresh(&mut self, epoch: u64, ip: IpAddr) -> Token {
+        if let Some(latest) = self.latest
+            && (latest.epoch, latest.ip) == (epoch, ip)
+        {
+            return latest.token;
+        }
+        let token = self.of_epoch(epoch, ip);
+        self.latest = Some(Issue { epoch, ip, token });
+        token
     }
 
     fn of_epoch(&self, epoch: u64, ip: IpAddr) -> Token {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
-        hasher.write_u64(epoch);
-        match ip {
-            IpAddr::V4(ip) => hasher.write(&ip.octets()),
-            IpAddr::V6(ip) => hasher.write(&ip.octets()),
-        }
+        let mut bytes = [0; 8 + 16];
+        bytes[..8].copy_from_slice(&epoch.to_le_bytes());
+        let length = match ip {
+            IpAddr::V4(ip) => {
+                bytes[8..12].copy_from_slice(&ip.octets());
+                12
+            }
+            IpAddr::V6(ip) => {
+                bytes[8..].copy_from_slice(&ip.octets());
+                24
+            }
+        };
+        let hash = SipHasher24::new_with_key(&self.secret).hash(&bytes[..length]);
         // Zero means no token, so it is not given to anyone.
-        Token::new(hasher.finish().max(1).to_be_bytes())
+        Token::new(hash.max(1).to_be_bytes())
     }
 }
 
@@ -62,19 +96,29 @@ mod tests {
     use super::*;
     use core::net::Ipv4Addr;
 
+    impl Tokens {
+        fn issue(&mut self, now: Instant, ip: IpAddr) -> Token {
+            self.check(now, ip, Token::NONE).fresh
+        }
+
+        fn proof(&mut self, now: Instant, ip: IpAddr, token: Token) -> Proof {
+            self.check(now, ip, token).proof
+        }
+    }
+
     #[test]
     fn a_token_is_valid_for_two_epochs_and_one_address() {
-        let tokens = Tokens::new([7; 16]);
+        let mut tokens = Tokens::new([7; 16]);
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         let start = Instant::ZERO + TOKEN_EPOCH * 3;
         let token = tokens.issue(start, ip);
-        assert_eq!(tokens.check(start, ip, token), Proof::Valid);
-        assert_eq!(tokens.check(start + TOKEN_EPOCH, ip, token), Proof::Valid);
-        assert_eq!(tokens.check(start + TOKEN_EPOCH * 2, ip, token), Proof::Missing);
-        assert_eq!(tokens.check(start, other, token), Proof::Missing);
-        assert_eq!(Tokens::new([8; 16]).check(start, ip, token), Proof::Missing);
-        assert_eq!(tokens.check(start, ip, Token::NONE), Proof::Missing);
+        assert_eq!(tokens.proof(start, ip, token), Proof::Valid);
+        assert_eq!(tokens.proof(start + TOKEN_EPOCH, ip, token), Proof::Valid);
+        assert_eq!(tokens.proof(start + TOKEN_EPOCH * 2, ip, token), Proof::Missing);
+        assert_eq!(tokens.proof(start, other, token), Proof::Missing);
+        assert_eq!(Tokens::new([8; 16]).proof(start, ip, token), Proof::Missing);
+        assert_eq!(tokens.proof(start, ip, Token::NONE), Proof::Missing);
     }
 
     proptest::proptest! {
@@ -83,24 +127,24 @@ mod tests {
             secret: [u8; 16], issued_us: u64, later_us in 0..TOKEN_EPOCH.as_micros() as u64 * 3,
             ip: IpAddr, other: IpAddr,
         ) {
-            let tokens = Tokens::new(secret);
+            let mut tokens = Tokens::new(secret);
             let issued = Instant::from_micros(issued_us);
             let later = Instant::from_micros(issued_us.saturating_add(later_us));
             let token = tokens.issue(issued, ip);
             let age = later.since(issued);
             if age <= TOKEN_EPOCH {
-                proptest::prop_assert_eq!(tokens.check(later, ip, token), Proof::Valid);
+                proptest::prop_assert_eq!(tokens.proof(later, ip, token), Proof::Valid);
             } else if age >= TOKEN_EPOCH * 2 {
-                proptest::prop_assert_eq!(tokens.check(later, ip, token), Proof::Missing);
+                proptest::prop_assert_eq!(tokens.proof(later, ip, token), Proof::Missing);
             }
             if other != ip {
-                proptest::prop_assert_eq!(tokens.check(issued, other, token), Proof::Missing);
+                proptest::prop_assert_eq!(tokens.proof(issued, other, token), Proof::Missing);
             }
             // What will be given in a later epoch is not valid yet.
             let future = issued + TOKEN_EPOCH;
             if future > issued && tokens.issue(future, ip) != token {
                 let future = tokens.issue(future, ip);
-                proptest::prop_assert_eq!(tokens.check(issued, ip, future), Proof::Missing);
+                proptest::prop_assert_eq!(tokens.proof(issued, ip, future), Proof::Missing);
             }
         }
     }

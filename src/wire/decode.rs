@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::address::read_address;
 use super::{
-    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, MAGIC, NetworkId, Purpose,
-    Role, Store, Token, TransactionId, VERSION, Value, kind,
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, HEADER_BYTES, MAGIC,
+    NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
 };
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
@@ -54,31 +54,39 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
     if bytes.len() > DATAGRAM_BYTES_MAX {
         return Err(DecodeError::Oversized);
     }
-    let mut reader = Reader::new(bytes);
-    if reader.u8()? != MAGIC {
-        return Err(DecodeError::Magic);
-    }
-    if reader.u8()? != VERSION {
-        return Err(DecodeError::Version);
-    }
-    let kind = reader.u8()?;
-    // The steer byte is the kernel's; the shard is found by what it stands for.
-    let _steer = reader.u8()?;
-    let network = NetworkId(reader.u32()?);
-    let transaction = TransactionId::new(reader.array()?);
-    let sender = Id::new(reader.array()?);
-    let flags = reader.u32()?;
-    let token = Token::new(reader.array()?);
+    check_prefix(bytes)?;
+    // In one piece: each is checked against the datagram's end.
+    let (header, rest) = bytes.split_first_chunk().ok_or(DecodeError::Truncated)?;
+    let header: &[u8; HEADER_BYTES] = header;
+    // The steer byte, 3, is the kernel's; the shard is found by what it stands for.
+    let kind = header[2];
+    let flags = u32::from_be_bytes(field(header, 36));
+    let mut reader = Reader::new(rest);
     let announce = if flags & FLAG_ANNOUNCE == 0 { None } else { Some(read_address(&mut reader)?) };
     Ok(Datagram {
-        network,
-        transaction,
-        sender,
+        network: NetworkId(u32::from_be_bytes(field(header, 4))),
+        transaction: TransactionId::new(field(header, 8)),
+        sender: Id::new(field(header, 16)),
         role: if flags & FLAG_CLIENT == 0 { Role::Peer } else { Role::Client },
         announce,
-        token,
+        token: Token::new(field(header, 40)),
         body: read_body(&mut reader, kind)?,
     })
+}
+
+/// Whether `bytes` begin as a datagram of ours does, as far as they go.
+fn check_prefix(bytes: &[u8]) -> Result<(), DecodeError> {
+    match bytes {
+        [MAGIC, VERSION, ..] | [MAGIC] => Ok(()),
+        [] => Err(DecodeError::Truncated),
+        [MAGIC, ..] => Err(DecodeError::Version),
+        _ => Err(DecodeError::Magic),
+    }
+}
+
+/// `N` bytes of the header from `offset` on.
+fn field<const N: usize>(header: &[u8; HEADER_BYTES], offset: usize) -> [u8; N] {
+    *header[offset..].first_chunk().expect("the header's fields lie within it")
 }
 
 fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeError> {
@@ -120,6 +128,12 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
     })
 }
 
+/// Cold, so that the compiler does not take what follows a dozen reads for it.
+#[cold]
+const fn truncated<T>() -> Result<T, DecodeError> {
+    Err(DecodeError::Truncated)
+}
+
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
@@ -135,7 +149,9 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
+        let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
+            return truncated();
+        };
         self.rest = rest;
         Ok(*head)
     }

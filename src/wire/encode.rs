@@ -49,12 +49,15 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
     if datagram.announce.is_some() {
         flags |= FLAG_ANNOUNCE;
     }
-    writer.bytes(&[MAGIC, VERSION, datagram.body.kind(), steer(datagram)]);
-    writer.u32(datagram.network.0);
-    writer.bytes(datagram.transaction.as_bytes());
-    writer.bytes(datagram.sender.as_bytes());
-    writer.u32(flags);
-    writer.bytes(datagram.token.as_bytes());
+    // In one piece: each is checked against the buffer's end.
+    let mut header = [0; HEADER_BYTES];
+    header[..4].copy_from_slice(&[MAGIC, VERSION, datagram.body.kind(), steer(datagram)]);
+    header[4..8].copy_from_slice(&datagram.network.0.to_be_bytes());
+    header[8..16].copy_from_slice(datagram.transaction.as_bytes());
+    header[16..36].copy_from_slice(datagram.sender.as_bytes());
+    header[36..40].copy_from_slice(&flags.to_be_bytes());
+    header[40..].copy_from_slice(datagram.token.as_bytes());
+    writer.bytes(&header);
 }
 
 /// The byte by which the receiver's kernel picks the shard.

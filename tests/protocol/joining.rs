@@ -7,7 +7,8 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::BOOTSTRAP_WAIT_MAX;
 use kad_node::node::{Command, Event};
-use kad_node::wire::{Body, Contacts, NetworkId};
+use kad_node::rng::Rng;
+use kad_node::wire::{Body, Contacts, NetworkId, Role};
 
 use crate::net::{Net, addr};
 
@@ -67,6 +68,29 @@ fn a_node_whose_lookup_finds_nobody_has_not_joined_and_tries_again() {
     reached.set(true);
     net.run_for(Duration::from_secs(10));
     assert_eq!(joined(&net, 0), 1);
+}
+
+#[test]
+fn a_node_joins_soon_by_a_peer_that_one_send_in_four_reaches_and_comes_back_from() {
+    for seed in 0..300 {
+        let mut net = Net::new(seed);
+        net.add(0);
+        let mut dice = Rng::from_u64(seed);
+        net.add_puppet(
+            1,
+            Id::of_value(b"one"),
+            Box::new(move |request| {
+                let answer = match request.body {
+                    Body::Ping => Body::Pong,
+                    _ => Body::Nodes(Contacts::new(&[])),
+                };
+                (dice.below(100) < 24).then_some(answer)
+            }),
+        );
+        net.join(0, 1);
+        net.run_for(Duration::from_mins(2));
+        assert!(joined(&net, 0) > 0, "seed {seed}");
+    }
 }
 
 #[test]
@@ -150,4 +174,36 @@ fn a_node_is_met_at_the_address_that_it_announces() {
     net.settle();
     assert!(net.sent.iter().any(|sent| sent.from == addr(0) && sent.to == addr(200)));
     assert!(!net.knows(0, id), "nothing answers there yet");
+}
+
+#[test]
+fn a_client_joins_and_gets_without_waiting_for_the_dead() {
+    let mut net = Net::joined(11, 50);
+    let key = net.put(1, "outlives a third of the network");
+    net.settle();
+    // Fewer than K = 20, so that a holder is left; the others name them still.
+    for number in 30..47 {
+        net.kill(number);
+    }
+    for number in 100..110 {
+        net.add_with(number, |config| config.role = Role::Client);
+        net.join(number, 0);
+        net.run_for(Duration::from_secs(1));
+        assert_eq!(joined(&net, number), 1, "whoever is dead keeps a slot for 400 ms");
+        let get = net.get(number, key);
+        net.run_for(Duration::from_secs(5));
+        assert_eq!(net.found(get).as_deref(), Some("outlives a third of the network"));
+    }
+}
+
+#[test]
+fn a_client_joins_by_the_only_node_that_is_left() {
+    let mut net = Net::joined(12, 30);
+    for number in 1..30 {
+        net.kill(number);
+    }
+    net.add_with(100, |config| config.role = Role::Client);
+    net.join(100, 0);
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(joined(&net, 100), 1, "it does not wait for those whom that node names");
 }

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{LOOKUPS_MAX, OUTBOX_BYTES_MAX, REPUBLISH_DEFAULT, TIMEOUT_MAX};
+use kad_node::limits::{
+    ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX,
+    OUTBOX_BYTES_MAX, REPUBLISH_DEFAULT, TIMEOUT_MAX,
+};
 use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
 use kad_node::wire::{Body, Contacts};
 
@@ -66,8 +69,13 @@ fn a_put_that_is_refused_leaves_nothing_behind() {
 
 /// A node that knows `count` peers, who answer all but STOREs.
 fn among_forgetful_peers(count: u16) -> Net {
+    among_forgetful_peers_with(count, ALPHA_DEFAULT)
+}
+
+/// The same, with `alpha` of them asked at a time.
+fn among_forgetful_peers_with(count: u16, alpha: usize) -> Net {
     let mut net = Net::new(3);
-    net.add(0);
+    net.add_with(0, |config| config.alpha = alpha);
     for number in 1..=count {
         let answer = |body: &Body<'_>| match body {
             Body::Ping => Some(Body::Pong),
@@ -82,6 +90,26 @@ fn among_forgetful_peers(count: u16) -> Net {
     net.settle();
     assert_eq!(net.stats(0).contacts, u64::from(count));
     net
+}
+
+#[test]
+fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
+    let mut net = among_forgetful_peers_with(20, ALPHA_MAX);
+    let gets = LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
+    assert!(gets * ALPHA_MAX > IN_FLIGHT_MAX, "together they want more than may be in flight");
+    for number in 0..gets as u64 {
+        net.get(0, Id::of_value(&number.to_be_bytes()));
+    }
+    net.run_for(Duration::from_mins(1));
+    let outcomes = net.events.iter().filter_map(|(_, event)| match event {
+        Event::Get { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    let (busy, absent): (Vec<_>, Vec<_>) = outcomes.partition(|outcome| outcome.is_err());
+    assert_eq!(busy.len() + absent.len(), gets);
+    assert!(busy.iter().all(|outcome| matches!(outcome, Err(Refusal::Busy))));
+    // Those that came first had whom they wanted in flight, the last had nobody.
+    assert!(busy.len() >= gets - IN_FLIGHT_MAX / ALPHA_MAX, "{} were busy", busy.len());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use kad_node::wire::{
     Value,
 };
 
-use crate::peers::{PeerIndex, address_of, empty_address};
+use crate::peers::{PeerIndex, Period, address_of, empty_address};
 
 /// How an attacker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(crate) enum Malice {
     /// Goes by another name each time it speaks unasked, and answers to the last.
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
-    Flood,
+    Flood { values_max: u32 },
     /// Each of those above by turns, but the flood.
     Everything,
 }
@@ -54,21 +54,27 @@ pub(crate) const SWARM: [Malice; 7] = [
     Malice::MadeUpContacts,
     Malice::MisnamedContacts,
     Malice::FalseNames,
-    Malice::Flood,
+    // A thousand in all, of the largest network: holders store each anew every hour,
+    // and a run is to end within seconds.
+    Malice::Flood { values_max: 64 },
     Malice::Everything,
 ];
 
 /// Peers to which an attacker speaks unasked each [`PERIOD`].
 const VICTIMS: u64 = 2;
 /// Values that a flooder stores at one node at once.
-const FLOOD: usize = 16;
+const FLOOD: u32 = 16;
 /// How often an attacker speaks unasked.
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// A peer that lies.
 pub(crate) struct Attacker {
     id: Id,
+    /// The names that it has gone by, each with the moment from which it has.
+    names: Vec<(Instant, Id)>,
     malice: Malice,
+    /// Values that it has stored.
+    flooded: u32,
     /// Peers that the world has, as far as the attacker knows.
     peers: u32,
     rng: Rng,
@@ -77,7 +83,17 @@ pub(crate) struct Attacker {
 
 impl Attacker {
     pub(crate) fn new(id: Id, malice: Malice, peers: u32, rng: Rng, now: Instant) -> Self {
-        Self { id, malice, peers, rng, next: now }
+        Self { id, names: vec![(now, id)], malice, flooded: 0, peers, rng, next: now }
+    }
+
+    /// The names that it has gone by at any time of `period`.
+    pub(crate) fn names_during(&self, period: Period) -> impl Iterator<Item = Id> {
+        let ends = self.names.iter().skip(1).map(|(start, _)| *start).map(Some).chain([None]);
+        let names = self.names.iter().zip(ends);
+        let is_of = move |start, end: Option<Instant>| {
+            start <= period.end && end.is_none_or(|end| end > period.start)
+        };
+        names.filter(move |((start, _), end)| is_of(*start, *end)).map(|((_, id), _)| *id)
     }
 
     pub(crate) const fn next_timeout(&self) -> Instant {
@@ -92,6 +108,7 @@ impl Attacker {
         self.next = now + self.rng.jitter(PERIOD);
         if self.malice == Malice::ManyNames {
             self.id = self.rng.id();
+            self.names.push((now, self.id));
         }
         for _ in 0..VICTIMS {
             let victim = self.some_peer();
@@ -136,8 +153,12 @@ impl Attacker {
             }
             Body::FindValue { key, .. } => self.lie(source, transaction, key, Asked::Value, outbox),
             Body::Store(_) => send(source, transaction, self.id, Body::Stored, outbox),
-            Body::Nodes(_) if self.malice == Malice::Flood => {
-                self.flood(source, request.token, outbox);
+            Body::Nodes(_) => {
+                if let Malice::Flood { values_max } = self.malice
+                    && self.flooded < values_max
+                {
+                    self.flood(source, request.token, outbox);
+                }
             }
             _ => {}
         }
@@ -173,6 +194,7 @@ impl Attacker {
 
     /// Stores values that nobody wants, under the token that `to` has given.
     fn flood(&mut self, to: SocketAddr, token: Token, outbox: &mut Outbox) {
+        self.flooded += FLOOD;
         for _ in 0..FLOOD {
             let value: [u8; 512] = self.rng.bytes();
             let store = Store {

@@ -6,12 +6,14 @@ mod healthy;
 mod lasting;
 mod lossy;
 mod seeing;
+mod sharded;
 
 use std::time::Duration;
 
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::scenario::{Scenario, Step, Verdict};
+use crate::shards::Layout;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -26,6 +28,7 @@ fn scenario(name: &str, proves: &'static str, faults: Faults, script: Vec<Step>)
         name: name.to_owned(),
         proves,
         configure: |_| {},
+        layout: Layout::ONE,
         faults,
         script,
         verdict: Verdict::Holds,
@@ -57,6 +60,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(lasting::lasting());
     all.extend(attacked::attacked());
     all.push(attacked::flooded());
+    all.extend(sharded::sharded());
     all.extend(seeing::seeing());
     all
 }

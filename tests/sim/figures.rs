@@ -11,6 +11,7 @@ use crate::operations::Expect;
 use crate::options::Options;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Scenario, Step, Verdict};
+use crate::shards::{HandoffTally, Layout};
 use crate::world::World;
 
 /// What the figures are taken of.
@@ -49,10 +50,15 @@ impl Size {
         )
     }
 
+    /// 50 joins a second; of more than 10 000 nodes so many that they refresh their
+    /// buckets at most once before all are there.
+    fn joining(&self) -> Duration {
+        (Duration::from_millis(20) * self.nodes).min(Duration::from_secs(200))
+    }
+
     pub(crate) fn scenario(&self) -> Scenario {
         let mut script = vec![
-            // 50 joins a second, however large the network.
-            Step::Join { count: self.nodes as usize, over: Duration::from_millis(20) * self.nodes },
+            Step::Join { count: self.nodes as usize, over: self.joining() },
             Step::Run(Duration::from_mins(1)),
             Step::Check(Check::Acquainted {
                 least: u64::from(self.nodes).min(K_DEFAULT as u64) - 1,
@@ -79,6 +85,7 @@ impl Size {
             ),
             proves: "every get finds its value",
             configure: |_| {},
+            layout: Layout::ONE,
             faults: Faults::loss(u64::from(self.drop_percent)),
             script,
             verdict: Verdict::Holds,
@@ -133,6 +140,7 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
         }
     }
     lines.extend(of_nodes(world));
+    lines.extend(of_shards(world));
     lines.extend(turned_away(world));
     lines
 }
@@ -161,6 +169,25 @@ fn turned_away(world: &World) -> Option<String> {
     (!parts.is_empty()).then(|| format!("turned away by nodes: {}", parts.join(", ")))
 }
 
+/// What the shards of nodes that have several hand over.
+fn of_shards(world: &World) -> Option<String> {
+    let live = world.honest.iter().filter_map(|peer| world.peers[peer.as_usize()].node());
+    let many: Vec<_> = live.filter(|node| node.nodes().len() > 1).collect();
+    let shards: usize = many.iter().map(|node| node.nodes().len()).sum();
+    let missteered: u64 = many.iter().map(|node| node.stats().datagrams_missteered).sum();
+    let mut handoffs = HandoffTally::default();
+    for node in &many {
+        handoffs += node.handoffs();
+    }
+    let HandoffTally { arrived, dropped, waited } = handoffs;
+    (!many.is_empty()).then(|| {
+        format!(
+            "{} nodes of {shards} shards: {arrived} handoffs, {missteered} of them missteered datagrams; {dropped} dropped, {waited} binding ones waited for room",
+            many.len()
+        )
+    })
+}
+
 fn of_nodes(world: &World) -> Option<String> {
     let live = world.honest.iter().map(|peer| &world.peers[peer.as_usize()]);
     let count = world.honest.len();
@@ -169,11 +196,11 @@ fn of_nodes(world: &World) -> Option<String> {
     }
     let heap: isize = live.clone().map(|peer| peer.heap_bytes).sum();
     let heap_peak = live.clone().map(|peer| peer.heap_bytes_peak).max().unwrap_or(0);
-    let rate_peak = live.clone().map(|peer| peer.sends.peak).max().unwrap_or(0);
+    let rate_peak = live.clone().map(|peer| peer.requests.peak).max().unwrap_or(0);
     let (rpcs, lookups) = (world.rpcs_peak, world.lookups_peak);
     let contacts: u64 = live.filter_map(|peer| peer.node()).map(|node| node.stats().contacts).sum();
     Some(format!(
-        "{count} nodes: {} heap bytes each, {heap_peak} at most; {} contacts each; {rate_peak} datagrams in a node's busiest second; {rpcs} RPCs, {lookups} lookups in progress at one node at most",
+        "{count} nodes: {} heap bytes each, {heap_peak} at most; {} contacts each; {rate_peak} requests in a node's busiest second; {rpcs} RPCs, {lookups} lookups in progress at one node at most",
         heap / count as isize,
         contacts / count as u64,
     ))

@@ -9,7 +9,8 @@
 //! ```text
 //! queue  ratio  <-  faults  <-  network  <-  world  <-  script  <-  suite  <-  main
 //!                              attacker  <-  oracle, checks, operations
-//!                                scenario  <-  catalogue, swarm, figures
+//!                    shards      scenario  <-  catalogue, swarm, figures
+//!                       ^------  twins
 //! ```
 #![allow(
     clippy::cast_precision_loss,
@@ -34,9 +35,11 @@ mod report;
 mod samples;
 mod scenario;
 mod script;
+mod shards;
 mod suite;
 mod swarm;
 mod trace;
+mod twins;
 mod world;
 
 use std::num::NonZero;

@@ -105,7 +105,7 @@ impl World {
             chunk.copy_from_slice(&noise[..chunk.len()]);
         }
         let origin = (peer, self.peers[peer.as_usize()].lives);
-        let index = self.oracle.learn(Id::of_value(&value), origin);
+        let index = self.oracle.learn(self.now, Id::of_value(&value), origin);
         self.operations.tally.puts += 1;
         let operation = self.operations.begin(peer, Doing::Put { value: index });
         self.command(peer, Command::Put { operation, value });
@@ -129,7 +129,7 @@ impl World {
         };
         match outcome {
             Ok(stored) => {
-                self.oracle.stored(value);
+                self.oracle.stored(self.now, value);
                 self.operations.tally.put_holders.add(stored.holders as u64);
                 self.operations.tally.put_hops.add(u64::from(stored.hops));
             }

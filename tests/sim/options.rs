@@ -1,6 +1,7 @@
 //! What the simulator is told on its command line.
 
 use clap::Parser;
+use kad_node::limits::SHARDS_MAX;
 
 use crate::trace::Subject;
 
@@ -30,6 +31,9 @@ pub(crate) struct Options {
     /// Nodes that crash at once after the puts, in percent [default: 0]
     #[arg(long, value_parser = clap::value_parser!(u32).range(0..=99))]
     pub(crate) crash: Option<u32>,
+    /// Shards of every node [default: 1, but for scenarios that draw it]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=SHARDS_MAX as i64))]
+    pub(crate) shards: Option<u8>,
     /// Run only the scenario of this name, under --seed
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<String>,

@@ -1,13 +1,22 @@
 //! The oracle: it knows every value that was put and sees into every node, and
 //! so can say what the network ought to answer.
 
+use std::time::Duration;
+
 use kad_node::id::Id;
 use kad_node::limits::FAILURES_STALE;
 use kad_node::node::Node;
+use kad_node::time::Instant;
 
-use crate::peers::PeerIndex;
+use crate::peers::{PeerIndex, Period};
 use crate::samples::Samples;
+use crate::shards::Shards;
 use crate::world::World;
+
+/// Longest time for which a node's shards may have something under way without a
+/// pause, and how often it is looked: a stuck message takes a second.
+const DRAIN_MAX: Duration = Duration::from_mins(1);
+const DRAIN_GLANCE: Duration = Duration::from_millis(1);
 
 /// Names a value, in the order of the puts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub(crate) struct Known {
     pub(crate) key: Id,
     /// The peer that put it, and in which of its lives.
     pub(crate) origin: (PeerIndex, u32),
+    /// When it was put: of peers that change their names, those of that time count.
+    pub(crate) put: Period,
     pub(crate) state: State,
 }
 
@@ -40,12 +51,14 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    pub(crate) fn learn(&mut self, key: Id, origin: (PeerIndex, u32)) -> ValueIndex {
-        self.values.push(Known { key, origin, state: State::Putting });
+    pub(crate) fn learn(&mut self, now: Instant, key: Id, origin: (PeerIndex, u32)) -> ValueIndex {
+        let put = Period { start: now, end: now };
+        self.values.push(Known { key, origin, put, state: State::Putting });
         ValueIndex(self.values.len() - 1)
     }
 
-    pub(crate) fn stored(&mut self, value: ValueIndex) {
+    pub(crate) fn stored(&mut self, now: Instant, value: ValueIndex) {
+        self.values[value.0].put.end = now;
         self.values[value.0].state = State::Stored;
     }
 
@@ -60,14 +73,19 @@ impl Oracle {
 }
 
 /// Live peers in the order of their distance to a target, found by sorting them
-/// all: what a lookup ought to come to.
-pub(crate) fn closest_peers(world: &World, target: Id, count: usize) -> Vec<PeerIndex> {
+/// all: what a lookup ought to come to, in that period.
+pub(crate) fn closest_peers(
+    world: &World,
+    target: Id,
+    count: usize,
+    period: Period,
+) -> Vec<PeerIndex> {
     let mut live: Vec<_> = world
         .peers
         .iter()
         .enumerate()
         .filter(|(_, peer)| peer.is_live())
-        .map(|(index, peer)| (peer.id ^ target, PeerIndex(index as u32)))
+        .map(|(index, peer)| (peer.distance(target, period), PeerIndex(index as u32)))
         .collect();
     let count = count.min(live.len());
     if count < live.len() {
@@ -107,7 +125,7 @@ impl World {
     pub(crate) fn check_placement(&mut self, k: usize, least: usize) -> Samples {
         let mut holders = Samples::default();
         for value in self.oracle.stored_values() {
-            let closest = closest_peers(self, value.key, k);
+            let closest = closest_peers(self, value.key, k, value.put);
             let honest: Vec<_> = closest
                 .iter()
                 .filter(|peer| self.peers[peer.as_usize()].node().is_some())
@@ -136,28 +154,44 @@ impl World {
     pub(crate) fn check_closest(&mut self, k: usize, targets: usize) {
         for _ in 0..targets {
             let (peer, target) = (self.any_honest(), self.rng.id());
+            self.drain(peer);
             let contacts = self.show_peers(peer).into_iter().flat_map(|bucket| bucket.contacts);
             let good = contacts.filter(|contact| contact.failures < FAILURES_STALE);
             let mut sorted: Vec<_> = good.map(|contact| contact.contact.id).collect();
             sorted.sort_unstable_by_key(|id| *id ^ target);
             sorted.truncate(k);
             let Some(node) = self.peers[peer.as_usize()].node() else { continue };
-            let answer = ids(node, target, k);
-            if answer != sorted {
+            let answers: Vec<_> = node.nodes().iter().map(|shard| ids(shard, target, k)).collect();
+            for (shard, answer) in answers.into_iter().enumerate().filter(|(_, ids)| *ids != sorted)
+            {
                 self.violate(format!(
-                    "{peer} gives {answer:?} as closest to {target}; sorted, they are {sorted:?}"
+                    "{peer}, shard {shard}, gives {answer:?} as closest to {target}; sorted, they are {sorted:?}"
                 ));
             }
+        }
+    }
+
+    /// Lets the time pass until the shards of `peer` have handed over all they had.
+    fn drain(&mut self, peer: PeerIndex) {
+        let drained =
+            |world: &Self| world.peers[peer.as_usize()].node().is_none_or(Shards::is_drained);
+        let end = self.now + DRAIN_MAX;
+        while !drained(self) {
+            if self.now >= end {
+                return self.violate(format!("{peer} still hands over after {DRAIN_MAX:?}"));
+            }
+            self.run_for(DRAIN_GLANCE);
         }
     }
 
     /// Of each honest node's K nearest live neighbours, how many it knows.
     pub(crate) fn neighbours_known(&self, k: usize) -> (usize, usize) {
         let (mut known, mut all) = (0, 0);
+        let now = Period { start: self.now, end: self.now };
         for peer in &self.honest {
             let Some(node) = self.peers[peer.as_usize()].node() else { continue };
-            let contacts = ids(node, node.id(), k);
-            for neighbour in closest_peers(self, node.id(), k + 1).into_iter().skip(1) {
+            let contacts = ids(&node.nodes()[0], node.id(), k);
+            for neighbour in closest_peers(self, node.id(), k + 1, now).into_iter().skip(1) {
                 all += 1;
                 known += usize::from(contacts.contains(&self.peers[neighbour.as_usize()].id));
             }

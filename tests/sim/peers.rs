@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use kad_node::id::Id;
-use kad_node::node::Node;
+use kad_node::id::{Distance, Id};
 use kad_node::time::Instant;
 
 use crate::attacker::Attacker;
+use crate::shards::Shards;
 
 /// Names a peer: its place in the order of joining.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,11 +62,18 @@ pub(crate) fn empty_address(number: u32) -> SocketAddr {
     address_of(PeerIndex(PEERS_MAX | (number % PEERS_MAX)))
 }
 
+/// From one moment to another, both included.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Period {
+    pub(crate) start: Instant,
+    pub(crate) end: Instant,
+}
+
 /// What runs at a peer's address.
 pub(crate) enum Being {
     /// Nothing: it crashed, or left.
     Absent,
-    Honest(Box<Node>),
+    Honest(Box<Shards>),
     Attacker(Box<Attacker>),
 }
 
@@ -86,7 +93,8 @@ pub(crate) struct Peer {
     /// Heap bytes that the node holds, as the allocator counts them.
     pub(crate) heap_bytes: isize,
     pub(crate) heap_bytes_peak: isize,
-    pub(crate) sends: Rate,
+    /// Requests, which it sends of its own accord; replies are as many as others ask.
+    pub(crate) requests: Rate,
 }
 
 impl Peer {
@@ -100,14 +108,27 @@ impl Peer {
             born: Instant::ZERO,
             heap_bytes: 0,
             heap_bytes_peak: 0,
-            sends: Rate::default(),
+            requests: Rate::default(),
         }
     }
 
-    pub(crate) fn node(&self) -> Option<&Node> {
+    pub(crate) fn node(&self) -> Option<&Shards> {
         match &self.being {
             Being::Honest(node) => Some(node),
             Being::Absent | Being::Attacker(_) => None,
+        }
+    }
+
+    /// How far it is from `target`: under the closest of its names, where it has gone
+    /// by several in `period`.
+    pub(crate) fn distance(&self, target: Id, period: Period) -> Distance {
+        let own = self.id ^ target;
+        match &self.being {
+            Being::Attacker(attacker) => {
+                let names = attacker.names_during(period).map(|name| name ^ target);
+                names.min().unwrap_or(own)
+            }
+            Being::Honest(_) | Being::Absent => own,
         }
     }
 
@@ -142,7 +163,13 @@ impl Peer {
     }
 }
 
-/// Datagrams in each second, and the most of them.
+/// Whether a datagram of ours is a request: the top bit of its kind says that it is
+/// a reply.
+pub(crate) fn is_request(bytes: &[u8]) -> bool {
+    bytes.get(2).is_some_and(|kind| kind & 0x80 == 0)
+}
+
+/// Requests in each second, and the most of them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rate {
     second: u64,

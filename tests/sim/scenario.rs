@@ -8,6 +8,7 @@ use crate::attacker::Malice;
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
+use crate::shards::{Count, Layout};
 
 /// A network's story, told by its steps.
 #[derive(Clone)]
@@ -18,10 +19,23 @@ pub(crate) struct Scenario {
     pub(crate) proves: &'static str,
     /// What every node is told when it is made.
     pub(crate) configure: fn(&mut Config),
+    /// How many shards each node has.
+    pub(crate) layout: Layout,
     /// What the network does from the start.
     pub(crate) faults: Faults,
     pub(crate) script: Vec<Step>,
     pub(crate) verdict: Verdict,
+}
+
+impl Scenario {
+    /// The same with nodes of so many shards each, where that is asked for.
+    pub(crate) fn with_shards(&self, shards: Option<u8>) -> Self {
+        let mut scenario = self.clone();
+        if let Some(shards) = shards {
+            scenario.layout.shards = Count::Fixed(shards.into());
+        }
+        scenario
+    }
 }
 
 /// What the run of a scenario must come to.
@@ -46,6 +60,8 @@ pub(crate) enum Step {
         count: usize,
         malice: Malice,
     },
+    /// Every attacker disappears.
+    Relieve,
     /// Nothing is asked of the network.
     Run(Duration),
     /// Fresh values are put at random nodes, evenly spread; ends with the last
@@ -113,7 +129,8 @@ pub(crate) enum Check {
     Placed { least: usize },
     /// Every stored value lives on every one of its K closest live nodes.
     PlacedOnAll,
-    /// The closest contacts that a node gives are those that a sort gives.
+    /// The closest contacts that a node gives, whichever of its shards is asked,
+    /// are those that a sort gives.
     ClosestIsExact { targets: usize },
     /// Every honest node knows at least so many contacts.
     Acquainted { least: u64 },

@@ -7,7 +7,7 @@ use kad_node::node::{Command, OperationId};
 
 use crate::operations::Expect;
 use crate::oracle::State;
-use crate::peers::{PeerIndex, WELL_KNOWN};
+use crate::peers::{Being, PeerIndex, WELL_KNOWN};
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Identity, Scenario, Step};
 use crate::trace::Subject;
@@ -22,7 +22,7 @@ const GLANCE: Duration = Duration::from_millis(250);
 
 /// Runs `scenario` under `seed`.
 pub(crate) fn run(scenario: &Scenario, seed: u64, subject: Option<Subject>) -> World {
-    let mut world = World::new(seed, scenario.faults, scenario.configure, subject);
+    let mut world = World::new(seed, scenario.faults, scenario.configure, scenario.layout, subject);
     for step in &scenario.script {
         world.step(step);
         world.check_limits();
@@ -39,6 +39,7 @@ impl World {
                     self.add_attacker(*malice);
                 }
             }
+            Step::Relieve => self.relieve(),
             Step::Run(period) => self.run_for(*period),
             Step::Put { count, bytes, over } => self.put_all(*count, *bytes, *over),
             Step::Get { count, over, expect } => self.get_random(*count, *over, *expect),
@@ -55,6 +56,14 @@ impl World {
                 self.await_joins();
             }
             Step::Check(check) => self.check(*check),
+        }
+    }
+
+    fn relieve(&mut self) {
+        for peer in &mut self.peers {
+            if matches!(peer.being, Being::Attacker(_)) {
+                peer.stop();
+            }
         }
     }
 

@@ -10,6 +10,8 @@ use crate::figures::{self, Size};
 use crate::options::Options;
 use crate::report::line;
 use crate::scenario::{Scenario, Verdict};
+use crate::shards::Binding;
+use crate::twins::{Likeness, Twins};
 use crate::world::Violation;
 use crate::{catalogue, script, swarm};
 
@@ -27,6 +29,12 @@ pub(crate) enum Job {
         size: Size,
         seed: u64,
     },
+    /// A node of several shards answers as one of one shard does.
+    Twins {
+        twins: Twins,
+        verdict: Verdict,
+        seed: u64,
+    },
     /// The same seed gives the same trace hash, here and in another process.
     SameTrace {
         seed: u64,
@@ -41,6 +49,10 @@ impl Job {
             }
             Self::Scenario { scenario, .. } => scenario.name.clone(),
             Self::Figures { size, .. } => size.scenario().name,
+            Self::Twins { twins, verdict: Verdict::Holds, .. } => {
+                format!("{}-shards-answer-as-one", twins.shards)
+            }
+            Self::Twins { .. } => "seen-unlike-twins".to_owned(),
             Self::SameTrace { .. } => "same-seed-same-trace".to_owned(),
         }
     }
@@ -53,8 +65,8 @@ impl Job {
                 scenario.name
             ),
             Self::Figures { size, seed } => size.command(*seed),
-            Self::SameTrace { seed } => {
-                format!("cargo test --release --test sim -- same-seed-same-trace --seed {seed}")
+            Self::Twins { seed, .. } | Self::SameTrace { seed } => {
+                format!("cargo test --release --test sim -- {} --seed {seed}", self.name())
             }
         }
     }
@@ -63,6 +75,7 @@ impl Job {
         match self {
             Self::Scenario { scenario, seed } => run_scenario(scenario, *seed, options),
             Self::Figures { size, seed } => run_scenario(&size.scenario(), *seed, options),
+            Self::Twins { twins, verdict, seed } => compare_twins(twins, *verdict, *seed),
             Self::SameTrace { seed } => same_trace(*seed, options),
         }
     }
@@ -77,9 +90,10 @@ pub(crate) struct Outcome {
 
 fn run_scenario(scenario: &Scenario, seed: u64, options: &Options) -> Outcome {
     let start = Instant::now();
+    let scenario = &scenario.with_shards(options.shards);
     let mut world = script::run(scenario, seed, options.trace.clone());
     let mut lines = world.trace.take_lines();
-    lines.push(format!("{}; {}", scenario.proves, scenario.faults));
+    lines.push(format!("{}; {}; {}", scenario.proves, scenario.faults, scenario.layout));
     lines.extend(figures::of_world(&world, start.elapsed()));
     let hash = world.trace.hash();
     lines.push(format!("seed {seed}, trace hash {hash:016x}"));
@@ -104,10 +118,22 @@ fn of_violations(violations: &[Violation]) -> Vec<String> {
     lines
 }
 
+fn compare_twins(twins: &Twins, verdict: Verdict, seed: u64) -> Outcome {
+    let Likeness { violations, summary } = twins.compare(seed);
+    let passed = violations.is_empty() == (verdict == Verdict::Holds);
+    let mut lines = vec![summary];
+    if verdict == Verdict::Holds {
+        lines.extend(violations.iter().map(|what| format!("VIOLATION: {what}")));
+    } else if !passed {
+        lines.push("VIOLATION: the comparison saw nothing wrong".to_owned());
+    }
+    Outcome { passed, hash: 0, lines }
+}
+
 fn same_trace(seed: u64, options: &Options) -> Outcome {
     let hash_of = |seed| run_scenario(&swarm::draw(seed), seed, options).hash;
     let hashes = [hash_of(seed), hash_of(seed)];
-    let elsewhere = hash_in_another_process(seed);
+    let elsewhere = hash_in_another_process(seed, options);
     let other = hash_of(seed + 1);
     let passed = hashes[0] == hashes[1] && elsewhere == Ok(hashes[0]) && other != hashes[0];
     let lines = vec![format!(
@@ -119,10 +145,11 @@ fn same_trace(seed: u64, options: &Options) -> Outcome {
     Outcome { passed, hash: hashes[0], lines }
 }
 
-fn hash_in_another_process(seed: u64) -> Result<u64, String> {
+fn hash_in_another_process(seed: u64, options: &Options) -> Result<u64, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
         .args(["--scenario", swarm::NAME, "--seed", &seed.to_string(), "--hash-only"])
+        .args(options.shards.map(|shards| format!("--shards={shards}")))
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -142,6 +169,7 @@ pub(crate) fn all(options: &Options) -> Vec<Job> {
         jobs.insert(1, figures(Size::HARD_CRASH));
     }
     jobs.push(Job::SameTrace { seed });
+    jobs.extend(twins(seed));
     jobs.extend(
         catalogue::all()
             .into_iter()
@@ -153,6 +181,17 @@ pub(crate) fn all(options: &Options) -> Vec<Job> {
         jobs.extend(regressions());
     }
     jobs
+}
+
+/// Twins that are alike, and a pair that must not be: one loses routing changes.
+fn twins(seed: u64) -> impl Iterator<Item = Job> {
+    let alike = [2, 3, 8].map(|shards| (shards, Binding::Kept, Verdict::Holds));
+    let all = alike.into_iter().chain([(4, Binding::Lost, Verdict::Violated)]);
+    all.map(move |(shards, binding, verdict)| Job::Twins {
+        twins: Twins { shards, binding },
+        verdict,
+        seed,
+    })
 }
 
 pub(crate) fn swarm_job(seed: u64) -> Job {
@@ -223,17 +262,18 @@ fn run_and_tell(job: &Job, options: &Options) -> bool {
         line(&[format!("{:016x}", outcome.hash)]);
         return true;
     }
-    line(&tell(job, &outcome, start.elapsed()));
+    line(&tell(job, &outcome, start.elapsed(), options));
     outcome.passed
 }
 
-fn tell(job: &Job, outcome: &Outcome, wall: Duration) -> Vec<String> {
+fn tell(job: &Job, outcome: &Outcome, wall: Duration, options: &Options) -> Vec<String> {
     let verdict = if outcome.passed { "ok" } else { "FAILED" };
     let mut lines =
         vec![format!("test {} ... {verdict} ({:.1} s)", job.name(), wall.as_secs_f64())];
     lines.extend(outcome.lines.iter().map(|line| format!("    {line}")));
     if !outcome.passed {
-        lines.push(format!("    reproduce: {}", job.command()));
+        let shards = options.shards.map(|shards| format!(" --shards {shards}"));
+        lines.push(format!("    reproduce: {}{}", job.command(), shards.unwrap_or_default()));
         lines.push("    and add --trace node:NUMBER or --trace key:HEX for a log".to_owned());
     }
     lines

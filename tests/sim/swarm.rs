@@ -12,6 +12,7 @@ use crate::faults::{Delay, Faults};
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
 use crate::scenario::{Check, Identity, Scenario, Step, Verdict};
+use crate::shards::Layout;
 
 /// The name by which the swarm is chosen.
 pub(crate) const NAME: &str = "swarm";
@@ -55,6 +56,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         name: NAME.to_owned(),
         proves: "whatever happened, an hour after the faults stop all is in its place",
         configure: draw_configuration(&mut rng),
+        layout: draw_layout(seed),
         faults,
         script,
         verdict: Verdict::Holds,
@@ -70,6 +72,13 @@ fn draw_faults(rng: &mut Rng) -> Faults {
     let (weak_uplinks, weak_loss, one_way) = (sometimes(30), sometimes(50), sometimes(10));
     let delay = [Delay::LOCAL, Delay::WIDE_AREA, Delay::CONGESTED][rng.below(3) as usize];
     Faults { loss, duplicate, corrupt, weak_uplinks, weak_loss, one_way, delay }
+}
+
+/// One network in three is of nodes of several shards. Drawn from a stream of its
+/// own: the same seed tells the same story, whatever runs its nodes.
+fn draw_layout(seed: u64) -> Layout {
+    let mut rng = Rng::from_u64(mix(!seed));
+    if rng.ratio(1, 3) { Layout::draw(&mut rng) } else { Layout::ONE }
 }
 
 fn draw_configuration(rng: &mut Rng) -> fn(&mut Config) {

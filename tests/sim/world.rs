@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::node::{BucketView, Command, Config, Event, Node, OperationId, Outbox};
+use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
@@ -17,8 +17,9 @@ use crate::faults::Faults;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
 use crate::oracle::Oracle;
-use crate::peers::{Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, address_of, clock};
+use crate::peers::{Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, address_of, clock, is_request};
 use crate::queue::{Happening, Queue};
+use crate::shards::{Layout, Shards};
 use crate::trace::{Subject, Trace};
 
 /// Random peers by which a peer joins besides.
@@ -55,6 +56,7 @@ pub(crate) struct World {
     queue: Queue,
     outbox: Outbox,
     configure: Configure,
+    layout: Layout,
 }
 
 impl World {
@@ -62,6 +64,7 @@ impl World {
         seed: u64,
         faults: Faults,
         configure: Configure,
+        layout: Layout,
         subject: Option<Subject>,
     ) -> Self {
         let mut rng = Rng::from_u64(seed);
@@ -80,6 +83,7 @@ impl World {
             queue: Queue::default(),
             outbox: Outbox::new(),
             configure,
+            layout,
             rng,
         }
     }
@@ -103,15 +107,17 @@ impl World {
         let seed = self.rng.seed();
         let config = self.config(self.peers[peer.as_usize()].id, seed);
         let addresses = self.bootstrap_addresses(peer);
+        let count = self.layout.next_count(&mut self.rng);
         let slot = &mut self.peers[peer.as_usize()];
         slot.lives += 1;
         slot.born = self.now;
         let before = held_bytes();
-        slot.being = Being::Honest(Box::new(Node::new(config, slot.own_time(self.now))));
+        let node = Shards::new(&config, count, self.layout.rings, slot.own_time(self.now));
+        slot.being = Being::Honest(Box::new(node));
         slot.account(held_bytes() - before);
         self.honest.push(peer);
         let life = slot.lives;
-        self.trace.note(self.now, peer, None, || format!("starts, life {life}"));
+        self.trace.note(self.now, peer, None, || format!("starts, life {life}, of {count} shards"));
         if addresses.is_empty() {
             self.peers[peer.as_usize()].has_joined = true;
         } else {
@@ -246,7 +252,7 @@ impl World {
             return self.arm(peer);
         }
         match &mut slot.being {
-            Being::Honest(_) => self.turn(peer, Node::handle_timeout),
+            Being::Honest(_) => self.turn(peer, Shards::handle_due),
             Being::Attacker(attacker) => {
                 attacker.handle_timeout(self.now, &mut self.outbox);
                 self.send_outbox(peer);
@@ -257,7 +263,7 @@ impl World {
     }
 
     /// One call into a node, and what follows from it.
-    fn turn(&mut self, peer: PeerIndex, act: impl FnOnce(&mut Node, Instant, &mut Outbox)) {
+    fn turn(&mut self, peer: PeerIndex, act: impl FnOnce(&mut Shards, Instant, &mut Outbox)) {
         let slot = &mut self.peers[peer.as_usize()];
         let Being::Honest(node) = &mut slot.being else { return };
         let own_time = Instant::ZERO + self.now.since(slot.born);
@@ -274,7 +280,8 @@ impl World {
 
     fn send_outbox(&mut self, peer: PeerIndex) {
         let datagrams = self.outbox.datagrams();
-        self.peers[peer.as_usize()].sends.add(self.now, datagrams.len());
+        let requests = datagrams.clone().filter(|(_, bytes)| is_request(bytes)).count();
+        self.peers[peer.as_usize()].requests.add(self.now, requests);
         for (destination, bytes) in datagrams {
             let fate = self.network.send(self.now, peer, destination, bytes, &mut self.queue);
             self.trace.sent(self.now, peer, destination, bytes, fate);
@@ -317,7 +324,8 @@ impl World {
                 }
                 self.end_get(operation, key, outcome, asked, elapsed);
             }
-            Event::Peers { buckets, .. } => self.shown = buckets,
+            // Each shard shows the buckets that it owns.
+            Event::Peers { buckets, .. } => self.shown.extend(buckets),
             Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } => {}
         }
     }

@@ -16,8 +16,7 @@ impl Bucket {
         for entries in [&self.entries, &self.replacements] {
             assert!(entries.is_sorted_by_key(|entry| entry.seen), "least recently seen first");
         }
-        let all: Vec<Id> =
-            self.entries.iter().chain(&self.replacements).map(|entry| entry.contact.id).collect();
+        let all: Vec<Id> = self.entries.iter().chain(&self.replacements).map(Entry::id).collect();
         for (index, id) in all.iter().enumerate() {
             assert!(!all[index + 1..].contains(id), "{id} is here twice");
         }
@@ -29,7 +28,7 @@ impl Bucket {
     }
 
     fn at(&self, contact: Contact) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.contact == contact)
+        self.entries.iter().find(|entry| entry.is(contact))
     }
 }
 
@@ -61,7 +60,7 @@ fn acts() -> impl Strategy<Value = Vec<(Act, Contact, u64)>> {
 proptest! {
     #[test]
     fn a_responsive_contact_is_displaced_by_no_newcomer(k in 1..6_usize, acts in acts()) {
-        let mut bucket = Bucket::new(None);
+        let mut bucket = Bucket::new();
         let mut now = Instant::ZERO;
         for (act, contact, seconds) in acts {
             now = now + Duration::from_secs(seconds);
@@ -75,7 +74,7 @@ proptest! {
                 Act::Heard => {
                     bucket.heard(now, contact);
                     prop_assert_eq!(bucket.at(contact).is_some(), known.is_some());
-                    prop_assert!(bucket.at(contact).is_none_or(|entry| entry.seen == now));
+                    prop_assert!(bucket.at(contact).is_none_or(|entry| entry.seen() == now));
                 }
                 Act::Failed => {
                     let failure = bucket.failed(contact, FAILURES_FORGET);
@@ -89,10 +88,10 @@ proptest! {
             }
             bucket.assert_consistent(k);
             for responsive in before.entries.iter().filter(|entry| !entry.is_stale()) {
-                let its_own = responsive.contact == contact
+                let its_own = responsive.is(contact)
                     && matches!(act, Act::Failed | Act::Renamed);
                 prop_assert!(
-                    its_own || bucket.at(responsive.contact).is_some(),
+                    its_own || bucket.at(responsive.contact()).is_some(),
                     "{:?} of {:?} displaced {:?}", act, contact, responsive,
                 );
             }
@@ -114,7 +113,7 @@ fn check_admission(
         Admission::Inserted => prop_assert!(before.at(contact).is_none() && entered && grown),
         Admission::Replaced => {
             prop_assert!(before.at(contact).is_none() && entered && same);
-            let gone = before.entries.iter().filter(|entry| after.at(entry.contact).is_none());
+            let gone = before.entries.iter().filter(|entry| after.at(entry.contact()).is_none());
             prop_assert_eq!(gone.clone().count(), 1);
             prop_assert!(gone.clone().all(Entry::is_stale));
         }
@@ -125,7 +124,7 @@ fn check_admission(
         }
     }
     if entered {
-        prop_assert_eq!(after.entries.last().map(|entry| entry.contact), Some(contact));
+        prop_assert_eq!(after.entries.last().map(Entry::contact), Some(contact));
         prop_assert_eq!(after.at(contact).map(|entry| entry.failures), Some(0));
     }
     Ok(())
@@ -148,7 +147,7 @@ fn check_failure(
         // Several may have been seen at that moment.
         let seen = |entry: &&Entry| entry.seen == waiting.seen;
         let came = before.replacements.iter().filter(seen);
-        prop_assert_eq!(came.filter(|entry| after.at(entry.contact).is_some()).count(), 1);
+        prop_assert_eq!(came.filter(|entry| after.at(entry.contact()).is_some()).count(), 1);
         Failure::Replaced
     } else if failures < FAILURES_FORGET {
         Failure::Stale
@@ -168,7 +167,7 @@ fn at_second(seconds: u64) -> Instant {
 
 /// A bucket of the contacts `1..=k`, seen a second after one another.
 fn full(k: u16) -> Bucket {
-    let mut bucket = Bucket::new(None);
+    let mut bucket = Bucket::new();
     for number in 1..=k {
         bucket.answered(usize::from(k), entry(contact(number), at_second(number.into())));
     }
@@ -216,7 +215,7 @@ fn the_replacement_cache_forgets_those_seen_longest_ago() {
     for number in newcomers.clone() {
         bucket.answered(2, entry(contact(number), at_second(number.into())));
     }
-    let waiting: Vec<Contact> = bucket.replacements.iter().map(|entry| entry.contact).collect();
+    let waiting: Vec<Contact> = bucket.replacements.iter().map(Entry::contact).collect();
     assert_eq!(waiting, newcomers.skip(3).map(contact).collect::<Vec<_>>());
 }
 
@@ -268,10 +267,16 @@ fn only_strangers_of_use_are_wanted() {
 fn a_contact_that_did_not_answer_is_given_the_time_of_an_unknown_one() {
     let mut known = entry(contact(1), Instant::ZERO);
     known.round_trip.sample(Duration::from_millis(1));
-    let mut bucket = Bucket::new(None);
+    let mut bucket = Bucket::new();
     bucket.answered(20, known);
     assert!(bucket.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
 
+    let mut replica = bucket.clone();
     assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Failure::Suspect);
     assert_eq!(bucket.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
+
+    assert_eq!(replica.note_failed(contact(2)), Freshness::Known, "nobody's concern");
+    assert!(replica.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
+    assert_eq!(replica.note_failed(contact(1)), Freshness::News);
+    assert_eq!(replica.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
 }

@@ -25,6 +25,8 @@ struct Model {
     now: Instant,
     rng: Rng,
     in_flight: InFlight<u32>,
+    /// Every round trip that was measured, whoever's.
+    typical: RoundTrip,
     known: Vec<Known>,
     settled: Vec<(SocketAddr, TransactionId)>,
     begun: u32,
@@ -53,7 +55,8 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let index = any::<prop::sample::Index>;
-    let begin = (0..6_u16, 1..=16_u8, 0..900_u64);
+    let round_trip_ms = prop_oneof![Just(0_u64), 1..900_u64];
+    let begin = (0..6_u16, 1..=16_u8, round_trip_ms);
     let act = prop_oneof![
         6 => begin.prop_map(|(peer, sends_max, round_trip_ms)| Act::Begin { peer, sends_max, round_trip_ms }),
         3 => (index(), index()).prop_map(|(rpc, send)| Act::Complete { rpc, send }),
@@ -63,11 +66,21 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     vec(act, 1..120)
 }
 
+/// How long send number `send` waits: the last as for this peer, the others as for
+/// a typical one where this is not known.
+fn timeout(typical: RoundTrip, round_trip: RoundTrip, send: u8, sends_max: u8) -> Duration {
+    match round_trip.smoothed() {
+        None if send + 1 < sends_max => typical.timeout(send).min(round_trip.timeout(send)),
+        _ => round_trip.timeout(send),
+    }
+}
+
 impl Model {
     fn new(seed: u64) -> Self {
         let (now, rng) = (Instant::ZERO, Rng::from_u64(seed));
         let in_flight = InFlight::new(TAG);
-        Self { now, rng, in_flight, known: Vec::new(), settled: Vec::new(), begun: 0 }
+        let typical = RoundTrip::default();
+        Self { now, rng, in_flight, typical, known: Vec::new(), settled: Vec::new(), begun: 0 }
     }
 
     fn act(&mut self, act: &Act) {
@@ -100,7 +113,7 @@ impl Model {
             self.in_flight.begin(self.now, &mut self.rng, peer, round_trip, sends_max, self.begun);
         let (id, transaction) = begun.expect("there is room");
         assert_eq!(transaction.reply_tag(), TAG);
-        let deadline = self.now + round_trip.timeout(0);
+        let deadline = self.now + timeout(self.typical, round_trip, 0, sends_max);
         let (number, sent) = (self.begun, alloc::vec![(self.now, transaction)]);
         self.known.push(Known { id, number, peer, sends_max, sent, deadline });
     }
@@ -113,6 +126,9 @@ impl Model {
         assert_eq!(rpc.first_sent(), known.sent[0].0);
         let remembered = send == 0 || send + 1 == known.sent.len();
         assert_eq!(sample, remembered.then(|| self.now.since(sent_at)));
+        if let Some(sample) = sample {
+            self.typical.sample(sample);
+        }
     }
 
     fn wait(&mut self, duration: Duration, again: u64) {
@@ -132,7 +148,8 @@ impl Model {
                     if again >> (turns % 64) & 1 == 1 {
                         let transaction = self.in_flight.resend(self.now, &mut self.rng, id);
                         let rpc = self.in_flight.rpc(id);
-                        let timeout = rpc.round_trip.timeout(known.sent.len() as u8);
+                        let send = known.sent.len() as u8;
+                        let timeout = timeout(self.typical, rpc.round_trip, send, known.sends_max);
                         let least = self.now + timeout;
                         let most = least + timeout / 8 + Duration::from_micros(1);
                         assert!((least..=most).contains(&rpc.deadline));

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use super::candidate::FAILURES_MAX;
 use super::*;
 use crate::limits::{ALPHA_MAX, K_MAX};
 use crate::node::routing_table::{Health, RoutingTable};
@@ -32,7 +33,8 @@ impl Lookup {
 
     /// What holds after every call.
     fn assert_consistent(&self) {
-        assert!(self.hopeful().count() <= CANDIDATES_MAX);
+        let hopeful = self.candidates.iter().filter(|known| known.state.is_hopeful());
+        assert!(hopeful.count() <= CANDIDATES_MAX);
         assert!(self.candidates.is_sorted_by_key(|known| known.distance));
         assert_eq!(self.count(State::Asked), self.outstanding, "slots taken");
         assert!(self.outstanding <= self.alpha, "{} asked at a time", self.outstanding);
@@ -96,8 +98,8 @@ fn ask(lookup: &mut Lookup, asked: &mut Vec<Contact>, owing: &mut Vec<Contact>) 
             "{named:?} is asked again only if it failed"
         );
         assert!(before < usize::from(FAILURES_MAX));
-        let hopeful: Vec<_> = lookup.hopeful().take(lookup.k).map(|known| known.contact).collect();
-        assert!(hopeful.contains(&named), "{named:?} is not among the K in question");
+        let closest: Vec<_> = lookup.in_question().map(|known| known.contact).collect();
+        assert!(closest.contains(&named), "{named:?} is not among the K in question");
         asked.push(named);
         owing.push(named);
         lookup.assert_consistent();
@@ -158,11 +160,12 @@ proptest! {
         if asked.len() == ASKED_MAX {
             return Ok(());
         }
-        let mut closest: Vec<&Candidate> =
-            lookup.candidates.iter().filter(|known| known.state.is_hopeful()).collect();
-        closest.truncate(k);
+        let closest: Vec<&Candidate> = lookup.hopeful().take(k).collect();
         prop_assert!(closest.iter().all(|known| known.state == State::Answered));
-        let chances = |known: &Candidate| known.state != State::Failed || known.failures == FAILURES_MAX;
+        let chances = |known: &Candidate| {
+            (known.state != State::Failed || known.failures == FAILURES_MAX)
+                && (lookup.has_relented || lookup.standing(known) != Standing::Discredited)
+        };
         prop_assert!(closest.len() == k || lookup.candidates.iter().all(chances));
         let result: Vec<Contact> = lookup.closest().map(|known| known.contact).collect();
         let expected: Vec<Contact> = closest.iter().map(|known| known.contact).collect();
@@ -346,6 +349,8 @@ fn a_false_name_does_not_keep_the_node_at_the_address_from_being_asked() {
 /// What a lookup came to.
 struct Ended {
     asked: usize,
+    /// Of those asked, how many nobody is.
+    made_up: usize,
     found: Vec<Contact>,
     /// What it ought to have found.
     closest: Vec<Contact>,
@@ -364,7 +369,7 @@ fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
     for node in nodes.iter().rev().take(K).chain(&nodes[..liars]) {
         lookup.offer_unknown(*node);
     }
-    let mut made_up = 0;
+    let (mut made_up, mut made_up_asked) = (0, 0);
     loop {
         // All that may be asked at once is settled at once.
         let asked: Vec<_> = core::iter::from_fn(|| lookup.next()).collect();
@@ -373,6 +378,7 @@ fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
         }
         for candidate in asked {
             let Some(rank) = nodes.iter().position(|node| *node == candidate.contact) else {
+                made_up_asked += 1;
                 lookup.failed(candidate.contact);
                 continue;
             };
@@ -390,19 +396,102 @@ fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
     assert!(lookup.has_ended());
     let found = lookup.closest().map(|known| known.contact).collect();
     nodes.truncate(K);
-    Ended { asked: lookup.asked(), found, closest: nodes }
+    Ended { asked: lookup.asked(), made_up: made_up_asked, found, closest: nodes }
 }
 
 #[test]
 fn nodes_that_liars_make_up_do_not_crowd_out_the_real_ones() {
     for seed in 0..20 {
         let ended = lie(seed, 8, 8);
-        assert!(ended.asked > CANDIDATES_MAX, "the liars were believed at first");
         assert_eq!(ended.found, ended.closest);
+        // What they make up is closer than anyone, so each is believed at first.
+        assert_eq!(ended.made_up, 8 * UNANSWERED_MAX as usize, "of {}", ended.asked);
     }
 }
 
 #[test]
+fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
+    let mut lookup = Lookup::new(id(0), 20, 20);
+    lookup.offer_unknown(contact(1));
+    lookup.offer_unknown(contact(2));
+    let named: Vec<Contact> = (10..30).map(contact).collect();
+    let [liar, honest] = [1, 2].map(|number| {
+        lookup.next().expect("both are asked");
+        contact(number)
+    });
+    let liar = lookup.answer(liar).expect("it was asked");
+    for &contact in &named {
+        assert_eq!(lookup.offer_from(liar, contact), Offer::Taken);
+    }
+    let asked: Vec<_> = core::iter::from_fn(|| lookup.next()).collect();
+    assert_eq!(asked.len(), UNANSWERED_MAX as usize);
+    for candidate in asked {
+        assert!(lookup.next().is_none(), "one of them may still answer");
+        lookup.failed(candidate.contact);
+    }
+    assert!(lookup.next().is_none());
+    let honest = lookup.answer(honest).expect("it was asked");
+    for contact in &named[10..] {
+        assert_eq!(lookup.vouch(*contact, honest), Vouched::Known);
+    }
+    let next = lookup.next().expect("an honest node has named it").contact;
+    assert!(named[10..].contains(&next));
+    // One that answers speaks for two more.
+    lookup.answer(next);
+    let more = core::iter::from_fn(|| lookup.next()).count();
+    assert_eq!(more, UNANSWERED_MAX as usize + 1);
+}
+
+#[test]
+fn with_nobody_else_to_ask_a_few_more_of_those_whom_a_liar_named_are_asked() {
+    let mut lookup = Lookup::new(id(0), 20, 3);
+    lookup.offer_unknown(contact(1));
+    lookup.next();
+    let from = lookup.answer(contact(1)).expect("it was asked");
+    for number in 10..30 {
+        lookup.offer_from(from, contact(number));
+    }
+    let mut asked = 0;
+    while !lookup.has_ended() {
+        let next = lookup.next().expect("somebody is left").contact;
+        asked += 1;
+        lookup.failed(next);
+        lookup.assert_consistent();
+    }
+    // Those of the first round have a second chance, as every node that failed.
+    let named = 2 * UNANSWERED_MAX as usize;
+    assert_eq!(asked, named * usize::from(FAILURES_MAX));
+}
+
+#[test]
 fn a_lookup_that_is_told_nothing_but_lies_ends() {
-    assert_eq!(lie(1, 40, 3).asked, ASKED_MAX);
+    let ended = lie(1, 40, 3);
+    assert!(ended.made_up <= 40 * UNANSWERED_MAX as usize, "{} of {}", ended.made_up, ended.asked);
+    assert!(ended.asked < ASKED_MAX);
+}
+
+#[test]
+fn a_lookup_in_which_everybody_made_up_answers_ends() {
+    let mut lookup = Lookup::new(id(0), 20, 3);
+    lookup.offer_unknown(contact(1));
+    let mut names = 2..;
+    while let Some(next) = lookup.next() {
+        let from = lookup.answer(next.contact).expect("it was asked");
+        for number in names.by_ref().take(20) {
+            lookup.offer_from(from, contact(number));
+        }
+    }
+    assert!(lookup.has_ended());
+    assert!(lookup.asked() <= ASKED_MAX);
+}
+
+#[test]
+fn a_second_chance_is_given_the_time_of_an_unknown_node() {
+    let mut quick = RoundTrip::default();
+    quick.sample(core::time::Duration::from_millis(1));
+    let mut lookup = Lookup::new(id(0), 2, 1);
+    lookup.offer(contact(1), NamedBy::Table, quick, Credential::NONE);
+    assert_eq!(lookup.next().expect("a candidate").round_trip, quick);
+    lookup.failed(contact(1));
+    assert_eq!(lookup.next().expect("a second chance").round_trip, RoundTrip::default());
 }

@@ -41,7 +41,7 @@ proptest! {
                 table.answered(entry(contact, Instant::ZERO));
             }
         }
-        let all: Vec<Contact> = table.entries().map(|entry| entry.contact).collect();
+        let all: Vec<Contact> = table.entries().map(Entry::contact).collect();
         if !all.is_empty() {
             for contact in stale.iter().map(|index| all[index.index(all.len())]) {
                 (0..FAILURES_STALE).for_each(|_| { table.failed(contact); });
@@ -49,7 +49,7 @@ proptest! {
         }
         let except = if all.is_empty() { own } else { all[except.index(all.len())].id };
         let (all, good): (Vec<_>, Vec<_>) =
-            table.entries().map(|entry| (entry.contact, !entry.is_stale())).unzip();
+            table.entries().map(|entry| (entry.contact(), !entry.is_stale())).unzip();
         let own_and_members = core::iter::once(own).chain(all.first().map(|contact| contact.id));
         let others = targets.iter().map(|&(prefix, noise)| near(own, prefix, noise));
         for target in own_and_members.chain(others) {
@@ -110,13 +110,16 @@ fn refresh_is_due_where_no_lookup_fell_for_longest() {
     let mut table = RoutingTable::new(own, 20);
     assert_eq!(table.quietest(|_| true), None);
     let mut rng = Rng::from_u64(1);
-    let at = Instant::from_micros;
+    let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
     let deepest = Contact { id: table.random_id(&mut rng, 2), addr: addr(1) };
     table.answered(entry(deepest, at(5)));
     assert_eq!(table.quietest(|_| true), Some((0, Some(at(5)))));
     table.looked_up(at(7), Id::new([0xff; ID_BYTES]));
     assert_eq!(table.quietest(|_| true), Some((1, Some(at(5)))));
     table.looked_up(at(8), own); // no bucket has our own id
+    table.looked_up_beyond(at(9), 0);
+    assert_eq!(table.quietest(|_| true), Some((0, Some(at(7)))));
+    assert_eq!(table.quietest(|index| index > 0), Some((1, Some(at(9)))));
     table.forget_lookups();
     assert_eq!(table.quietest(|_| true), Some((0, None)));
 }

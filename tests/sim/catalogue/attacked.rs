@@ -1,7 +1,5 @@
 //! Scenarios with peers that lie and flood.
 
-use kad_node::limits::K_DEFAULT;
-
 use super::{each_is_found, minutes, network, scenario, seconds, told, values};
 use crate::attacker::Malice;
 use crate::faults::Faults;
@@ -19,10 +17,13 @@ pub(super) fn attacked() -> Vec<Scenario> {
     ]
     .into_iter()
     .map(|(name, malice)| {
-        // Who is closest changes with the names of those who change theirs: some
-        // of the K were further away when the value was put.
-        let least = if malice == Malice::ManyNames { K_DEFAULT / 2 } else { K_DEFAULT };
-        let placed = Step::Check(Check::Placed { least });
+        let placed = || Step::Check(Check::PlacedOnAll);
+        // Of those who change their names nobody can say who was closest when a
+        // value was stored anew, so it is asked again an hour after they are gone.
+        let relief = match malice {
+            Malice::ManyNames => vec![Step::Relieve, Step::Run(minutes(75))],
+            _ => Vec::new(),
+        };
         scenario(
             name,
             "one peer in five lies, which costs time but no result",
@@ -31,9 +32,11 @@ pub(super) fn attacked() -> Vec<Scenario> {
                 vec![Step::Join { count: 120, over: seconds(20) }],
                 vec![Step::Attack { count: 60, malice }],
                 vec![Step::Join { count: 120, over: seconds(20) }, Step::Run(minutes(5))],
-                vec![values(100), placed.clone(), each_is_found()],
+                vec![values(100), placed(), each_is_found()],
                 vec![Step::Join { count: 60, over: seconds(20) }, Step::Run(minutes(75))],
-                vec![placed, each_is_found()],
+                vec![each_is_found()],
+                relief,
+                vec![placed(), each_is_found()],
             ]),
         )
     })
@@ -52,7 +55,7 @@ pub(super) fn flooded() -> Scenario {
                 network(60).into(),
                 vec![
                     values(60),
-                    Step::Attack { count: 6, malice: Malice::Flood },
+                    Step::Attack { count: 6, malice: Malice::Flood { values_max: u32::MAX } },
                     Step::Run(minutes(20)),
                     Step::Check(Check::StoresFull),
                     each_is_found(),

@@ -4,6 +4,7 @@ use super::{each_is_found, network, scenario, seconds, told, values};
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::scenario::{Check, Scenario, Step, Verdict};
+use crate::shards::{Binding, Count, Layout, Rings};
 
 /// Scenarios that must fail: they show that the checks see what they look for.
 pub(super) fn seeing() -> Vec<Scenario> {
@@ -41,5 +42,18 @@ pub(super) fn seeing() -> Vec<Scenario> {
                 Step::Join { count: 2, over: seconds(1) },
             ]]),
         ),
+        Scenario {
+            layout: Layout {
+                shards: Count::Fixed(4),
+                rings: Rings { binding: Binding::Lost, ..Rings::QUICK },
+            },
+            ..blind(
+                "seen-lost-routing-changes",
+                told([
+                    network(30).into(),
+                    vec![Step::Check(Check::ClosestIsExact { targets: 10 })],
+                ]),
+            )
+        },
     ]
 }

@@ -1,0 +1,283 @@
+//! Twins: a node of several shards and a node of one, fed the same history, must
+//! answer `FIND_NODE` alike, whichever shard is asked.
+//!
+//! The history is of people who knock, one after another, and of some who then
+//! die. It has phases: at the end of each, the dead have been found out and have
+//! made way, so that what is left depends on who came when and not on which
+//! moment a refresh fell.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::node::{Config, Outbox};
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+use kad_node::wire::{
+    self, Body, Contact, Contacts, Datagram, NetworkId, Role, Token, TransactionId,
+};
+
+use crate::peers::{PeerIndex, address_of, empty_address, peer_at};
+use crate::ratio::Ratio;
+use crate::shards::{Binding, HandoffTally, Rings, Shards};
+
+const PHASES: usize = 4;
+/// Who comes in a phase: by the second phase the farthest buckets overflow.
+const ARRIVALS: usize = 60;
+/// Between two arrivals: a ping, its answer, and the handoffs of both.
+const PAUSE: Duration = Duration::from_secs(2);
+/// Of those alive, who dies at the end of a phase's arrivals.
+const DEATHS: Ratio = Ratio::percent(20);
+/// Until the dead of a phase have made way: a dozen refreshes of each bucket.
+const SETTLING: Duration = Duration::from_hours(3);
+/// Questions at the end of each phase.
+const TARGETS: usize = 200;
+/// To somebody, and as long back.
+const LEG: Duration = Duration::from_millis(10);
+/// Slow, but not so slow that a time-out passes; and with room for everything, so
+/// that both twins hear all there is to hear.
+const RINGS: Rings = Rings {
+    missteered: Ratio::percent(50),
+    delay_max: Duration::from_millis(10),
+    stuck: Ratio::NEVER,
+    capacity: 4096,
+    binding: Binding::Kept,
+};
+
+/// Twins of which one has `shards` shards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Twins {
+    pub(crate) shards: usize,
+    pub(crate) binding: Binding,
+}
+
+/// How the twins compare.
+pub(crate) struct Likeness {
+    pub(crate) violations: Vec<String>,
+    pub(crate) summary: String,
+}
+
+/// Somebody of the history.
+struct Person {
+    id: Id,
+    born: Instant,
+    died: Option<Instant>,
+}
+
+impl Person {
+    fn is_alive(&self, now: Instant) -> bool {
+        self.born <= now && self.died.is_none_or(|died| now < died)
+    }
+}
+
+/// What happens to both twins.
+struct History {
+    people: Vec<Person>,
+    /// When each phase ends.
+    ends: Vec<Instant>,
+    targets: Vec<Id>,
+}
+
+impl History {
+    fn draw(rng: &mut Rng) -> Self {
+        let (mut people, mut ends) = (Vec::<Person>::new(), Vec::new());
+        let mut now = Instant::ZERO;
+        for _ in 0..PHASES {
+            for _ in 0..ARRIVALS {
+                now = now + PAUSE;
+                people.push(Person { id: rng.id(), born: now, died: None });
+            }
+            now = now + PAUSE;
+            for person in people.iter_mut().filter(|person| person.died.is_none()) {
+                person.died = DEATHS.draw(rng).then_some(now);
+            }
+            now = now + SETTLING;
+            ends.push(now);
+        }
+        Self { people, ends, targets: (0..TARGETS).map(|_| rng.id()).collect() }
+    }
+}
+
+/// What one shard answers to each question.
+type ShardAnswers = Vec<Vec<Contact>>;
+/// What each shard answers, at the end of each phase.
+type Answers = Vec<Vec<ShardAnswers>>;
+
+impl Twins {
+    /// Lets both live through the history that `seed` draws.
+    pub(crate) fn compare(&self, seed: u64) -> Likeness {
+        let mut rng = Rng::from_u64(seed);
+        let config = Config::new(rng.id(), rng.seed());
+        let history = History::draw(&mut rng);
+        let (one, _) = Life::new(&config, 1, RINGS, &history).live();
+        let rings = Rings { binding: self.binding, ..RINGS };
+        let (many, handoffs) = Life::new(&config, self.shards, rings, &history).live();
+        let mut violations = Vec::new();
+        for (phase, answers) in many.iter().enumerate() {
+            for (shard, answers) in answers.iter().enumerate() {
+                let differ = answers.iter().zip(&one[phase][0]).filter(|(a, b)| a != b).count();
+                if differ > 0 {
+                    violations.push(format!(
+                        "phase {phase}: shard {shard} of {} answers {differ} of {TARGETS} questions otherwise than a node of one shard",
+                        self.shards
+                    ));
+                }
+            }
+        }
+        if handoffs.dropped > 0 {
+            violations.push(format!("{} messages were dropped", handoffs.dropped));
+        }
+        let known = one.iter().map(|answers| distinct(&answers[0])).collect::<Vec<_>>();
+        let summary = format!(
+            "{PHASES} phases of {ARRIVALS} arrivals, {TARGETS} questions to each of {} shards at the end of each: {known:?} contacts in the answers, {} handoffs",
+            self.shards, handoffs.arrived
+        );
+        if known.iter().any(|&known| known < ARRIVALS / 2) {
+            violations.push("the answers name too few contacts to compare".to_owned());
+        }
+        Likeness { violations, summary }
+    }
+}
+
+fn distinct(answers: &[Vec<Contact>]) -> usize {
+    let mut ids: Vec<Id> = answers.iter().flatten().map(|contact| contact.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len()
+}
+
+/// A reply under way: its moment, its place in the order, and from where it comes.
+type Reply = (Instant, u64, SocketAddr, Vec<u8>);
+
+/// One twin's life.
+struct Life<'a> {
+    node: Shards,
+    history: &'a History,
+    now: Instant,
+    outbox: Outbox,
+    /// Under way to it.
+    replies: BinaryHeap<Reverse<Reply>>,
+    sequence: u64,
+    /// The answer to the question last asked.
+    answer: Option<Vec<Contact>>,
+}
+
+impl<'a> Life<'a> {
+    fn new(config: &Config, shards: usize, rings: Rings, history: &'a History) -> Self {
+        let now = Instant::ZERO;
+        let node = Shards::new(config, shards, rings, now);
+        let (outbox, replies) = (Outbox::new(), BinaryHeap::new());
+        Self { node, history, now, outbox, replies, sequence: 0, answer: None }
+    }
+
+    fn live(mut self) -> (Answers, HandoffTally) {
+        let mut answers = Answers::new();
+        let mut newcomers = self.history.people.iter().enumerate().peekable();
+        for &end in &self.history.ends {
+            while let Some((number, person)) = newcomers.next_if(|(_, person)| person.born < end) {
+                self.run_until(person.born);
+                let ping = request(person.id, Role::Peer, Body::Ping);
+                let (now, source) = (self.now, address_of(PeerIndex(number as u32)));
+                self.node.handle_datagram(now, source, &ping, &mut self.outbox);
+                self.carry();
+            }
+            self.run_until(end);
+            while !self.node.is_drained() {
+                self.run_until(self.now + LEG);
+            }
+            answers.push(self.ask_each_shard());
+        }
+        (answers, self.node.handoffs())
+    }
+
+    fn run_until(&mut self, end: Instant) {
+        loop {
+            let reply = self.replies.peek().map(|Reverse((at, ..))| *at);
+            let next = [reply, self.node.next_timeout()].into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end) else { break };
+            // Even a node that never stops asking cannot stop the clock.
+            self.now = next.max(self.now + Duration::from_micros(1));
+            if reply.is_some_and(|at| at <= self.now)
+                && let Some(Reverse((_, _, source, bytes))) = self.replies.pop()
+            {
+                self.node.handle_datagram(self.now, source, &bytes, &mut self.outbox);
+            }
+            self.node.handle_due(self.now, &mut self.outbox);
+            self.carry();
+        }
+        self.now = self.now.max(end);
+    }
+
+    /// Has those whom the node asked answer, if they live.
+    fn carry(&mut self) {
+        for (destination, bytes) in self.outbox.datagrams() {
+            let datagram = wire::decode(bytes).expect("the node writes what can be read");
+            let number = peer_at(destination).map(PeerIndex::as_usize);
+            let person = number.and_then(|number| self.history.people.get(number));
+            let Some(person) = person else {
+                if let Body::Nodes(contacts) = datagram.body {
+                    self.answer = Some(contacts.iter().collect());
+                }
+                continue;
+            };
+            let arrival = self.now + LEG;
+            if datagram.body.is_request() && person.is_alive(arrival) {
+                self.sequence += 1;
+                let reply = reply(person.id, &datagram);
+                self.replies.push(Reverse((arrival + LEG, self.sequence, destination, reply)));
+            }
+        }
+        self.outbox.clear();
+        // Nobody listens: that it has joined is all that there is to hear.
+        drop(self.outbox.take_events());
+    }
+
+    fn ask_each_shard(&mut self) -> Vec<ShardAnswers> {
+        let (asker, targets) = (empty_address(0), &self.history.targets);
+        (0..self.node.nodes().len())
+            .map(|shard| {
+                let ask = |&target| {
+                    let mut bytes =
+                        request(Id::of_value(b"asker"), Role::Client, Body::FindNode { target });
+                    bytes.resize(REQUEST_PADDED_BYTES, 0);
+                    self.node.land(shard, self.now, asker, &bytes, &mut self.outbox);
+                    self.carry();
+                    self.answer.take().expect("a shard that is asked answers")
+                };
+                targets.iter().map(ask).collect()
+            })
+            .collect()
+    }
+}
+
+fn request(sender: Id, role: Role, body: Body<'_>) -> Vec<u8> {
+    encode(sender, role, TransactionId::new([0; 8]), body)
+}
+
+/// What somebody who knows nobody answers.
+fn reply(sender: Id, request: &Datagram<'_>) -> Vec<u8> {
+    let body = match request.body {
+        Body::Ping => Body::Pong,
+        Body::Store(_) => Body::Stored,
+        _ => Body::Nodes(Contacts::new(&[])),
+    };
+    encode(sender, Role::Peer, request.transaction, body)
+}
+
+fn encode(sender: Id, role: Role, transaction: TransactionId, body: Body<'_>) -> Vec<u8> {
+    let datagram = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction,
+        sender,
+        role,
+        announce: None,
+        token: Token::NONE,
+        body,
+    };
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(&datagram, &mut buffer);
+    buffer[..length].to_vec()
+}
