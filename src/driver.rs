@@ -7,21 +7,26 @@
 //! Commander ->    inbox -> shard 0          inbox -> shard 1 ...   -> Events
 //!                          (node, outbox)
 //!                            |  ^
-//!                      datapath: uring or mmsg, over one socket
+//!             datapath: uring, tokio-uring or mmsg, over one socket
 //! ```
 //!
 //! [`start`] binds a group of sockets to one address, has the kernel steer each
 //! datagram to the shard that acts on it, and starts the shards' threads.
 //! Everything else of a shard (its ring, its buffers, its node) is made on its
-//! thread, after it has been pinned, so that its memory is local to its core. Shards
-//! share nothing but the rings through which they hand messages to each other:
-//! one for each ordered pair, without a lock, checked by loom. When one shard
-//! fails, the whole node ends.
+//! thread, after it has been pinned (where there are several), so that its memory
+//! is local to its core. Shards share nothing but the rings through which they
+//! hand messages to each other: one for each ordered pair, without a lock,
+//! checked by loom. When one shard fails, the whole node ends.
+//!
+//! Within a turn, what goes to the same peer leaves as one message, and what a
+//! peer has sent so comes in whole (`grouping`, `train`, `send`): most of the cost
+//! is per message, not per datagram.
 //!
 //! The drivers do the same by other system calls: `uring` waits once for
 //! datagrams, deadlines and wake-ups together; `mmsg` needs nothing that
 //! containers forbid. Neither is faster by much: most of a datagram's cost is
-//! the kernel's UDP path.
+//! the kernel's UDP path. `tokio-uring`, the library of that name, is there to be
+//! compared with them, and costs more than either.
 
 mod address;
 mod bell;
@@ -31,9 +36,12 @@ mod commander;
 mod datapath;
 mod error;
 mod events;
+mod grouping;
 mod halt;
 mod inbox;
 mod launch;
+#[cfg(test)]
+mod loopback;
 mod loss;
 mod mmsg;
 mod peers;
@@ -46,6 +54,8 @@ mod steering;
 mod sys;
 #[cfg(test)]
 mod tests;
+mod tokio_uring;
+mod train;
 mod uring;
 mod wiring;
 
@@ -62,7 +72,7 @@ pub use commander::{COMMANDS_MAX, Commander, SendError};
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
 pub use loss::Loss;
-pub use settings::{Pin, Settings, ShardCount, Steering};
+pub use settings::{Coalescing, Pin, Settings, ShardCount, Steering};
 pub use stats::{DriverStats, ShardStats, Stopped};
 
 /// A node that runs. When it is dropped it is stopped, and waited for.
@@ -83,7 +93,8 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`]. Nothing is left behind: the address is free again.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, shards, steering, pin, loss, mut node } = settings;
+    let Settings { listen, io, shards, steering, pin, coalescing, loss, mut node } = settings;
+    let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
     if let Some(loss) = loss.filter(|loss| !loss.is_valid()) {
         return Err(StartError::Loss(loss));
     }
@@ -106,7 +117,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     {
         let loss = losses.as_ref().map(|losses| losses[index]);
         let core = Core { loss, node, links, events, clock };
-        let plan = ShardPlan { pin, io, socket, core };
+        let plan = ShardPlan { pin, io, coalescing, socket, core };
         plans.push(|starter| launch::run(plan, starter));
     }
     let (threads, ready) = Threads::start(plans, &halt)?;

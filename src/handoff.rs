@@ -36,7 +36,8 @@
 //! every stale value that a load may return:
 //!
 //! ```text
-//! RUSTFLAGS="--cfg loom" cargo test --release --lib handoff
+//! RUSTFLAGS="--cfg loom" cargo test --release --lib \
+//!     --no-default-features --features handoff handoff::loom_tests
 //! ```
 //!
 //! `tests/loom-mutations.sh` breaks every ordering and every step of the

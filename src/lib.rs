@@ -8,16 +8,16 @@
 //! limits  time  rng  id  <-  wire  <-  node  <-  driver  <-  bin/kad-node
 //! ```
 //!
-//! Without the `std` feature the library is the core alone (everything left of
+//! Without any feature the library is the core alone (everything left of
 //! `driver`), built as `no_std`: that build is the proof that the core reaches
 //! no socket, clock, thread or environment.
-#![cfg_attr(not(feature = "std"), no_std)]
+#![cfg_attr(not(feature = "handoff"), no_std)]
 
 extern crate alloc;
 
 #[cfg(feature = "std")]
 pub mod driver;
-#[cfg(feature = "std")]
+#[cfg(feature = "handoff")]
 pub mod handoff;
 pub mod id;
 pub mod limits;

@@ -3,10 +3,11 @@
 #![cfg(feature = "std")]
 
 use std::fs;
+use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use kad_node::driver::{IoChoice, Pin, Settings, ShardCount, Steering, start};
+use kad_node::driver::{Coalescing, IoChoice, Pin, Settings, ShardCount, Steering, start};
 use kad_node::id::Id;
 use kad_node::node::Config;
 
@@ -25,18 +26,11 @@ struct Usage {
     cpu: Duration,
 }
 
-/// The sums over the process's threads that are shards, of which there must be
-/// [`SHARDS`].
+/// The sums over the node's shards.
 fn usage() -> Usage {
     let mut usage = Usage { switches: 0, cpu: Duration::ZERO };
-    let mut shards = 0;
-    for task in fs::read_dir("/proc/self/task").expect("Linux has it") {
-        let task = task.expect("it can be listed").path();
+    for task in shards() {
         let read = |file| fs::read_to_string(task.join(file)).expect("a thread that lives");
-        if !read("comm").starts_with("shard-") {
-            continue;
-        }
-        shards += 1;
         let status = read("status");
         let switches =
             status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
@@ -46,19 +40,38 @@ fn usage() -> Usage {
         let nanos = schedstat.split_whitespace().next().expect("it has three fields");
         usage.cpu += Duration::from_nanos(nanos.parse().expect("a number"));
     }
-    assert_eq!(shards, SHARDS);
     usage
+}
+
+/// The threads that are shards, as folders under `/proc`. Those of the node before
+/// have been waited for, but the kernel may show them until it has cleaned up.
+fn shards() -> Vec<PathBuf> {
+    let is_shard = |task: &PathBuf| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("shard-"))
+    };
+    let begun = Instant::now();
+    loop {
+        let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
+        let tasks = tasks.map(|task| task.expect("it can be listed").path());
+        let shards: Vec<_> = tasks.filter(is_shard).collect();
+        if shards.len() == SHARDS {
+            return shards;
+        }
+        assert!(begun.elapsed() < IDLE, "{} shards", shards.len());
+        thread::yield_now();
+    }
 }
 
 #[test]
 fn idle_shards_use_next_to_no_cpu() {
-    for io in [IoChoice::Uring, IoChoice::Mmsg] {
+    for io in [IoChoice::Uring, IoChoice::TokioUring, IoChoice::Mmsg] {
         let settings = Settings {
             listen: "127.0.0.1:0".parse().expect("an address"),
             io,
             shards: ShardCount::new(SHARDS).expect("a few"),
             steering: Steering::Kernel,
             pin: Pin::Pinned,
+            coalescing: Coalescing::On,
             loss: None,
             node: Config::new(Id::of_value(b"node"), [1; 32]),
         };

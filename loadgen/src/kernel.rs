@@ -144,7 +144,11 @@ impl Sender {
     /// Whether the error says that the device takes no coalesced sends; they are
     /// then not tried again.
     fn gave_up_coalescing(&mut self, error: &io::Error) -> bool {
-        let refused = matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL));
+        let refused = matches!(
+            error.raw_os_error(),
+            // Linux 6.18 says EMSGSIZE for a path that is too narrow, older ones EINVAL.
+            Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE)
+        );
         let gave_up = refused && self.coalescing == Coalescing::On;
         if gave_up {
             self.coalescing = Coalescing::Off;

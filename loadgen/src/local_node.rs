@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use kad_node::driver::{
-    self, IoChoice, Pin, Running, Settings, ShardCount, StartError, Steering, Stopped,
+    self, Coalescing, IoChoice, Pin, Running, Settings, ShardCount, StartError, Steering, Stopped,
 };
 use kad_node::node::Config;
 use kad_node::rng::Rng;
@@ -29,6 +29,7 @@ impl LocalNode {
             shards: ShardCount::ONE,
             steering: Steering::Off,
             pin: Pin::Free,
+            coalescing: Coalescing::On,
             loss: None,
             node,
         };

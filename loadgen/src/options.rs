@@ -121,7 +121,8 @@ pub struct Options {
     /// The targets' network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub network: String,
-    /// How a node of its own receives and sends: auto, uring or mmsg.
+    /// How a node of its own receives and sends: auto, uring, tokio-uring
+    /// or mmsg.
     #[arg(long, value_name = "DRIVER", default_value = "auto")]
     pub io: IoChoice,
     /// Process of the target, whose CPU time per request is then measured.

@@ -32,6 +32,7 @@ fn drops_in(table: &str, ports: &[u16]) -> u64 {
 mod tests {
     use super::*;
     use std::net::UdpSocket;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn the_drops_of_every_socket_that_listens_on_the_port_are_counted() {
@@ -53,11 +54,16 @@ mod tests {
         let addr = target.local_addr().expect("bound");
         let sender = UdpSocket::bind("127.0.0.1:0").expect("a port");
         assert_eq!(receive_drops(&[addr]), Some(0));
-        // The default buffer holds 212 992 bytes.
-        for _ in 0..1000 {
-            sender.send_to(&[0; 1000], addr).expect("sends");
+        // The default buffer holds some 212 992 bytes, less than two hundred of these;
+        // a machine may be set up with more, and take its time to deliver.
+        let begun = Instant::now();
+        while receive_drops(&[addr]) == Some(0) {
+            assert!(begun.elapsed() < Duration::from_mins(1), "no buffer is as large");
+            for _ in 0..100 {
+                sender.send_to(&[0; 1000], addr).expect("sends");
+            }
         }
-        assert!(receive_drops(&[addr]).is_some_and(|drops| drops > 0));
+        assert!(receive_drops(&[addr]).is_some());
         assert_eq!(receive_drops(&[addr, ([192, 0, 2, 1], 9001).into()]), None);
     }
 }

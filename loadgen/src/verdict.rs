@@ -104,13 +104,18 @@ impl fmt::Display for Verdict {
                 "the generator kept pace: up to p{up_to_percentile} its own lateness is less \
                  than a quarter of the latency"
             ),
-            Self::FellBehind { unsent, late_p50_ns } => write!(
-                f,
-                "the generator was the limit: {} requests never sent, the median of the others \
-                 {} late; use a lower --rate, or more --threads where there are cores",
-                show_count(unsent),
-                show_ns(late_p50_ns)
-            ),
+            Self::FellBehind { unsent, late_p50_ns } => {
+                f.write_str("the generator was the limit: ")?;
+                if unsent > 0 {
+                    write!(f, "{} requests never sent, ", show_count(unsent))?;
+                }
+                write!(
+                    f,
+                    "half of those sent more than {} late; use a lower --rate, or more --threads \
+                     where there are cores",
+                    show_ns(late_p50_ns)
+                )
+            }
             Self::LostReplies { receive_drops } => write!(
                 f,
                 "the generator was the limit: {} replies found its receive buffer full; use a \

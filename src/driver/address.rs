@@ -81,7 +81,12 @@ impl Name {
         Self { bytes, length: NAME_BYTES_MAX as u32 }
     }
 
-    /// Where the kernel reads or writes the address.
+    /// Where the kernel reads the address.
+    pub(super) fn as_ptr(&self) -> *const libc::c_void {
+        self.bytes.as_ptr().cast()
+    }
+
+    /// Where the kernel writes the address.
     pub(super) fn as_mut_ptr(&mut self) -> *mut libc::c_void {
         self.bytes.as_mut_ptr().cast()
     }
@@ -110,13 +115,20 @@ pub(super) fn read(name: &[u8]) -> Option<SocketAddr> {
         FAMILY_V6 => {
             let ip = Ipv6Addr::from(*name.get(8..)?.first_chunk::<16>()?);
             let scope = u32::from_ne_bytes(*name.get(24..)?.first_chunk()?);
-            Some(match ip.to_ipv4_mapped() {
-                Some(ip) => SocketAddr::from((ip, port)),
-                // The flow label is no part of who the peer is.
-                None => SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope)),
-            })
+            Some(canonical(SocketAddrV6::new(ip, port, 0, scope).into()))
         }
         _ => None,
+    }
+}
+
+/// The address by which the node knows who is at `address`.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    match (address.ip().to_canonical(), address) {
+        (IpAddr::V6(ip), SocketAddr::V6(address)) => {
+            // The flow label is no part of who the peer is.
+            SocketAddrV6::new(ip, address.port(), 0, address.scope_id()).into()
+        }
+        (ip, _) => SocketAddr::new(ip, address.port()),
     }
 }
 

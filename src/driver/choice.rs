@@ -11,6 +11,8 @@ pub enum IoChoice {
     Auto,
     /// `io_uring`, or an error.
     Uring,
+    /// The library `tokio-uring`, or an error.
+    TokioUring,
     /// `recvmmsg` and `sendmmsg`.
     Mmsg,
 }
@@ -20,6 +22,8 @@ pub enum IoChoice {
 pub enum Io {
     /// `io_uring`: multishot receive, a ring of buffers.
     Uring,
+    /// The library `tokio-uring`: a receive at a time for each of a few tasks.
+    TokioUring,
     /// `recvmmsg` and `sendmmsg`.
     Mmsg,
 }
@@ -29,6 +33,7 @@ impl fmt::Display for IoChoice {
         f.pad(match self {
             Self::Auto => "auto",
             Self::Uring => "uring",
+            Self::TokioUring => "tokio-uring",
             Self::Mmsg => "mmsg",
         })
     }
@@ -38,6 +43,7 @@ impl fmt::Display for Io {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Uring => "uring",
+            Self::TokioUring => "tokio-uring",
             Self::Mmsg => "mmsg",
         })
     }
@@ -49,7 +55,7 @@ pub struct ParseIoError;
 
 impl fmt::Display for ParseIoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a driver is auto, uring or mmsg")
+        f.write_str("a driver is auto, uring, tokio-uring or mmsg")
     }
 }
 
@@ -59,7 +65,7 @@ impl FromStr for IoChoice {
     type Err = ParseIoError;
 
     fn from_str(text: &str) -> Result<Self, ParseIoError> {
-        [Self::Auto, Self::Uring, Self::Mmsg]
+        [Self::Auto, Self::Uring, Self::TokioUring, Self::Mmsg]
             .into_iter()
             .find(|choice| choice.to_string() == text)
             .ok_or(ParseIoError)

@@ -28,7 +28,8 @@ pub(super) trait Datapath {
     /// [`DATAGRAM_BYTES_MAX`](crate::limits::DATAGRAM_BYTES_MAX) and one more.
     fn datagram(&self) -> (SocketAddr, &[u8]);
 
-    /// Sends `datagrams`, in order. What cannot be sent is dropped and counted, as
+    /// Sends `datagrams`: those to one destination that have the same steer byte in
+    /// their order. What cannot be sent is dropped and counted, as
     /// a network would.
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>);
 

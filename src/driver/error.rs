@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use super::choice::Io;
 use super::loss::Loss;
 
 /// Why a node could not be started: its `Display` is one line that shows the
@@ -17,8 +18,10 @@ pub enum StartError {
         /// What the kernel said.
         error: io::Error,
     },
-    /// `uring` was asked for, and there is none.
+    /// A driver that needs `io_uring` was asked for, and there is none.
     Uring {
+        /// The driver.
+        io: Io,
         /// Why.
         reason: String,
     },
@@ -37,7 +40,9 @@ impl fmt::Display for StartError {
             Self::Bind { listen, error } => {
                 write!(f, "cannot listen on {listen}: {}", bind_remedy(error))
             }
-            Self::Uring { reason } => write!(f, "cannot use --io uring: {reason}; use --io mmsg"),
+            Self::Uring { io, reason } => {
+                write!(f, "cannot use --io {io}: {reason}; use --io mmsg")
+            }
             Self::Loss(Loss { numerator, denominator, .. }) => {
                 write!(f, "cannot drop {numerator} of {denominator} datagrams: use 0 to 100 %")
             }

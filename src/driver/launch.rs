@@ -14,11 +14,12 @@ use super::events::EventSender;
 use super::halt::{Bond, Halt};
 use super::loss::{Loss, Lossy};
 use super::mmsg::Mmsg;
-use super::settings::Pin;
+use super::settings::{Coalescing, Pin};
 use super::shard::Shard;
 use super::socket::UdpSocket;
 use super::stats::{ShardStats, Stopped};
 use super::sys;
+use super::tokio_uring::TokioUring;
 use super::uring::{self, Uring};
 use super::wiring::Links;
 use crate::node::{Config, Node};
@@ -27,6 +28,7 @@ use crate::node::{Config, Node};
 pub(super) struct ShardPlan {
     pub(super) pin: Pin,
     pub(super) io: IoChoice,
+    pub(super) coalescing: Coalescing,
     pub(super) socket: UdpSocket,
     pub(super) core: Core,
 }
@@ -124,7 +126,7 @@ impl Threads {
 
 /// Runs a shard on the calling thread until it stops.
 pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
-    let ShardPlan { pin, io, socket, core } = plan;
+    let ShardPlan { pin, io, coalescing, socket, core } = plan;
     let index = core.node.place.index().as_usize();
     if pin == Pin::Pinned
         && let Err(error) = sys::pin(index)
@@ -133,23 +135,34 @@ pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
         tracing::warn!(shard = index, %error, "the shard's thread is not pinned to a core");
     }
     let bell = Arc::clone(&core.links.inbox.bell);
-    let ring = match io {
+    let fallback = match io {
         IoChoice::Mmsg => None,
-        IoChoice::Auto | IoChoice::Uring => Some(uring::open()),
-    };
-    let fallback = match ring {
-        Some(Ok(ring)) => {
-            let ready = Ready { io: Io::Uring, fallback: None };
-            return run_over(Uring::new(ring, socket, bell), core, ready, starter);
+        IoChoice::TokioUring => {
+            let ready = Ready { io: Io::TokioUring, fallback: None };
+            return match TokioUring::open(socket, bell, coalescing) {
+                Ok(datapath) => run_over(datapath, core, ready, starter),
+                Err(error) => refuse(Io::TokioUring, error, &starter),
+            };
         }
-        Some(Err(error)) if io == IoChoice::Uring => {
-            tell(&starter, Err(StartError::Uring { reason: uring_reason(&error) }));
-            return Err(error);
-        }
-        Some(Err(error)) => Some(uring_reason(&error)),
-        None => None,
+        IoChoice::Auto | IoChoice::Uring => match uring::open(socket.coalesce(coalescing)) {
+            Ok(ring) => {
+                let ready = Ready { io: Io::Uring, fallback: None };
+                let datapath = Uring::new(ring, socket, bell, coalescing);
+                return run_over(datapath, core, ready, starter);
+            }
+            Err(error) if io == IoChoice::Uring => return refuse(Io::Uring, error, &starter),
+            Err(error) => Some(uring_reason(&error)),
+        },
     };
-    run_over(Mmsg::new(socket, bell), core, Ready { io: Io::Mmsg, fallback }, starter)
+    let ready = Ready { io: Io::Mmsg, fallback };
+    let room = socket.coalesce(coalescing);
+    run_over(Mmsg::new(socket, bell, room, coalescing), core, ready, starter)
+}
+
+/// Tells that there is no ring for the driver that was asked for by name.
+fn refuse(io: Io, error: io::Error, starter: &Starter) -> io::Result<ShardStats> {
+    tell(starter, Err(StartError::Uring { io, reason: uring_reason(&error) }));
+    Err(error)
 }
 
 fn run_over(

@@ -4,25 +4,28 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use libc::{c_uint, iovec, mmsghdr, pollfd};
 
-use super::address::{self, Name};
+use super::address::{self, NAME_BYTES_MAX, Name};
 use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
 use super::send::Sender;
+use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
-use crate::limits::DATAGRAM_BYTES_MAX;
+use super::train::{self, CONTROL_BYTES, Control, Room, Train};
 
-/// Datagrams that come with one call.
-const BATCH_MAX: usize = 64;
-/// One more than a datagram of ours has, so that an oversized one shows.
-const BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + 1;
+/// Messages that come with one call at most: as many as `uring` has buffers for.
+const BATCH_MAX: usize = 512;
+/// Messages that a call asks for at least. Each that is asked for is a header to
+/// write, so a call asks for twice as many as the one before has brought.
+const BATCH_MIN: usize = 16;
 
 /// A socket that is read and written in batches.
 pub(super) struct Mmsg {
@@ -30,40 +33,54 @@ pub(super) struct Mmsg {
     bell: Arc<Bell>,
     /// The arrays that `recvmmsg` writes: their pointers are made anew for each
     /// call, and hold for that call alone.
-    buffers: Box<[[u8; BUFFER_BYTES]]>,
+    buffers: Box<[u8]>,
+    room: Room,
     names: Box<[Name]>,
+    controls: Box<[Control]>,
     slices: Vec<iovec>,
     headers: Vec<mmsghdr>,
-    /// Datagrams of the last batch.
+    /// Messages that the next call asks for.
+    asked: usize,
+    /// Messages that the last call brought.
     received: usize,
     /// Of these, how many were visited.
     visited: usize,
-    /// The one that is visited.
     current: Current,
     sender: Sender,
     stats: DriverStats,
 }
 
+/// The message that is visited, and which of its datagrams.
 struct Current {
     index: usize,
-    length: usize,
     source: SocketAddr,
+    train: Train,
+    datagram: Range<usize>,
 }
 
 impl Mmsg {
-    pub(super) fn new(socket: UdpSocket, bell: Arc<Bell>) -> Self {
-        let source = socket.address();
+    pub(super) fn new(
+        socket: UdpSocket,
+        bell: Arc<Bell>,
+        room: Room,
+        coalescing: Coalescing,
+    ) -> Self {
+        let current =
+            Current { index: 0, source: socket.address(), train: Train::NONE, datagram: 0..0 };
         Self {
             socket,
             bell,
-            buffers: vec![[0; BUFFER_BYTES]; BATCH_MAX].into_boxed_slice(),
+            buffers: vec![0; room.stride_bytes() * BATCH_MAX].into_boxed_slice(),
+            room,
             names: vec![Name::ROOM; BATCH_MAX].into_boxed_slice(),
+            controls: vec![Control::ROOM; BATCH_MAX].into_boxed_slice(),
             slices: Vec::with_capacity(BATCH_MAX),
             headers: Vec::with_capacity(BATCH_MAX),
+            asked: BATCH_MIN,
             received: 0,
             visited: 0,
-            current: Current { index: 0, length: 0, source },
-            sender: Sender::new(),
+            current,
+            sender: Sender::new(coalescing),
             stats: DriverStats::default(),
         }
     }
@@ -71,11 +88,10 @@ impl Mmsg {
     /// Receives what is there, up to a batch.
     fn receive(&mut self) -> io::Result<()> {
         self.point();
-        self.visited = 0;
-        self.received = 0;
         self.stats.receive_calls += 1;
-        // SAFETY: the headers point to names and slices, and these to buffers, that
-        // live on in `self` and that nothing else touches during the call.
+        // SAFETY: the headers point to names, controls and slices, and these to
+        // buffers, that live on in `self` and that nothing else touches during the
+        // call.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
@@ -86,7 +102,10 @@ impl Mmsg {
             )
         };
         match sys::counted(received) {
-            Ok(received) => self.received = received,
+            Ok(received) => {
+                self.received = received;
+                self.asked = (2 * received).clamp(BATCH_MIN, BATCH_MAX);
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
@@ -97,19 +116,40 @@ impl Mmsg {
         Ok(())
     }
 
-    /// Points the headers to the buffers.
+    /// Points the headers that are asked for to as many buffers.
     fn point(&mut self) {
         self.slices.clear();
-        self.slices.extend(
-            self.buffers.iter_mut().map(|buffer| iovec {
-                iov_base: buffer.as_mut_ptr().cast(),
-                iov_len: buffer.len(),
-            }),
-        );
+        let buffers = self.buffers.chunks_exact_mut(self.room.stride_bytes()).take(self.asked);
+        self.slices.extend(buffers.map(|buffer| {
+            let buffer = &mut buffer[..self.room.bytes()];
+            iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
+        }));
         self.headers.clear();
-        for (name, slice) in self.names.iter_mut().zip(&mut self.slices) {
-            self.headers.push(sys::message(name, slice));
+        let rooms = self.names.iter_mut().zip(&mut self.controls);
+        for (slice, (name, control)) in self.slices.iter_mut().zip(rooms) {
+            let name = (name.as_mut_ptr(), NAME_BYTES_MAX as u32);
+            let mut header = sys::message(name, (slice, 1));
+            header.msg_hdr.msg_control = control.as_mut_ptr();
+            header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+            self.headers.push(header);
         }
+    }
+
+    /// Goes to message number `index`, if it is someone's.
+    fn visit(&mut self, index: usize) {
+        let header = &self.headers[index].msg_hdr;
+        let name = self.names[index].bytes();
+        let Some(source) = address::read(&name[..name.len().min(header.msg_namelen as usize)])
+        else {
+            self.stats.receives_sourceless += 1;
+            return;
+        };
+        let control = self.controls[index].bytes();
+        let control = &control[..control.len().min(header.msg_controllen)];
+        let length = self.headers[index].msg_len as usize;
+        let train = Train::new(length, train::segment_bytes(control));
+        self.stats.receives_truncated += u64::from(header.msg_flags & libc::MSG_TRUNC != 0);
+        self.current = Current { index, source, train, datagram: 0..0 };
     }
 
     fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -130,39 +170,32 @@ impl Datapath for Mmsg {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         // A full batch says that more is there: then asking first would be a
         // system call too many. Commands are taken every turn, rung for or not.
-        if self.received == BATCH_MAX {
+        let was_full = self.received > 0 && self.received == self.headers.len();
+        (self.received, self.visited) = (0, 0);
+        if was_full {
             self.receive()?;
-        } else {
-            self.received = 0;
         }
         if self.received == 0 { self.poll(timeout) } else { Ok(()) }
     }
 
     fn advance(&mut self) -> io::Result<Advance> {
-        while self.visited < self.received {
-            let index = self.visited;
-            self.visited += 1;
-            let header = &self.headers[index];
-            let length = header.msg_len as usize;
-            if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
-                self.stats.receives_truncated += 1;
-            }
-            self.stats.datagrams_received += 1;
-            self.stats.bytes_received += length as u64;
-            let name_bytes = header.msg_hdr.msg_namelen as usize;
-            let name = self.names[index].bytes();
-            if let Some(source) = address::read(&name[..name_bytes.min(name.len())]) {
-                self.current = Current { index, length, source };
+        loop {
+            if let Some(datagram) = self.current.train.take(&mut self.stats) {
+                self.current.datagram = datagram;
                 return Ok(Advance::Datagram);
             }
-            self.stats.receives_sourceless += 1;
+            if self.visited == self.received {
+                return Ok(Advance::Done);
+            }
+            self.visit(self.visited);
+            self.visited += 1;
         }
-        Ok(Advance::Done)
     }
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {
-        let Current { index, length, source } = self.current;
-        (source, &self.buffers[index][..length])
+        let Current { index, source, ref datagram, .. } = self.current;
+        let bytes = &self.buffers[index * self.room.stride_bytes()..];
+        (source, &bytes[datagram.clone()])
     }
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

@@ -1,5 +1,5 @@
-//! Sending, the same for every driver: one `sendmmsg` for up to [`BATCH_MAX`]
-//! datagrams.
+//! Sending, the same for every driver that has nothing better: one `sendmmsg` for
+//! a batch, with what goes to the same peer in one message.
 //!
 //! Requests in the ring would save `uring` one system call a turn. Measured on a
 //! busy machine, against this in one interleaved run, the difference is within
@@ -13,80 +13,132 @@ use std::os::fd::AsRawFd;
 use libc::{c_uint, iovec, mmsghdr};
 
 use super::address::Name;
+use super::grouping::{BATCH_MAX, Grouping};
+use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
+use super::train::{CONTROL_BYTES, Control};
 
-/// Datagrams that go with one call.
-const BATCH_MAX: usize = 64;
+/// Batches that go without trains after one was refused: at first so many, twice
+/// as many each time, and at first again once one was taken.
+const PAUSE_BATCHES_MIN: u32 = 1;
+/// Most of them: a device that takes no trains is asked for one again, at the
+/// price of a system call, now and then. Not never, since it may not be the
+/// device: a peer can make the kernel believe that its path is too narrow for
+/// them, and must not spoil them for others.
+const PAUSE_BATCHES_MAX: u32 = 1 << 16;
 
 /// The arrays that `sendmmsg` reads. They are kept from batch to batch for their
 /// memory alone: what they point to is valid within [`send`](Sender::send).
 pub(super) struct Sender {
-    names: Vec<Name>,
+    grouping: Grouping,
+    /// The datagrams as they came, and as they leave.
+    taken: Vec<iovec>,
     slices: Vec<iovec>,
+    /// Of each train.
+    controls: Vec<Control>,
     headers: Vec<mmsghdr>,
+    pause: Pause,
 }
 
 impl Sender {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(coalescing: Coalescing) -> Self {
         Self {
-            names: Vec::with_capacity(BATCH_MAX),
+            grouping: Grouping::new(coalescing),
+            taken: Vec::with_capacity(BATCH_MAX),
             slices: Vec::with_capacity(BATCH_MAX),
+            controls: Vec::with_capacity(BATCH_MAX),
             headers: Vec::with_capacity(BATCH_MAX),
+            pause: Pause::NONE,
         }
     }
 
-    /// Sends `datagrams` in order. What cannot be sent is dropped and counted.
+    /// Sends `datagrams`, in the order of their groups. What cannot be sent is
+    /// dropped and counted.
     pub(super) fn send<'a>(
         &mut self,
         socket: &UdpSocket,
         mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
         stats: &mut DriverStats,
     ) {
-        loop {
-            self.fill(socket, &mut datagrams, stats);
-            if self.headers.is_empty() {
-                break;
-            }
+        while self.fill(socket, &mut datagrams, stats) {
+            self.prepare();
             self.transmit(socket, stats);
         }
     }
 
-    /// Takes up the next batch.
+    /// Takes up the next batch, if there is one.
     fn fill<'a>(
         &mut self,
         socket: &UdpSocket,
         datagrams: &mut impl Iterator<Item = (SocketAddr, &'a [u8])>,
         stats: &mut DriverStats,
-    ) {
-        self.names.clear();
-        self.slices.clear();
-        self.headers.clear();
-        while self.names.len() < BATCH_MAX
+    ) -> bool {
+        self.taken.clear();
+        self.grouping.clear();
+        while !self.grouping.is_full()
             && let Some((destination, bytes)) = datagrams.next()
         {
-            if let Some(name) = Name::new(socket.reach(), destination) {
-                self.names.push(name);
+            let name = || Name::new(socket.reach(), destination);
+            if self.grouping.add(destination, bytes, name) {
                 // The kernel only reads what it sends.
                 let base = bytes.as_ptr().cast_mut().cast();
-                self.slices.push(iovec { iov_base: base, iov_len: bytes.len() });
+                self.taken.push(iovec { iov_base: base, iov_len: bytes.len() });
             } else {
                 stats.sends_other_family += 1;
             }
         }
-        for (name, slice) in self.names.iter_mut().zip(&mut self.slices) {
-            self.headers.push(sys::message(name, slice));
+        !self.taken.is_empty()
+    }
+
+    /// Brings the batch into the order and into the messages in which it leaves.
+    fn prepare(&mut self) {
+        self.grouping.couple();
+        if self.pause.goes_on() {
+            self.grouping.uncouple(0);
+        }
+        let order = self.grouping.order().iter();
+        self.slices.clear();
+        self.slices.extend(order.map(|index| self.taken[usize::from(*index)]));
+        self.headers.clear();
+        self.address();
+    }
+
+    /// Makes the headers of those trains that have none yet.
+    fn address(&mut self) {
+        let Self { grouping, slices, controls, headers, .. } = self;
+        let trains = &grouping.trains()[headers.len()..];
+        controls.clear();
+        controls.extend(trains.iter().map(|train| {
+            let segment_bytes = slices[usize::from(train.first)].iov_len;
+            Control::segment(segment_bytes as u16)
+        }));
+        let slices = slices.as_mut_ptr();
+        for (train, control) in trains.iter().zip(controls) {
+            let name = grouping.name(*train);
+            // The kernel only reads the name of a message that it sends.
+            let mut header = sys::message(
+                (name.as_ptr().cast_mut(), name.length()),
+                (slices.wrapping_add(train.first.into()), train.count.into()),
+            );
+            if train.count > 1 {
+                header.msg_hdr.msg_control = control.as_mut_ptr();
+                header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+            }
+            headers.push(header);
         }
     }
 
     /// Sends the batch.
     fn transmit(&mut self, socket: &UdpSocket, stats: &mut DriverStats) {
-        let mut rest = &mut self.headers[..];
-        while !rest.is_empty() {
+        let mut next = 0;
+        while next < self.headers.len() {
+            let rest = &mut self.headers[next..];
             stats.send_calls += 1;
             // SAFETY: `send` still borrows the datagrams to which the slices point,
-            // and neither the slices nor the names have changed since `fill`.
+            // and neither slices nor controls nor names have changed since
+            // `address`.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
@@ -95,29 +147,85 @@ impl Sender {
                     libc::MSG_DONTWAIT as _,
                 )
             };
-            let done = match sys::counted(sent) {
-                Ok(sent) => {
-                    let sent = &rest[..sent];
-                    stats.datagrams_sent += sent.len() as u64;
-                    stats.bytes_sent += sent.iter().map(|one| u64::from(one.msg_len)).sum::<u64>();
-                    sent.len()
+            next += match sys::counted(sent) {
+                Ok(sent) => self.count(next, sent, stats),
+                Err(error) if self.refuses_train(next, &error) => {
+                    stats.trains_refused += 1;
+                    self.pause.lengthen();
+                    self.grouping.uncouple(next);
+                    self.headers.truncate(next);
+                    self.address();
+                    0
                 }
-                Err(error) => Self::give_up(&error, rest.len(), stats),
+                Err(error) => self.give_up(next, &error, stats),
             };
-            rest = &mut rest[done..];
         }
     }
 
-    /// How many of `left` datagrams are not tried again after `error`, which is
-    /// the first one's. Where the queue is full that is all of them: each would
-    /// cost a system call to fail in the same way.
-    fn give_up(error: &io::Error, left: usize, stats: &mut DriverStats) -> usize {
+    /// Counts the `sent` messages from number `first` on.
+    fn count(&mut self, first: usize, sent: usize, stats: &mut DriverStats) -> usize {
+        let headers = &self.headers[first..][..sent];
+        stats.bytes_sent += headers.iter().map(|one| u64::from(one.msg_len)).sum::<u64>();
+        for train in &self.grouping.trains()[first..][..sent] {
+            let datagrams = u64::from(train.count);
+            stats.datagrams_sent += datagrams;
+            if datagrams > 1 {
+                stats.trains_sent += 1;
+                stats.train_datagrams_sent += datagrams;
+                self.pause = Pause::NONE;
+            }
+        }
+        sent
+    }
+
+    /// Whether `error` says that message number `next` goes only in parts. Where
+    /// the path is too narrow for its datagrams, which by themselves go in
+    /// fragments, older kernels call it EINVAL, younger ones EMSGSIZE.
+    fn refuses_train(&self, next: usize, error: &io::Error) -> bool {
+        self.grouping.trains()[next].count > 1
+            && matches!(error.raw_os_error(), Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE))
+    }
+
+    /// How many messages from number `next` on are not tried again after `error`,
+    /// which is the first one's. Where the queue is full that is all of them: each
+    /// would cost a system call to fail in the same way.
+    fn give_up(&self, next: usize, error: &io::Error, stats: &mut DriverStats) -> usize {
+        let left = &self.grouping.trains()[next..];
         let unsent = match error.kind() {
             io::ErrorKind::Interrupted => 0,
-            io::ErrorKind::WouldBlock => left,
+            io::ErrorKind::WouldBlock => left.len(),
             _ => 1,
         };
-        stats.count_unsent(error, unsent as u64);
+        let datagrams = left[..unsent].iter().map(|train| u64::from(train.count)).sum();
+        stats.count_unsent(error, datagrams);
         unsent
     }
 }
+
+/// How long trains are not tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pause {
+    /// Batches left of it.
+    left: u32,
+    /// Batches of the next one.
+    next: u32,
+}
+
+impl Pause {
+    const NONE: Self = Self { left: 0, next: PAUSE_BATCHES_MIN };
+
+    fn lengthen(&mut self) {
+        self.left = self.next;
+        self.next = (2 * self.next).min(PAUSE_BATCHES_MAX);
+    }
+
+    /// Whether the next batch falls into it.
+    fn goes_on(&mut self) -> bool {
+        let goes_on = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        goes_on
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,9 @@ use crate::node::Config;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The UDP address to bind; port 0 lets the system choose. `[::]` takes IPv4
-    /// peers as well.
+    /// peers as well. At a wildcard the kernel picks the source of each answer by
+    /// its route, which on a host with several addresses need not be the one that
+    /// was asked; peers pass over an answer from another.
     pub listen: SocketAddr,
     /// The driver.
     pub io: IoChoice,
@@ -22,6 +24,8 @@ pub struct Settings {
     pub steering: Steering,
     /// Whether each shard's thread stays on one core.
     pub pin: Pin,
+    /// Whether datagrams to or from the same peer cross the kernel together.
+    pub coalescing: Coalescing,
     /// Datagrams that are dropped on purpose, each way.
     pub loss: Option<Loss>,
     /// The protocol's settings, of the node as a whole. An announced address with
@@ -72,8 +76,20 @@ pub enum Steering {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pin {
     /// On the core of its number, among those that the process may use, counted
-    /// around.
+    /// around. The thread of a lone shard is free all the same: it has no other to
+    /// keep apart from, and the nodes of a machine full of containers would all
+    /// sit on its first core.
     Pinned,
     /// Wherever the system puts it.
     Free,
+}
+
+/// Whether datagrams to or from the same peer cross the edge of the kernel as one
+/// message, where it knows how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coalescing {
+    /// `UDP_SEGMENT` out, `UDP_GRO` in.
+    On,
+    /// Each by itself: for experiments, and for devices that get it wrong.
+    Off,
 }

@@ -13,7 +13,9 @@ use std::os::fd::{AsRawFd, RawFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::address::Reach;
-use super::settings::ShardCount;
+use super::settings::{Coalescing, ShardCount};
+use super::sys;
+use super::train::Room;
 
 /// Asked-for receive buffer. Measured: the default holds 256 small datagrams,
 /// less than one burst of many peers, and 4 MB is 10 to 20 % slower under
@@ -88,9 +90,25 @@ impl UdpSocket {
         Ok(Self { socket, address, reach })
     }
 
+    /// Has the kernel bring trains of datagrams as they come, where it is asked to
+    /// and knows how; what a receive must have room for.
+    pub(super) fn coalesce(&self, coalescing: Coalescing) -> Room {
+        // Linux before 5.0 knows no such thing, and brings each by itself.
+        if coalescing == Coalescing::On && sys::receive_trains(self).is_ok() {
+            Room::Train
+        } else {
+            Room::Datagram
+        }
+    }
+
     /// The address that it is bound to.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Another descriptor of the same socket, which is open as long as either is.
+    pub(super) fn duplicate(&self) -> io::Result<std::net::UdpSocket> {
+        self.socket.try_clone().map(Into::into)
     }
 
     /// What it can send to.

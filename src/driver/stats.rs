@@ -9,21 +9,33 @@ counters! {
     pub struct DriverStats {
         /// Turns of the shard's loop.
         turns,
-        /// System calls that may wait: `io_uring_enter`, or `ppoll`.
+        /// System calls that may wait: `io_uring_enter`, or `ppoll`. Under
+        /// `tokio-uring` waits, whatever the library makes of one.
         waits,
-        /// Calls of `recvmmsg`: none under `uring`.
+        /// Calls of `recvmmsg`: none under the other drivers.
         receive_calls,
         /// Calls of `sendmmsg`.
         send_calls,
         /// Datagrams received, those that loss injection dropped among them.
         datagrams_received,
-        /// Bytes of them, without those that did not fit the buffer.
+        /// Bytes of them, without those that were not looked at.
         bytes_received,
         /// Datagrams sent.
         datagrams_sent,
         /// Bytes of them.
         bytes_sent,
-        /// Datagrams received that were longer than a receive buffer.
+        /// Receives that brought several datagrams at once (`UDP_GRO`).
+        trains_received,
+        /// Datagrams of them.
+        train_datagrams_received,
+        /// Sends of several datagrams at once (`UDP_SEGMENT`).
+        trains_sent,
+        /// Datagrams of them.
+        train_datagrams_sent,
+        /// Sends of several datagrams at once that the kernel or the device
+        /// refused; their datagrams were then sent one by one.
+        trains_refused,
+        /// Datagrams received that were so long that not all of them was looked at.
         receives_truncated,
         /// Receives that failed for a reason that passes, such as an ICMP error.
         receives_failed,

@@ -3,11 +3,10 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr::{self, NonNull};
 use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
-
-use super::address::Name;
 
 /// A new eventfd: its counter is 0, and neither reading nor writing it blocks.
 pub(super) fn eventfd() -> io::Result<OwnedFd> {
@@ -33,6 +32,27 @@ pub(super) fn poll(descriptors: &mut [libc::pollfd], timeout: Option<Duration>) 
         Err(error) if error.kind() != io::ErrorKind::Interrupted => Err(error),
         _ => Ok(()),
     }
+}
+
+/// New memory of so many bytes, full of zeros, from where a page begins. Pages
+/// that are never touched take no room; a general allocator would touch them all
+/// to hand out zeros so aligned.
+pub(super) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: at no particular address, so that nothing that is mapped is replaced.
+    let memory = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    let memory = if memory == libc::MAP_FAILED { None } else { NonNull::new(memory.cast()) };
+    memory.ok_or_else(io::Error::last_os_error)
+}
+
+/// Gives back what [`map`] gave.
+///
+/// # Safety
+/// It is `bytes` long, and nothing uses it any more.
+pub(super) unsafe fn unmap(memory: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller says so. It fails only for what was never mapped.
+    unsafe { libc::munmap(memory.as_ptr().cast(), bytes) };
 }
 
 /// Datagrams that the kernel has dropped because the socket's receive buffer was
@@ -105,23 +125,41 @@ pub(super) fn counted(result: c_int) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
-/// The header of a message of one slice, to or from `name`.
-pub(super) fn message(name: &mut Name, slice: &mut libc::iovec) -> libc::mmsghdr {
+/// The header of a message to or from the address at `name`, of `count` slices.
+/// It takes pointers and follows none.
+pub(super) fn message(
+    (name, name_bytes): (*mut c_void, u32),
+    (slices, count): (*mut libc::iovec, usize),
+) -> libc::mmsghdr {
     // SAFETY: integers and pointers, for all of which zero is a value. It has
     // fields for padding on some platforms, so it cannot be written out.
     let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
-    header.msg_hdr.msg_name = name.as_mut_ptr();
-    header.msg_hdr.msg_namelen = name.length();
-    header.msg_hdr.msg_iov = slice;
-    header.msg_hdr.msg_iovlen = 1;
+    header.msg_hdr.msg_name = name;
+    header.msg_hdr.msg_namelen = name_bytes;
+    header.msg_hdr.msg_iov = slices;
+    header.msg_hdr.msg_iovlen = count as _;
     header
 }
 
-/// The header that a multishot receive is told: room for a source's address of
-/// `name_bytes`, and no more.
-pub(super) fn template(name_bytes: usize) -> libc::msghdr {
+/// Has the kernel bring trains of datagrams as they come, each with the length of
+/// its datagrams.
+pub(super) fn receive_trains(socket: &impl AsRawFd) -> io::Result<()> {
+    let on: c_int = 1;
+    let length = size_of_val(&on) as socklen_t;
+    let value = (&raw const on).cast::<c_void>();
+    // SAFETY: as many bytes are there to be read.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, value, length)
+    };
+    check(result).map(drop)
+}
+
+/// The header that a multishot receive is told: room for a source's address and
+/// for control messages of so many bytes.
+pub(super) fn template(name_bytes: usize, control_bytes: usize) -> libc::msghdr {
     // SAFETY: integers and pointers, for all of which zero is a value.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_namelen = name_bytes as socklen_t;
+    header.msg_controllen = control_bytes as _;
     header
 }

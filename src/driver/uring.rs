@@ -4,6 +4,9 @@
 //!
 //! Measured: `DEFER_TASKRUN` would cost 10 % more CPU a datagram.
 //!
+//! A message of the kernel is a datagram or a train of them; the shard sees one
+//! datagram after the other.
+//!
 //! A multishot request ends, and is begun again, whenever a completion comes
 //! without `F_MORE`: after a zero-length datagram, which anyone can send, when no
 //! buffer is free (ENOBUFS), when completions overflow their queue, and after an
@@ -17,6 +20,7 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,37 +34,37 @@ use super::address::{self, NAME_BYTES_MAX};
 use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
 use super::send::Sender;
+use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
-use crate::limits::DATAGRAM_BYTES_MAX;
+use super::train::{self, CONTROL_BYTES, Room, Train};
 
 /// What the kernel writes into a buffer before the source's address: four
 /// numbers of four bytes.
 const PREFIX_BYTES: usize = 16;
-/// Where the datagram begins in a buffer.
-const PAYLOAD_OFFSET: usize = PREFIX_BYTES + NAME_BYTES_MAX;
-/// A buffer: one byte more than a datagram of ours needs, so that an oversized
-/// one shows.
-const BUFFER_BYTES: usize = PAYLOAD_OFFSET + DATAGRAM_BYTES_MAX + 1;
+/// Where what was sent begins in a buffer: after a source's address and a control
+/// message.
+const PAYLOAD_OFFSET: usize = PREFIX_BYTES + NAME_BYTES_MAX + CONTROL_BYTES;
 
 /// The completion's request, by its user data.
 const USER_RECEIVE: u64 = 1;
 const USER_BELL: u64 = 2;
 
-/// A ring for the calling thread.
+/// A ring for the calling thread, whose buffers have this room.
 ///
 /// # Errors
 /// When the kernel, or what guards it, has no such ring to give.
-pub(super) fn open() -> io::Result<Ring> {
-    Ring::open(Sizes::SHARD, BUFFER_BYTES)
+pub(super) fn open(room: Room) -> io::Result<Ring> {
+    Ring::open(Sizes::SHARD, PAYLOAD_OFFSET + room.bytes())
 }
 
 /// A socket that is read through a ring.
 pub(super) struct Uring {
     // The first field, so that it is dropped before what its requests refer to.
     ring: Ring,
-    /// What the receive request is told: how long a source's address may be.
+    /// What the receive request is told: how long a source's address and control
+    /// messages may be.
     template: Box<libc::msghdr>,
     socket: UdpSocket,
     bell: Arc<Bell>,
@@ -87,26 +91,33 @@ impl Multishot {
     }
 }
 
-/// The datagram that is visited, and its buffer, which is ours meanwhile.
-#[derive(Clone, Copy, Debug)]
+/// The message that is visited, its buffer, which is ours meanwhile, and which of
+/// its datagrams.
+#[derive(Debug)]
 struct Current {
     buffer: BufferId,
-    length: usize,
     source: SocketAddr,
+    train: Train,
+    datagram: Range<usize>,
 }
 
 impl Uring {
-    pub(super) fn new(ring: Ring, socket: UdpSocket, bell: Arc<Bell>) -> Self {
+    pub(super) fn new(
+        ring: Ring,
+        socket: UdpSocket,
+        bell: Arc<Bell>,
+        coalescing: Coalescing,
+    ) -> Self {
         Self {
             ring,
-            template: Box::new(sys::template(NAME_BYTES_MAX)),
+            template: Box::new(sys::template(NAME_BYTES_MAX, CONTROL_BYTES)),
             socket,
             bell,
             receiving: Multishot::Ended,
             listening: Multishot::Ended,
             pending: 0,
             current: None,
-            sender: Sender::new(),
+            sender: Sender::new(coalescing),
             stats: DriverStats::default(),
         }
     }
@@ -141,7 +152,7 @@ impl Uring {
             args = args.timespec(timespec);
         }
         self.stats.waits += 1;
-        match self.ring.uring.submitter().submit_with_args(1, &args) {
+        match self.ring.enter(&args) {
             Ok(_) => Ok(()),
             Err(error) => match error.raw_os_error() {
                 // The time is over, a signal came, or the kernel is short of
@@ -180,20 +191,29 @@ impl Uring {
         survive(error)
     }
 
-    /// What the kernel has written into `buffer`, if it is a datagram of someone.
+    /// What the kernel has written into `buffer`, if it is a message of someone.
     fn read(&mut self, buffer: BufferId, written_bytes: usize) -> Option<Current> {
         let bytes = self.ring.buffers.bytes(buffer).get(..written_bytes)?;
         let message = RecvMsgOut::parse(bytes, &self.template).ok()?;
-        let length = message.payload_data().len();
         let source = address::read(message.name_data());
+        let segment_bytes = train::segment_bytes(message.control_data());
+        let train = Train::new(message.payload_data().len(), segment_bytes);
         self.stats.receives_truncated += u64::from(message.is_payload_truncated());
         self.stats.receives_sourceless += u64::from(source.is_none());
-        self.stats.datagrams_received += 1;
-        self.stats.bytes_received += length as u64;
-        Some(Current { buffer, length, source: source? })
+        Some(Current { buffer, source: source?, train, datagram: 0..0 })
     }
 
-    /// Hands back the buffer of the datagram that was visited.
+    /// Goes to the next datagram of the message that is visited.
+    fn next_of_message(&mut self) -> bool {
+        let Some(current) = &mut self.current else {
+            return false;
+        };
+        let datagram = current.train.take(&mut self.stats);
+        current.datagram = datagram.clone().unwrap_or_default();
+        datagram.is_some()
+    }
+
+    /// Hands back the buffer of the message that was visited.
     fn release(&mut self) {
         if let Some(current) = self.current.take() {
             self.ring.buffers.give_back(current.buffer);
@@ -214,8 +234,14 @@ impl Datapath for Uring {
     }
 
     fn advance(&mut self) -> io::Result<Advance> {
-        self.release();
-        while self.pending > 0 {
+        loop {
+            if self.next_of_message() {
+                return Ok(Advance::Datagram);
+            }
+            self.release();
+            if self.pending == 0 {
+                return Ok(Advance::Done);
+            }
             self.pending -= 1;
             // The queue's head is published as this guard goes, so that the next
             // enter does not take what has been looked at for something new.
@@ -228,17 +254,13 @@ impl Datapath for Uring {
                 self.bell.silence();
                 self.stats.wakes_received += 1;
             }
-            if self.current.is_some() {
-                return Ok(Advance::Datagram);
-            }
         }
-        Ok(Advance::Done)
     }
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {
-        let current = self.current.expect("advance has gone to a datagram");
+        let current = self.current.as_ref().expect("advance has gone to a datagram");
         let bytes = &self.ring.buffers.bytes(current.buffer)[PAYLOAD_OFFSET..];
-        (current.source, &bytes[..current.length])
+        (current.source, &bytes[current.datagram.clone()])
     }
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

@@ -5,14 +5,21 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
 use super::ring::ring_from;
 use super::{Consumer, Producer, Wake, ring, waker};
 
-/// Messages that cross from thread to thread in each test.
+/// Messages that cross from thread to thread in each test, at most.
 const MESSAGES: usize = if cfg!(miri) { 300 } else { 1_000_000 };
+/// Time after which no more are sent. A million take a second or two where each of
+/// both threads has a core; on one core that others want as well each change from
+/// one thread to the other may take milliseconds, which would add up to an hour.
+const SENDING_MAX: Duration = Duration::from_secs(10);
+/// How often the time is looked at.
+const LOOK_MESSAGES: usize = 64;
 
 /// Calls `attempt` until it gives something, letting other threads run: there may
 /// be fewer cores than threads.
@@ -28,10 +35,19 @@ fn eventually<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
     }
 }
 
-/// Pushes 0.. to `MESSAGES`, on the heap so that a message lost or taken twice
-/// shows, publishing every `batch`th and whenever the ring is full.
-fn push_all(producer: &mut Producer<Box<usize>>, batch: usize) {
-    for number in 0..MESSAGES {
+/// The numbers from 0 to `count`, or to fewer where time runs out.
+fn numbers(count: usize) -> impl Iterator<Item = usize> {
+    let begun = Instant::now();
+    (0..count).take_while(move |number| number % LOOK_MESSAGES > 0 || begun.elapsed() < SENDING_MAX)
+}
+
+/// Pushes the numbers up to `MESSAGES`, on the heap so that a message lost or taken
+/// twice shows, publishing every `batch`th and whenever the ring is full. Returns
+/// how many they were.
+fn push_all(producer: &mut Producer<Box<usize>>, batch: usize) -> usize {
+    let mut count = 0;
+    for number in numbers(MESSAGES) {
+        count += 1;
         let mut message = Some(Box::new(number));
         eventually(|| match producer.push(message.take()?) {
             Ok(()) => Some(()),
@@ -46,16 +62,26 @@ fn push_all(producer: &mut Producer<Box<usize>>, batch: usize) {
         }
     }
     producer.publish();
+    count
 }
 
 fn singles_arrive_once_and_in_order(capacity: usize) {
     let (mut producer, mut consumer) = ring(capacity);
     let sender = thread::spawn(move || push_all(&mut producer, 1));
-    for expected in 0..MESSAGES {
-        assert_eq!(*eventually(|| consumer.pop()), expected);
+    let mut expected = 0;
+    // What was published before the end is there once the end is seen.
+    let mut await_message = || {
+        eventually(|| {
+            let is_closed = consumer.is_closed();
+            let message = consumer.pop();
+            (is_closed || message.is_some()).then_some(message)
+        })
+    };
+    while let Some(message) = await_message() {
+        assert_eq!(*message, expected);
+        expected += 1;
     }
-    sender.join().unwrap();
-    assert!(consumer.is_closed() && consumer.pop().is_none());
+    assert_eq!(sender.join().unwrap(), expected);
 }
 
 #[test]
@@ -77,15 +103,18 @@ fn batches_arrive_once_and_in_order(capacity: usize, batch: usize) {
     let (mut producer, mut consumer) = ring(capacity);
     let sender = thread::spawn(move || push_all(&mut producer, batch));
     let mut expected = 0;
-    while expected < MESSAGES {
-        eventually(|| (!consumer.is_empty()).then_some(()));
+    loop {
+        eventually(|| (!consumer.is_empty() || consumer.is_closed()).then_some(()));
+        let is_closed = consumer.is_closed();
         for message in consumer.drain() {
             assert_eq!(*message, expected);
             expected += 1;
         }
+        if is_closed {
+            break;
+        }
     }
-    sender.join().unwrap();
-    assert!(consumer.is_closed() && consumer.is_empty());
+    assert_eq!(sender.join().unwrap(), expected);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A node under test, and a peer that speaks to it through an ordinary socket.
+#![allow(dead_code, unused_macros)] // each of the tests that share it uses a part
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use kad_node::driver::{
-    DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, ShardCount, ShardStats, Steering,
-    start,
+    Coalescing, DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, ShardCount, ShardStats,
+    Steering, start,
 };
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
@@ -15,6 +16,16 @@ use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId
 /// Longest wait for what must come: only a failing test ever waits so long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Whether this machine has `ip`. Where it has not, it is said that what needs it
+/// is skipped.
+pub(crate) fn is_there(ip: &str) -> bool {
+    let is_there = UdpSocket::bind((ip, 0)).is_ok();
+    if !is_there {
+        eprintln!("SKIPPED: this machine has no {ip}");
+    }
+    is_there
+}
+
 /// The test of this name for each driver.
 macro_rules! for_each_driver {
     ($($(#[$about:meta])* fn $name:ident($io:ident: IoChoice) $body:block)*) => {
@@ -22,6 +33,10 @@ macro_rules! for_each_driver {
 
         mod uring {
             $(#[test] fn $name() { super::$name(super::IoChoice::Uring); })*
+        }
+
+        mod tokio_uring {
+            $(#[test] fn $name() { super::$name(super::IoChoice::TokioUring); })*
         }
 
         mod mmsg {
@@ -38,6 +53,7 @@ pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
         shards: ShardCount::ONE,
         steering: Steering::Kernel,
         pin: Pin::Free,
+        coalescing: Coalescing::On,
         loss: None,
         node: Config::new(Id::of_value(b"node"), [1; 32]),
     }
@@ -87,7 +103,13 @@ impl Peer {
     }
 }
 
+/// PING number `number`.
 pub(crate) fn ping(number: u64) -> Vec<u8> {
+    request(number, Body::Ping)
+}
+
+/// Request number `number` of a client without a token.
+pub(crate) fn request(number: u64, body: Body<'_>) -> Vec<u8> {
     let datagram = Datagram {
         network: NetworkId::of_name("default"),
         transaction: TransactionId::new(number.to_be_bytes()),
@@ -95,7 +117,7 @@ pub(crate) fn ping(number: u64) -> Vec<u8> {
         role: Role::Client,
         announce: None,
         token: Token::NONE,
-        body: Body::Ping,
+        body,
     };
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     let length = wire::encode(&datagram, &mut buffer);

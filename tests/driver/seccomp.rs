@@ -13,6 +13,7 @@ use libc::{c_long, c_ulong, sock_filter, sock_fprog};
 pub(crate) enum Denied {
     Setup,
     Enter,
+    Register,
 }
 
 /// What `work` gives on a thread on which the system call fails with `errno`.
@@ -30,6 +31,7 @@ fn confine(denied: Denied, errno: i32) -> io::Result<()> {
     let number = match denied {
         Denied::Setup => libc::SYS_io_uring_setup,
         Denied::Enter => libc::SYS_io_uring_enter,
+        Denied::Register => libc::SYS_io_uring_register,
     };
     let number = u32::try_from(number).expect("system calls count from 0");
     // The number is the first field of what the filter sees.

@@ -29,6 +29,13 @@ impl Client {
         Self::connect(ip, SocketAddr::new(ip.parse().expect("an address"), port))
     }
 
+    /// A client that does not wait for answers, and has no token.
+    pub(crate) fn deaf(node: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((node.ip(), 0)).expect("loopback is there");
+        socket.connect(node).expect("no packet is sent");
+        Self { socket, token: Token::NONE }
+    }
+
     fn connect(ip: &str, node: SocketAddr) -> Self {
         let socket = UdpSocket::bind((ip, 0)).expect("loopback is there");
         socket.connect(node).expect("no packet is sent");

@@ -15,6 +15,8 @@ use crate::Io;
 
 /// Only guards against hanging for ever: no test's outcome depends on it.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
+/// How soon something that may have had no effect is done again.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The program, with no settings of the caller's environment.
 pub(crate) fn program() -> Command {
@@ -157,6 +159,27 @@ impl Node {
         }
     }
 
+    /// Waits until it has `newcomer` among its contacts. It pings whoever asks it
+    /// something, and gives up where the machine is too busy: then the newcomer
+    /// asks again.
+    pub(crate) fn await_contact(&mut self, newcomer: &mut Self) {
+        let begun = Instant::now();
+        while self.counter("contacts") == 0 {
+            assert!(begun.elapsed() < DEADLINE, "no contact: {self}");
+            assert_eq!(newcomer.ask(format!("get {}", "0".repeat(40))), "NOTFOUND");
+        }
+    }
+
+    /// Its shards' threads, as folders under `/proc`.
+    pub(crate) fn shard_threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let threads = tasks.expect("it runs").map(|task| task.expect("an entry").path());
+        let is_shard = |name: String| name.starts_with("shard-");
+        let shards =
+            threads.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(is_shard));
+        shards.map(|task| task.display().to_string()).collect()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
@@ -174,6 +197,25 @@ impl Node {
         while self.next_log().is_some() {}
         let status = self.child.wait().expect("a child that has closed its log ends");
         (status, self.logged.join("\n"))
+    }
+
+    /// Types `line` until it has ended, and returns its status and all that it
+    /// logged. Once is not enough after [`Self::close_stdout`]: a child that another
+    /// test starts at that moment has a copy of the reading end until it executes
+    /// its program.
+    pub(crate) fn tell_until_end(mut self, line: &str) -> (ExitStatus, String) {
+        let begun = Instant::now();
+        loop {
+            // It may have ended since.
+            let _ = writeln!(self.stdin.as_mut().expect("standard input is open"), "{line}");
+            match self.log.recv_timeout(RETRY) {
+                Ok(line) => self.logged.push(line),
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+                Err(RecvTimeoutError::Timeout) => {
+                    assert!(begun.elapsed() < DEADLINE, "it goes on: {self}");
+                }
+            }
+        }
     }
 
     /// Closes the reading end of its standard output, of which nothing was read.

@@ -18,6 +18,7 @@ mod terminal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Io {
     Uring,
+    TokioUring,
     Mmsg,
 }
 
@@ -26,6 +27,7 @@ impl Io {
     pub(crate) const fn flag(self) -> &'static str {
         match self {
             Self::Uring => "uring",
+            Self::TokioUring => "tokio-uring",
             Self::Mmsg => "mmsg",
         }
     }
@@ -40,6 +42,11 @@ macro_rules! under_each_driver {
             #[test]
             fn uring() {
                 super::$name($crate::Io::Uring);
+            }
+
+            #[test]
+            fn tokio_uring() {
+                super::$name($crate::Io::TokioUring);
             }
 
             #[test]

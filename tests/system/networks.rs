@@ -24,7 +24,7 @@ under_each_driver! {
         let mut first = Node::start(io, &[]);
         let mut second = Node::join(io, &first, &[]);
         // Until it has answered, the newcomer is given no values.
-        first.await_counter("contacts");
+        first.await_contact(&mut second);
         let key = first.put("hello from the first");
         assert_eq!(second.ask(format!("get {key}")), "hello from the first");
         // The STORE of the put left a copy there.
@@ -88,7 +88,8 @@ under_each_driver! {
     }
 
     fn a_demo_whose_buckets_overflow_puts_and_gets(io: Io) {
-        let mut demo = demo(io, &["--nodes", "60"]);
+        // Half of the other 59 ids fall into the first bucket, which holds four.
+        let mut demo = demo(io, &["--nodes", "60", "--k", "4"]);
         assert!(demo.counter("replacements") > 0, "no bucket is full");
         assert_eq!(demo.counter("contacts_evicted"), 0, "a live contact was evicted");
         put_and_get(&mut demo);

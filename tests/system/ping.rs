@@ -1,5 +1,7 @@
 //! `kad-node ping`.
 
+use std::net::UdpSocket;
+
 use crate::child::{Node, run};
 use crate::under_each_driver;
 
@@ -16,7 +18,8 @@ under_each_driver! {
 
     fn a_node_of_another_network_does_not_answer_a_ping(io: Io) {
         let node = Node::start(io, &["--network", "mine"]);
-        let ping = run(&["ping", "--network", "yours", "--timeout", "1s", &node.addr.to_string()], b"");
+        let addr = node.addr.to_string();
+        let ping = run(&["ping", "--network", "yours", "--timeout", "1s", &addr], b"");
         assert_eq!(ping.status, Some(1), "{ping:?}");
         assert!(ping.stderr.contains("'yours'") && ping.stderr.contains("no answer"), "{ping:?}");
     }
@@ -24,8 +27,11 @@ under_each_driver! {
 
 #[test]
 fn where_nothing_listens_a_ping_fails_with_the_address() {
-    let free = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
-    let addr = free.expect("a port").to_string();
+    // Taken, so that no other test is given it, by a socket that hears itself alone.
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let addr = socket.local_addr().expect("it is bound");
+    socket.connect(addr).expect("no packet is sent");
+    let addr = addr.to_string();
     let ping = run(&["ping", &addr], b"");
     assert_eq!((ping.status, ping.stdout.as_str()), (Some(1), ""));
     assert!(ping.stderr.contains(&addr) && ping.stderr.contains("check"), "{ping:?}");

@@ -49,7 +49,7 @@ under_each_driver! {
         node.tell(format!("get {key}\nnonsense\n\n  \nput y\nget {key}"));
         assert_eq!(node.line(), "x");
         assert_eq!(node.line(), "from local");
-        assert_eq!(node.line().split(' ').take(3).collect::<Vec<_>>(), ["ERR", "unknown", "command"]);
+        assert!(node.line().starts_with("ERR unknown command "));
         assert_eq!(node.line(), "95cb0bfd2977c761298d9624e4b4d4c72a39974a");
         assert_eq!(node.line(), "x");
     }

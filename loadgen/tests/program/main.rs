@@ -4,6 +4,7 @@
 mod responder;
 
 use std::fs;
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
@@ -113,16 +114,20 @@ fn bursts_threads_and_peers_send_the_same_requests() {
 #[test]
 fn a_closed_loop_sends_as_answers_come() {
     for waiting in ["spin", "sleep"] {
-        let report = measure(&format!("--rate max --window 8 --wait {waiting}"));
-        let run = &report["runs"][0];
-        assert!(count(run, "sent") >= 8, "{waiting}");
-        assert_eq!(count(run, "fulfilled"), count(run, "sent"), "{waiting}");
+        // On a busy machine all of a short run may be one stall.
+        let mut runs = (0..10).map(|_| {
+            let report = measure(&format!("--rate max --window 8 --wait {waiting}"));
+            let run = &report["runs"][0];
+            assert_eq!(count(run, "fulfilled"), count(run, "sent"), "{waiting}");
+            count(run, "sent")
+        });
+        assert!(runs.any(|sent| sent > 8), "{waiting}: no more than the window");
     }
 }
 
 #[test]
 fn without_a_target_it_loads_a_node_of_its_own() {
-    for io in ["mmsg", "auto"] {
+    for io in ["mmsg", "tokio-uring", "auto"] {
         let output = loadgen(&format!("{SHORT} --io {io}"));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let text = stdout(&output);
@@ -255,12 +260,12 @@ fn damaged_values_are_told_and_fail() {
 
 #[test]
 fn a_target_that_is_not_there_is_told_on_one_line() {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let silent = socket.local_addr().expect("bound");
-    let closed = {
-        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
-        socket.local_addr().expect("bound")
-    };
+    // Taken, so that no other test is given it, by a socket that hears itself alone.
+    let socket_of_closed = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let closed = socket_of_closed.local_addr().expect("bound");
+    socket_of_closed.connect(closed).expect("no packet is sent");
     for (target, said) in [
         (silent.to_string(), "no node of this network answers at"),
         (closed.to_string(), "nothing listens at"),

@@ -1,5 +1,6 @@
 //! A real node behind the simplest of loops: receive, hand to the node, send.
 
+use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,7 @@ use std::time;
 use kad_node::node::{Config, Node, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body};
+use kad_node::wire::{self, Body, Datagram};
 
 /// How long the loop may sleep before it looks whether it is to stop.
 const PATIENCE: time::Duration = time::Duration::from_millis(20);
@@ -23,11 +24,12 @@ pub(crate) struct Responder {
 
 impl Responder {
     pub(crate) fn start() -> Self {
-        Self::start_corrupting_after(u64::MAX)
+        Self::start_corrupting_after(usize::MAX)
     }
 
-    /// A node whose values arrive damaged, but for the first `sound`.
-    pub(crate) fn start_corrupting_after(sound: u64) -> Self {
+    /// A node whose values arrive damaged, but for those of the first `sound`
+    /// requests for one, however often these are sent.
+    pub(crate) fn start_corrupting_after(sound: usize) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         let addr = socket.local_addr().expect("bound");
@@ -47,12 +49,13 @@ impl Drop for Responder {
     }
 }
 
-fn serve(socket: &UdpSocket, stopping: &AtomicBool, mut sound: u64) {
+fn serve(socket: &UdpSocket, stopping: &AtomicBool, sound: usize) {
     let origin = time::Instant::now();
     let now = || Instant::ZERO + origin.elapsed();
     let mut rng = Rng::from_u64(7);
     let mut node = Node::new(Config::new(rng.id(), rng.seed()), now());
     let mut outbox = Outbox::new();
+    let mut answered = HashSet::new();
     let mut buffer = [0; 2048];
     while !stopping.load(Ordering::Relaxed) {
         if let Ok((length, source)) = socket.recv_from(&mut buffer) {
@@ -61,12 +64,15 @@ fn serve(socket: &UdpSocket, stopping: &AtomicBool, mut sound: u64) {
         node.handle_timeout(now(), &mut outbox);
         for (destination, bytes) in outbox.datagrams() {
             let mut bytes = bytes.to_vec();
-            let is_value =
-                wire::decode(&bytes).is_ok_and(|reply| matches!(reply.body, Body::Value(_)));
-            if is_value && sound == 0 {
-                *bytes.last_mut().expect("not empty") ^= 1;
+            if let Ok(Datagram { transaction, body: Body::Value(_), .. }) = wire::decode(&bytes)
+                && !answered.contains(transaction.as_bytes())
+            {
+                if answered.len() < sound {
+                    answered.insert(*transaction.as_bytes());
+                } else {
+                    *bytes.last_mut().expect("not empty") ^= 1;
+                }
             }
-            sound -= u64::from(is_value && sound > 0);
             let _ = socket.send_to(&bytes, destination);
         }
         outbox.clear();

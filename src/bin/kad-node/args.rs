@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
-use kad_node::driver::{IoChoice, ShardCount, Steering};
+use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 
@@ -48,7 +48,10 @@ pub(crate) enum Mode {
 /// A node with a prompt.
 #[derive(Args, Debug)]
 pub(crate) struct NodeArgs {
-    /// UDP address to bind; port 0 lets the system choose.
+    /// UDP address to bind; port 0 lets the system choose. On a host with several
+    /// addresses, name the one that peers ask: at a wildcard (0.0.0.0 or [::])
+    /// answers leave from the address of the route to the asker, and one who asked
+    /// another address does not take them.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9001", value_parser = address::listen)]
     pub(crate) listen: SocketAddr,
     /// Address given to peers, where it differs from the bound one.
@@ -61,7 +64,8 @@ pub(crate) struct NodeArgs {
     /// Node id [default: random].
     #[arg(long, value_name = "HEX40")]
     pub(crate) id: Option<Id>,
-    /// Shards, each a thread pinned to a core [default: the cores available].
+    /// Shards, each a thread, and pinned to a core where there are several
+    /// [default: the cores available].
     #[arg(long, value_name = "N", default_value_t = value::cores_available(), hide_default_value = true, value_parser = value::cores)]
     pub(crate) cores: ShardCount,
     /// Whether the kernel brings each datagram to the shard that acts on it: on,
@@ -177,10 +181,15 @@ pub(crate) struct LifeArgs {
 /// How datagrams travel.
 #[derive(Args, Debug)]
 pub(crate) struct IoArgs {
-    /// How datagrams are received and sent: auto, uring or mmsg. Auto is uring,
-    /// and mmsg where uring is forbidden, with a warning that says why.
+    /// How datagrams are received and sent: auto, uring, tokio-uring or mmsg. Auto
+    /// is uring, and mmsg where uring is forbidden, with a warning that says why.
     #[arg(long, value_name = "DRIVER", default_value = "auto", value_parser = value::io_choice)]
     pub(crate) io: IoChoice,
+    /// Whether datagrams to or from the same peer pass through the kernel as one:
+    /// on, or off for experiments. Where the kernel or a device takes no such
+    /// trains, they go one by one anyway.
+    #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::coalescing)]
+    pub(crate) coalescing: Coalescing,
     /// Drop datagrams on purpose, each way, with this chance.
     #[arg(long, value_name = "PERCENT", default_value = "0")]
     pub(crate) drop: Percent,
@@ -257,8 +266,8 @@ mod tests {
             ("--cores 0", "'0'", "1 to 64"),
             ("--cores 65", "'65'", "1 to 64"),
             ("--steering yes", "'yes'", "on or off"),
-            ("--io tokio-uring", "'tokio-uring'", "uring or mmsg"),
-            ("--io epoll", "'epoll'", "auto, uring or mmsg"),
+            ("--coalescing yes", "'yes'", "on or off"),
+            ("--io epoll", "'epoll'", "auto, uring, tokio-uring or mmsg"),
             ("--k 29", "'29'", "1 to 28"),
             ("--alpha 0", "'0'", "1 to 16"),
             ("--republish 5", "'5'", "15m"),

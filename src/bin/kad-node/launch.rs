@@ -67,7 +67,8 @@ pub(crate) fn start(
         denominator: io.drop.denominator,
         seed: io.drop_seed.wrapping_add(index),
     });
-    driver::start(Settings { listen, io: io.io, shards, steering, pin, loss, node })
+    let (io, coalescing) = (io.io, io.coalescing);
+    driver::start(Settings { listen, io, shards, steering, pin, coalescing, loss, node })
         .map_err(|error| Failure::Failed(error.to_string()))
 }
 

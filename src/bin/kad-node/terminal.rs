@@ -27,7 +27,8 @@ impl Original {
         Self(io::stdin().is_terminal().then(|| termios::tcgetattr(io::stdin()).ok()).flatten())
     }
 
-    /// Gives the terminal back as it was, where its line editor cannot: while a line may still be being edited.
+    /// Gives the terminal back as it was, where its line editor cannot: while a line
+    /// may still be being edited.
     pub(crate) fn restore(&self) {
         let Some(original) = &self.0 else { return };
         log::print_plainly();

@@ -2,7 +2,6 @@
 //! (`IORING_REGISTER_PBUF_RING`): which memory a multishot receive writes to.
 #![allow(unsafe_code)] // The memory is shared with the kernel.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::io;
 use std::ptr::NonNull;
 use std::slice;
@@ -11,10 +10,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::Submitter;
 use io_uring::types::BufRingEntry;
 
-/// The kernel asks the ring to be aligned to a page: the largest page of any
-/// architecture.
-const PAGE_BYTES: usize = 64 << 10;
+use crate::driver::sys;
+
+/// A buffer begins where a line of the cache does, and where it is longer than the
+/// smallest page, where a page does: most datagrams then touch one page of it.
 const CACHE_LINE_BYTES: usize = 64;
+const PAGE_BYTES_MIN: usize = 4 << 10;
 /// The buffers' group: the ring has one.
 pub(super) const GROUP: u16 = 0;
 
@@ -26,9 +27,10 @@ pub(super) struct BufferId(pub(super) u16);
 /// is either the kernel's or ours; the kernel hands it over with a completion,
 /// and we hand it back with [`give_back`](Self::give_back).
 pub(super) struct Buffers {
-    /// The entries of the ring, then the buffers.
+    /// The entries of the ring, which the kernel wants to begin with a page, then
+    /// the buffers.
     memory: NonNull<u8>,
-    layout: Layout,
+    memory_bytes: usize,
     count: u16,
     buffer_bytes: usize,
     /// From one buffer's beginning to the next one's.
@@ -40,15 +42,15 @@ pub(super) struct Buffers {
 impl Buffers {
     /// `count` buffers, a power of two, of `buffer_bytes` each, none of them the
     /// kernel's yet.
-    pub(super) fn new(count: u16, buffer_bytes: usize) -> Self {
+    pub(super) fn new(count: u16, buffer_bytes: usize) -> io::Result<Self> {
         assert!(count.is_power_of_two(), "the kernel wraps around by a mask");
-        let stride_bytes = buffer_bytes.next_multiple_of(CACHE_LINE_BYTES);
-        let bytes = usize::from(count) * (size_of::<BufRingEntry>() + stride_bytes);
-        let layout = Layout::from_size_align(bytes, PAGE_BYTES).expect("well below isize::MAX");
-        // SAFETY: the layout is not of size zero.
-        let memory = unsafe { alloc_zeroed(layout) };
-        let memory = NonNull::new(memory).unwrap_or_else(|| handle_alloc_error(layout));
-        Self { memory, layout, count, buffer_bytes, stride_bytes, tail: 0 }
+        let alignment_bytes =
+            if buffer_bytes < PAGE_BYTES_MIN { CACHE_LINE_BYTES } else { PAGE_BYTES_MIN };
+        let stride_bytes = buffer_bytes.next_multiple_of(alignment_bytes);
+        let entries_bytes = entries_bytes(count);
+        let memory_bytes = entries_bytes + usize::from(count) * stride_bytes;
+        let memory = sys::map(memory_bytes)?;
+        Ok(Self { memory, memory_bytes, count, buffer_bytes, stride_bytes, tail: 0 })
     }
 
     /// Registers the ring, and gives it all buffers.
@@ -89,7 +91,7 @@ impl Buffers {
 
     /// What is in a buffer of ours.
     pub(super) fn bytes(&self, id: BufferId) -> &[u8] {
-        // SAFETY: within the memory, and initialized since it was allocated. The
+        // SAFETY: within the memory, which is mapped full of zeros. The
         // kernel does not write a buffer that a completion has handed to us.
         unsafe { slice::from_raw_parts(self.start(id).as_ptr(), self.buffer_bytes) }
     }
@@ -97,15 +99,21 @@ impl Buffers {
     /// Where a buffer begins.
     fn start(&self, id: BufferId) -> NonNull<u8> {
         assert!(id.0 < self.count, "the kernel picks from what it was given");
-        let entries = usize::from(self.count) * size_of::<BufRingEntry>();
+        let offset = entries_bytes(self.count) + usize::from(id.0) * self.stride_bytes;
         // SAFETY: within the memory, by the arithmetic of `new`.
-        unsafe { self.memory.add(entries + usize::from(id.0) * self.stride_bytes) }
+        unsafe { self.memory.add(offset) }
     }
+}
+
+/// Bytes of the entries of `count` buffers: up to where a page begins, so that
+/// buffers of whole pages do not straddle them.
+const fn entries_bytes(count: u16) -> usize {
+    (count as usize * size_of::<BufRingEntry>()).next_multiple_of(PAGE_BYTES_MIN)
 }
 
 impl Drop for Buffers {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.memory.as_ptr(), self.layout) }
+        // SAFETY: mapped with this length, once, and not used afterwards.
+        unsafe { sys::unmap(self.memory, self.memory_bytes) }
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::str::FromStr;
 use std::time::Duration;
 
-use kad_node::driver::{IoChoice, ShardCount, Steering};
+use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::limits::SHARDS_MAX;
 use tracing::level_filters::LevelFilter;
 
@@ -80,6 +80,15 @@ pub(super) fn steering(text: &str) -> Result<Steering, String> {
     }
 }
 
+/// Whether datagrams travel together.
+pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
+    match text {
+        "on" => Ok(Coalescing::On),
+        "off" => Ok(Coalescing::Off),
+        _ => Err("expected on or off".into()),
+    }
+}
+
 /// A period, in the units that people write.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let period = humantime::parse_duration(text)
@@ -89,10 +98,7 @@ pub(super) fn period(text: &str) -> Result<Duration, String> {
 
 /// A driver.
 pub(super) fn io_choice(text: &str) -> Result<IoChoice, String> {
-    match text {
-        "tokio-uring" => Err("this build has no such driver yet: use uring or mmsg".into()),
-        _ => text.parse().map_err(|_| "expected auto, uring or mmsg".into()),
-    }
+    text.parse().map_err(|_| "expected auto, uring, tokio-uring or mmsg".into())
 }
 
 /// A level of the log.

@@ -1,0 +1,169 @@
+//! The ratios that say how good the data path is, and the bars set to them.
+
+use crate::load::Load;
+use crate::results::{Case, Ratio, Results};
+use crate::sample::Figure;
+use crate::subject::{EchoIo, GROUPINGS, Grouping, NODE_IOS, NodeIo, Shards, Subject};
+
+/// What a ratio must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bar {
+    AtMost(f64),
+    AtLeast(f64),
+    /// None: it stands beside one with a bar, to explain it.
+    Shown,
+}
+
+/// A figure of one case as a ratio to another's.
+pub(crate) struct Row {
+    pub(crate) title: &'static str,
+    pub(crate) figure: Figure,
+    pub(crate) part: Case,
+    pub(crate) whole: Case,
+    pub(crate) bar: Bar,
+}
+
+/// A row that was measured.
+pub(crate) struct Verdict {
+    pub(crate) row: Row,
+    pub(crate) ratio: Ratio,
+}
+
+impl Verdict {
+    /// None where there is no bar.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        match self.row.bar {
+            Bar::AtMost(most) => Some(self.ratio.of_medians <= most),
+            Bar::AtLeast(least) => Some(self.ratio.of_medians >= least),
+            Bar::Shown => None,
+        }
+    }
+}
+
+/// All rows of which both cases were measured, and how many were not.
+pub(crate) fn judge(results: &Results) -> (Vec<Verdict>, usize) {
+    let mut verdicts = Vec::new();
+    let mut unmeasured = 0;
+    for row in rows(results) {
+        match results.ratio(row.figure, row.part, row.whole) {
+            Some(ratio) => verdicts.push(Verdict { row, ratio }),
+            None => unmeasured += 1,
+        }
+    }
+    (verdicts, unmeasured)
+}
+
+fn rows(results: &Results) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for io in [NodeIo::Uring, NodeIo::Mmsg] {
+        for grouping in GROUPINGS {
+            for load in Load::CLOSED {
+                rows.push(against_echo(io, grouping, load, Figure::CpuUs));
+            }
+        }
+    }
+    for io in NODE_IOS {
+        rows.extend(grouped_against_not(io, Load::Backlog, Bar::AtLeast(1.3)));
+        rows.extend(grouped_against_not(io, Load::Interleaved, Bar::Shown));
+        rows.extend(bursts_against_singles(io));
+    }
+    for io in NODE_IOS {
+        for grouping in GROUPINGS {
+            rows.extend(Load::CLOSED.map(|load| two_shards_against_one(io, grouping, load)));
+        }
+    }
+    for io in [NodeIo::Uring, NodeIo::Mmsg] {
+        for grouping in GROUPINGS {
+            rows.push(against_echo(io, grouping, Load::Paced, Figure::LatencyUs));
+        }
+    }
+    rows.extend(Load::CLOSED.iter().flat_map(|load| auto_against_tokio(*load)));
+    for load in Load::CLOSED {
+        rows.extend(against_best(results, load));
+    }
+    rows
+}
+
+fn against_echo(io: NodeIo, grouping: Grouping, load: Load, figure: Figure) -> Row {
+    let title = match figure {
+        Figure::LatencyUs => "median latency at 100k/s, node / echo",
+        _ => "CPU a request, node / echo",
+    };
+    let echo = Subject::Echo { io: io.echo().unwrap_or(EchoIo::Mmsg), grouping };
+    let (part, whole) = ((Subject::node(io, grouping), load), (echo, load));
+    Row { title, figure, part, whole, bar: Bar::AtMost(1.15) }
+}
+
+/// Where the client is slower than the server the clock shows the client: so a
+/// backlog has the bar, and CPU stands beside throughput.
+fn grouped_against_not(io: NodeIo, load: Load, bar: Bar) -> [Row; 2] {
+    let case = |grouping| (Subject::node(io, grouping), load);
+    with_cpu(
+        ["interleaved peers, grouping on / off", "CPU a request of the same"],
+        (case(Grouping::On), case(Grouping::Off)),
+        bar,
+    )
+}
+
+fn bursts_against_singles(io: NodeIo) -> [Row; 2] {
+    let case = |load| (Subject::node(io, Grouping::On), load);
+    with_cpu(
+        ["throughput, bursts of 16 / singles", "CPU a request of the same"],
+        (case(Load::Bursts), case(Load::Singles)),
+        Bar::AtLeast(2.5),
+    )
+}
+
+/// A shard that waits for a client with which it shares a core has short turns, and
+/// more waits to a request: so a backlog has the bar.
+fn two_shards_against_one(io: NodeIo, grouping: Grouping, load: Load) -> Row {
+    let case = |shards| (Subject::Node { io, grouping, shards }, load);
+    Row {
+        title: "CPU a request, two shards / one",
+        figure: Figure::CpuUs,
+        part: case(Shards::Two),
+        whole: case(Shards::One),
+        bar: match load {
+            Load::Backlog => Bar::AtMost(1.10),
+            _ => Bar::Shown,
+        },
+    }
+}
+
+fn auto_against_tokio(load: Load) -> [Row; 2] {
+    let case = |io| (Subject::node(io, Grouping::On), load);
+    with_cpu(
+        ["throughput, auto / tokio-uring", "CPU a request of the same"],
+        (case(NodeIo::Auto), case(NodeIo::TokioUring)),
+        Bar::AtLeast(1.0),
+    )
+}
+
+fn with_cpu(titles: [&'static str; 2], (part, whole): (Case, Case), bar: Bar) -> [Row; 2] {
+    let [title, title_cpu] = titles;
+    [
+        Row { title, figure: Figure::Throughput, part, whole, bar },
+        Row { title: title_cpu, figure: Figure::CpuUs, part, whole, bar: Bar::Shown },
+    ]
+}
+
+/// Each driver against the one that needs the least CPU under this load.
+fn against_best(results: &Results, load: Load) -> Vec<Row> {
+    let case = |io| (Subject::node(io, Grouping::On), load);
+    let cpu_us = |io: &NodeIo| results.figure(case(*io), Figure::CpuUs).map(|cpu| cpu.median());
+    let measured = NODE_IOS.into_iter().filter_map(|io| Some((io, cpu_us(&io)?)));
+    let best = measured.min_by(|(_, one), (_, other)| one.total_cmp(other));
+    let Some((best, _)) = best else {
+        return Vec::new();
+    };
+    let others = NODE_IOS.into_iter().filter(|io| *io != best);
+    others
+        .map(|io| Row {
+            title: "CPU a request, driver / best driver",
+            figure: Figure::CpuUs,
+            part: case(io),
+            whole: case(best),
+            bar: Bar::AtMost(1.10),
+        })
+        .collect()
+}

@@ -1,0 +1,262 @@
+//! The client: sockets that ask and see that each answer is the right one.
+
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use kad_node::wire::Token;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::failure::Failure;
+use crate::kernel::{Receiver, TRAIN_MAX};
+use crate::load::Shape;
+use crate::outbox::Outbox;
+use crate::request::{self, KEYS, REQUEST_BYTES, Requests, Ticket};
+use crate::server::Server;
+use crate::subject::Grouping;
+
+/// Longest wait for the first reply.
+const PATIENCE: Duration = Duration::from_secs(5);
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What became of the requests.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) answered: u64,
+    /// Sent, and not answered in time.
+    pub(crate) lost: u64,
+    /// Replies to requests that were given up, or answered already.
+    pub(crate) stray: u64,
+}
+
+/// A request's place, used again and again.
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    generation: u32,
+    key: u8,
+    outstanding: bool,
+    /// When the request was due, since the load began.
+    due: Duration,
+}
+
+/// One socket, and what it has asked.
+struct Peer {
+    socket: UdpSocket,
+    asked: Asked,
+}
+
+/// The requests of one socket.
+struct Asked {
+    slots: Box<[Slot]>,
+    free: Vec<u16>,
+    next_key: usize,
+    key_step: usize,
+}
+
+/// All sockets that load one server.
+pub(crate) struct Client {
+    shape: Shape,
+    peers: Vec<Peer>,
+    requests: Requests,
+    receiver: Receiver,
+    outbox: Outbox,
+    pub(crate) tally: Tally,
+}
+
+impl Client {
+    /// Connects the sockets, and gets a token as any client must.
+    pub(crate) fn connect(server: &Server, shape: Shape) -> Result<Self, Failure> {
+        let peers = (0..shape.sockets).map(|index| Peer::connect(server.address, shape, index));
+        let peers = peers.collect::<io::Result<Vec<_>>>();
+        let peers = peers.map_err(Failure::io("connecting a client"))?;
+        let mut token = Token::NONE;
+        for peer in &peers {
+            token = peer.introduce()?;
+            peer.coalesce(shape).map_err(Failure::io("asking for trains"))?;
+        }
+        let messages = match shape.receiving {
+            Grouping::On => 16,
+            Grouping::Off => TRAIN_MAX,
+        };
+        Ok(Self {
+            shape,
+            peers,
+            // The token is the address's, and all sockets have the same.
+            requests: Requests::new(&server.texts, token),
+            receiver: Receiver::new(shape.receiving, messages),
+            outbox: Outbox::new(shape.burst * REQUEST_BYTES)
+                .map_err(Failure::io("making a ring to send by"))?,
+            tally: Tally::default(),
+        })
+    }
+
+    /// Sends a burst through each socket that has room for one, in turn, until none
+    /// has.
+    pub(crate) fn fill(&mut self) -> Result<(), Failure> {
+        for _ in 0..self.shape.window / self.shape.burst {
+            for index in 0..self.peers.len() {
+                self.add(index, Duration::ZERO)?;
+            }
+        }
+        self.flush()
+    }
+
+    /// Sends a burst through the first socket, due at `due`, if there is room for it.
+    pub(crate) fn send(&mut self, due: Duration) -> Result<bool, Failure> {
+        let has_room = self.add(0, due)?;
+        self.flush()?;
+        Ok(has_room)
+    }
+
+    /// Makes a burst ready to be sent, if there is room for it.
+    fn add(&mut self, index: usize, due: Duration) -> Result<bool, Failure> {
+        let Self { shape, peers, requests, outbox, .. } = self;
+        let Peer { socket, asked } = &mut peers[index];
+        if asked.free.len() < shape.burst {
+            return Ok(false);
+        }
+        let added = outbox.add(socket, |message| {
+            for request in message.chunks_exact_mut(REQUEST_BYTES) {
+                asked.write(requests, due, request);
+            }
+        });
+        added.map_err(Failure::io("sending requests"))?;
+        Ok(true)
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.outbox.flush().map_err(Failure::io("sending requests"))
+    }
+
+    /// Takes the replies that are there; says how many, and hands the time at which
+    /// each request was due to `answered`.
+    pub(crate) fn receive(&mut self, mut answered: impl FnMut(Duration)) -> Result<u64, Failure> {
+        let mut count = 0;
+        for peer in &mut self.peers {
+            if peer.asked.outstanding() == 0 {
+                continue;
+            }
+            let received = self.receiver.receive(&peer.socket);
+            received.map_err(Failure::io("receiving replies"))?;
+            for (_, reply) in self.receiver.datagrams() {
+                match peer.asked.take(&self.requests, reply)? {
+                    Some(due) => {
+                        count += 1;
+                        answered(due);
+                    }
+                    None => self.tally.stray += 1,
+                }
+            }
+        }
+        self.tally.answered += count;
+        Ok(count)
+    }
+
+    /// Unanswered requests from which on it does not ask.
+    pub(crate) const fn refill(&self) -> usize {
+        self.shape.refill
+    }
+
+    /// Requests that wait for an answer.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.peers.iter().map(|peer| peer.asked.outstanding()).sum()
+    }
+
+    /// Gives up the requests that wait for an answer.
+    pub(crate) fn give_up(&mut self) {
+        self.tally.lost += self.outstanding() as u64;
+        for peer in &mut self.peers {
+            peer.asked.give_up();
+        }
+    }
+}
+
+impl Peer {
+    fn connect(server: SocketAddr, shape: Shape, index: usize) -> io::Result<Self> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.connect(server)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        setsockopt(&socket, sockopt::RcvBuf, &BUFFER_BYTES)?;
+        let asked = Asked {
+            slots: vec![Slot::default(); shape.window].into_boxed_slice(),
+            free: (0..shape.window as u16).rev().collect(),
+            next_key: index,
+            // A train goes to one shard: a peer sends only what belongs there.
+            key_step: usize::from(shape.burst == 1),
+        };
+        Ok(Self { socket, asked })
+    }
+
+    /// Asks once without a token, and takes the one that comes.
+    fn introduce(&self) -> Result<Token, Failure> {
+        let request = request::first_request();
+        self.socket.send(&request).map_err(Failure::io("asking for a token"))?;
+        let mut reply = [0; 2048];
+        let length = loop {
+            match self.socket.recv(&mut reply) {
+                // A ring that is taken down interrupts its thread.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                outcome => break outcome.map_err(Failure::io("waiting for a token"))?,
+            }
+        };
+        request::first_reply(&reply[..length])
+            .map_err(|_| Failure::Wrong("the first reply is not the value asked for".into()))
+    }
+
+    /// Has the kernel part what is sent into requests, and bring replies as trains,
+    /// as the shape says.
+    fn coalesce(&self, shape: Shape) -> io::Result<()> {
+        if shape.burst > 1 {
+            setsockopt(&self.socket, sockopt::UdpGsoSegment, &i32::from(REQUEST_BYTES as u16))?;
+        }
+        setsockopt(&self.socket, sockopt::UdpGroSegment, &(shape.receiving == Grouping::On))?;
+        Ok(())
+    }
+}
+
+impl Asked {
+    /// Requests that wait for an answer.
+    fn outstanding(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Gives up the requests that wait for an answer.
+    fn give_up(&mut self) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.outstanding {
+                slot.outstanding = false;
+                self.free.push(index as u16);
+            }
+        }
+    }
+
+    fn write(&mut self, requests: &Requests, due: Duration, buffer: &mut [u8]) {
+        let index = self.free.pop().expect("there is room for a burst");
+        let slot = &mut self.slots[usize::from(index)];
+        let key = self.next_key % KEYS;
+        self.next_key = key + self.key_step;
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.key = key as u8;
+        slot.outstanding = true;
+        slot.due = due;
+        requests.write(key, Ticket { slot: index, generation: slot.generation }, buffer);
+    }
+
+    /// When the request was due that this reply answers; none where there is no
+    /// such request any more.
+    fn take(&mut self, requests: &Requests, reply: &[u8]) -> Result<Option<Duration>, Failure> {
+        let wrong = |_| Failure::Wrong("a reply is not the value asked for".into());
+        let (ticket, value) = request::read(reply).map_err(wrong)?;
+        let slot = self.slots.get_mut(usize::from(ticket.slot));
+        let Some(slot) = slot.filter(|slot| slot.generation == ticket.generation) else {
+            return Ok(None);
+        };
+        if !slot.outstanding {
+            return Ok(None);
+        }
+        requests.check(slot.key.into(), value).map_err(wrong)?;
+        slot.outstanding = false;
+        self.free.push(ticket.slot);
+        Ok(Some(slot.due))
+    }
+}

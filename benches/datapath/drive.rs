@@ -1,0 +1,121 @@
+//! How the client asks: in a closed loop, or at a rate.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::load::PACED_RATE;
+use crate::server::Server;
+use crate::subject::Shards;
+
+/// A request that is not answered for so long, while nothing else is either, is
+/// lost: a round trip on loopback takes microseconds.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long the client leaves both cores to two shards before it looks for replies.
+const NAP: Duration = Duration::from_micros(200);
+
+/// Keeps the server busy for `time`, then waits for what is outstanding. Returns how
+/// long it took, to the last answer.
+///
+/// The client never sleeps: waking it would be the server's work. Where it has to
+/// share a core with the server it gives way.
+pub(crate) fn closed_loop(client: &mut Client, time: Duration) -> Result<Duration, Failure> {
+    let start = Instant::now();
+    let mut last = Duration::ZERO;
+    loop {
+        let asking = start.elapsed() < time;
+        if asking && client.outstanding() <= client.refill() {
+            client.fill()?;
+        } else if !asking && client.outstanding() == 0 {
+            return Ok(last);
+        }
+        if client.receive(|_| {})? > 0 {
+            last = start.elapsed();
+        } else if start.elapsed() > last + PATIENCE {
+            client.give_up();
+            last = start.elapsed();
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
+/// Asks while the server stands still, lets it go and waits for the last answer,
+/// again and again until it has served for `time`. Returns how long it did.
+///
+/// A server of one shard has a core for itself; beside one of two shards the client
+/// sleeps.
+pub(crate) fn backlog(
+    client: &mut Client,
+    server: &Server,
+    shards: Shards,
+    time: Duration,
+) -> Result<Duration, Failure> {
+    let mut elapsed = Duration::ZERO;
+    while elapsed < time {
+        server.halt()?;
+        client.fill()?;
+        // From before the call: a shard may take the client's core within it.
+        let start = Instant::now();
+        server.resume()?;
+        elapsed += drain(client, shards, start)?;
+    }
+    Ok(elapsed)
+}
+
+/// Takes in replies until there are no more; says how long after `start` the last
+/// one came.
+fn drain(client: &mut Client, shards: Shards, start: Instant) -> Result<Duration, Failure> {
+    let mut last = Duration::ZERO;
+    while client.outstanding() > 0 {
+        if client.receive(|_| {})? > 0 {
+            last = start.elapsed();
+        } else if start.elapsed() > last + PATIENCE {
+            client.give_up();
+        } else {
+            match shards {
+                Shards::One => thread::yield_now(),
+                Shards::Two => thread::sleep(NAP),
+            }
+        }
+    }
+    Ok(last)
+}
+
+/// Sends [`PACED_RATE`] requests a second for `time`, each when it is due, and puts
+/// down how long after that it was answered: `latencies` are those of this run alone.
+/// Returns how long it took.
+pub(crate) fn open_loop(
+    client: &mut Client,
+    time: Duration,
+    latencies: &mut Vec<Duration>,
+) -> Result<Duration, Failure> {
+    latencies.clear();
+    let start = Instant::now();
+    let due = |number: u64| Duration::from_nanos(number * 1_000_000_000 / PACED_RATE);
+    let (mut next, mut last) = (0u64, Duration::ZERO);
+    loop {
+        let now = start.elapsed();
+        while due(next) <= now && due(next) < time {
+            if !client.send(due(next))? {
+                // More are outstanding than the server could owe: they are lost.
+                client.give_up();
+                client.send(due(next))?;
+            }
+            next += 1;
+        }
+        let received = client.receive(|due| latencies.push(start.elapsed().saturating_sub(due)))?;
+        if received > 0 {
+            last = start.elapsed();
+        } else if client.outstanding() == 0 {
+            if due(next) >= time {
+                return Ok(last);
+            }
+        } else if start.elapsed() > last.max(due(next)) + PATIENCE {
+            client.give_up();
+        } else {
+            thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the servers are loaded with.
+
+use std::fmt;
+
+use crate::subject::{Grouping, Shards};
+
+/// A way of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// One socket, each request a datagram of its own.
+    Singles,
+    /// Many sockets, which ask in turn: no two requests from the same in a row.
+    Interleaved,
+    /// The same while the server stands still, which is then let go: it is the
+    /// slower side however slow the client.
+    Backlog,
+    /// Several sockets that send trains and receive trains.
+    Bursts,
+    /// One socket, an open loop far below what the server can do.
+    Paced,
+}
+
+/// Sockets, and how each of them asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) sockets: usize,
+    /// Requests of a socket that are not answered yet, at most.
+    pub(crate) window: usize,
+    /// Requests that a socket sends at once, as one `UDP_SEGMENT` send.
+    pub(crate) burst: usize,
+    /// Whether it receives by `UDP_GRO`, as a node does.
+    pub(crate) receiving: Grouping,
+    /// Unanswered requests, of all sockets, from which the client goes back to
+    /// reading only: it asks again when they are so few.
+    pub(crate) refill: usize,
+}
+
+/// Requests a second of [`Load::Paced`].
+pub(crate) const PACED_RATE: u64 = 100_000;
+
+impl Load {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Bursts, Self::Paced];
+    /// Those in which a request waits for a reply, and the server has no pause.
+    pub(crate) const CLOSED: [Self; 4] =
+        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Bursts];
+
+    /// Whether it says something of a server with so many shards. The latency of one
+    /// that shares a core with a client that never sleeps is the scheduler's.
+    pub(crate) fn suits(self, shards: Shards) -> bool {
+        (self, shards) != (Self::Paced, Shards::Two)
+    }
+
+    pub(crate) const fn shape(self, shards: Shards) -> Shape {
+        match self {
+            Self::Singles => {
+                Shape { sockets: 1, window: 64, burst: 1, receiving: Grouping::Off, refill: 64 }
+            }
+            // In waves of half of them: a client that asked again after each answer
+            // would be the slower one, with two system calls a request, and the
+            // server would never find a queue as a flood makes one.
+            Self::Interleaved => {
+                Shape { sockets: 64, window: 16, burst: 1, receiving: Grouping::On, refill: 512 }
+            }
+            // 512 for each shard: of these small datagrams a socket of the node's holds
+            // some 550 where the system's limits are the usual ones.
+            Self::Backlog => Shape {
+                sockets: 64,
+                window: 8 * shards.count(),
+                burst: 1,
+                receiving: Grouping::On,
+                refill: 0,
+            },
+            Self::Bursts => {
+                Shape { sockets: 16, window: 32, burst: 16, receiving: Grouping::On, refill: 512 }
+            }
+            // 41 ms of requests: when so many are unanswered, they are lost.
+            Self::Paced => {
+                Shape { sockets: 1, window: 4096, burst: 1, receiving: Grouping::Off, refill: 4096 }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Load {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Singles => "singles",
+            Self::Interleaved => "interleaved",
+            Self::Backlog => "backlog",
+            Self::Bursts => "bursts",
+            Self::Paced => "paced",
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! The requests and what answers them: `FIND_VALUE` from a client with a token, and
+//! a VALUE of 100 bytes.
+
+use kad_node::id::Id;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId, Value};
+
+/// Bytes of each value.
+pub(crate) const VALUE_BYTES: usize = 100;
+/// Values: enough that the shards of a node have their share of them.
+pub(crate) const KEYS: usize = 64;
+/// Header, key, offset.
+pub(crate) const REQUEST_BYTES: usize = 48 + 20 + 4;
+/// Header, offset, total, lifetime, value.
+pub(crate) const REPLY_BYTES: usize = VALUE_OFFSET + VALUE_BYTES;
+
+const VALUE_OFFSET: usize = 48 + 12;
+const KIND_OFFSET: usize = 2;
+const KIND_VALUE: u8 = 0x83;
+/// Where a datagram has its transaction id.
+pub(crate) const TRANSACTION: std::ops::Range<usize> = 8..16;
+
+/// The text of value number `index`. Its key is one of the upper half of the steer
+/// bytes where the number is odd: of two shards each has every second value.
+pub(crate) fn text(index: usize) -> String {
+    let of_attempt = |attempt| {
+        format!("{:.<VALUE_BYTES$}", format!("value {index} of the datapath bench, {attempt}"))
+    };
+    let is_wanted = |text: &String| {
+        let [.., steer] = *Id::of_value(text.as_bytes()).as_bytes();
+        usize::from(steer >> 7) == index % 2
+    };
+    (0..u8::MAX).map(of_attempt).find(is_wanted).expect("one in two is")
+}
+
+/// Which request a reply answers: it travels as the transaction id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    pub(crate) slot: u16,
+    /// How often the slot was used before.
+    pub(crate) generation: u32,
+}
+
+impl Ticket {
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        (u64::from(self.slot) << 32 | u64::from(self.generation)).to_be_bytes()
+    }
+
+    fn of(datagram: &[u8]) -> Self {
+        let bytes = datagram[TRANSACTION].try_into().expect("the id has eight bytes");
+        let number = u64::from_be_bytes(bytes);
+        Self { slot: (number >> 32) as u16, generation: number as u32 }
+    }
+}
+
+/// The requests of a client that a server has given a token, and the values that
+/// it must get.
+#[derive(Clone)]
+pub(crate) struct Requests {
+    templates: Vec<[u8; REQUEST_BYTES]>,
+    values: Vec<[u8; VALUE_BYTES]>,
+}
+
+/// A reply that is not what was asked for.
+#[derive(Debug)]
+pub(crate) struct WrongReply;
+
+impl Requests {
+    /// For the values with these `texts`, of which number i answers for key i.
+    pub(crate) fn new(texts: &[String], token: Token) -> Self {
+        let request = |index| {
+            let mut buffer = [0; DATAGRAM_BYTES_MAX];
+            let length = wire::encode(&find_value(index, token), &mut buffer);
+            assert_eq!(length, REQUEST_BYTES);
+            *buffer.first_chunk().expect("a datagram is longer")
+        };
+        let value = |text: &String| text.as_bytes().try_into().expect("every text is as long");
+        Self {
+            templates: (0..KEYS).map(request).collect(),
+            values: texts.iter().map(value).collect(),
+        }
+    }
+
+    /// Writes the request for key number `key`.
+    pub(crate) fn write(&self, key: usize, ticket: Ticket, buffer: &mut [u8]) {
+        buffer.copy_from_slice(&self.templates[key]);
+        buffer[TRANSACTION].copy_from_slice(&ticket.to_bytes());
+    }
+
+    /// Checks the value that came for key number `key`.
+    pub(crate) fn check(&self, key: usize, value: &[u8]) -> Result<(), WrongReply> {
+        if value == self.values[key] { Ok(()) } else { Err(WrongReply) }
+    }
+}
+
+/// The ticket of a reply, and the value that came with it.
+pub(crate) fn read(reply: &[u8]) -> Result<(Ticket, &[u8]), WrongReply> {
+    if reply.len() != REPLY_BYTES || reply[KIND_OFFSET] != KIND_VALUE {
+        return Err(WrongReply);
+    }
+    Ok((Ticket::of(reply), &reply[VALUE_OFFSET..]))
+}
+
+fn find_value(index: usize, token: Token) -> Datagram<'static> {
+    Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([0; 8]),
+        sender: Id::of_value(b"datapath"),
+        role: Role::Client,
+        announce: None,
+        token,
+        body: Body::FindValue { key: Id::of_value(text(index).as_bytes()), offset: 0 },
+    }
+}
+
+/// A request of a client without a token: padded, as the node asks of those.
+pub(crate) fn first_request() -> [u8; REQUEST_PADDED_BYTES] {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    wire::encode(&find_value(0, Token::NONE), &mut buffer);
+    *buffer.first_chunk().expect("a datagram is longer")
+}
+
+/// The token in the reply to [`first_request`], whose value is checked against its
+/// key's hash.
+pub(crate) fn first_reply(reply: &[u8]) -> Result<Token, WrongReply> {
+    let datagram = wire::decode(reply).map_err(|_| WrongReply)?;
+    match datagram.body {
+        Body::Value(value) if Id::of_value(value.value) == Id::of_value(text(0).as_bytes()) => {
+            Ok(datagram.token)
+        }
+        _ => Err(WrongReply),
+    }
+}
+
+/// What the echo answers, but for the transaction id.
+pub(crate) fn reply_template() -> [u8; REPLY_BYTES] {
+    let text = text(0);
+    let value =
+        Value { offset: 0, total: VALUE_BYTES as u32, life_s: 3600, value: text.as_bytes() };
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let reply = Datagram { body: Body::Value(value), ..find_value(0, Token::new([1; 8])) };
+    assert_eq!(wire::encode(&reply, &mut buffer), REPLY_BYTES);
+    *buffer.first_chunk().expect("a datagram is longer")
+}

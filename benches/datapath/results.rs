@@ -1,0 +1,90 @@
+//! The samples of all rounds, and what is read from them.
+
+use crate::load::Load;
+use crate::sample::{Figure, Sample};
+use crate::subject::Subject;
+
+/// A server under a load.
+pub(crate) type Case = (Subject, Load);
+
+/// The samples, by case and round.
+#[derive(Default)]
+pub(crate) struct Results {
+    cases: Vec<(Case, Vec<(usize, Sample)>)>,
+}
+
+/// How one case's figure compares with another's.
+pub(crate) struct Ratio {
+    /// Of the medians of all rounds.
+    pub(crate) of_medians: f64,
+    /// Of each round by itself.
+    pub(crate) rounds: Spread,
+}
+
+/// A number for each round.
+#[derive(Clone, Debug)]
+pub(crate) struct Spread {
+    sorted: Vec<f64>,
+}
+
+impl Spread {
+    fn of(mut numbers: Vec<f64>) -> Option<Self> {
+        numbers.sort_by(f64::total_cmp);
+        (!numbers.is_empty()).then_some(Self { sorted: numbers })
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        let half = self.sorted.len() / 2;
+        if self.sorted.len() % 2 == 1 {
+            self.sorted[half]
+        } else {
+            f64::midpoint(self.sorted[half - 1], self.sorted[half])
+        }
+    }
+
+    pub(crate) fn least(&self) -> f64 {
+        self.sorted[0]
+    }
+
+    pub(crate) fn greatest(&self) -> f64 {
+        self.sorted[self.sorted.len() - 1]
+    }
+}
+
+impl Results {
+    pub(crate) fn add(&mut self, case: Case, round: usize, sample: Sample) {
+        match self.cases.iter_mut().find(|(known, _)| *known == case) {
+            Some((_, samples)) => samples.push((round, sample)),
+            None => self.cases.push((case, vec![(round, sample)])),
+        }
+    }
+
+    /// The samples of a case, each with its round.
+    fn samples(&self, case: Case) -> &[(usize, Sample)] {
+        let found = self.cases.iter().find(|(known, _)| *known == case);
+        found.map_or(&[], |(_, samples)| samples)
+    }
+
+    pub(crate) fn figure(&self, case: Case, figure: Figure) -> Option<Spread> {
+        let figures = self.samples(case).iter().filter_map(|(_, sample)| sample.figure(figure));
+        Spread::of(figures.collect())
+    }
+
+    /// The figure of one case divided by that of another.
+    pub(crate) fn ratio(&self, figure: Figure, part: Case, whole: Case) -> Option<Ratio> {
+        let medians = [self.figure(part, figure)?.median(), self.figure(whole, figure)?.median()];
+        let whole = self.samples(whole);
+        let ratios = self.samples(part).iter().filter_map(|(round, sample)| {
+            let (_, base) = whole.iter().find(|(other, _)| other == round)?;
+            Some(sample.figure(figure)? / base.figure(figure)?)
+        });
+        Some(Ratio { of_medians: medians[0] / medians[1], rounds: Spread::of(ratios.collect())? })
+    }
+
+    /// Requests lost in all rounds, and replies that came too late.
+    pub(crate) fn lost_and_stray(&self, case: Case) -> (u64, u64) {
+        self.samples(case).iter().fold((0, 0), |(lost, stray), (_, sample)| {
+            (lost + sample.tally.lost, stray + sample.tally.stray)
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! One measurement of one server under one load.
+#![allow(clippy::cast_precision_loss)] // no count here is near 2^52
+
+use std::time::Duration;
+
+use crate::client::{Client, Tally};
+use crate::drive;
+use crate::failure::Failure;
+use crate::load::Load;
+use crate::server::{Counters, Server};
+use crate::subject::Shards;
+
+/// The part of a measurement's time that goes before it, to warm up.
+const WARM_UP_PART: u32 = 5;
+
+/// What was measured.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) tally: Tally,
+    elapsed: Duration,
+    cpu: Duration,
+    counters: Counters,
+    /// Of a paced load.
+    latency_median: Option<Duration>,
+}
+
+/// A figure of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Figure {
+    /// Answers a second.
+    Throughput,
+    /// Microseconds of the server's CPU for each answer.
+    CpuUs,
+    /// Microseconds from when a request was due to its answer, the median.
+    LatencyUs,
+    /// The part of the time in which the server was on a core: above one with
+    /// several threads.
+    Busy,
+    /// System calls for a thousand answers.
+    Calls,
+    /// Waits for a thousand answers: `io_uring_enter`, `ppoll`.
+    Waits,
+    /// Datagrams that a turn of the server's loop took in.
+    PerTurn,
+}
+
+impl Sample {
+    /// Warms up, and measures for `time`. The CPU time and the counters are those of
+    /// exactly the requests that are counted: nothing is outstanding before or
+    /// after.
+    pub(crate) fn take(
+        server: &mut Server,
+        load: Load,
+        shards: Shards,
+        time: Duration,
+    ) -> Result<Self, Failure> {
+        let mut client = Client::connect(server, load.shape(shards))?;
+        let mut latencies = Vec::new();
+        let mut run = |client: &mut Client, server: &Server, time| match load {
+            Load::Paced => drive::open_loop(client, time, &mut latencies),
+            Load::Backlog => drive::backlog(client, server, shards, time),
+            Load::Singles | Load::Interleaved | Load::Bursts => drive::closed_loop(client, time),
+        };
+        run(&mut client, server, time / WARM_UP_PART)?;
+        client.tally = Tally::default();
+        let counters = server.counters()?;
+        let cpu = server.cpu()?;
+        let elapsed = run(&mut client, server, time)?;
+        let cpu = server.cpu()?.saturating_sub(cpu);
+        let counters = server.counters()?.since(counters);
+        let tally = client.tally;
+        if tally.answered == 0 {
+            return Err(Failure::Wrong("no request was answered".into()));
+        }
+        latencies.sort_unstable();
+        let latency_median = latencies.get(latencies.len() / 2).copied();
+        Ok(Self { tally, elapsed, cpu, counters, latency_median })
+    }
+
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        let answered = self.tally.answered as f64;
+        let per_thousand = |count: u64| count as f64 * 1000.0 / answered;
+        let Counters { turns, waits, receive_calls, send_calls, datagrams_received } =
+            self.counters;
+        Some(match figure {
+            Figure::Throughput => answered / self.elapsed.as_secs_f64(),
+            Figure::CpuUs => self.cpu.as_secs_f64() * 1e6 / answered,
+            Figure::LatencyUs => self.latency_median?.as_secs_f64() * 1e6,
+            Figure::Busy => self.cpu.as_secs_f64() / self.elapsed.as_secs_f64(),
+            Figure::Calls => per_thousand(waits + receive_calls + send_calls),
+            Figure::Waits => per_thousand(waits),
+            Figure::PerTurn => datagrams_received as f64 / turns.max(1) as f64,
+        })
+    }
+}

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Instructions that the node needs for a request, from the datagram received to the
+# datagram in the outbox: callgrind's count of a long run less that of a short one.
+# A lookup is a whole get without result, with some twenty replies.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+readonly SHORT=100 LONG=1100
+
+bench=$(cargo bench --bench node --no-run --message-format=json |
+    sed -n 's/.*"name":"node".*"executable":"\([^"]*\)".*/\1/p')
+
+count() { # KIND N
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" --repeat "$1" "$2" 2>&1 |
+        sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
+}
+
+for kind in ping find-node find-value store lookup; do
+    printf '%-10s %7d instructions a request\n' "$kind" \
+        $((($(count "$kind" $LONG) - $(count "$kind" $SHORT)) / (LONG - SHORT)))
+done

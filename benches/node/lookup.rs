@@ -1,0 +1,76 @@
+//! A get that nobody can answer, with everyone naming the same closest nodes: the
+//! node's part of a lookup, reply by reply.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use kad_node::id::Id;
+use kad_node::limits::K_DEFAULT;
+use kad_node::node::{Command, Event, OperationId, Trace};
+use kad_node::wire::{self, Body, Contact, Contacts, Datagram, Role, TransactionId};
+
+use crate::world::{World, encoded};
+
+/// Where a datagram has its transaction id.
+const TRANSACTION: std::ops::Range<usize> = 8..16;
+
+pub(crate) struct Lookup {
+    world: World,
+    key: Id,
+    /// What each peer answers, but for the transaction id.
+    replies: HashMap<SocketAddr, Reply>,
+    asked: Vec<(SocketAddr, TransactionId, bool)>,
+}
+
+struct Reply {
+    nodes: Vec<u8>,
+    pong: Vec<u8>,
+}
+
+impl Lookup {
+    pub(crate) fn new(world: World, key: Id) -> Self {
+        let mut closest = world.peers.clone();
+        closest.sort_by_key(|peer| peer.id ^ key);
+        closest.truncate(K_DEFAULT);
+        let reply = |peer: &Contact, body| {
+            let from = Datagram { role: Role::Peer, sender: peer.id, ..world.datagram(body) };
+            encoded(&from)
+        };
+        let replies = world.peers.iter().map(|peer| {
+            let nodes = reply(peer, Body::Nodes(Contacts::new(&closest)));
+            (peer.addr, Reply { nodes, pong: reply(peer, Body::Pong) })
+        });
+        Self { key, replies: replies.collect(), asked: Vec::new(), world }
+    }
+
+    /// Runs it to its end, and says how many replies that took.
+    pub(crate) fn run(&mut self) -> u64 {
+        let get = Command::Get { operation: OperationId(1), key: self.key, trace: Trace::Off };
+        self.world.outbox.clear();
+        self.world.node.handle_command(self.world.now, get, &mut self.world.outbox);
+        let mut count = 0;
+        while !self.is_over() {
+            self.take_requests();
+            let (addr, transaction, is_ping) = self.asked.pop().expect("it goes on or ends");
+            let reply = self.replies.get_mut(&addr).expect("only peers are asked");
+            let bytes = if is_ping { &mut reply.pong } else { &mut reply.nodes };
+            bytes[TRANSACTION].copy_from_slice(transaction.as_bytes());
+            self.world.node.handle_datagram(self.world.now, addr, bytes, &mut self.world.outbox);
+            count += 1;
+        }
+        self.asked.clear();
+        count
+    }
+
+    fn take_requests(&mut self) {
+        for (addr, bytes) in self.world.outbox.datagrams() {
+            let request = wire::decode(bytes).expect("a node sends no garbage");
+            self.asked.push((addr, request.transaction, request.body == Body::Ping));
+        }
+        self.world.outbox.clear();
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.world.outbox.take_events().any(|event| matches!(event, Event::Get { .. }))
+    }
+}

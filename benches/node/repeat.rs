@@ -1,0 +1,52 @@
+//! The same request again and again, without a clock: what a counter of instructions
+//! is run over. Two runs of different length differ by the requests alone.
+
+use std::env;
+use std::hint::black_box;
+use std::process::ExitCode;
+
+use kad_node::id::Id;
+use kad_node::wire::{self, Body};
+
+use crate::lookup::Lookup;
+use crate::world::{PEERS, VALUE, World};
+
+/// Does what `--repeat KIND N` on the command line asks for, if it does.
+pub(crate) fn asked_for() -> Option<ExitCode> {
+    let arguments: Vec<String> = env::args().collect();
+    let place = arguments.iter().position(|argument| argument == "--repeat")?;
+    let times = arguments.get(place + 2).and_then(|times| times.parse().ok());
+    let outcome = match (arguments.get(place + 1), times) {
+        (Some(kind), Some(times)) => repeat(kind, times),
+        _ => Err("expected --repeat KIND N".into()),
+    };
+    Some(outcome.map_or_else(
+        |error: String| {
+            eprintln!("node: {error}");
+            ExitCode::from(2)
+        },
+        |()| ExitCode::SUCCESS,
+    ))
+}
+
+fn repeat(kind: &str, times: usize) -> Result<(), String> {
+    let mut world = World::new(PEERS);
+    if kind == "lookup" {
+        let mut lookup = Lookup::new(world, Id::of_value(b"nobody has it"));
+        (0..times).for_each(|_| _ = lookup.run());
+        return Ok(());
+    }
+    let request = match kind {
+        "ping" => world.request(Body::Ping),
+        "find-node" => world.request(Body::FindNode { target: Id::of_value(b"target") }),
+        "find-value" => world.request(Body::FindValue { key: Id::of_value(&VALUE), offset: 0 }),
+        "store" => world.store(&[8; 100]),
+        _ => return Err(format!("no '{kind}': use ping, find-node, find-value, store or lookup")),
+    };
+    let answer = wire::decode(world.answer(&request)).expect("a node sends no garbage");
+    assert!(!matches!(answer.body, Body::Error(_)), "{kind} is refused");
+    for _ in 0..times {
+        black_box(world.answer(black_box(&request)));
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A node that knows many others, without a kernel: what is sent to it goes in, what
+//! it sends is looked at.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Command, Config, Node, OperationId, Outbox};
+use kad_node::rng::Rng;
+use kad_node::time::Instant;
+use kad_node::wire::{
+    self, Body, Contact, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
+};
+
+/// Peers that fill several buckets.
+pub(crate) const PEERS: u16 = 400;
+pub(crate) const VALUE: [u8; 100] = [7; 100];
+/// How long what is stored is to be kept.
+const LIFE_S: u32 = 3600;
+
+/// A node with full buckets and one value, and a client with a token of it.
+pub(crate) struct World {
+    pub(crate) node: Node,
+    pub(crate) outbox: Outbox,
+    pub(crate) now: Instant,
+    /// Everyone that it has met, whether it has kept them or not.
+    pub(crate) peers: Vec<Contact>,
+    client: SocketAddr,
+    token: Token,
+}
+
+pub(crate) fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(datagram, &mut buffer);
+    buffer[..length].to_vec()
+}
+
+impl World {
+    pub(crate) fn new(peers: u16) -> Self {
+        let mut rng = Rng::from_u64(1);
+        let now = Instant::ZERO + Duration::from_secs(1);
+        let node = Node::new(Config::new(rng.id(), rng.seed()), now);
+        let client = SocketAddr::from(([10, 1, 0, 1], 9000));
+        let mut world = Self {
+            node,
+            outbox: Outbox::new(),
+            now,
+            peers: Vec::new(),
+            client,
+            token: Token::NONE,
+        };
+        let value = Box::new(VALUE);
+        let put = Command::Put { operation: OperationId(0), value };
+        world.node.handle_command(now, put, &mut world.outbox);
+        for peer in 0..peers {
+            world.meet(peer, rng.id());
+        }
+        let ping = world.request(Body::Ping);
+        world.token = wire::decode(world.answer(&ping)).expect("a PONG").token;
+        assert!(world.contacts() >= u64::from(peers.min(20)), "it has met them");
+        world
+    }
+
+    /// Contacts in its routing table.
+    pub(crate) fn contacts(&self) -> u64 {
+        self.node.stats().contacts
+    }
+
+    /// A peer asks, is pinged back, and answers.
+    fn meet(&mut self, peer: u16, sender: Id) {
+        let [high, low] = peer.to_be_bytes();
+        let source = SocketAddr::from(([10, 0, high, low], 9000));
+        self.peers.push(Contact { id: sender, addr: source });
+        let asked = Datagram { role: Role::Peer, sender, ..self.datagram(Body::Ping) };
+        self.outbox.clear();
+        self.node.handle_datagram(self.now, source, &encoded(&asked), &mut self.outbox);
+        let pings = self.outbox.datagrams().filter_map(|(_, bytes)| {
+            let received = wire::decode(bytes).expect("a node sends no garbage");
+            let pong = Datagram { transaction: received.transaction, body: Body::Pong, ..asked };
+            (received.body == Body::Ping).then(|| encoded(&pong))
+        });
+        for pong in pings.collect::<Vec<_>>() {
+            self.node.handle_datagram(self.now, source, &pong, &mut self.outbox);
+        }
+    }
+
+    pub(crate) fn datagram<'a>(&self, body: Body<'a>) -> Datagram<'a> {
+        Datagram {
+            network: NetworkId::of_name("default"),
+            transaction: TransactionId::new([9; 8]),
+            sender: Id::of_value(b"client"),
+            role: Role::Client,
+            announce: None,
+            token: self.token,
+            body,
+        }
+    }
+
+    pub(crate) fn request(&self, body: Body<'_>) -> Vec<u8> {
+        encoded(&self.datagram(body))
+    }
+
+    /// A STORE of `value`, with the token that it takes.
+    pub(crate) fn store(&self, value: &[u8]) -> Vec<u8> {
+        self.request(Body::Store(Store {
+            key: Id::of_value(value),
+            offset: 0,
+            total: value.len() as u32,
+            life_s: LIFE_S,
+            purpose: Purpose::Replica,
+            value,
+        }))
+    }
+
+    pub(crate) fn answer(&mut self, request: &[u8]) -> &[u8] {
+        self.outbox.clear();
+        self.node.handle_datagram(self.now, self.client, request, &mut self.outbox);
+        self.outbox.datagrams().next().expect("every request is answered").1
+    }
+}

@@ -1,0 +1,164 @@
+//! Trains on real sockets, and what happens where they are refused.
+
+use std::net::UdpSocket as StdSocket;
+use std::time::Duration;
+
+use super::*;
+use crate::driver::loopback::is_there;
+use crate::driver::train::TRAIN_DATAGRAMS_MAX;
+
+/// Longest wait for what must come: only a failing test ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Rig {
+    socket: UdpSocket,
+    sender: Sender,
+    stats: DriverStats,
+    peers: Vec<StdSocket>,
+}
+
+impl Rig {
+    fn new(listen: &str, peers: &[&str]) -> Self {
+        let socket = UdpSocket::bind(listen.parse().expect("an address")).expect("it is free");
+        let peers = peers.iter().map(|ip| {
+            let peer = StdSocket::bind((*ip, 0)).expect("loopback is there");
+            peer.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+            peer
+        });
+        let peers = peers.collect();
+        let (sender, stats) = (Sender::new(Coalescing::On), DriverStats::default());
+        Self { socket, sender, stats, peers }
+    }
+
+    /// Sends `count` datagrams to each peer in turn, each of its own content, and
+    /// sees them all arrive, in order.
+    fn exchange(&mut self, count: usize, length: usize) {
+        let content = |number: usize| {
+            let mut bytes = vec![0; length];
+            bytes[length - 2..].copy_from_slice(&(number as u16).to_be_bytes());
+            bytes
+        };
+        let contents: Vec<_> = (0..count).map(content).collect();
+        let destinations: Vec<_> =
+            self.peers.iter().map(|peer| peer.local_addr().expect("bound")).collect();
+        let datagrams =
+            contents.iter().flat_map(|bytes| destinations.iter().map(move |to| (*to, &bytes[..])));
+        self.sender.send(&self.socket, datagrams, &mut self.stats);
+        let mut buffer = [0; 2048];
+        for peer in &self.peers {
+            for expected in &contents {
+                let received = peer.recv(&mut buffer).expect("it was sent");
+                assert_eq!(buffer[..received], expected[..]);
+            }
+        }
+    }
+
+    /// Without checksums the kernel refuses to part a train, as some devices do.
+    fn set_checksums(&self, off: libc::c_int) {
+        // SAFETY: the option is a number, of which so many bytes are there.
+        let result = unsafe {
+            libc::setsockopt(
+                self.socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_NO_CHECK,
+                (&raw const off).cast(),
+                size_of_val(&off) as libc::socklen_t,
+            )
+        };
+        assert_eq!(result, 0);
+    }
+}
+
+#[test]
+fn what_goes_to_one_peer_leaves_as_one_message() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1", "127.0.0.1", "127.0.0.1"]);
+    rig.exchange(16, 68);
+    let stats = rig.stats;
+    assert_eq!((stats.trains_sent, stats.train_datagrams_sent), (3, 48));
+    assert_eq!((stats.datagrams_sent, stats.bytes_sent), (48, 48 * 68));
+    assert_eq!(stats.send_calls, 1);
+}
+
+#[test]
+fn trains_reach_peers_of_both_families_from_one_socket() {
+    if !is_there("::1") {
+        return;
+    }
+    let mut rig = Rig::new("[::]:0", &["127.0.0.1", "::1"]);
+    rig.exchange(16, 68);
+    assert_eq!((rig.stats.trains_sent, rig.stats.trains_refused), (2, 0));
+}
+
+#[test]
+fn the_longest_trains_are_taken() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
+    rig.exchange(2 * TRAIN_DATAGRAMS_MAX, 68);
+    assert_eq!(rig.stats.trains_sent, 2);
+    // 53 of 1232 bytes are 65 296; one more is more than an IP packet holds. More of
+    // them might be more than the peer's buffer holds.
+    rig.exchange(60, 1232);
+    assert_eq!((rig.stats.trains_sent, rig.stats.trains_refused), (4, 0));
+}
+
+#[test]
+fn refused_trains_go_one_by_one_and_are_tried_less_and_less_often() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1", "127.0.0.1"]);
+    rig.set_checksums(1);
+    for _ in 0..100 {
+        rig.exchange(8, 68);
+    }
+    assert_eq!((rig.stats.trains_sent, rig.stats.datagrams_sent), (0, 1600));
+    // After batches 0, 2, 5, 10, 19, 36 and 69.
+    assert_eq!(rig.stats.trains_refused, 7);
+    assert_eq!((rig.stats.sends_failed, rig.stats.sends_full), (0, 0));
+}
+
+#[test]
+fn a_train_is_parted_only_for_what_may_be_due_to_it() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
+    for (count, errno, expected) in [
+        (2, libc::EIO, true),
+        (2, libc::EINVAL, true),
+        // Of Linux 6.18, for datagrams that the path takes in fragments only.
+        (2, libc::EMSGSIZE, true),
+        (2, libc::EAGAIN, false),
+        (2, libc::EHOSTUNREACH, false),
+        (1, libc::EMSGSIZE, false),
+    ] {
+        rig.exchange(count, 68);
+        let error = io::Error::from_raw_os_error(errno);
+        assert_eq!(rig.sender.refuses_train(0, &error), expected, "{count} and {error}");
+    }
+}
+
+#[test]
+fn trains_are_sent_again_once_they_are_taken_again() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
+    rig.set_checksums(1);
+    rig.exchange(8, 68);
+    rig.set_checksums(0);
+    rig.exchange(8, 68);
+    assert_eq!(rig.stats.trains_sent, 0, "the pause");
+    rig.exchange(8, 68);
+    assert_eq!((rig.stats.trains_sent, rig.stats.trains_refused), (1, 1));
+    assert_eq!(rig.sender.pause, Pause::NONE);
+}
+
+#[test]
+fn the_pause_has_an_end() {
+    let mut pause = Pause::NONE;
+    for _ in 0..40 {
+        pause.lengthen();
+    }
+    let skipped = (0..2 * PAUSE_BATCHES_MAX).take_while(|_| pause.goes_on()).count();
+    assert_eq!(skipped, PAUSE_BATCHES_MAX as usize);
+}
+
+#[test]
+fn a_train_to_nowhere_is_counted_by_its_datagrams() {
+    let mut rig = Rig::new("127.0.0.1:0", &[]);
+    let nowhere: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    rig.sender.send(&rig.socket, [(nowhere, &[1; 9][..]); 5].into_iter(), &mut rig.stats);
+    assert_eq!((rig.stats.sends_failed, rig.stats.datagrams_sent), (5, 0));
+    assert_eq!(rig.stats.trains_refused, 1, "port 0 is no valid one");
+}

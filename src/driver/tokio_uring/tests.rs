@@ -1,0 +1,167 @@
+//! What the library leaves to its user: to submit, to wait for several things at
+//! once, to leave nothing behind.
+
+use std::net::UdpSocket as StdSocket;
+use std::ops::Range;
+use std::time::Instant as StdInstant;
+
+use super::*;
+use crate::driver::bell::Alarm;
+use crate::driver::loopback::is_there;
+use crate::handoff::{Waiter, Wake, waker};
+
+/// No wait: what is there is taken.
+const AT_ONCE: Option<Duration> = Some(Duration::ZERO);
+
+/// Longest wait for what must come: only a failing test ever waits so long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Datagrams that are sent at once: more than there are receives, and few enough
+/// for the smallest buffer of a socket that kernels are set up with.
+const BURST: u32 = 2 * herd::SIZE_MAX as u32;
+
+struct Rig {
+    tokio_uring: TokioUring,
+    alarm: Alarm,
+    waiter: Waiter,
+    peer: StdSocket,
+}
+
+impl Rig {
+    fn new(ip: &str) -> Self {
+        let listen: SocketAddr = format!("{ip}:0").parse().expect("an address");
+        let socket = UdpSocket::bind(listen).expect("loopback is there");
+        let peer = StdSocket::bind("127.0.0.1:0").expect("loopback is there");
+        let node = SocketAddr::from(([127, 0, 0, 1], socket.address().port()));
+        peer.connect(node).expect("no packet is sent");
+        let (waiter, waker) = waker();
+        let alarm = Alarm { waker, bell: Arc::new(Bell::new().expect("an eventfd")) };
+        let tokio_uring = TokioUring::open(socket, Arc::clone(&alarm.bell), Coalescing::On);
+        let tokio_uring = tokio_uring.expect("this kernel gives rings");
+        Self { tokio_uring, alarm, waiter, peer }
+    }
+
+    /// Sends datagrams of these numbers.
+    fn send(&self, numbers: Range<u32>) {
+        for number in numbers {
+            self.peer.send(&number.to_be_bytes()).expect("loopback takes it");
+        }
+    }
+
+    /// What one turn brings: the datagrams' numbers.
+    fn turn(&mut self, timeout: Option<Duration>) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        self.tokio_uring.wait(timeout).expect("the ring is sound");
+        while self.tokio_uring.advance().expect("the socket is sound") == Advance::Datagram {
+            let (source, bytes) = self.tokio_uring.datagram();
+            assert_eq!(Some(source), self.peer.local_addr().ok());
+            numbers.push(u32::from_be_bytes(bytes.try_into().expect("a number")));
+        }
+        numbers
+    }
+
+    /// Takes turns until datagrams of these numbers have come, in order.
+    ///
+    /// What is sent over loopback has mostly arrived when the sender's system call
+    /// returns. On a busy machine the kernel may leave it to a thread of its own, so
+    /// that turns without a wait may find nothing for a while.
+    fn assert_received(&mut self, mut expected: Range<u32>, timeout: Option<Duration>) {
+        let begun = StdInstant::now();
+        while begun.elapsed() < PATIENCE {
+            for number in self.turn(timeout) {
+                assert_eq!(Some(number), expected.next(), "in the order in which they were sent");
+            }
+            if expected.is_empty() {
+                return;
+            }
+        }
+        panic!("{expected:?} never came: {:?}", self.tokio_uring.stats);
+    }
+}
+
+/// A busy shard asks again and again without waiting: its receives are submitted
+/// all the same.
+#[test]
+fn every_datagram_comes_in_order_however_long_the_wait() {
+    for timeout in [AT_ONCE, Some(PATIENCE), None] {
+        let mut rig = Rig::new("127.0.0.1");
+        for round in 0..20 {
+            let numbers = round * BURST..(round + 1) * BURST;
+            rig.send(numbers.clone());
+            rig.assert_received(numbers, timeout);
+        }
+        assert_eq!(rig.tokio_uring.stats.receives_failed, 0);
+    }
+}
+
+#[test]
+fn a_source_at_a_dual_socket_is_an_ipv4_address() {
+    if !is_there("::") {
+        return;
+    }
+    let mut rig = Rig::new("[::]");
+    rig.send(0..1);
+    rig.assert_received(0..1, None);
+    assert!(rig.tokio_uring.current.is_none(), "its buffer was handed back");
+}
+
+#[test]
+fn the_bell_ends_a_wait_each_time() {
+    let mut rig = Rig::new("127.0.0.1");
+    for round in 1..=100 {
+        assert!(rig.waiter.begin_wait(|| true));
+        assert_eq!(rig.alarm.raise(), Wake::Needed);
+        assert_eq!(rig.alarm.raise(), Wake::NotNeeded);
+        let begun = StdInstant::now();
+        assert_eq!(rig.turn(Some(PATIENCE)), []);
+        assert!(begun.elapsed() < PATIENCE, "the bell was not heard");
+        rig.waiter.end_wait();
+        assert_eq!(rig.tokio_uring.stats.wakes_received, round);
+    }
+    // It is silent again: nothing but the deadline ends this one.
+    assert_eq!(rig.turn(Some(Duration::from_millis(1))), []);
+    assert_eq!(rig.tokio_uring.stats.wakes_received, 100);
+}
+
+#[test]
+fn a_deadline_ends_a_wait_though_a_later_one_was_set_before() {
+    let mut rig = Rig::new("127.0.0.1");
+    let far = PATIENCE * 3;
+    rig.send(0..1);
+    rig.assert_received(0..1, Some(far));
+    let begun = StdInstant::now();
+    for _ in 0..20 {
+        assert_eq!(rig.turn(Some(Duration::from_millis(1))), []);
+    }
+    assert!(begun.elapsed() < PATIENCE, "the deadlines were not kept");
+}
+
+#[test]
+fn a_deadline_ends_one_wait_and_no_more() {
+    let mut rig = Rig::new("127.0.0.1");
+    rig.send(0..1);
+    rig.assert_received(0..1, Some(Duration::from_millis(1)));
+    // Only the deadline can end this one.
+    rig.tokio_uring.wait(Some(Duration::from_millis(1))).expect("the ring is sound");
+    assert_eq!(rig.tokio_uring.timer.due, None);
+    rig.send(1..2);
+    rig.assert_received(1..2, None);
+}
+
+#[test]
+fn no_receive_is_left_when_it_is_dropped_while_datagrams_arrive() {
+    for _ in 0..50 {
+        let mut rig = Rig::new("127.0.0.1");
+        // So that there are many receives.
+        rig.send(0..BURST);
+        rig.assert_received(0..BURST, AT_ONCE);
+        rig.send(BURST..BURST + 10);
+        let Rig { tokio_uring, peer, .. } = rig;
+        let (herd, runtime) = (tokio_uring.herd.clone(), Rc::downgrade(&tokio_uring.runtime));
+        drop(tokio_uring);
+        assert_eq!(herd.pending(), 0);
+        assert!(runtime.upgrade().is_none(), "it was taken down");
+        // Nobody is there any more, and nobody's memory is written.
+        let _ = peer.send(&[1; 100]);
+    }
+}

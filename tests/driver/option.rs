@@ -1,0 +1,30 @@
+//! A kernel that does not know a socket option.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
+
+/// The argument of `setsockopt` that names the option.
+const OPTION: u8 = 2;
+
+/// From now on the calling thread, and those that it starts, are refused `option`,
+/// as older kernels do.
+pub(crate) fn refuse(option: i32) {
+    seccompiler::apply_filter(&program(option)).expect("seccomp is there");
+}
+
+fn program(option: i32) -> BpfProgram {
+    let refused = option.unsigned_abs().into();
+    let is_it = SeccompCondition::new(OPTION, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, refused);
+    let rule = SeccompRule::new(vec![is_it.expect("a valid condition")]);
+    let filter = SeccompFilter::new(
+        BTreeMap::from([(libc::SYS_setsockopt, vec![rule.expect("a valid rule")])]),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::ENOPROTOOPT.unsigned_abs()),
+        std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),
+    );
+    filter.and_then(TryInto::try_into).expect("a valid filter")
+}

@@ -1,0 +1,89 @@
+//! Peers that the node under test comes to know, and that answer what it asks.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
+
+/// Peers with a socket and a thread each, that know nobody. They end when dropped.
+pub(crate) struct Crowd {
+    node: SocketAddr,
+    sockets: Vec<(Id, Arc<UdpSocket>)>,
+    threads: Vec<JoinHandle<()>>,
+    ends: Arc<AtomicBool>,
+}
+
+impl Crowd {
+    /// `count` peers, each of which knocks at `node`.
+    pub(crate) fn around(node: SocketAddr, count: usize) -> Self {
+        let ends = Arc::new(AtomicBool::new(false));
+        let (mut sockets, mut threads) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let socket = Arc::new(UdpSocket::bind((node.ip(), 0)).expect("loopback is there"));
+            let id = Id::of_value(&number.to_be_bytes());
+            sockets.push((id, Arc::clone(&socket)));
+            let ends = Arc::clone(&ends);
+            threads.push(thread::spawn(move || answer(&socket, id, &ends)));
+        }
+        let crowd = Self { node, sockets, threads, ends };
+        crowd.knock();
+        crowd
+    }
+
+    /// Each peer asks the node something, so that those whom it does not know yet
+    /// come to be known: it pings a stranger once, however busy the machine is.
+    pub(crate) fn knock(&self) {
+        for (id, socket) in &self.sockets {
+            let ping = encode(*id, TransactionId::new([0; 8]), Body::Ping);
+            socket.send_to(&ping, self.node).expect("loopback takes it");
+        }
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::Relaxed);
+        for ((_, socket), thread) in self.sockets.iter().zip(self.threads.drain(..)) {
+            let own = socket.local_addr().expect("it is bound");
+            socket.send_to(&[], own).expect("loopback takes it");
+            // A peer that failed has said so; the test fails by what it waits for.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Answers requests until a datagram comes after the end.
+fn answer(socket: &UdpSocket, id: Id, ends: &AtomicBool) {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    while !ends.load(Ordering::Relaxed) {
+        let (length, source) = socket.recv_from(&mut buffer).expect("the socket is sound");
+        let Ok(request) = wire::decode(&buffer[..length]) else { continue };
+        let body = match request.body {
+            Body::Ping => Body::Pong,
+            Body::Store(_) => Body::Stored,
+            Body::FindNode { .. } | Body::FindValue { .. } => Body::Nodes(Contacts::new(&[])),
+            _ => continue,
+        };
+        let reply = encode(id, request.transaction, body);
+        socket.send_to(&reply, source).expect("loopback takes it");
+    }
+}
+
+fn encode(sender: Id, transaction: TransactionId, body: Body<'_>) -> Vec<u8> {
+    let datagram = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction,
+        sender,
+        role: Role::Peer,
+        announce: None,
+        token: Token::NONE,
+        body,
+    };
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(&datagram, &mut buffer);
+    buffer[..length].to_vec()
+}

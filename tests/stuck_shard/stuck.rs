@@ -1,0 +1,110 @@
+//! A thread that stands still until it is let go: a signal handler keeps it, as
+//! a page fault or a scheduler would.
+#![allow(unsafe_code)] // sigaction, tgkill, and what a handler may do.
+
+use std::fs;
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
+use std::os::fd::AsRawFd as _;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use libc::{c_int, c_long, c_void, pid_t};
+
+use crate::harness::PATIENCE;
+
+/// Where the handler says that it keeps its thread, and where it waits.
+static NOTICE: AtomicI32 = AtomicI32::new(-1);
+static GATE: AtomicI32 = AtomicI32::new(-1);
+
+/// What the drivers wait by.
+const WAITS: &[c_long] = &[
+    libc::SYS_io_uring_enter,
+    libc::SYS_ppoll,
+    libc::SYS_epoll_pwait,
+    // Younger architectures have the other alone.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_epoll_wait,
+];
+
+/// The other ends; open as long as the process lives, for a handler may wait.
+struct Ends {
+    notice: PipeReader,
+    gate: PipeWriter,
+    _handlers: (PipeWriter, PipeReader),
+}
+
+/// A thread that stands still; it goes on when this is dropped.
+pub(crate) struct Stuck(&'static Ends);
+
+impl Drop for Stuck {
+    fn drop(&mut self) {
+        (&self.0.gate).write_all(&[0]).expect("the gate is open");
+    }
+}
+
+/// Stops shard number `shard` of the process's only node where it waits: within the
+/// allocator it could hold a lock for which others would have to wait.
+pub(crate) fn stick(shard: usize) -> Stuck {
+    static ENDS: OnceLock<Ends> = OnceLock::new();
+    let ends = ENDS.get_or_init(prepare);
+    let begun = Instant::now();
+    let thread = loop {
+        // At first that may be one of a node before, which is about to vanish.
+        if let Some(thread) = thread_of(shard).filter(|thread| is_idle(*thread)) {
+            break thread;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the shard's thread is not there, or never idle");
+        thread::yield_now();
+    };
+    let process = std::process::id().cast_signed();
+    // SAFETY: numbers only.
+    let sent = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR1) };
+    assert_eq!(sent, 0, "the thread is ours");
+    (&ends.notice).read_exact(&mut [0]).expect("the handler tells");
+    Stuck(ends)
+}
+
+/// The thread of shard number `shard` of the process's only node, until it ends.
+pub(crate) fn thread_of(shard: usize) -> Option<pid_t> {
+    let name = format!("shard-{shard}\n");
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
+    let task = tasks
+        .map(|task| task.expect("it can be listed").path())
+        .find(|task| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm == name))?;
+    let number = task.file_name().and_then(|name| name.to_str()).expect("a number");
+    Some(number.parse().expect("a number"))
+}
+
+/// Whether a shard's thread waits in its driver. A thread that waits for a lock
+/// sleeps as well, but may have it by the time that the signal comes.
+fn is_idle(thread: pid_t) -> bool {
+    // Its number, or "running"; nothing once the thread has ended.
+    let call = fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
+    let call = call.unwrap_or_default();
+    let number = call.split(' ').next().and_then(|number| number.parse().ok());
+    number.is_some_and(|number: c_long| WAITS.contains(&number))
+}
+
+fn prepare() -> Ends {
+    let (notice, tell) = pipe().expect("a pipe");
+    let (wait, gate) = pipe().expect("a pipe");
+    NOTICE.store(tell.as_raw_fd(), Ordering::Relaxed);
+    GATE.store(wait.as_raw_fd(), Ordering::Relaxed);
+    let handler: extern "C" fn(c_int) = keep;
+    // SAFETY: the handler does only what a handler may: read, write, atomics.
+    let before = unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+    assert_ne!(before, libc::SIG_ERR);
+    Ends { notice, gate, _handlers: (tell, wait) }
+}
+
+/// Keeps the thread until a byte comes through the gate.
+extern "C" fn keep(_signal: c_int) {
+    let mut byte = [0_u8];
+    let at = byte.as_mut_ptr().cast::<c_void>();
+    // SAFETY: the byte lives on the stack.
+    unsafe { libc::write(NOTICE.load(Ordering::Relaxed), at, 1) };
+    // SAFETY: the byte lives on the stack.
+    unsafe { libc::read(GATE.load(Ordering::Relaxed), at, 1) };
+}

@@ -1,0 +1,167 @@
+//! Datagrams that cross the kernel together: whatever peers send as one message,
+//! and whatever the node answers so, is the same datagrams as one by one.
+#![cfg(feature = "std")]
+
+#[macro_use]
+#[path = "driver/harness.rs"]
+mod harness;
+#[path = "driver/option.rs"]
+mod option;
+
+use std::net::UdpSocket;
+use std::thread;
+
+use kad_node::driver::{
+    Coalescing, DriverStats, IoChoice, Running, ShardCount, ShardStats, Steering, start,
+};
+use kad_node::id::Id;
+use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::Stats;
+use kad_node::wire::{self, Body};
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+
+use harness::{PATIENCE, settings, stats_when};
+
+/// Datagrams of one train: as many as every kernel takes.
+const TRAIN: u64 = 64;
+
+/// Request number `number`: a `FIND_VALUE`, which the shard answers that owns the
+/// key: any.
+fn request(number: u64) -> Vec<u8> {
+    let key = Id::of_value(&number.to_be_bytes());
+    harness::request(number, Body::FindValue { key, offset: 0 })
+}
+
+/// A peer that sends trains, and receives one datagram after another.
+struct Peer {
+    socket: UdpSocket,
+}
+
+impl Peer {
+    fn new(node: &Running) -> Self {
+        let ip = node.address().ip().to_string();
+        let socket = UdpSocket::bind((ip.as_str(), 0)).expect("loopback is there");
+        socket.connect(node.address()).expect("no packet is sent");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        Self { socket }
+    }
+
+    /// Sends these datagrams as one message: all but the last are of equal length.
+    fn send(&self, datagrams: &[Vec<u8>]) {
+        let length = i32::try_from(datagrams[0].len()).expect("a datagram's length");
+        setsockopt(&self.socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+        let train = datagrams.concat();
+        assert_eq!(self.socket.send(&train).expect("loopback takes it"), train.len());
+    }
+
+    /// Whether each request of these numbers is answered, once.
+    fn assert_answered(&self, mut missing: Vec<u64>) {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        while !missing.is_empty() {
+            let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
+            let answer = wire::decode(&buffer[..length]).expect("a datagram of ours");
+            assert!(matches!(answer.body, Body::Nodes(_)), "{:?}", answer.body);
+            let number = u64::from_be_bytes(*answer.transaction.as_bytes());
+            let place = missing.iter().position(|one| *one == number);
+            missing.swap_remove(place.expect("each is answered once"));
+        }
+    }
+
+    /// Sends `count` trains of requests, one after another, all of them answered.
+    fn exchange(&self, count: u64) {
+        for train in 0..count {
+            let numbers = train * TRAIN..(train + 1) * TRAIN;
+            self.send(&numbers.clone().map(request).collect::<Vec<_>>());
+            self.assert_answered(numbers.collect());
+        }
+    }
+}
+
+fn node(io: IoChoice, shards: usize, steering: Steering, coalescing: Coalescing) -> Running {
+    let mut settings = settings(io, "127.0.0.1:0");
+    settings.shards = ShardCount::new(shards).expect("within the limits");
+    (settings.steering, settings.coalescing) = (steering, coalescing);
+    start(settings).expect("loopback is there")
+}
+
+/// Whether the driver takes in trains whole: the library under `tokio-uring` knows
+/// no control messages.
+fn takes_trains(io: IoChoice) -> bool {
+    io != IoChoice::TokioUring
+}
+
+fn stopped(node: Running) -> (Stats, DriverStats) {
+    let ShardStats { node, driver } = node.stop().expect("it was told to").total();
+    (node, driver)
+}
+
+for_each_driver! {
+    fn every_datagram_of_a_train_is_answered_and_the_answers_travel_together(io: IoChoice) {
+        let node = node(io, 1, Steering::Off, Coalescing::On);
+        Peer::new(&node).exchange(100);
+        let (node, driver) = stopped(node);
+        let received = (driver.trains_received, driver.train_datagrams_received);
+        assert_eq!(received, if takes_trains(io) { (100, 100 * TRAIN) } else { (0, 0) });
+        if takes_trains(io) {
+            assert_eq!((driver.trains_sent, driver.train_datagrams_sent), (100, 100 * TRAIN));
+        }
+        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (100 * TRAIN, 100 * TRAIN));
+        assert_eq!((driver.trains_refused, node.datagrams_received), (0, 100 * TRAIN));
+    }
+
+    /// A train lands whole on the shard that its first datagram is for.
+    fn foreign_datagrams_of_a_train_are_handed_over_and_none_is_lost(io: IoChoice) {
+        for (shards, steering) in
+            [(2, Steering::Kernel), (4, Steering::Kernel), (8, Steering::Off)]
+        {
+            let node = node(io, shards, steering, Coalescing::On);
+            Peer::new(&node).exchange(100);
+            let (node, driver) = stopped(node);
+            // Half of them at least, where two shards own them by halves.
+            let foreign = node.datagrams_missteered;
+            assert!(foreign > 100 * TRAIN / 4, "{foreign} were foreign");
+            assert_eq!((driver.handoffs_sent, node.handoffs_received), (foreign, foreign));
+            assert_eq!((driver.handoffs_dropped, driver.kernel_drops), (0, 0));
+        }
+    }
+
+    fn without_coalescing_datagrams_travel_one_by_one(io: IoChoice) {
+        let node = node(io, 1, Steering::Off, Coalescing::Off);
+        Peer::new(&node).exchange(10);
+        let (_, driver) = stopped(node);
+        assert_eq!((driver.trains_received, driver.trains_sent), (0, 0));
+        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10 * TRAIN, 10 * TRAIN));
+    }
+
+    /// Linux before 5.0.
+    fn where_the_kernel_brings_no_trains_datagrams_come_one_by_one(io: IoChoice) {
+        let node = thread::scope(|scope| {
+            let confined = scope.spawn(|| {
+                option::refuse(libc::UDP_GRO);
+                node(io, 1, Steering::Off, Coalescing::On)
+            });
+            confined.join().expect("it starts")
+        });
+        Peer::new(&node).exchange(10);
+        let (_, driver) = stopped(node);
+        assert_eq!((driver.trains_received, driver.datagrams_received), (0, 10 * TRAIN));
+    }
+
+    fn what_is_no_datagram_of_ours_harms_none_of_its_train(io: IoChoice) {
+        let node = node(io, 1, Steering::Off, Coalescing::On);
+        let peer = Peer::new(&node);
+        let whole = request(1);
+        let (garbage, runt) = (vec![0xff; whole.len()], whole[..10].to_vec());
+        // A runt ends the train, as it must.
+        peer.send(&[garbage.clone(), whole, garbage, request(2), runt]);
+        peer.assert_answered(vec![1, 2]);
+        // Datagrams of a byte, and such as are longer than any of ours.
+        peer.send(&vec![vec![request(1)[0]]; TRAIN as usize]);
+        peer.send(&vec![vec![7; 2 * DATAGRAM_BYTES_MAX]; 10]);
+        let (node, driver) =
+            stats_when(&node, |node, _| node.datagrams_oversized == 10);
+        assert_eq!((node.datagrams_foreign, node.datagrams_truncated), (2, 1 + TRAIN));
+        assert_eq!((driver.receives_truncated, driver.datagrams_sent), (10, 2));
+        assert_eq!(driver.trains_received, if takes_trains(io) { 3 } else { 0 });
+    }
+}
