@@ -7,11 +7,14 @@
 //! comes about.
 
 mod engine;
+mod neighbours;
 mod project;
 mod scenes;
 mod seed;
 
 use std::process::ExitCode;
+
+use crate::neighbours::Room;
 
 /// Set to 1, it asks for this test, which takes minutes.
 const SWITCH: &str = "KAD_COMPOSE";
@@ -22,6 +25,7 @@ fn main() -> ExitCode {
     }
     match engine::find() {
         Ok(compose) => {
+            let _room = Room::make();
             scenes::play(&compose);
             eprintln!("compose: passed");
             ExitCode::SUCCESS

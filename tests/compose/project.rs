@@ -1,6 +1,6 @@
 //! One run of the compose file under a name of its own, removed when dropped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -14,6 +14,8 @@ use crate::engine::{self, Compose, Ended, docker};
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 /// Only guards against hanging for ever: no outcome depends on it.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
+/// How long what `down` left is removed by force.
+const FORCE_MAX: Duration = Duration::from_secs(30);
 
 /// Set where the programs have been packaged already, and are to be tested so.
 const PACKAGED: &str = "KAD_PACKAGED";
@@ -51,6 +53,11 @@ impl Container {
             self.kad_node(&["put", "--log", "error", "--bootstrap", "127.0.0.1:9001", text]);
         assert_eq!(ended.status, Some(0), "{self:?}: {ended:?}");
         ended.stdout.trim_end().into()
+    }
+
+    /// Whether its network reaches the node at `address`, as `kad-node ping` ends.
+    pub(crate) fn ping(&self, address: &str) -> Ended {
+        self.kad_node(&["ping", "--timeout", "1s", address])
     }
 
     /// What it has logged.
@@ -174,24 +181,30 @@ impl Project {
         docker(&["network", "ls", "--quiet", "--filter", &self.label()]).trim_end().into()
     }
 
-    /// The addresses of all containers on the network, as nodes announce them.
-    pub(crate) fn addresses(&self) -> BTreeSet<String> {
-        let format = r"{{range .Containers}}{{.IPv4Address}} {{end}}";
+    /// The address of each container on the network, as its node announces it, by
+    /// the container's id.
+    pub(crate) fn addresses(&self) -> BTreeMap<String, String> {
+        let format =
+            r"{{range $id, $at := .Containers}}{{$id}} {{$at.IPv4Address}}{{println}}{{end}}";
         let listed = docker(&["network", "inspect", "--format", format, &self.network()]);
-        let ips = listed.split_whitespace().filter_map(|cidr| cidr.split_once('/'));
-        ips.map(|(ip, _)| format!("{ip}:9001")).collect()
+        let pairs = listed.lines().filter_map(|line| line.split_once(' '));
+        let ips = pairs.filter_map(|(id, cidr)| Some((id, cidr.split_once('/')?.0)));
+        ips.map(|(id, ip)| (id.into(), format!("{ip}:9001"))).collect()
     }
 
     /// What is there of the project, one line each.
     fn left(&self) -> String {
+        // It must succeed: an engine that does not answer would show nothing.
+        let image = docker(&["images", "--quiet", &self.image()]);
+        let images = image.lines().map(Into::into).collect();
         let mut left = String::new();
-        let label = self.label();
-        for (what, words) in [
-            ("container", &["ps", "--all", "--quiet", "--filter", &label][..]),
-            ("network", &["network", "ls", "--quiet", "--filter", &label]),
-            ("image", &["images", "--quiet", &self.image()]),
+        for (what, ids) in [
+            ("container", self.ids(&["ps", "--all"])),
+            ("network", self.ids(&["network", "ls"])),
+            ("volume", self.ids(&["volume", "ls"])),
+            ("image", images),
         ] {
-            for id in engine::run(Command::new("docker").args(words)).stdout.lines() {
+            for id in ids {
                 let _ = writeln!(left, "{what} {id}");
             }
         }
@@ -207,14 +220,55 @@ impl Project {
     fn tear_down(&self) {
         let down =
             ["--profile", "loadgen", "down", "--timeout", "2", "--volumes", "--remove-orphans"];
-        let _ = engine::run(&mut self.compose(&down));
+        let ended = engine::run(&mut self.compose(&down));
+        if ended.status != Some(0) {
+            let reason = ended.stderr.lines().last().unwrap_or_default();
+            eprintln!("compose: down failed, so the rest is removed piece by piece: {reason}");
+            self.remove_by_force();
+        }
         let _ = engine::run(Command::new("docker").args(["rmi", "--force", &self.image()]));
+    }
+
+    /// Removes containers and the network whatever state they are in. An engine
+    /// may count the endpoint of a container that is gone, or is going, and refuse
+    /// to remove the network till it is disconnected by force.
+    fn remove_by_force(&self) {
+        let deadline = Instant::now() + FORCE_MAX;
+        while Instant::now() < deadline {
+            for container in self.ids(&["ps", "--all"]) {
+                let _ = engine::run(Command::new("docker").args(["rm", "--force", &container]));
+            }
+            let networks = self.ids(&["network", "ls"]);
+            if networks.is_empty() {
+                return;
+            }
+            for network in networks {
+                let format = "{{range .Containers}}{{println .Name}}{{end}}";
+                let inspect = ["network", "inspect", "--format", format, &network];
+                let attached = engine::run(Command::new("docker").args(inspect)).stdout;
+                for name in attached.split_whitespace() {
+                    let disconnect = ["network", "disconnect", "--force", &network, name];
+                    let _ = engine::run(Command::new("docker").args(disconnect));
+                }
+                let _ = engine::run(Command::new("docker").args(["network", "rm", &network]));
+            }
+            thread::sleep(LOOK_INTERVAL);
+        }
+    }
+
+    /// The ids that `docker` with `words` lists of this project.
+    fn ids(&self, words: &[&str]) -> Vec<String> {
+        let label = self.label();
+        let quietly = ["--quiet", "--filter", &label];
+        let listed = engine::run(Command::new("docker").args(words).args(quietly)).stdout;
+        listed.lines().map(Into::into).collect()
     }
 }
 
 impl Drop for Project {
     fn drop(&mut self) {
-        if !self.left().is_empty() {
+        // Otherwise it was removed.
+        if thread::panicking() {
             self.tear_down();
         }
     }

@@ -1,5 +1,6 @@
 //! What happens to the network, scene by scene; each leaves it whole for the next.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
@@ -110,7 +111,7 @@ fn the_routing_table_fills_with_the_containers_own_addresses(project: &Project, 
         let shown = seed.ask("peers");
         (contacts(&shown).len() >= CONTACTS_MIN).then_some(shown)
     });
-    let addresses = project.addresses();
+    let addresses: BTreeSet<String> = project.addresses().into_values().collect();
     for contact in contacts(&shown) {
         assert!(addresses.contains(contact), "{contact} is none of {addresses:?}");
     }
@@ -183,6 +184,7 @@ fn a_healed_node_finds_what_it_missed(
     let (paused, others) = nodes.split_at(PAUSED);
     let (cut_off, others) = others.split_at(CUT_OFF);
     let network = project.network();
+    let address_of = project.addresses();
     act("pause", paused);
     for node in cut_off {
         docker(&["network", "disconnect", &network, &node.0]);
@@ -191,7 +193,10 @@ fn a_healed_node_finds_what_it_missed(
     let text = "put while some were away".to_owned();
     let key = others.last().expect("enough nodes").put(&text);
     let late = Put { text, key };
-    assert_eq!(cut_off[0].get(&late.key).stdout, "NOTFOUND\n", "it is cut off");
+    for (node, peer) in [(&cut_off[0], &others[0]), (&others[0], &cut_off[0])] {
+        let ended = node.ping(&address_of[&peer.0]);
+        assert_eq!(ended.status, Some(1), "{peer:?} is cut off from {node:?}: {ended:?}");
+    }
 
     act("unpause", paused);
     for node in cut_off {
