@@ -65,8 +65,23 @@ impl Entry {
     }
 
     fn note_seen(&mut self, now: Instant) -> Freshness {
-        if now.since(self.seen()) < CONTACT_NEWS && self.failures == 0 {
+        if now.since(self.seen()) < CONTACT_NEWS {
             return Freshness::Known;
+        }
+        self.seen = Tick::of(now);
+        Freshness::News
+    }
+
+    /// Notes an answer. One that follows a failure which the owner knows of is
+    /// news however soon it comes, or the owner would count failures that were not
+    /// in a row; the one after it is not. A stale contact stays stale until the
+    /// owner says otherwise, so that all shards name the same contacts.
+    fn note_answered(&mut self, now: Instant) -> Freshness {
+        if self.failures == 0 {
+            return self.note_seen(now);
+        }
+        if !self.is_stale() {
+            self.failures = 0;
         }
         self.seen = Tick::of(now);
         Freshness::News
@@ -116,8 +131,10 @@ pub(super) enum Failure {
 pub(super) struct Bucket {
     entries: Vec<Entry>,
     replacements: Vec<Entry>,
-    /// Counts the changes that others must know of: who is in the bucket or waits
-    /// for a place, and who is stale.
+    /// Counts the changes that others must know of: who is in the bucket, at which
+    /// address, and who is stale; and which ids wait for a place, unless the
+    /// replacement cache is as full as before: then no stranger is wanted, whoever
+    /// waits.
     revision: u32,
 }
 
@@ -175,27 +192,38 @@ impl Bucket {
                 let check = is_quiet(&known, newcomer.seen()).then(|| known.contact());
                 return Admission::Waiting { check };
             }
+            self.revision += 1;
             self.entries.remove(index);
             self.entries.push(newcomer);
             return Admission::Replaced;
         }
-        self.revision += 1;
-        self.replacements.retain(|entry| entry.contact.id != newcomer.contact.id);
         if self.entries.len() < k {
+            self.revision += 1;
             push(&mut self.entries, newcomer);
             return Admission::Inserted;
         }
         if let Some(index) = self.entries.iter().position(Entry::is_stale) {
+            self.revision += 1;
             self.entries.remove(index);
             self.entries.push(newcomer);
             return Admission::Replaced;
         }
-        if self.replacements.len() == REPLACEMENTS_MAX {
-            self.replacements.remove(0);
-        }
-        push(&mut self.replacements, newcomer);
+        self.wait(newcomer);
         let oldest = self.entries.first().filter(|oldest| is_quiet(oldest, newcomer.seen()));
         Admission::Waiting { check: oldest.map(Entry::contact) }
+    }
+
+    /// Puts a contact that has just answered last into the replacement cache.
+    fn wait(&mut self, newcomer: Entry) {
+        let waiting = self.replacements.iter().position(|entry| entry.id() == newcomer.id());
+        if let Some(index) = waiting {
+            self.replacements.remove(index);
+        } else if self.replacements.len() == REPLACEMENTS_MAX {
+            self.replacements.remove(0);
+        } else {
+            self.revision += 1;
+        }
+        push(&mut self.replacements, newcomer);
     }
 
     /// Notes that a contact, or one that waits, was heard from at its own address.
@@ -267,7 +295,7 @@ impl Bucket {
         };
         known.round_trip = answered.round_trip;
         known.credential = answered.credential;
-        known.note_seen(answered.seen())
+        known.note_answered(answered.seen())
     }
 
     /// Notes, for a bucket that another shard owns, that a contact was heard
@@ -279,11 +307,13 @@ impl Bucket {
 
     /// Notes, for a bucket that another shard owns, that an RPC to a contact has
     /// failed, and says whether the owner needs to know. The estimate is this
-    /// shard's own, so it starts anew here as it does at the owner's.
+    /// shard's own, so it starts anew here as it does at the owner's. How often it
+    /// has failed the owner counts; here stands that it has.
     pub(super) fn note_failed(&mut self, contact: Contact) -> Freshness {
         let known = self.entries.iter_mut().find(|known| known.is(contact));
         known.map_or(Freshness::Known, |known| {
             known.round_trip = RoundTrip::default();
+            known.failures = known.failures.max(1);
             Freshness::News
         })
     }

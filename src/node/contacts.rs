@@ -98,6 +98,7 @@ impl Node {
             Message::Stranger(contact) => self.stranger_asked(now, contact, outbox),
             Message::Bucket { index, bucket } => {
                 self.table.adopt(now, index.into(), *bucket);
+                self.rejoin_if_lost(now);
                 self.join_if_met(now, outbox);
             }
             Message::Joined { found_beyond } => self.note_joined(now, found_beyond),

@@ -1,5 +1,7 @@
 //! The k-bucket under any sequence of what can happen to it.
 
+use alloc::collections::BTreeSet;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use proptest::collection::vec;
@@ -94,6 +96,44 @@ proptest! {
                     its_own || bucket.at(responsive.contact()).is_some(),
                     "{:?} of {:?} displaced {:?}", act, contact, responsive,
                 );
+            }
+        }
+    }
+}
+
+/// What other shards must know of a bucket: its contacts, each with whether it is
+/// stale, and which ids wait, or that enough do.
+fn told(bucket: &Bucket) -> (BTreeSet<(Id, SocketAddr, bool)>, Option<BTreeSet<Id>>) {
+    let told = |entry: &Entry| (entry.id(), entry.contact().addr, entry.is_stale());
+    let has_room = bucket.replacements() < REPLACEMENTS_MAX;
+    let waiting = has_room.then(|| bucket.replacements.iter().map(Entry::id).collect());
+    (bucket.entries().iter().map(told).collect(), waiting)
+}
+
+proptest! {
+    /// So that a replica to which the bucket is handed whenever the revision rises
+    /// is as good as the bucket, and is handed it no more often than that takes.
+    #[test]
+    fn the_revision_rises_exactly_when_others_must_know(k in 1..6_usize, acts in acts()) {
+        let (mut bucket, mut replica) = (Bucket::new(), Bucket::new());
+        let mut now = Instant::ZERO;
+        for (act, contact, seconds) in acts {
+            now = now + Duration::from_secs(seconds);
+            let before = bucket.clone();
+            match act {
+                Act::Answered => drop(bucket.answered(k, entry(contact, now))),
+                Act::Heard => bucket.heard(now, contact),
+                Act::Failed => drop(bucket.failed(contact, FAILURES_FORGET)),
+                Act::Renamed => drop(bucket.renamed(contact)),
+            }
+            let rises = bucket.revision() > before.revision();
+            prop_assert_eq!(rises, told(&bucket) != told(&before), "{:?} of {:?}", act, contact);
+            if rises {
+                replica.adopt(bucket.clone());
+            }
+            prop_assert_eq!(told(&replica).0, told(&bucket).0);
+            for id in (0..24).map(id) {
+                prop_assert_eq!(replica.wants(k, id), bucket.wants(k, id));
             }
         }
     }
@@ -204,7 +244,9 @@ fn a_second_address_that_claims_an_id_does_not_displace_a_live_one() {
     for _ in 0..FAILURES_STALE {
         bucket.failed(contact(2), FAILURES_FORGET);
     }
+    let revision = bucket.revision();
     assert_eq!(bucket.answered(3, entry(impostor, at_second(300))), Admission::Replaced);
+    assert!(bucket.revision() > revision, "others must know of the address");
     assert!(bucket.at(impostor).is_some() && bucket.at(contact(2)).is_none());
 }
 
@@ -279,4 +321,77 @@ fn a_contact_that_did_not_answer_is_given_the_time_of_an_unknown_one() {
     assert!(replica.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
     assert_eq!(replica.note_failed(contact(1)), Freshness::News);
     assert_eq!(replica.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
+}
+
+#[test]
+fn a_contact_that_waits_and_answers_again_is_nothing_to_tell() {
+    let mut bucket = full(2);
+    let waits = |bucket: &mut Bucket, number, second| {
+        let before = bucket.revision();
+        bucket.answered(2, entry(contact(number), at_second(second)));
+        bucket.revision() - before
+    };
+    for number in 10..10 + REPLACEMENTS_MAX as u16 {
+        assert_eq!(waits(&mut bucket, number, 10), 1);
+        assert_eq!(waits(&mut bucket, number, 11), 0);
+    }
+    for number in 30..60 {
+        assert_eq!(waits(&mut bucket, number, 12), 0, "enough wait, before as after");
+    }
+}
+
+/// A bucket that has failed to reach its contact `failures` times, and what another
+/// shard has been told of it.
+fn failed(failures: u8) -> (Bucket, Bucket) {
+    let mut bucket = full(1);
+    for _ in 0..failures {
+        bucket.failed(contact(1), FAILURES_FORGET);
+    }
+    let mut replica = Bucket::new();
+    replica.adopt(bucket.clone());
+    (bucket, replica)
+}
+
+#[test]
+fn an_answer_after_failures_is_told_to_the_owner_once() {
+    let answer = |second| entry(contact(1), at_second(second));
+    for failures in 1..FAILURES_STALE {
+        let (_, mut replica) = failed(failures);
+        assert_eq!(replica.note(answer(2)), Freshness::News, "after {failures}");
+        for second in 3..30 {
+            assert_eq!(replica.note(answer(second)), Freshness::Known, "after {failures}");
+        }
+        // In a row are those alone between which no answer was told.
+        assert_eq!(replica.note_failed(contact(1)), Freshness::News);
+        assert_eq!(replica.note(answer(30)), Freshness::News);
+        assert_eq!(replica.note(answer(31)), Freshness::Known);
+        assert_eq!(replica.note(answer(30 + CONTACT_NEWS.as_secs())), Freshness::News);
+    }
+}
+
+#[test]
+fn a_stale_contact_that_answers_another_shard_is_stale_until_the_owner_knows() {
+    let (mut bucket, mut replica) = failed(FAILURES_STALE);
+    for second in 2..4 {
+        let answer = entry(contact(1), at_second(second));
+        assert_eq!(replica.note(answer), Freshness::News);
+        assert!(replica.entries()[0].is_stale());
+    }
+    let before = bucket.revision();
+    bucket.answered(1, entry(contact(1), at_second(2)));
+    assert!(bucket.revision() > before);
+    replica.adopt(bucket);
+    assert!(!replica.entries()[0].is_stale());
+    assert_eq!(replica.note(entry(contact(1), at_second(4))), Freshness::Known);
+}
+
+#[test]
+fn a_request_is_told_to_the_owner_by_the_time_since_the_last_alone() {
+    for failures in 0..=FAILURES_STALE {
+        let (_, mut replica) = failed(failures);
+        let news = 1 + CONTACT_NEWS.as_secs();
+        assert_eq!(replica.note_heard(at_second(news - 1), contact(1)), Freshness::Known);
+        assert_eq!(replica.note_heard(at_second(news), contact(1)), Freshness::News);
+        assert_eq!(replica.note_heard(at_second(news + 1), contact(1)), Freshness::Known);
+    }
 }
