@@ -18,8 +18,8 @@
 //! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`, `shard`.
 //! What happens is in `serve` (requests of others), `call` (requests of ours),
 //! `answer` (what comes back), `contacts` (what that does to the routing table),
-//! `drive` (lookups), `place` (the STOREs that follow them), `maintain` (what is
-//! done by the clock) and `show`.
+//! `drive` (lookups), `placement` (the STOREs that follow them), `maintain` (what
+//! is done by the clock) and `show`.
 
 mod answer;
 mod bucket;
@@ -37,7 +37,7 @@ mod keyed_map;
 mod lookup;
 mod maintain;
 mod outbox;
-mod place;
+mod placement;
 mod published;
 mod round_trip;
 mod routing_table;

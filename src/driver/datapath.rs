@@ -29,8 +29,7 @@ pub(super) trait Datapath {
     fn datagram(&self) -> (SocketAddr, &[u8]);
 
     /// Sends `datagrams`: those to one destination that have the same steer byte in
-    /// their order. What cannot be sent is dropped and counted, as
-    /// a network would.
+    /// their order. What cannot be sent is dropped and counted, as a network would.
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>);
 
     /// The counters.

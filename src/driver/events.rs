@@ -45,6 +45,12 @@ impl EventSender {
 /// The events of a running node. What every shard has a part in (counters,
 /// peers) comes as one event, once all have answered. It is disconnected once
 /// every shard has ended.
+///
+/// Nothing bounds how many wait here but who commands: there is one for each
+/// command carried out, and [`Event::Hop`]s for a get that asked for them. Unasked
+/// comes [`Event::Joined`] alone, each time that the node comes back after it has
+/// lost every good contact, which takes seconds of silence. Who sends commands reads
+/// what they come to; who will not drops this, and shards then drop their events.
 #[derive(Debug)]
 pub struct Events {
     receiver: Receiver<(ShardIndex, ShardEvent)>,

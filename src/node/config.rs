@@ -81,6 +81,7 @@ impl Config {
             token_secret: Rng::from_seed(seed).bytes(),
         }
     }
+
     /// The settings of each shard of a node that has `count` of them: the same id
     /// and secret, a random stream of its own, and an equal part of the store.
     pub fn shards(&self, count: usize) -> impl Iterator<Item = Self> + '_ {
