@@ -154,6 +154,10 @@ pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 /// What one call into the node writes into the outbox at most: a put's STOREs
 /// and its next lookup step, replies and maintenance beside it.
 pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
+/// Messages to other shards by which an [`Outbox`](crate::node::Outbox) is low,
+/// however much room for datagrams it has. One call into the node adds a few for
+/// each other shard on top: a routing change is told to all.
+pub const OUTBOX_HANDOFFS_MAX: usize = SHARDS_MAX;
 
 const _: () = assert!(REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX);
 const _: () = assert!(

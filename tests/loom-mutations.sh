@@ -153,8 +153,8 @@ mutation caught 'push: visible before it is published' ring.rs \
     'self.tail = self.tail.wrapping_add(1);' \
     'self.tail = self.tail.wrapping_add(1); self.publish();'
 mutation caught 'push: one message more than there are slots' ring.rs \
-    'let capacity = self.shared.slots.len();' \
-    'let capacity = self.shared.slots.len() + 1;'
+    'let capacity = self.capacity();' \
+    'let capacity = self.capacity() + 1;'
 mutation caught 'push: full without a second look' ring.rs \
     'self.head_seen = self.shared.consumer.index.load(Ordering::Acquire);' \
     ''

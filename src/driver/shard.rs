@@ -82,7 +82,7 @@ impl<D: Datapath> Shard<D> {
         while outlet.datapath.advance()? == Advance::Datagram {
             let (source, bytes) = outlet.datapath.datagram();
             node.handle_datagram(*now, source, bytes, outbox);
-            outlet.flush_if_low(outbox);
+            outlet.relieve(outbox);
         }
         Ok(())
     }
@@ -95,12 +95,12 @@ impl<D: Datapath> Shard<D> {
         let commands = inbox.commands.drain();
         for handoff in inbox.handoffs.iter_mut().flat_map(|ring| ring.drain()) {
             node.handle_handoff(*now, handoff, outbox);
-            outlet.flush_if_low(outbox);
+            outlet.relieve(outbox);
         }
         for command in commands {
             outlet.stats().commands += 1;
             node.handle_command(*now, command, outbox);
-            outlet.flush_if_low(outbox);
+            outlet.relieve(outbox);
         }
     }
 }
@@ -113,20 +113,31 @@ struct Outlet<D> {
 }
 
 impl<D: Datapath> Outlet<D> {
-    /// Makes room for what another call into the node may write.
-    fn flush_if_low(&mut self, outbox: &mut Outbox) {
+    /// Hands over what a call into the node has written for others, and makes room
+    /// for what another may write. Datagrams wait, to be sent many at a time; messages
+    /// do not, so that a peer works on a turn's first while its last are read.
+    fn relieve(&mut self, outbox: &mut Outbox) {
+        self.hand_over(outbox);
         if outbox.is_low() {
-            self.flush(outbox);
+            self.send(outbox);
         }
     }
 
-    /// Sends what the outbox holds, and hands over.
+    /// Hands over and sends what the outbox holds.
     fn flush(&mut self, outbox: &mut Outbox) {
-        if outbox.datagrams().len() > 0 {
-            self.datapath.submit(outbox.datagrams());
-        }
+        self.hand_over(outbox);
+        self.send(outbox);
+    }
+
+    fn hand_over(&mut self, outbox: &mut Outbox) {
         for (shard, handoff) in outbox.take_handoffs() {
             self.peers.hand_over(shard, handoff, self.datapath.stats());
+        }
+    }
+
+    fn send(&mut self, outbox: &mut Outbox) {
+        if outbox.datagrams().len() > 0 {
+            self.datapath.submit(outbox.datagrams());
         }
         outbox.clear();
     }

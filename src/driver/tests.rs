@@ -103,12 +103,18 @@ impl Stuck {
 
     /// A turn of the first shard that hands over messages of these weights.
     fn turn(&mut self, to: usize, weights: impl IntoIterator<Item = Weight>) {
+        self.begin_turn(to, weights);
+        let Self { links, stats } = self;
+        links[0].peers.publish(stats);
+    }
+
+    /// The same turn, without its end.
+    fn begin_turn(&mut self, to: usize, weights: impl IntoIterator<Item = Weight>) {
         let shard: ShardIndex = Place::new(to, 3).index();
         let Self { links, stats } = self;
         for weight in weights {
             links[0].peers.hand_over(shard, Handoff::sample(weight), stats);
         }
-        links[0].peers.publish(stats);
     }
 
     /// The weights of what has arrived at a shard, in order.
@@ -173,4 +179,23 @@ fn a_turn_wakes_a_waiting_shard_once_and_a_running_one_never() {
     stuck.turn(1, [DROPPABLE; 10]);
     stuck.turn(1, [DROPPABLE; 10]);
     assert_eq!(stuck.stats.wakes_sent, 1);
+}
+
+#[test]
+fn a_long_turn_wakes_a_shard_that_waits_for_each_half_of_its_ring_and_loses_nothing() {
+    let mut stuck = Stuck::new();
+    let half = ring_capacity(3) / 2;
+    for halves in 1..=4 {
+        assert!(stuck.links[1].inbox.begin_wait());
+        stuck.begin_turn(1, vec![DROPPABLE; half - 1]);
+        assert_eq!(stuck.stats.wakes_sent, halves - 1, "a wake is a system call");
+        stuck.begin_turn(1, [DROPPABLE]);
+        assert_eq!(stuck.stats.wakes_sent, halves);
+        // Once woken, it takes what it is shown.
+        assert_eq!(stuck.arrived(1).len(), half);
+    }
+    stuck.turn(1, []);
+    let counted = (stuck.stats.handoffs_sent, stuck.stats.handoffs_dropped);
+    assert_eq!(counted, (4 * half as u64, 0));
+    assert_eq!(stuck.stats.wakes_sent, 4, "the end of the turn has nothing to show");
 }

@@ -163,7 +163,7 @@ impl<T: Send> Producer<T> {
     /// how many messages are new to it: unless none, wake it.
     #[inline]
     pub fn publish(&mut self) -> usize {
-        let batch = self.tail.wrapping_sub(self.published);
+        let batch = self.batch();
         if batch > 0 {
             self.shared.producer.index.store(self.tail, Ordering::Release);
             self.published = self.tail;
@@ -171,11 +171,22 @@ impl<T: Send> Producer<T> {
         batch
     }
 
+    /// How many messages have been pushed that the consumer does not see yet.
+    #[inline]
+    pub fn batch(&self) -> usize {
+        self.tail.wrapping_sub(self.published)
+    }
+
+    /// How many messages the ring holds.
+    pub fn capacity(&self) -> usize {
+        self.shared.slots.len()
+    }
+
     /// Whether there is no room for another message. If there is room, there will
     /// be until the next [`push`](Self::push).
     #[inline]
     pub fn is_full(&mut self) -> bool {
-        let capacity = self.shared.slots.len();
+        let capacity = self.capacity();
         if self.tail.wrapping_sub(self.head_seen) == capacity {
             self.head_seen = self.shared.consumer.index.load(Ordering::Acquire);
         }

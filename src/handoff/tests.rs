@@ -14,9 +14,12 @@ use super::{Consumer, Producer, Wake, ring, waker};
 
 /// Messages that cross from thread to thread in each test, at most.
 const MESSAGES: usize = if cfg!(miri) { 300 } else { 1_000_000 };
-/// Time after which no more are sent. A million take a second or two where each of
-/// both threads has a core; on one core that others want as well each change from
-/// one thread to the other may take milliseconds, which would add up to an hour.
+/// Of these at least, whatever the time.
+const MESSAGES_MIN: usize = if cfg!(miri) { MESSAGES } else { 10_000 };
+/// Time after which no more than [`MESSAGES_MIN`] are sent. A million take a second
+/// or two where each of both threads has a core; on one core that others want as
+/// well each change from one thread to the other may take milliseconds, which would
+/// add up to an hour.
 const SENDING_MAX: Duration = Duration::from_secs(10);
 /// How often the time is looked at.
 const LOOK_MESSAGES: usize = 64;
@@ -35,10 +38,14 @@ fn eventually<R>(mut attempt: impl FnMut() -> Option<R>) -> R {
     }
 }
 
-/// The numbers from 0 to `count`, or to fewer where time runs out.
+/// The numbers from 0 to `count`, or to fewer where time runs out, but to
+/// [`MESSAGES_MIN`] at least.
 fn numbers(count: usize) -> impl Iterator<Item = usize> {
     let begun = Instant::now();
-    (0..count).take_while(move |number| number % LOOK_MESSAGES > 0 || begun.elapsed() < SENDING_MAX)
+    (0..count).take_while(move |&number| {
+        let is_look = number >= MESSAGES_MIN && number.is_multiple_of(LOOK_MESSAGES);
+        !is_look || begun.elapsed() < SENDING_MAX
+    })
 }
 
 /// Pushes the numbers up to `MESSAGES`, on the heap so that a message lost or taken
@@ -82,6 +89,7 @@ fn singles_arrive_once_and_in_order(capacity: usize) {
         expected += 1;
     }
     assert_eq!(sender.join().unwrap(), expected);
+    assert!(expected >= MESSAGES_MIN, "{expected} messages are no trial");
 }
 
 #[test]
@@ -115,6 +123,7 @@ fn batches_arrive_once_and_in_order(capacity: usize, batch: usize) {
         }
     }
     assert_eq!(sender.join().unwrap(), expected);
+    assert!(expected >= MESSAGES_MIN, "{expected} messages are no trial");
 }
 
 #[test]
@@ -258,11 +267,13 @@ proptest! {
                 Step::Push if visible.len() + batch.len() < capacity => {
                     prop_assert_eq!(producer.push(number), Ok(()));
                     batch.push_back(number);
+                    prop_assert_eq!(producer.batch(), batch.len());
                 }
                 Step::Push => prop_assert_eq!(producer.push(number), Err(number)),
                 Step::Publish => {
                     prop_assert_eq!(producer.publish(), batch.len());
                     visible.append(&mut batch);
+                    prop_assert_eq!(producer.batch(), 0);
                 }
                 Step::Pop => prop_assert_eq!(consumer.pop(), visible.pop_front()),
                 Step::Drain { at_most } => {

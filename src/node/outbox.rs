@@ -8,7 +8,9 @@ use core::net::SocketAddr;
 use super::command::Event;
 use super::handoff::Handoff;
 use super::shard::ShardIndex;
-use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_RESERVE_BYTES};
+use crate::limits::{
+    DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, OUTBOX_HANDOFFS_MAX, OUTBOX_RESERVE_BYTES,
+};
 
 /// Datagrams, events and handoffs of one turn, in the order in which they were made.
 ///
@@ -97,9 +99,11 @@ impl Outbox {
         self.handoffs.drain(..)
     }
 
-    /// Whether another call into the node might not find room: then send first.
+    /// Whether another call into the node might not find room, or as many messages
+    /// to other shards wait as may: then send and hand over first.
     pub fn is_low(&self) -> bool {
         self.buffer.len() - self.used < OUTBOX_RESERVE_BYTES
+            || self.handoffs.len() >= OUTBOX_HANDOFFS_MAX
     }
 
     /// Forgets the datagrams, which have been sent.

@@ -1,10 +1,14 @@
 //! Nodes of several shards behave as nodes of one do.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::{ID_BYTES, Id};
-use kad_node::limits::K_DEFAULT;
-use kad_node::node::{Command, Event, OperationId};
+use kad_node::limits::{BOOTSTRAP_WAIT_MAX, DATAGRAM_BYTES_MAX, K_DEFAULT, OUTBOX_HANDOFFS_MAX};
+use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox};
+use kad_node::time::Instant;
+use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
 
 use crate::net::{Net, addr};
 use crate::sharded::Landing;
@@ -155,5 +159,77 @@ fn a_node_of_many_shards_comes_back_when_it_has_lost_everybody() {
     net.run_for(Duration::from_mins(2));
     for shard in net.nodes[&addr(0)].shards() {
         assert!(shard.closest(shard.id(), 20).len() >= 6);
+    }
+}
+
+/// The first shard joins for all, and hears of the loss from another.
+#[test]
+fn a_node_knocks_at_once_whichever_shard_owned_its_last_contact() {
+    for bucket in 0..8 {
+        let mut net = Net::new(5);
+        net.use_shards(4, Landing::Steered);
+        let mut id = [0x55; ID_BYTES];
+        net.add_with(0, |config| config.id = Id::new(id));
+        id[0] ^= 0x80 >> bucket;
+        // It answers, and asks nothing.
+        let answers = Rc::new(Cell::new(true));
+        let (lives, nobody) = (Rc::clone(&answers), Contacts::new(&[]));
+        let answer = move |request: &Datagram<'_>| match request.body {
+            _ if !lives.get() => None,
+            Body::Ping => Some(Body::Pong),
+            _ => Some(Body::Nodes(nobody)),
+        };
+        net.add_puppet(1, Id::new(id), Box::new(answer));
+        net.join(0, 1);
+        // By then the next lookup for its own id is minutes away.
+        net.run_for(Duration::from_hours(1));
+
+        let knows = |net: &Net, shard: usize| {
+            let shard = &net.nodes[&addr(0)].shards()[shard];
+            !shard.closest(shard.id(), 1).is_empty()
+        };
+        assert!((0..4).all(|shard| knows(&net, shard)));
+        answers.set(false);
+        for number in 0_u16..20 {
+            if knows(&net, 0) {
+                net.get(0, Id::of_value(&number.to_be_bytes()));
+                net.run_for(Duration::from_secs(1));
+            }
+        }
+        assert!((0..4).all(|shard| !knows(&net, shard)), "bucket {bucket}");
+        // No request is under way any more.
+        net.run_for(Duration::from_secs(30));
+        answers.set(true);
+        net.run_for(BOOTSTRAP_WAIT_MAX);
+        assert!((0..4).all(|shard| knows(&net, shard)), "bucket {bucket}");
+    }
+}
+
+#[test]
+fn an_outbox_holds_so_many_foreign_datagrams_and_is_low() {
+    let config = Config::new(Id::new([0x55; ID_BYTES]), [1; 32]);
+    let config = config.shards(2).next().expect("the first");
+    let mut node = Node::new(config, Instant::ZERO);
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    // The last byte of its key is of the second shard.
+    let body = Body::FindValue { key: Id::new([0xff; ID_BYTES]), offset: 0 };
+    let foreign = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([1; 8]),
+        sender: Id::of_value(b"client"),
+        role: Role::Client,
+        announce: None,
+        token: Token::NONE,
+        body,
+    };
+    let length = wire::encode(&foreign, &mut buffer);
+    let mut outbox = Outbox::new();
+    for _ in 0..3 {
+        for _ in 0..OUTBOX_HANDOFFS_MAX {
+            assert!(!outbox.is_low());
+            node.handle_datagram(Instant::ZERO, addr(1), &buffer[..length], &mut outbox);
+        }
+        assert!(outbox.is_low());
+        assert_eq!(outbox.take_handoffs().count(), OUTBOX_HANDOFFS_MAX);
     }
 }

@@ -9,17 +9,19 @@ use super::*;
 use crate::driver::bell::Bell;
 use crate::driver::events::{Events, events};
 use crate::driver::launch::Threads;
+use crate::driver::peers::ring_capacity;
 use crate::driver::sys;
 use crate::driver::wiring::{Wiring, wire};
 use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
+use crate::handoff::Consumer;
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX};
-use crate::node::{Command, Config, OperationId};
+use crate::node::{Command, Config, Handoff, OperationId};
 use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 
-/// Brings `pings` PINGs with the first wait, and ends in its own way.
+/// Brings `datagrams` with the first wait, all alike, and ends in its own way.
 struct Burst {
-    pings: usize,
+    datagrams: usize,
     waits: usize,
     end: Ending,
     bell: Option<Arc<Bell>>,
@@ -27,6 +29,13 @@ struct Burst {
     answered: usize,
     submissions: usize,
     stats: DriverStats,
+    neighbour: Option<Neighbour>,
+}
+
+/// Another shard, which takes what it is handed while the first one reads.
+struct Neighbour {
+    ring: Consumer<Handoff>,
+    taken: usize,
 }
 
 /// What the second wait of a [`Burst`] comes to.
@@ -39,7 +48,12 @@ enum Ending {
 }
 
 impl Burst {
+    /// PINGs.
     fn new(pings: usize, end: Ending) -> Self {
+        Self::of(pings, Body::Ping, end)
+    }
+
+    fn of(datagrams: usize, body: Body<'_>, end: Ending) -> Self {
         let datagram = Datagram {
             network: NetworkId::of_name("default"),
             transaction: TransactionId::new([1; 8]),
@@ -47,13 +61,23 @@ impl Burst {
             role: Role::Client,
             announce: None,
             token: Token::NONE,
-            body: Body::Ping,
+            body,
         };
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(&datagram, &mut buffer);
         let bytes = buffer[..length].to_vec();
         let stats = DriverStats::default();
-        Self { pings, waits: 0, end, bell: None, bytes, answered: 0, submissions: 0, stats }
+        Self {
+            datagrams,
+            waits: 0,
+            end,
+            bell: None,
+            bytes,
+            answered: 0,
+            submissions: 0,
+            stats,
+            neighbour: None,
+        }
     }
 
     fn await_bell(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -77,10 +101,13 @@ impl Datapath for Burst {
     }
 
     fn advance(&mut self) -> io::Result<Advance> {
-        let Some(left) = self.pings.checked_sub(1) else {
+        if let Some(Neighbour { ring, taken }) = &mut self.neighbour {
+            *taken += ring.drain().count();
+        }
+        let Some(left) = self.datagrams.checked_sub(1) else {
             return Ok(Advance::Done);
         };
-        self.pings = left;
+        self.datagrams = left;
         Ok(Advance::Datagram)
     }
 
@@ -126,6 +153,27 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
     assert_eq!(datapath.answered, pings);
     assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
     assert_eq!(shard.node.stats().outbox_full, 0);
+}
+
+#[test]
+fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
+    let (mut wiring, mut senders, _events) = rig(2);
+    let foreign = 2 * ring_capacity(2);
+    let config = config().shards(2).next().expect("the first");
+    let mut keys = (0..u8::MAX).map(|number| Id::of_value(&[number]));
+    let key = keys.find(|&key| config.place.of_key(key) != config.place.index());
+    let body = Body::FindValue { key: key.expect("one in two"), offset: 0 };
+    let mut datapath = Burst::of(foreign, body, Ending::Fails);
+    let ring = wiring.links[1].inbox.handoffs.remove(0);
+    datapath.neighbour = Some(Neighbour { ring, taken: 0 });
+    let node = Node::new(config, Instant::ZERO);
+    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    let Burst { stats, neighbour, .. } = &mut shard.outlet.datapath;
+    let Neighbour { ring, taken } = neighbour.as_mut().expect("it is there");
+    assert_eq!((stats.handoffs_sent, stats.handoffs_dropped), (foreign as u64, 0));
+    assert_eq!(*taken + ring.drain().count(), foreign);
 }
 
 /// A node of `endings.len()` shards, each with its ending.
