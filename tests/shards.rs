@@ -19,11 +19,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use kad_node::driver::{
-    DriverEvent, IoChoice, Loss, Running, Settings, ShardCount, ShardStats, Steering, start,
+    DriverEvent, IoChoice, Loss, Running, SendError, Settings, ShardCount, ShardStats, Steering,
+    start,
 };
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
-use kad_node::node::{Command, Event, Found, OperationId, Trace};
+use kad_node::node::{Command, Event, Found, OperationId, Place, Stats, Trace};
+use kad_node::wire::STEER_OFFSET;
 
 use client::{Client, WINDOW};
 use crowd::Crowd;
@@ -101,6 +103,35 @@ fn get(node: &Running, key: Id) -> Option<Found> {
     outcome.expect("it is not busy")
 }
 
+/// 50 000 requests and as many replies that answer nothing: each lands on the shard
+/// that its steer byte names, whether another could answer it as well or not.
+fn exchange_as_predicted(node: &Running) {
+    const COUNT: u64 = 50_000;
+    let client = Client::new(node);
+    client.exchange(COUNT);
+    let place = Place::new(0, node.shards().get());
+    let mut predicted = vec![0; place.count()];
+    let mut predict = |datagram: Vec<u8>| {
+        predicted[place.of_steer(datagram[STEER_OFFSET]).as_usize()] += 1;
+    };
+    // By the first it has got its token.
+    predict(client.request(0));
+    for number in 0..COUNT {
+        predict(client.request(number));
+        predict(client.reply(number));
+    }
+    // The last replies may be on their way.
+    stats_when(node, |node, _| node.datagrams_received == 2 * COUNT + 1);
+    let received: Vec<u64> =
+        stats(node).iter().map(|shard| shard.node.datagrams_received).collect();
+    assert_eq!(received, predicted);
+}
+
+/// How many shards have counted some.
+fn shards_with(node: &Running, counter: impl Fn(&Stats) -> u64) -> usize {
+    stats(node).iter().filter(|shard| counter(&shard.node) > 0).count()
+}
+
 /// Gets keys that nobody holds: each asks all that the node knows.
 fn get_in_vain(node: &Running, count: u64) {
     for first in (0..count).step_by(GETS_AT_ONCE) {
@@ -125,7 +156,7 @@ for_each_driver! {
     /// as many replies to what the node itself has asked.
     fn with_steering_every_datagram_lands_on_its_owner(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
-        Client::new(&node).exchange(50_000);
+        exchange_as_predicted(&node);
         let crowd = Crowd::around(node.address(), K_DEFAULT);
         stats_when(&node, |node, _| {
             crowd.knock();
@@ -280,34 +311,46 @@ for_each_driver! {
         assert_eq!(contacts, others.len());
     }
 
+    /// Which shard they come to is left to the kernel's hash of both addresses: that 32
+    /// sockets all come to one of three happens once in 10^15 runs.
     fn runts_and_foreign_datagrams_are_counted_and_harm_nobody(io: IoChoice) {
+        const PEERS: u64 = 32;
         let node = group(io, 3, Steering::Kernel);
-        let peer = Peer::new(LOOPBACK, node.address());
+        let peers: Vec<_> = (0..PEERS).map(|_| Peer::new(LOOPBACK, node.address())).collect();
         let whole = ping(1);
-        let runts = (0..whole.len()).map(|length| whole[..length].to_vec());
-        let others = (0..=u8::MAX).filter(|magic| *magic != whole[0]);
-        let foreign = others.map(|magic| {
-            let mut foreign = whole.clone();
-            (foreign[0], foreign[3]) = (magic, magic);
-            foreign
-        });
-        let all: Vec<_> = runts.chain(foreign).collect();
-        for (index, some) in all.chunks(WINDOW as usize).enumerate() {
-            for datagram in some {
-                peer.send(datagram);
+        let mut sent = 0;
+        let mut send_all = |datagrams: &[Vec<u8>]| {
+            for datagram in datagrams {
+                for peer in &peers {
+                    peer.send(datagram);
+                }
+                sent += PEERS;
+                stats_when(&node, |node, _| {
+                    node.datagrams_foreign + node.datagrams_truncated == sent
+                });
             }
-            // Those that end before the steer byte or have the wrong magic come to the
-            // shard of the kernel's choice, the others to another: all are waited for.
-            let sent = index * WINDOW as usize + some.len();
-            stats_when(&node, |node, _| {
-                node.datagrams_foreign + node.datagrams_truncated == sent as u64
-            });
-        }
+        };
+        let runts: Vec<_> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
+        let (unsteered, steered) = runts.split_at(STEER_OFFSET + 1);
+        // Where the program looked, it would find the first shard.
+        let others = (0..=u8::MAX).filter(|magic| *magic != whole[0]);
+        let foreign: Vec<_> = others
+            .map(|magic| {
+                let mut foreign = whole.clone();
+                (foreign[0], foreign[STEER_OFFSET]) = (magic, 0);
+                foreign
+            })
+            .collect();
+        send_all(unsteered);
+        assert!(shards_with(&node, |node| node.datagrams_truncated) >= 2);
+        send_all(&foreign);
+        assert!(shards_with(&node, |node| node.datagrams_foreign) >= 2);
+        send_all(steered);
         let total = ShardStats::total(&stats(&node)).node;
         let counted = (total.datagrams_foreign, total.datagrams_truncated);
-        assert_eq!(counted, (255, whole.len() as u64));
+        assert_eq!(counted, (255 * PEERS, whole.len() as u64 * PEERS));
         assert_eq!(total.datagrams_missteered, 0);
-        peer.assert_answered(1);
+        peers[0].assert_answered(1);
     }
 
     fn commands_sent_before_the_stop_are_begun_by_every_shard(io: IoChoice) {
@@ -318,6 +361,27 @@ for_each_driver! {
         }
         let stopped = node.stop().expect("it was told to");
         assert!(stopped.shards.iter().all(|shard| shard.driver.commands == 100));
+    }
+
+    fn every_command_that_was_taken_while_the_node_stops_is_begun(io: IoChoice) {
+        let node = group(io, 4, Steering::Kernel);
+        let commander = node.commander();
+        let (stopped, taken) = thread::scope(|scope| {
+            let user = scope.spawn(|| {
+                let mut taken = 0;
+                loop {
+                    match commander.send(Command::Stats { operation: OperationId(3) }) {
+                        Ok(()) => taken += 1,
+                        Err(SendError::Full(_)) => thread::yield_now(),
+                        Err(SendError::Stopped(_)) => return taken,
+                    }
+                }
+            });
+            event(&node, |event| matches!(event, DriverEvent::Stats { .. }).then_some(()));
+            (node.stop().expect("it was told to"), user.join().expect("it ends"))
+        });
+        assert!(taken > 0);
+        assert!(stopped.shards.iter().all(|shard| shard.driver.commands == taken), "{taken}");
     }
 
     /// Every datagram is one for another shard half of the time.

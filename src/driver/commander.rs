@@ -39,7 +39,9 @@ impl Commander {
     ///
     /// # Errors
     /// When [`COMMANDS_MAX`] commands wait for one of them already, or the node
-    /// has stopped; the command comes back, and none of them has it.
+    /// has stopped; the command comes back, and none of them has it. What was taken
+    /// is carried out even if the node is told to stop meanwhile, but not if it ends
+    /// by itself.
     pub fn send(&self, command: Command) -> Result<(), SendError> {
         let Control { place, rings, halt } = &*self.control;
         let shards = match place.route(&command) {
@@ -62,9 +64,13 @@ impl Commander {
         Ok(())
     }
 
-    /// Asks all shards to stop, after the commands sent so far.
+    /// Asks all shards to stop, after the commands sent so far. Under the lock, so
+    /// that a command of another thread either comes before the order, and is taken
+    /// in the last turn, or comes back to who sent it.
     pub(super) fn stop(&self) {
-        self.control.halt.stop();
+        let Control { rings, halt, .. } = &*self.control;
+        let _rings = rings.lock().unwrap_or_else(PoisonError::into_inner);
+        halt.stop();
     }
 }
 
@@ -87,3 +93,46 @@ impl fmt::Display for SendError {
 }
 
 impl std::error::Error for SendError {}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+    use crate::driver::ShardCount;
+    use crate::driver::wiring::wire;
+
+    /// Whether the thread with this folder under `/proc` waits for a lock.
+    fn waits_for_a_lock(thread: &str) -> bool {
+        // A system call's number, or "running"; nothing once the thread has ended.
+        let call = fs::read_to_string(format!("/proc/{thread}/syscall")).unwrap_or_default();
+        call.split(' ').next() == Some(libc::SYS_futex.to_string().as_str())
+    }
+
+    /// Who commands looks for the order first and publishes afterwards, so the order
+    /// must not come in between.
+    #[test]
+    fn the_order_to_stop_waits_for_a_command_under_way() {
+        let wiring = wire(ShardCount::ONE).expect("an eventfd");
+        let (commander, halt) = (&wiring.commander, &wiring.halt);
+        let under_way = commander.control.rings.lock().expect("nobody has panicked");
+        let (tell, told) = mpsc::channel();
+        thread::scope(|scope| {
+            let stopping = scope.spawn(move || {
+                let own = fs::read_link("/proc/thread-self").expect("Linux has it");
+                tell.send(own.display().to_string()).expect("the test listens");
+                commander.stop();
+            });
+            let thread = told.recv().expect("it tells");
+            while !stopping.is_finished() && !waits_for_a_lock(&thread) {
+                thread::yield_now();
+            }
+            let order = halt.order();
+            drop(under_way);
+            assert_eq!(order, Order::Run);
+        });
+        assert_eq!(halt.order(), Order::Stop);
+    }
+}

@@ -89,8 +89,9 @@ impl Client {
         self.encode(number, body)
     }
 
-    /// A reply that answers nothing, under a tag of any shard.
-    fn reply(&self, number: u64) -> Vec<u8> {
+    /// The reply sent after request number `number`, which answers nothing, under a
+    /// tag of any shard.
+    pub(crate) fn reply(&self, number: u64) -> Vec<u8> {
         let body = if number.is_multiple_of(2) { Body::Pong } else { Body::Stored };
         self.encode(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), body)
     }

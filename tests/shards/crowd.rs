@@ -1,13 +1,20 @@
 //! Peers that the node under test comes to know, and that answer what it asks.
 
+use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
+
+/// How often a peer that hears nothing looks whether this is the end: what tells it
+/// of that may be lost.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Peers with a socket and a thread each, that know nobody. They end when dropped.
 pub(crate) struct Crowd {
@@ -24,6 +31,7 @@ impl Crowd {
         let (mut sockets, mut threads) = (Vec::new(), Vec::new());
         for number in 0..count {
             let socket = Arc::new(UdpSocket::bind((node.ip(), 0)).expect("loopback is there"));
+            socket.set_read_timeout(Some(LOOK)).expect("a time-out");
             let id = Id::of_value(&number.to_be_bytes());
             sockets.push((id, Arc::clone(&socket)));
             let ends = Arc::clone(&ends);
@@ -37,6 +45,7 @@ impl Crowd {
     /// Each peer asks the node something, so that those whom it does not know yet
     /// come to be known: it pings a stranger once, however busy the machine is.
     pub(crate) fn knock(&self) {
+        assert!(!self.threads.iter().any(JoinHandle::is_finished), "a peer has failed");
         for (id, socket) in &self.sockets {
             let ping = encode(*id, TransactionId::new([0; 8]), Body::Ping);
             socket.send_to(&ping, self.node).expect("loopback takes it");
@@ -50,17 +59,24 @@ impl Drop for Crowd {
         for ((_, socket), thread) in self.sockets.iter().zip(self.threads.drain(..)) {
             let own = socket.local_addr().expect("it is bound");
             socket.send_to(&[], own).expect("loopback takes it");
-            // A peer that failed has said so; the test fails by what it waits for.
-            let _ = thread.join();
+            if let Err(failure) = thread.join()
+                && !thread::panicking()
+            {
+                panic::resume_unwind(failure);
+            }
         }
     }
 }
 
-/// Answers requests until a datagram comes after the end.
+/// Answers requests until the end.
 fn answer(socket: &UdpSocket, id: Id, ends: &AtomicBool) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     while !ends.load(Ordering::Relaxed) {
-        let (length, source) = socket.recv_from(&mut buffer).expect("the socket is sound");
+        let (length, source) = match socket.recv_from(&mut buffer) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+            Err(error) => panic!("a peer's socket: {error}"),
+        };
         let Ok(request) = wire::decode(&buffer[..length]) else { continue };
         let body = match request.body {
             Body::Ping => Body::Pong,

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kad_node::driver::SendError;
 use kad_node::limits::{BOOTSTRAP_WAIT_MAX, BOOTSTRAP_WAIT_MIN};
 
 use crate::args::HostPort;
@@ -93,20 +94,26 @@ fn unresolved(name: &HostPort, reason: &str) -> String {
 
 /// Resolves `names` for ever: with back-off until the node has joined, and every
 /// [`BOOTSTRAP_WAIT_MAX`] from then on, so that a node that was cut off finds
-/// peers that have moved meanwhile. `on_change` is handed the addresses within
-/// `reach` whenever they are others than before.
+/// peers that have moved meanwhile. `tell` is handed the addresses within `reach`
+/// whenever they are others than it last took; a node that is too busy is told soon
+/// again, and one that has stopped no more.
 pub(crate) fn follow(
     names: Vec<HostPort>,
     reach: Reach,
     joining: Joining,
-    on_change: impl Fn(Vec<SocketAddr>) + Send + 'static,
+    tell: impl Fn(Vec<SocketAddr>) -> Result<(), SendError> + Send + 'static,
 ) {
     thread::spawn(move || {
         let mut follower = Follower::new(names, reach);
         let mut wait = BOOTSTRAP_WAIT_MIN;
         loop {
-            if let Some(addresses) = follower.resolve(resolve) {
-                on_change(addresses);
+            match follower.tell_changes(resolve, &tell) {
+                Ok(()) => {}
+                Err(SendError::Full(_)) => {
+                    thread::sleep(BOOTSTRAP_WAIT_MIN);
+                    continue;
+                }
+                Err(SendError::Stopped(_)) => return,
             }
             if joining.wait(wait) {
                 thread::sleep(BOOTSTRAP_WAIT_MAX);
@@ -121,6 +128,7 @@ pub(crate) fn follow(
 struct Follower {
     names: Vec<FollowedName>,
     reach: Reach,
+    /// The addresses that the node has taken.
     told: BTreeSet<SocketAddr>,
 }
 
@@ -145,23 +153,25 @@ impl Follower {
         Self { names: names.into_iter().map(followed).collect(), reach, told: BTreeSet::new() }
     }
 
-    /// Resolves all names by `resolve` and returns all addresses when they have
-    /// changed. A name that no longer resolves keeps the addresses of before.
-    fn resolve(
+    /// Resolves all names by `resolve` and hands all addresses to `tell` when they
+    /// are others than it last took. A name that no longer resolves keeps the
+    /// addresses of before.
+    fn tell_changes(
         &mut self,
         resolve: impl Fn(&HostPort) -> Result<Vec<SocketAddr>, String>,
-    ) -> Option<Vec<SocketAddr>> {
+        tell: impl FnOnce(Vec<SocketAddr>) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
         for followed in &mut self.names {
             let resolved = resolve(&followed.name);
             followed.update(resolved.and_then(|all| within(&all, self.reach)));
         }
         let addresses: BTreeSet<_> =
             self.names.iter().flat_map(|followed| &followed.addresses).copied().collect();
-        if addresses == self.told {
-            return None;
+        if addresses != self.told {
+            tell(addresses.iter().copied().collect())?;
+            self.told = addresses;
         }
-        self.told.clone_from(&addresses);
-        Some(addresses.into_iter().collect())
+        Ok(())
     }
 }
 
@@ -197,6 +207,8 @@ fn within(all: &[SocketAddr], reach: Reach) -> Result<BTreeSet<SocketAddr>, Stri
 
 #[cfg(test)]
 mod tests {
+    use kad_node::node::Command;
+
     use super::*;
 
     fn addr(last: u8) -> SocketAddr {
@@ -207,6 +219,22 @@ mod tests {
         Follower::new(vec!["seed:9001".parse().expect("a name")], Reach::V4)
     }
 
+    impl Follower {
+        /// What a node that takes everything is told.
+        fn resolve(
+            &mut self,
+            resolve: impl Fn(&HostPort) -> Result<Vec<SocketAddr>, String>,
+        ) -> Option<Vec<SocketAddr>> {
+            let mut told = None;
+            let tell = |addresses| {
+                told = Some(addresses);
+                Ok(())
+            };
+            self.tell_changes(resolve, tell).expect("it takes them");
+            told
+        }
+    }
+
     #[test]
     fn a_change_of_addresses_is_told_once() {
         let mut follower = follower();
@@ -215,6 +243,19 @@ mod tests {
         assert_eq!(follower.resolve(|_| Ok(vec![addr(2)])), Some(vec![addr(2)]));
         assert_eq!(follower.resolve(|_| Ok(vec![addr(3), addr(2)])), Some(vec![addr(2), addr(3)]));
         assert_eq!(follower.resolve(|_| Ok(vec![addr(2), addr(3)])), None, "in another order");
+    }
+
+    #[test]
+    fn addresses_that_the_node_did_not_take_are_told_again() {
+        let mut follower = follower();
+        let refuse = |addresses| Err(SendError::Full(Command::Bootstrap { addresses }));
+        for _ in 0..2 {
+            let refused = follower.tell_changes(|_| Ok(vec![addr(1)]), refuse);
+            let addresses = vec![addr(1)];
+            assert_eq!(refused, Err(SendError::Full(Command::Bootstrap { addresses })));
+        }
+        assert_eq!(follower.resolve(|_| Ok(vec![addr(1)])), Some(vec![addr(1)]));
+        assert_eq!(follower.resolve(|_| Ok(vec![addr(1)])), None);
     }
 
     #[test]

@@ -55,10 +55,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
             args.bootstrap.clone(),
             Reach::of(bound),
             joining.clone(),
-            move |addresses| {
-                // It fails when the node has stopped, and then nobody waits for it.
-                let _ = commander.send(Command::Bootstrap { addresses });
-            },
+            move |addresses| commander.send(Command::Bootstrap { addresses }),
         );
     }
     if io::stdin().is_terminal() {
