@@ -1,10 +1,10 @@
 //! Twins: a node of several shards and a node of one, fed the same history, must
 //! answer `FIND_NODE` alike, whichever shard is asked.
 //!
-//! The history is of people who knock, one after another, and of some who then
-//! die. It has phases: at the end of each, the dead have been found out and have
-//! made way, so that what is left depends on who came when and not on which
-//! moment a refresh fell.
+//! The history is of people who knock, one after another, of some who then die,
+//! and of some of these who come back elsewhere under their old ids. It has phases:
+//! at the end of each, the dead have been found out and have made way, so that what
+//! is left depends on who came when and not on which moment a refresh fell.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -31,6 +31,13 @@ const ARRIVALS: usize = 60;
 const PAUSE: Duration = Duration::from_secs(2);
 /// Of those alive, who dies at the end of a phase's arrivals.
 const DEATHS: Ratio = Ratio::percent(20);
+/// Of the dead, who comes back at another address.
+const RETURNS: Ratio = Ratio::percent(40);
+/// From death to return: by then everybody knows, and nobody has forgotten. Each
+/// bucket is refreshed every 15 minutes, and whom that finds dead is pinged until
+/// it is stale; as long as nobody takes its place, it is then pinged every ten
+/// minutes, and forgotten after more than two hours.
+const ABSENCE: Duration = Duration::from_hours(1);
 /// Until the dead of a phase have made way: a dozen refreshes of each bucket.
 const SETTLING: Duration = Duration::from_hours(3);
 /// Questions at the end of each phase.
@@ -60,7 +67,8 @@ pub(crate) struct Likeness {
     pub(crate) summary: String,
 }
 
-/// Somebody of the history.
+/// Somebody of the history, at one address: who comes back is somebody of the same
+/// id.
 struct Person {
     id: Id,
     born: Instant,
@@ -91,8 +99,17 @@ impl History {
                 people.push(Person { id: rng.id(), born: now, died: None });
             }
             now = now + PAUSE;
+            let mut dead = Vec::new();
             for person in people.iter_mut().filter(|person| person.died.is_none()) {
-                person.died = DEATHS.draw(rng).then_some(now);
+                if DEATHS.draw(rng) {
+                    person.died = Some(now);
+                    dead.push(person.id);
+                }
+            }
+            now = now + ABSENCE;
+            for id in dead.into_iter().filter(|_| RETURNS.draw(rng)) {
+                now = now + PAUSE;
+                people.push(Person { id, born: now, died: None });
             }
             now = now + SETTLING;
             ends.push(now);

@@ -2,6 +2,8 @@
 
 use std::net::UdpSocket;
 
+use kad_node::driver::DriverStats;
+use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::Stats;
 use kad_node::rng::Rng;
@@ -31,24 +33,28 @@ impl Stranger {
     /// Waits until the node has answered a PING, and so has taken in all that
     /// was sent before it.
     fn await_pong(&self) {
-        let transaction = TransactionId::new(*b"\x01pingpng");
-        let ping = Datagram {
+        self.await_answer(Body::Ping);
+    }
+
+    /// Asks, and waits for the answer.
+    fn await_answer(&self, body: Body<'_>) {
+        let transaction = TransactionId::new(*b"\x01request");
+        let request = Datagram {
             network: NetworkId::of_name("default"),
             transaction,
             sender: Rng::from_u64(7).id(),
             role: Role::Client,
             announce: None,
             token: Token::NONE,
-            body: Body::Ping,
+            body,
         };
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&ping, &mut buffer);
+        let length = wire::encode(&request, &mut buffer);
         self.send(&buffer[..length]);
         loop {
             let length = self.0.recv(&mut buffer).expect("the node answers");
-            if let Ok(reply) = wire::decode(&buffer[..length])
-                && (reply.body, reply.transaction) == (Body::Pong, transaction)
-            {
+            let reply = wire::decode(&buffer[..length]);
+            if reply.is_ok_and(|reply| reply.transaction == transaction) {
                 return;
             }
         }
@@ -109,15 +115,59 @@ under_each_driver! {
     }
 }
 
+/// Each of `names` heads one of `lines`, and one alone.
+fn assert_once<'a>(names: impl Iterator<Item = &'a str>, lines: &[String]) {
+    for name in names {
+        let shown = lines.iter().filter(|line| line.split_whitespace().next() == Some(name));
+        assert_eq!(shown.count(), 1, "{name}: {lines:?}");
+    }
+}
+
 #[test]
-fn stats_show_every_counter_once() {
-    let mut node = Node::start(Io::Mmsg, &[]);
+fn stats_show_every_counter_once_and_what_each_shard_does() {
+    const EACH: u64 = 20;
+    let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--steering", "off"]);
+    let stranger = Stranger::facing(&node);
+    // All land on one shard, and half of them are the other's.
+    for _ in 0..EACH {
+        for key in [[0; ID_BYTES], [0xff; ID_BYTES]] {
+            stranger.await_answer(Body::FindValue { key: Id::new(key), offset: 0 });
+        }
+    }
     node.tell("stats");
     let lines: Vec<_> = std::iter::repeat_with(|| node.line())
-        .take_while(|line| line != "driver:")
-        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .take_while(|line| line != "latencies of this session:")
         .collect();
-    for (name, _) in Stats::default().iter() {
-        assert_eq!(lines.iter().filter(|line| *line == name).count(), 1, "{name}");
+    let place = |title: &str| lines.iter().position(|line| line.starts_with(title));
+    let (driver, shards) = (place("driver:").expect("a title"), place("shards:").expect("a title"));
+    assert_once(Stats::default().iter().map(|(name, _)| name), &lines[..driver]);
+    assert_once(DriverStats::default().iter().map(|(name, _)| name), &lines[driver..shards]);
+
+    let table: Vec<Vec<_>> =
+        lines[shards..].iter().map(|line| line.split_whitespace().collect()).collect();
+    let head = "shards: load datagrams mis-steered handoffs wakes/handoff dropped waited";
+    assert_eq!(table[0].join(" "), head);
+    let mut foreign = Vec::new();
+    for (index, row) in table[1..].iter().enumerate() {
+        let &[shard, load, "%", datagrams, missteered, handoffs, wakes, "0", "0"] = &row[..] else {
+            panic!("{row:?}");
+        };
+        assert_eq!(shard, index.to_string());
+        let load: f64 = load.parse().expect("a number");
+        assert!((0.0..=100.0).contains(&load), "{load}");
+        assert_eq!(handoffs, missteered, "nothing else is handed over");
+        let missteered = missteered.parse().expect("a number");
+        match missteered {
+            0 => assert_eq!((datagrams, wakes), ("0", "-")),
+            EACH => {
+                assert_eq!(datagrams, (2 * EACH).to_string());
+                let wakes: f64 = wakes.parse().expect("a number");
+                assert!(0.0 < wakes && wakes <= 1.0, "{wakes}");
+            }
+            other => panic!("{other} are not the half"),
+        }
+        foreign.push(missteered);
     }
+    foreign.sort_unstable();
+    assert_eq!(foreign, [0, EACH]);
 }

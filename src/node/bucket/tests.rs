@@ -101,13 +101,22 @@ proptest! {
     }
 }
 
-/// What other shards must know of a bucket: its contacts, each with whether it is
-/// stale, and which ids wait, or that enough do.
-fn told(bucket: &Bucket) -> (BTreeSet<(Id, SocketAddr, bool)>, Option<BTreeSet<Id>>) {
-    let told = |entry: &Entry| (entry.id(), entry.contact().addr, entry.is_stale());
+/// What other shards must know of a bucket.
+#[derive(Debug, PartialEq)]
+struct Told {
+    /// Its contacts, each with whether it is stale.
+    contacts: BTreeSet<(Id, SocketAddr, bool)>,
+    /// Who waits; none where enough do.
+    waiting: Option<BTreeSet<Id>>,
+}
+
+fn told(bucket: &Bucket) -> Told {
+    let contact = |entry: &Entry| (entry.id(), entry.contact().addr, entry.is_stale());
     let has_room = bucket.replacements() < REPLACEMENTS_MAX;
-    let waiting = has_room.then(|| bucket.replacements.iter().map(Entry::id).collect());
-    (bucket.entries().iter().map(told).collect(), waiting)
+    Told {
+        contacts: bucket.entries().iter().map(contact).collect(),
+        waiting: has_room.then(|| bucket.replacements.iter().map(Entry::id).collect()),
+    }
 }
 
 proptest! {
@@ -131,7 +140,7 @@ proptest! {
             if rises {
                 replica.adopt(bucket.clone());
             }
-            prop_assert_eq!(told(&replica).0, told(&bucket).0);
+            prop_assert_eq!(told(&replica).contacts, told(&bucket).contacts);
             for id in (0..24).map(id) {
                 prop_assert_eq!(replica.wants(k, id), bucket.wants(k, id));
             }
