@@ -12,8 +12,7 @@ use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
 
-/// How often a peer that hears nothing looks whether this is the end: what tells it
-/// of that may be lost.
+/// How often a peer that hears nothing looks whether this is the end.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Peers with a socket and a thread each, that know nobody. They end when dropped.
@@ -56,9 +55,7 @@ impl Crowd {
 impl Drop for Crowd {
     fn drop(&mut self) {
         self.ends.store(true, Ordering::Relaxed);
-        for ((_, socket), thread) in self.sockets.iter().zip(self.threads.drain(..)) {
-            let own = socket.local_addr().expect("it is bound");
-            socket.send_to(&[], own).expect("loopback takes it");
+        for thread in self.threads.drain(..) {
             if let Err(failure) = thread.join()
                 && !thread::panicking()
             {
