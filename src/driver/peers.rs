@@ -4,11 +4,13 @@
 //! the turn, and before that whenever half of the ring is filled with what the
 //! peer does not see yet; each time it wakes the peer, which costs a system call
 //! if it waits. A turn may have more for a peer than its ring holds: so the peer
-//! takes from one half while the other fills. When the ring is full, a droppable message is dropped, as a network
-//! would, and counted; a binding one waits here, where a later one of its slot
-//! takes its place, so that at most [`HANDOFF_SLOTS`] wait for a peer however
-//! long that is stuck. Nobody tells when room appears: the shard tries again
-//! every turn, and takes a turn every [`RETRY`] while something waits.
+//! takes from one half while the other fills.
+//!
+//! When the ring is full, a droppable message is dropped, as a network would, and
+//! counted; a binding one waits here, where a later one of its slot takes its
+//! place, so that at most [`HANDOFF_SLOTS`] wait for a peer however long that is
+//! stuck. Nobody tells when room appears: the shard tries again every turn, and
+//! takes a turn every [`RETRY`] while something waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
