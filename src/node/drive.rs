@@ -12,7 +12,7 @@ use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
-use super::task::{Ask, Call, Errand, Owner, Phase, Renewal, Task, TaskId};
+use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
 use crate::time::Instant;
@@ -54,6 +54,9 @@ impl Node {
             // Nobody adds it to a table, so it has no neighbours to find, and need
             // not wait for dead ones.
             lookup = lookup.to(Extent::Some);
+        }
+        if matches!(errand, Errand::Place { reason: Reason::HandOver { .. }, .. }) {
+            lookup = lookup.to(Extent::Timely);
         }
         let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
         if seeds.is_empty() {
@@ -109,12 +112,15 @@ impl Node {
         let key = task.lookup.target();
         let wants_value = matches!(task.errand, Errand::Get { .. });
         match answer {
-            Answer::Reply(Body::Nodes(contacts)) => {
+            Answer::Reply(Body::Nodes(contacts)) | Answer::Farewell(Body::Nodes(contacts)) => {
                 let Some(from) =
                     task.lookup.answered(step.contact, step.round_trip, step.credential)
                 else {
                     return;
                 };
+                if matches!(answer, Answer::Farewell(_)) {
+                    task.lookup.left(step.contact);
+                }
                 self.trace_hop(
                     now,
                     id,
@@ -125,7 +131,9 @@ impl Node {
                 );
                 self.offer_contacts(id, from, contacts);
             }
-            Answer::Reply(Body::Value(value)) if wants_value && is_whole(&value, key) => {
+            Answer::Reply(Body::Value(value)) | Answer::Farewell(Body::Value(value))
+                if wants_value && is_whole(&value, key) =>
+            {
                 let Some(from) =
                     task.lookup.answered(step.contact, step.round_trip, step.credential)
                 else {
@@ -135,7 +143,7 @@ impl Node {
                 self.trace_hop(now, id, step, from.depth, HopAnswer::Value { bytes }, outbox);
                 return self.finish_found(now, id, from, value, outbox);
             }
-            Answer::Reply(body) => {
+            Answer::Reply(body) | Answer::Farewell(body) => {
                 let wrong = matches!(body, Body::Value(_));
                 let shown = if wrong { HopAnswer::WrongValue } else { HopAnswer::Refused };
                 let failed = task.lookup.failed(step.contact);
