@@ -88,6 +88,8 @@ pub const LEAVE_LOOKUPS_MAX: usize = 128;
 /// How often a leaving node tries to hand over one value, where those that were to
 /// take it leave as well or do not answer.
 pub const LEAVE_ATTEMPTS_MAX: u8 = 3;
+/// Others that leave at the same time, as a leaving node remembers them.
+pub const LEAVERS_MAX: usize = 1024;
 /// Shards of one node: each has at least four of the 256 steer bytes.
 pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.

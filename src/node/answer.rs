@@ -104,6 +104,11 @@ impl Node {
                             self.lookup_slow(now, task, Contact { id: expected, addr }, outbox);
                         }
                         (Owner::Farewell, _) => self.repeat_farewell(now, id, outbox),
+                        (Owner::Placement(task), _) if self.is_late_for_leaving(task, id) => {
+                            self.resend_call(now, id, outbox);
+                            self.in_flight.abandon(id);
+                            self.placement_settled(now, task, Answer::None, outbox);
+                        }
                         _ => self.resend_call(now, id, outbox),
                     }
                 }

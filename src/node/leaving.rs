@@ -4,9 +4,12 @@
 //! and stays for as long as its caller lets it: it goes on answering. Each value
 //! that was put here, and each replica, is placed on the K closest nodes of those
 //! that stay, as replication does but not at its pace: [`LEAVE_LOOKUPS_MAX`] at a
-//! time. A cached copy is not handed over, since K others hold its value. All K
-//! are sent a STORE: to ask first who lacks the value would take as many
-//! datagrams.
+//! time, each of which asks [`ALPHA_MAX`](crate::limits::ALPHA_MAX) nodes at a time
+//! and waits for nobody who is late twice, neither for contacts nor for having
+//! stored the value. It has seconds for what replication has an hour for, and whom it
+//! passes over is mostly gone or holds the value already. A cached copy is not handed
+//! over, since K others hold its value. All K are sent a STORE: to ask first who lacks
+//! the value would take as many datagrams.
 //!
 //! First go the values that no other node is known to hold. Then the replicas, in
 //! the order of their turn to be replicated: whose turn is next was sent to its K
@@ -23,15 +26,18 @@
 //! Without that, a contact is found dead by three failed RPCs, each of which a
 //! lookup waits for; and where four nodes in five leave together, as when
 //! containers are scaled down, they would hand their values to each other. The
-//! PONGs tell the leaving node, in turn, who else is.
+//! PONGs tell the leaving node, in turn, who else is; it waits for them, or until they
+//! are late, before it hands anything over.
 //!
 //! A farewell counts where it is proved: in a reply that matches an RPC in flight,
 //! or in a request with a valid token from the contact's own address. Who can forge
 //! that can also answer in the contact's place. What it gains is little: the
 //! contact is pinged and back with the next request that it makes.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Node;
@@ -42,9 +48,11 @@ use super::credential::Credential;
 use super::in_flight::{Rpc, RpcId};
 use super::outbox::Outbox;
 use super::published::Placement;
-use super::task::{Call, Errand, Owner, Phase, Reason, Renewal, Task};
+use super::task::{Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
-use crate::limits::{IN_FLIGHT_MAX, LEAVE_ATTEMPTS_MAX, LEAVE_LOOKUPS_MAX, LOOKUPS_MAX};
+use crate::limits::{
+    IN_FLIGHT_MAX, LEAVE_ATTEMPTS_MAX, LEAVE_LOOKUPS_MAX, LEAVERS_MAX, LOOKUPS_MAX,
+};
 use crate::time::Instant;
 use crate::wire::{Contact, Role, Token};
 
@@ -61,6 +69,9 @@ pub(super) struct Leaving {
     farewells: usize,
     handed_over: usize,
     failed: usize,
+    /// Where others are that leave as well: not to be asked again, however many
+    /// name them.
+    others: BTreeSet<SocketAddr>,
 }
 
 impl Leaving {
@@ -184,10 +195,13 @@ impl Node {
     }
 
     /// Whether a value waits and there is room for its lookup: half of the RPCs
-    /// that may be in flight are for others to use.
+    /// that may be in flight are for others to use. None goes before it is known
+    /// which contacts leave as well: lookups by way of them would find each other.
     fn may_hand_over(&self) -> bool {
         let has_room = |leaving: &Leaving| {
-            !leaving.queue.is_empty() && leaving.on_their_way < LEAVE_LOOKUPS_MAX
+            !leaving.queue.is_empty()
+                && leaving.farewells == 0
+                && leaving.on_their_way < LEAVE_LOOKUPS_MAX
         };
         self.leaving.as_ref().is_some_and(has_room)
             && self.tasks.len() < LOOKUPS_MAX
@@ -253,6 +267,18 @@ impl Node {
         self.tell_when_done(outbox);
     }
 
+    /// Whether a STORE of a value that is handed over has been late so often that it
+    /// is sent once more and waited for no longer.
+    pub(super) fn is_late_for_leaving(&mut self, task: TaskId, rpc: RpcId) -> bool {
+        let sends = self.in_flight.rpc(rpc).sends();
+        let reason = |task: &mut Task| match task.errand {
+            Errand::Place { reason, .. } => Some(reason),
+            Errand::Join | Errand::Refresh | Errand::Get { .. } => None,
+        };
+        let reason = self.task(task).and_then(reason);
+        matches!(reason, Some(Reason::HandOver { .. })) && sends == 2
+    }
+
     fn note_handed_over(&mut self, holders: usize) {
         let Some(leaving) = &mut self.leaving else {
             return;
@@ -271,5 +297,20 @@ impl Node {
     /// whose address somebody else answers.
     pub(super) fn contact_left(&mut self, now: Instant, contact: Contact, outbox: &mut Outbox) {
         self.contact_renamed(now, contact, outbox);
+        let Some(leaving) = &mut self.leaving else {
+            return;
+        };
+        if leaving.others.len() == LEAVERS_MAX {
+            self.stats.leavers_forgotten += 1;
+        } else if leaving.others.insert(contact.addr) {
+            for (_, task) in &mut self.tasks {
+                task.lookup.forget_at(contact.addr);
+            }
+        }
+    }
+
+    /// Whether we know, as we leave, that whoever is at `addr` does so too.
+    pub(super) fn leaves_as_well(&self, addr: SocketAddr) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| leaving.others.contains(&addr))
     }
 }

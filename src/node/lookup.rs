@@ -463,6 +463,11 @@ impl Lookup {
         self.candidates.iter().any(|known| owes(known) && known.contact.addr == addr)
     }
 
+    /// Drops those who have not been asked yet and are said to be at `addr`.
+    pub(super) fn forget_at(&mut self, addr: SocketAddr) {
+        self.candidates.retain(|known| known.state != State::New || known.contact.addr != addr);
+    }
+
     /// Drops those who have not been asked yet and are said to be at `addr`, but
     /// for the one called `name`.
     fn forget_others_at(&mut self, addr: SocketAddr, name: Id) {

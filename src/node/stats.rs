@@ -118,6 +118,8 @@ counters! {
         values_handed_over,
         /// Values that no other node has taken over, though this one leaves.
         values_not_handed_over,
+        /// Others that leave, not remembered while this node does: too many.
+        leavers_forgotten,
         /// Gauge: contacts in the routing table.
         contacts,
         /// Gauge: contacts in the replacement caches.
