@@ -253,14 +253,13 @@ impl Node {
         let key = task.lookup.target();
         let Task {
             errand: Errand::Place { value, life, reason: Reason::HandOver { attempt } },
-            phase: Phase::Placing { asked, holders, leaving, .. },
+            phase: Phase::Placing { holders, leaving, .. },
             ..
         } = task
         else {
             unreachable!("only values that are handed over are settled here");
         };
-        let is_short = leaving > 0 || holders == 0 && asked > 0;
-        if is_short && attempt < LEAVE_ATTEMPTS_MAX {
+        if (leaving > 0 || holders == 0) && attempt < LEAVE_ATTEMPTS_MAX {
             return self.begin_hand_over(now, key, (value, life), attempt + 1, outbox);
         }
         self.note_handed_over(holders);

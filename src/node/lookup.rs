@@ -368,7 +368,7 @@ impl Lookup {
         self.candidates.iter().filter(|known| {
             known.state.is_hopeful()
                 && self.standing(known) != Standing::Discredited
-                && !(known.state == State::Late && self.is_in_a_hurry())
+                && (known.state != State::Late || !self.is_in_a_hurry())
         })
     }
 

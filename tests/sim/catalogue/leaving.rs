@@ -49,12 +49,12 @@ pub(super) fn leaving() -> Vec<Scenario> {
         ),
         Scenario {
             layout: Layout { shards: Count::Drawn, rings: Rings::QUICK },
-            ..with_few_holders(scenario(
+            ..scenario(
                 "shards-leave",
                 "nodes of several shards leave at once as nodes of one do",
-                Faults::loss(20),
+                Faults::loss(10),
                 shrunk(seconds(1), Going::Politely),
-            ))
+            )
         },
     ]
 }
