@@ -19,7 +19,7 @@
 //! What happens is in `serve` (requests of others), `call` (requests of ours),
 //! `answer` (what comes back), `contacts` (what that does to the routing table),
 //! `drive` (lookups), `placement` (the STOREs that follow them), `maintain` (what
-//! is done by the clock) and `show`.
+//! is done by the clock), `leaving` (how it ends) and `show`.
 
 mod answer;
 mod bucket;
@@ -34,6 +34,7 @@ mod handoff;
 mod in_flight;
 mod joining;
 mod keyed_map;
+mod leaving;
 mod lookup;
 mod maintain;
 mod outbox;
@@ -68,6 +69,7 @@ use handoff::Message;
 use in_flight::InFlight;
 use joining::Joining;
 use keyed_map::Keyed;
+use leaving::Leaving;
 use published::Published;
 use routing_table::{Health, RoutingTable};
 use store::{Life, Source, Store};
@@ -108,6 +110,8 @@ pub struct Node {
     next_self_lookup: Instant,
     /// The wait for the next self lookup while fewer than K contacts are known.
     poor_wait: Duration,
+    /// There once the node leaves.
+    leaving: Option<Leaving>,
     stats: Stats,
 }
 
@@ -140,6 +144,7 @@ impl Node {
             joining: Joining::new(),
             next_self_lookup: now + rng.jitter(SELF_LOOKUP),
             poor_wait: SELF_LOOKUP_POOR,
+            leaving: None,
             stats: Stats::default(),
             rng,
             config,
@@ -255,6 +260,7 @@ impl Node {
             Command::Stats { operation } => {
                 outbox.event(Event::Stats { operation, stats: Box::new(self.stats()) });
             }
+            Command::Leave { operation } => self.leave(now, operation, outbox),
         }
     }
 

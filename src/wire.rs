@@ -11,7 +11,7 @@
 //! | 4-7 | network, a hash of its name |
 //! | 8-15 | transaction id; byte 8 is the reply tag |
 //! | 16-35 | sender's id |
-//! | 36-39 | flags: bit 0 client, bit 1 an announced address follows the header |
+//! | 36-39 | flags: bit 0 client, bit 1 an announced address follows the header, bit 2 with bit 0 a client that was a peer until now |
 //! | 40-47 | token: in a request one that the receiver gave, in a reply one to use |
 //! | 48- | announced address where flagged, then the body of the kind |
 //!
@@ -40,8 +40,8 @@
 //! for values larger than one datagram, which no node sends yet.
 //!
 //! A value ends with its datagram. What follows any other body is ignored:
-//! requests are padded so. Also ignored are the flags that have no meaning yet and,
-//! once the datagram has arrived, the steer byte. All else that is unknown is
+//! requests are padded so. Also ignored are the flags that have no meaning yet, or
+//! not without another, and, once the datagram has arrived, the steer byte. All else that is unknown is
 //! refused, as is what exceeds the [`limits`](crate::limits): a datagram of more
 //! than 1232 bytes, a value of more than 1132.
 
@@ -74,6 +74,7 @@ pub const STEER_OFFSET: usize = 3;
 
 const FLAG_CLIENT: u32 = 1 << 0;
 const FLAG_ANNOUNCE: u32 = 1 << 1;
+const FLAG_LEAVING: u32 = 1 << 2;
 
 /// One datagram, its borrowed parts pointing into the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +218,9 @@ pub enum Role {
     Peer,
     /// Only asks; nobody adds it to a routing table.
     Client,
+    /// A peer that leaves the network: it still serves requests, and belongs into no
+    /// routing table any more. To those who know no such role it is a client.
+    Leaving,
 }
 
 /// Proof that a sender receives what is sent to its address: a number that the

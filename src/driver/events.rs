@@ -43,7 +43,8 @@ impl EventSender {
 }
 
 /// The events of a running node. What every shard has a part in (counters,
-/// peers) comes as one event, once all have answered. It is disconnected once
+/// peers, what it hands over as it leaves) comes as one event, once all have
+/// answered. It is disconnected once
 /// every shard has ended.
 ///
 /// Nothing bounds how many wait here but who commands: there is one for each
@@ -130,11 +131,13 @@ impl Events {
 struct Gathered {
     stats: Rounds<ShardStats>,
     peers: Rounds<Vec<BucketView>>,
+    /// Values handed over, and those that nobody took.
+    left: Rounds<(usize, usize)>,
 }
 
 impl Gathered {
     const fn new(count: ShardCount) -> Self {
-        Self { stats: Rounds::new(count), peers: Rounds::new(count) }
+        Self { stats: Rounds::new(count), peers: Rounds::new(count), left: Rounds::new(count) }
     }
 
     /// Takes in one shard's event, and returns what is complete by it.
@@ -148,6 +151,12 @@ impl Gathered {
                 let mut buckets = self.peers.add(shard, buckets)?.concat();
                 buckets.sort_by_key(|bucket| bucket.index);
                 Some(DriverEvent::Node(Event::Peers { operation, buckets }))
+            }
+            ShardEvent::Node(Event::Left { operation, handed_over, failed }) => {
+                let (handed_over, failed): (Vec<_>, Vec<_>) =
+                    self.left.add(shard, (handed_over, failed))?.into_iter().unzip();
+                let (handed_over, failed) = (handed_over.iter().sum(), failed.iter().sum());
+                Some(DriverEvent::Node(Event::Left { operation, handed_over, failed }))
             }
             ShardEvent::Node(event) => Some(DriverEvent::Node(event)),
         }
@@ -224,5 +233,18 @@ mod tests {
         assert_eq!(indices, [0, 2, 3, 4, 5]);
         drop(senders);
         assert_eq!(events.try_recv(), Err(TryRecvError::Disconnected));
+    }
+
+    #[test]
+    fn the_node_has_left_when_each_shard_has_and_their_values_are_summed() {
+        let count = ShardCount::new(3).expect("a few");
+        let (senders, events) = events(count, (0..3).map(shard));
+        let operation = OperationId(1);
+        for (sender, (handed_over, failed)) in senders.iter().zip([(5, 0), (0, 1), (7, 2)]) {
+            assert_eq!(events.try_recv(), Err(TryRecvError::Empty));
+            sender.send(ShardEvent::Node(Event::Left { operation, handed_over, failed }));
+        }
+        let left = Event::Left { operation, handed_over: 12, failed: 3 };
+        assert_eq!(events.try_recv(), Ok(DriverEvent::Node(left)));
     }
 }

@@ -18,6 +18,8 @@ use crate::wire::{Body, Contact, Datagram, ErrorCode, Role};
 pub(super) enum Answer<'a> {
     /// The peer that was asked replied.
     Reply(Body<'a>),
+    /// The peer that was asked replied, and leaves the network.
+    Farewell(Body<'a>),
     /// Another node, of this id, replied from its address.
     Misnamed(Id),
     /// Nobody replied, however often it was asked.
@@ -54,9 +56,13 @@ impl Node {
             rpc.round_trip.sample(sample);
         }
         let round_trip = rpc.round_trip;
-        if datagram.role == Role::Peer {
-            let entry = Entry::new(contact, now, round_trip, credential);
-            self.contact_answered(now, entry, outbox);
+        match datagram.role {
+            Role::Peer => {
+                let entry = Entry::new(contact, now, round_trip, credential);
+                self.contact_answered(now, entry, outbox);
+            }
+            Role::Client => {}
+            Role::Leaving => self.contact_left(now, contact, outbox),
         }
         if matches!(datagram.body, Body::Error(ErrorCode::Token))
             && rpc.request.renewal == Renewal::Unused
@@ -69,7 +75,11 @@ impl Node {
                 return;
             }
         }
-        self.settle(now, contact, credential, &rpc, Answer::Reply(datagram.body), outbox);
+        let answer = match datagram.role {
+            Role::Peer | Role::Client => Answer::Reply(datagram.body),
+            Role::Leaving => Answer::Farewell(datagram.body),
+        };
+        self.settle(now, contact, credential, &rpc, answer, outbox);
     }
 
     /// Sends again, or gives up, what is overdue at `now`. What the outbox has no
@@ -92,6 +102,12 @@ impl Node {
                             let addr = self.in_flight.rpc(id).peer;
                             self.resend_call(now, id, outbox);
                             self.lookup_slow(now, task, Contact { id: expected, addr }, outbox);
+                        }
+                        (Owner::Farewell, _) => self.repeat_farewell(now, id, outbox),
+                        (Owner::Placement(task), _) if self.is_late_for_leaving(task, id) => {
+                            self.resend_call(now, id, outbox);
+                            self.in_flight.abandon(id);
+                            self.placement_settled(now, task, Answer::None, outbox);
                         }
                         _ => self.resend_call(now, id, outbox),
                     }
@@ -132,6 +148,7 @@ impl Node {
                 let step = super::drive::Step { contact, round_trip, credential, since };
                 self.lookup_settled(now, task, step, answer, outbox);
             }
+            Owner::Farewell => self.farewell_settled(now, rpc, credential, outbox),
             Owner::Placement(task) => self.placement_settled(now, task, answer, outbox),
             Owner::PathCache => {
                 if matches!(answer, Answer::Reply(Body::Stored)) {

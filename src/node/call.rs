@@ -10,8 +10,8 @@ use super::round_trip::RoundTrip;
 use super::task::{Ask, Call, Owner, Renewal};
 use super::{Node, whole_seconds};
 use crate::limits::{
-    INTRODUCTIONS_MAX, PROBES_MAX, REQUEST_PADDED_BYTES, SENDS_INTRODUCTION, SENDS_LOOKUP,
-    SENDS_STORE,
+    INTRODUCTIONS_MAX, PROBES_MAX, REQUEST_PADDED_BYTES, SENDS_FAREWELL, SENDS_INTRODUCTION,
+    SENDS_LOOKUP, SENDS_STORE,
 };
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Datagram, Store, Token, TransactionId};
@@ -36,6 +36,7 @@ impl Node {
     ) -> Begun {
         let sends_max = match (call.owner, &call.ask) {
             (Owner::Introduction, _) => SENDS_INTRODUCTION,
+            (Owner::Farewell, _) => SENDS_FAREWELL,
             (_, Ask::Store { .. }) => SENDS_STORE,
             (_, Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. }) => SENDS_LOOKUP,
         };
@@ -81,7 +82,13 @@ impl Node {
         }
     }
 
-    fn ping(&mut self, now: Instant, contact: Contact, owner: Owner, outbox: &mut Outbox) -> Begun {
+    pub(super) fn ping(
+        &mut self,
+        now: Instant,
+        contact: Contact,
+        owner: Owner,
+        outbox: &mut Outbox,
+    ) -> Begun {
         let (round_trip, credential) = self.knowledge(contact);
         let call = Call {
             expected: Some(contact.id),
@@ -110,7 +117,7 @@ impl Node {
             network: self.config.network,
             transaction,
             sender: self.config.id,
-            role: self.config.role,
+            role: self.role(),
             announce: self.config.announce,
             token: call.token,
             body: match &call.ask {

@@ -58,6 +58,14 @@ pub enum Command {
         /// Names the answer.
         operation: OperationId,
     },
+    /// Leave the network: tell the contacts, hand every value over to the nodes that
+    /// are closest to it and stay, and go on answering meanwhile. It cannot be
+    /// undone. Answered by [`Event::Left`], after which the node may be stopped; it
+    /// may be so at any time before, too, and then what is left to do is left undone.
+    Leave {
+        /// Names the answer.
+        operation: OperationId,
+    },
 }
 
 /// Whether a get reports each hop.
@@ -130,6 +138,15 @@ pub enum Event {
         operation: OperationId,
         /// The counters.
         stats: Box<Stats>,
+    },
+    /// The node has done what it had to do before it leaves.
+    Left {
+        /// The command's.
+        operation: OperationId,
+        /// Values that another node has taken over.
+        handed_over: usize,
+        /// Values that no other node took.
+        failed: usize,
     },
 }
 

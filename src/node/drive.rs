@@ -12,9 +12,9 @@ use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
 use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
-use super::task::{Ask, Call, Errand, Owner, Phase, Renewal, Task, TaskId};
+use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
-use crate::limits::{CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
+use crate::limits::{ALPHA_MAX, CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Contacts, Purpose, Role, Value};
 
@@ -49,12 +49,7 @@ impl Node {
         self.stats.lookups_started += 1;
         self.table.looked_up(now, target);
         self.maintenance_lookups += usize::from(is_maintenance);
-        let mut lookup = Lookup::new(target, self.config.k, self.config.alpha);
-        if matches!(errand, Errand::Join) && self.config.role == Role::Client {
-            // Nobody adds it to a table, so it has no neighbours to find, and need
-            // not wait for dead ones.
-            lookup = lookup.to(Extent::Some);
-        }
+        let mut lookup = self.lookup_for(target, &errand);
         let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
         if seeds.is_empty() {
             seeds = self.table.closest(target, self.config.k, Health::Any, self.config.id);
@@ -70,6 +65,25 @@ impl Node {
         let slot = self.tasks.insert(task);
         self.advance(now, TaskId { slot, generation }, outbox);
         Ok(())
+    }
+
+    /// A lookup for `target` that goes as far as its errand asks.
+    fn lookup_for(&self, target: Id, errand: &Errand) -> Lookup {
+        let lookup = |alpha| Lookup::new(target, self.config.k, alpha);
+        match errand {
+            // Nobody adds it to a table, so it has no neighbours to find, and need
+            // not wait for dead ones.
+            Errand::Join if self.config.role == Role::Client => {
+                lookup(self.config.alpha).to(Extent::Some)
+            }
+            // With little time, and many who are gone already.
+            Errand::Place { reason: Reason::HandOver { .. }, .. } => {
+                lookup(ALPHA_MAX).to(Extent::Timely)
+            }
+            Errand::Join | Errand::Refresh | Errand::Get { .. } | Errand::Place { .. } => {
+                lookup(self.config.alpha)
+            }
+        }
     }
 
     /// The task, unless it has ended.
@@ -109,12 +123,15 @@ impl Node {
         let key = task.lookup.target();
         let wants_value = matches!(task.errand, Errand::Get { .. });
         match answer {
-            Answer::Reply(Body::Nodes(contacts)) => {
+            Answer::Reply(Body::Nodes(contacts)) | Answer::Farewell(Body::Nodes(contacts)) => {
                 let Some(from) =
                     task.lookup.answered(step.contact, step.round_trip, step.credential)
                 else {
                     return;
                 };
+                if matches!(answer, Answer::Farewell(_)) {
+                    task.lookup.left(step.contact);
+                }
                 self.trace_hop(
                     now,
                     id,
@@ -125,7 +142,9 @@ impl Node {
                 );
                 self.offer_contacts(id, from, contacts);
             }
-            Answer::Reply(Body::Value(value)) if wants_value && is_whole(&value, key) => {
+            Answer::Reply(Body::Value(value)) | Answer::Farewell(Body::Value(value))
+                if wants_value && is_whole(&value, key) =>
+            {
                 let Some(from) =
                     task.lookup.answered(step.contact, step.round_trip, step.credential)
                 else {
@@ -135,7 +154,7 @@ impl Node {
                 self.trace_hop(now, id, step, from.depth, HopAnswer::Value { bytes }, outbox);
                 return self.finish_found(now, id, from, value, outbox);
             }
-            Answer::Reply(body) => {
+            Answer::Reply(body) | Answer::Farewell(body) => {
                 let wrong = matches!(body, Body::Value(_));
                 let shown = if wrong { HopAnswer::WrongValue } else { HopAnswer::Refused };
                 let failed = task.lookup.failed(step.contact);
@@ -211,6 +230,9 @@ impl Node {
             // Nobody else's loopback is ours.
             let is_here = !local && contact.addr.ip().is_loopback();
             if contact.id == self.config.id || !wire::is_reachable(contact.addr) || is_here {
+                continue;
+            }
+            if self.leaves_as_well(contact.addr) {
                 continue;
             }
             if self.tasks[id.slot].lookup.vouch(contact, from) == Vouched::Known {

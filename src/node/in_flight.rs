@@ -39,6 +39,11 @@ pub(super) struct Rpc<R> {
 }
 
 impl<R> Rpc<R> {
+    /// How often it was sent.
+    pub(super) const fn sends(&self) -> u8 {
+        self.sends
+    }
+
     /// When it was first sent.
     pub(super) const fn first_sent(&self) -> Instant {
         self.first_sent

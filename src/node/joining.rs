@@ -21,6 +21,16 @@ pub(super) struct Joining {
     knocks: Backoff,
     lookups: Backoff,
     next: Option<Instant>,
+    goal: Goal,
+}
+
+/// What all the knocking is for.
+#[derive(Debug, PartialEq, Eq)]
+enum Goal {
+    /// To be in the network.
+    In,
+    /// The node leaves: whoever has it join is too late.
+    Out,
 }
 
 /// The wait after the next attempt in vain, from [`BOOTSTRAP_WAIT_MIN`] to
@@ -49,6 +59,7 @@ impl Joining {
             knocks: Backoff::SHORTEST,
             lookups: Backoff::SHORTEST,
             next: None,
+            goal: Goal::In,
         }
     }
 
@@ -68,7 +79,17 @@ impl Joining {
     pub(super) fn restart(&mut self, now: Instant) {
         self.knocks = Backoff::SHORTEST;
         self.lookups = Backoff::SHORTEST;
-        self.next = Some(now);
+        self.schedule(now);
+    }
+
+    /// Tries no more, whatever happens: the node leaves.
+    pub(super) fn give_up(&mut self) {
+        self.goal = Goal::Out;
+        self.next = None;
+    }
+
+    fn schedule(&mut self, next: Instant) {
+        self.next = (self.goal == Goal::In).then_some(next);
     }
 
     /// Stops knocking: somebody has answered.
@@ -79,7 +100,8 @@ impl Joining {
 
     /// Tries again after a wait: the lookup has found nobody.
     pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
-        self.next = Some(now + self.lookups.take(rng));
+        let wait = self.lookups.take(rng);
+        self.schedule(now + wait);
     }
 
     /// The lookup has found the neighbours.

@@ -23,6 +23,10 @@ pub(super) enum Extent {
     /// To as many as are asked at a time, whoever they are, and not beyond the
     /// first that is late where anybody has answered.
     Some,
+    /// To the K closest that answer in time: where anybody has, nobody is waited for
+    /// who is late for the second time, nor asked once more. A node that leaves
+    /// has no time to wait for those that are gone already.
+    Timely,
 }
 
 /// Whether a node that someone names is a candidate.
@@ -44,7 +48,7 @@ pub(super) enum Offer {
 
 /// Candidates in the order of their distance from the target, of which at most
 /// alpha are asked at a time, the closest first. It ends when the K closest that
-/// have not failed have all answered, or [`ASKED_MAX`] nodes were asked. Where
+/// have not failed and do not leave have all answered, or [`ASKED_MAX`] nodes were asked. Where
 /// fewer than K have answered, those that failed are asked once more before it
 /// ends: with few to ask, a loss is likelier than a death, and a get must not call
 /// a value absent because of it.
@@ -233,13 +237,40 @@ impl Lookup {
         Some(answered)
     }
 
-    /// Notes that a candidate is late: its slot is free for another.
-    pub(super) fn slow(&mut self, contact: Contact) {
+    /// Notes that a candidate that has answered leaves the network: what it named
+    /// counts, it does not.
+    pub(super) fn left(&mut self, contact: Contact) {
         if let Some(candidate) = self.find(contact)
-            && candidate.state == State::Asked
+            && candidate.state == State::Answered
         {
-            candidate.state = State::Slow;
-            self.outstanding -= 1;
+            candidate.state = State::Left;
+        }
+    }
+
+    /// Notes that a candidate is late, and at the first time that its slot is free
+    /// for another.
+    pub(super) fn slow(&mut self, contact: Contact) {
+        let Some(candidate) = self.find(contact) else {
+            return;
+        };
+        match candidate.state {
+            State::Asked => {
+                candidate.state = State::Slow;
+                self.outstanding -= 1;
+            }
+            State::Slow => {
+                candidate.state = State::Late;
+                let vouched_in = candidate.vouched_in;
+                if self.extent == Extent::Timely {
+                    self.note_no_longer_owed(vouched_in);
+                }
+            }
+            State::New
+            | State::Late
+            | State::Answered
+            | State::Left
+            | State::Failed
+            | State::Misnamed => {}
         }
     }
 
@@ -271,7 +302,7 @@ impl Lookup {
         if self.is_enough() {
             return true;
         }
-        let is_waiting = |known: &Candidate| matches!(known.state, State::Asked | State::Slow);
+        let is_waiting = |known: &Candidate| known.state.owes_an_answer();
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(is_waiting);
         }
@@ -283,9 +314,10 @@ impl Lookup {
     }
 
     fn is_enough(&self) -> bool {
-        let is_late = |known: &Candidate| matches!(known.state, State::Slow | State::Failed);
+        let is_late =
+            |known: &Candidate| matches!(known.state, State::Slow | State::Late | State::Failed);
         match self.extent {
-            Extent::Closest => false,
+            Extent::Closest | Extent::Timely => false,
             Extent::Some => match self.answers() {
                 0 => false,
                 answers => answers >= self.alpha || self.candidates.iter().any(is_late),
@@ -298,7 +330,8 @@ impl Lookup {
     /// because of who named it.
     fn is_short(&self) -> bool {
         let answered = |known: &Candidate| known.state == State::Answered;
-        self.hopeful().all(answered)
+        !self.is_in_a_hurry()
+            && self.hopeful().all(answered)
             && self.hopeful().count() < self.k
             && self.candidates.iter().any(|known| {
                 let is_discredited = self.standing(known) == Standing::Discredited;
@@ -333,8 +366,16 @@ impl Lookup {
     /// Those that may still be one of the closest that answer.
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|known| {
-            known.state.is_hopeful() && self.standing(known) != Standing::Discredited
+            known.state.is_hopeful()
+                && self.standing(known) != Standing::Discredited
+                && (known.state != State::Late || !self.is_in_a_hurry())
         })
+    }
+
+    /// Whether it passes over those that keep it waiting.
+    fn is_in_a_hurry(&self) -> bool {
+        let answered = |known: &Candidate| known.state == State::Answered;
+        self.extent == Extent::Timely && self.candidates.iter().any(answered)
     }
 
     /// The K closest of them, but for those that may not be asked now.
@@ -370,17 +411,26 @@ impl Lookup {
     fn settle(&mut self, contact: Contact, outcome: State) -> Option<&mut Candidate> {
         let index = self.position(contact)?;
         let candidate = &mut self.candidates[index];
+        let was_late = candidate.state == State::Late;
         match candidate.state {
             State::Asked => self.outstanding -= 1,
-            State::Slow => {}
-            State::New | State::Answered | State::Failed | State::Misnamed => return None,
+            State::Slow | State::Late => {}
+            State::New | State::Answered | State::Left | State::Failed | State::Misnamed => {
+                return None;
+            }
         }
         candidate.state = outcome;
         let vouched_in = candidate.vouched_in;
+        if !(was_late && self.extent == Extent::Timely) {
+            self.note_no_longer_owed(vouched_in);
+        }
+        Some(&mut self.candidates[index])
+    }
+
+    fn note_no_longer_owed(&mut self, vouched_in: AnswerNumber) {
         if let Some(credit) = self.credit(vouched_in) {
             credit.owed -= 1;
         }
-        Some(&mut self.candidates[index])
     }
 
     fn find(&mut self, contact: Contact) -> Option<&mut Candidate> {
@@ -400,15 +450,22 @@ impl Lookup {
 
     /// Whether the address has shown who is there, or that nobody is.
     fn is_settled_at(&self, contact: Contact) -> bool {
-        let settled = |known: &Candidate| matches!(known.state, State::Answered | State::Failed);
+        let settled = |known: &Candidate| {
+            matches!(known.state, State::Answered | State::Left | State::Failed)
+        };
         self.candidates.iter().any(|known| settled(known) && known.contact.addr == contact.addr)
     }
 
     /// Whether a candidate's address has been asked and has not answered yet.
     fn owes(&self, candidate: &Candidate) -> bool {
-        let owes = |known: &Candidate| matches!(known.state, State::Asked | State::Slow);
+        let owes = |known: &Candidate| known.state.owes_an_answer();
         let addr = candidate.contact.addr;
         self.candidates.iter().any(|known| owes(known) && known.contact.addr == addr)
+    }
+
+    /// Drops those who have not been asked yet and are said to be at `addr`.
+    pub(super) fn forget_at(&mut self, addr: SocketAddr) {
+        self.candidates.retain(|known| known.state != State::New || known.contact.addr != addr);
     }
 
     /// Drops those who have not been asked yet and are said to be at `addr`, but

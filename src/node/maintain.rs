@@ -129,6 +129,9 @@ impl Node {
     /// Begins what is due, as far as the pace of maintenance allows.
     pub(super) fn maintain(&mut self, now: Instant, outbox: &mut Outbox) {
         self.stats.values_expired += self.store.expire(now, EXPIRIES_MAX) as u64;
+        if self.leaving.is_some() {
+            return self.hand_over(now, outbox);
+        }
         let has_room = self.maintenance_lookups < MAINTENANCE_LOOKUPS_MAX;
         if !has_room || now < self.next_maintenance_lookup {
             return;
@@ -142,6 +145,9 @@ impl Node {
 
     /// When [`maintain`](Self::maintain) has something to do next.
     pub(super) fn next_maintenance(&self) -> Option<Instant> {
+        if self.leaving.is_some() {
+            return [self.next_hand_over(), self.store.next_expiry()].into_iter().flatten().min();
+        }
         let errands = [
             Some(self.next_self_lookup),
             self.published.next_republish(),

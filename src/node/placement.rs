@@ -29,7 +29,8 @@ impl Node {
             let begun = self.call_candidate(now, candidate, ask, Owner::Placement(id), outbox);
             asked += usize::from(begun == Begun::InFlight);
         }
-        self.tasks[id.slot].phase = Phase::Placing { outstanding: asked, asked, holders: 0 };
+        self.tasks[id.slot].phase =
+            Phase::Placing { outstanding: asked, asked, holders: 0, leaving: 0 };
         if asked == 0 {
             self.finish_placed(now, id, outbox);
         }
@@ -60,6 +61,7 @@ impl Node {
                 self.published.placed(key, placement);
                 self.stats.values_republished += 1;
             }
+            Reason::HandOver { .. } => self.hand_over_settled(now, task, outbox),
             Reason::Replicate => {
                 self.stats.values_replicated += 1;
                 let own = self.config.id ^ key;
@@ -84,11 +86,12 @@ impl Node {
         let Some(task) = self.task(id) else {
             return;
         };
-        let Phase::Placing { outstanding, holders, .. } = &mut task.phase else {
+        let Phase::Placing { outstanding, holders, leaving, .. } = &mut task.phase else {
             return;
         };
         *outstanding -= 1;
         *holders += usize::from(matches!(answer, Answer::Reply(Body::Stored)));
+        *leaving += usize::from(matches!(answer, Answer::Farewell(_)));
         if *outstanding == 0 {
             self.finish_placed(now, id, outbox);
         }

@@ -95,13 +95,17 @@ impl Published {
         Some((key, Arc::clone(&self.values[&key].value)))
     }
 
+    /// The keys of the values of this placement, in the order in which they are to
+    /// be republished.
+    pub(super) fn keys(&self, placement: Placement) -> impl Iterator<Item = Id> {
+        let keys = self.due.iter().map(|&(_, key)| key);
+        keys.filter(move |key| self.values[key].placement == placement)
+    }
+
     /// Makes every value that no other node holds due at `now`: there is someone
     /// to store it on.
     pub(super) fn hasten_unplaced(&mut self, now: Instant) {
-        let unplaced =
-            |(_, publication): &(&Id, &Publication)| publication.placement == Placement::Unplaced;
-        let keys: alloc::vec::Vec<Id> =
-            self.values.iter().filter(unplaced).map(|(&key, _)| key).collect();
+        let keys: alloc::vec::Vec<Id> = self.keys(Placement::Unplaced).collect();
         for key in keys {
             self.reschedule(key, now);
         }

@@ -119,6 +119,11 @@ impl Node {
         store: Store<'_>,
         outbox: &mut Outbox,
     ) {
+        if self.leaving.is_some() {
+            // What it took now would have to be handed over in turn.
+            self.stats.stores_while_leaving += 1;
+            return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
+        }
         let outcome = self.admit_store(now, asked, store);
         let (counter, body) = match outcome {
             Ok(()) => (&mut self.stats.stores_accepted, Body::Stored),
@@ -174,7 +179,7 @@ impl Node {
         }
     }
 
-    /// Takes note of the sender of a request: a known contact is alive; a
+    /// Takes note of the sender of a request: a known contact is alive, or leaves; a
     /// stranger is pinged, and enters the routing table when it answers.
     fn meet(&mut self, now: Instant, asked: &Asked<'_>, outbox: &mut Outbox) {
         if asked.datagram.role == Role::Client {
@@ -182,7 +187,14 @@ impl Node {
         }
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
-        if asked.proof == Proof::Valid && addr == asked.source {
+        let is_proved = asked.proof == Proof::Valid && addr == asked.source;
+        if asked.datagram.role == Role::Leaving {
+            if is_proved {
+                self.contact_left(now, contact, outbox);
+            }
+            return;
+        }
+        if is_proved {
             self.contact_heard(now, contact, outbox);
         }
         if wire::is_reachable(addr) {
@@ -205,7 +217,7 @@ impl Node {
             network: self.config.network,
             transaction: asked.datagram.transaction,
             sender: self.config.id,
-            role: self.config.role,
+            role: self.role(),
             announce: None,
             token: asked.fresh,
             body,

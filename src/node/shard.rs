@@ -114,7 +114,7 @@ impl Place {
             Command::Bootstrap { .. } => Route::One(ShardIndex::FIRST),
             Command::Put { value, .. } => Route::One(self.of_key(Id::of_value(value))),
             Command::Get { key, .. } | Command::Forget { key, .. } => Route::One(self.of_key(*key)),
-            Command::Peers { .. } | Command::Stats { .. } => Route::Every,
+            Command::Peers { .. } | Command::Stats { .. } | Command::Leave { .. } => Route::Every,
         }
     }
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::bucket::Bucket;
 use super::command::{BucketView, ContactView};
+use super::leaving::Leaving;
 use super::{Node, Stats};
 use crate::time::Instant;
 
@@ -18,6 +19,7 @@ impl Node {
             values: self.store.len() as u64,
             value_bytes: self.store.bytes() as u64,
             values_published: self.published.len() as u64,
+            values_to_hand_over: self.leaving.as_ref().map_or(0, Leaving::left_to_do) as u64,
             lookups: self.tasks.len() as u64,
             rpcs: self.in_flight.len() as u64,
             ..self.stats.clone()

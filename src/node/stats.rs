@@ -68,6 +68,8 @@ counters! {
         stores_too_large,
         /// STOREs refused: no room for that sender.
         stores_full,
+        /// STOREs refused: the node leaves.
+        stores_while_leaving,
         /// Replies cut short, or refused, for want of a token or of padding.
         replies_cut,
         /// Replies that match no RPC in flight: late, duplicate or forged.
@@ -98,7 +100,7 @@ counters! {
         candidates_dropped,
         /// Contacts that entered the routing table.
         contacts_inserted,
-        /// Contacts evicted, dead, from the routing table.
+        /// Contacts evicted from the routing table: dead, renamed, or leaving.
         contacts_evicted,
         /// Contacts that came out of a replacement cache.
         contacts_replaced,
@@ -112,6 +114,12 @@ counters! {
         values_replicated,
         /// Copies left on the path of a get.
         values_path_cached,
+        /// Values that another node has taken over, since this one leaves.
+        values_handed_over,
+        /// Values that no other node has taken over, though this one leaves.
+        values_not_handed_over,
+        /// Others that leave, not remembered while this node does: too many.
+        leavers_forgotten,
         /// Gauge: contacts in the routing table.
         contacts,
         /// Gauge: contacts in the replacement caches.
@@ -122,6 +130,8 @@ counters! {
         value_bytes,
         /// Gauge: values put here and republished from here.
         values_published,
+        /// Gauge: values still to be handed over, since the node leaves.
+        values_to_hand_over,
         /// Gauge: lookups in progress.
         lookups,
         /// Gauge: RPCs in flight.

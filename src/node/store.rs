@@ -212,6 +212,11 @@ impl Store {
         self.replications.first().map(|&(due, _)| due)
     }
 
+    /// The keys of the replicas, in the order in which they are to be replicated.
+    pub(super) fn replicas_in_turn(&self) -> impl Iterator<Item = Id> {
+        self.replications.iter().map(|&(_, key)| key)
+    }
+
     /// The next replica due at `now`; its next turn comes at `again`.
     pub(super) fn take_replication(&mut self, now: Instant, again: Instant) -> Option<(Id, Held)> {
         let (due, key) = *self.replications.first()?;

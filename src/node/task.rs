@@ -44,6 +44,8 @@ pub(super) enum Reason {
     Republish,
     /// It is held for others, and nobody has stored it anew.
     Replicate,
+    /// The node leaves; `attempt` counts from 1.
+    HandOver { attempt: u8 },
 }
 
 impl Errand {
@@ -70,6 +72,8 @@ pub(super) enum Phase {
         asked: usize,
         /// Nodes that said that they hold the value.
         holders: usize,
+        /// Nodes that said that they leave.
+        leaving: usize,
     },
 }
 
@@ -110,6 +114,8 @@ pub(super) enum Owner {
     Probe,
     /// To settle whether a stranger is where it seems to be.
     Introduction,
+    /// To say that the node leaves.
+    Farewell,
     /// One step of a lookup.
     Lookup(TaskId),
     /// One of the STOREs that place a value.

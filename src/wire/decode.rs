@@ -4,8 +4,8 @@ use core::fmt;
 
 use super::address::read_address;
 use super::{
-    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, HEADER_BYTES, MAGIC,
-    NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES,
+    MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
 };
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
@@ -67,7 +67,11 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
         network: NetworkId(u32::from_be_bytes(field(header, 4))),
         transaction: TransactionId::new(field(header, 8)),
         sender: Id::new(field(header, 16)),
-        role: if flags & FLAG_CLIENT == 0 { Role::Peer } else { Role::Client },
+        role: match (flags & FLAG_CLIENT, flags & FLAG_LEAVING) {
+            (0, _) => Role::Peer,
+            (_, 0) => Role::Client,
+            _ => Role::Leaving,
+        },
         announce,
         token: Token::new(field(header, 40)),
         body: read_body(&mut reader, kind)?,

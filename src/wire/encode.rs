@@ -2,8 +2,8 @@
 
 use super::address::{contact_bytes, write_address};
 use super::{
-    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, HEADER_BYTES, MAGIC, Purpose, Role,
-    VERSION,
+    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES, MAGIC,
+    Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
 use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
@@ -42,10 +42,11 @@ impl Body<'_> {
 }
 
 fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
-    let mut flags = 0;
-    if datagram.role == Role::Client {
-        flags |= FLAG_CLIENT;
-    }
+    let mut flags = match datagram.role {
+        Role::Peer => 0,
+        Role::Client => FLAG_CLIENT,
+        Role::Leaving => FLAG_CLIENT | FLAG_LEAVING,
+    };
     if datagram.announce.is_some() {
         flags |= FLAG_ANNOUNCE;
     }

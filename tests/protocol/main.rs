@@ -3,6 +3,7 @@
 
 mod joining;
 mod keeping;
+mod leaving;
 mod load;
 mod lookups;
 mod manners;

@@ -4,6 +4,7 @@ mod attacked;
 mod churning;
 mod healthy;
 mod lasting;
+mod leaving;
 mod lossy;
 mod seeing;
 mod sharded;
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     let mut all = healthy::healthy();
     all.extend(lossy::lossy());
     all.extend(churning::churning());
+    all.extend(leaving::leaving());
     all.extend(lasting::lasting());
     all.extend(attacked::attacked());
     all.push(attacked::flooded());

@@ -24,6 +24,7 @@ mod catalogue;
 mod checks;
 mod faults;
 mod figures;
+mod leaving;
 mod network;
 mod operations;
 mod options;

@@ -87,6 +87,12 @@ pub(crate) enum Step {
     Crash {
         share: Ratio,
     },
+    /// Random honest nodes go for good, evenly spread; ends when they are gone.
+    Shrink {
+        share: Ratio,
+        over: Duration,
+        going: Going,
+    },
     /// Every node that put a value crashes.
     CrashOrigins,
     /// Every node that holds any value crashes.
@@ -112,6 +118,14 @@ pub(crate) enum Step {
         parts: u64,
     },
     Check(Check),
+}
+
+/// How a node goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Going {
+    /// It is told to leave, and is stopped when it says that it has.
+    Politely,
+    Crashing,
 }
 
 /// Whether a node that restarts keeps its id.

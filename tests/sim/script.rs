@@ -45,6 +45,7 @@ impl World {
             Step::Get { count, over, expect } => self.get_random(*count, *over, *expect),
             Step::GetEach { over, expect } => self.get_each(*over, *expect),
             Step::Crash { share } => self.crash_share(*share),
+            Step::Shrink { share, over, going } => self.shrink(*share, *over, *going),
             Step::CrashOrigins => self.crash_origins(),
             Step::CrashHolders => self.crash_holders(),
             Step::Restart { share, identity } => self.restart_share(*share, *identity),
@@ -149,7 +150,7 @@ impl World {
         self.await_operations();
     }
 
-    fn draw_share(&mut self, share: Ratio) -> Vec<PeerIndex> {
+    pub(crate) fn draw_share(&mut self, share: Ratio) -> Vec<PeerIndex> {
         let mut honest = self.honest.clone();
         honest.retain(|peer| *peer != WELL_KNOWN);
         let count = share.of(honest.len());

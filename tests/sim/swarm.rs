@@ -11,7 +11,7 @@ use crate::attacker;
 use crate::faults::{Delay, Faults};
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
-use crate::scenario::{Check, Identity, Scenario, Step, Verdict};
+use crate::scenario::{Check, Going, Identity, Scenario, Step, Verdict};
 use crate::shards::Layout;
 
 /// The name by which the swarm is chosen.
@@ -52,6 +52,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         Step::Check(Check::ClosestIsExact { targets: 100 }),
         Step::GetEach { over: Duration::from_mins(1), expect: Expect::Found },
     ]);
+    leave_instead(seed, &mut script);
     Scenario {
         name: NAME.to_owned(),
         proves: "whatever happened, an hour after the faults stop all is in its place",
@@ -79,6 +80,20 @@ fn draw_faults(rng: &mut Rng) -> Faults {
 fn draw_layout(seed: u64) -> Layout {
     let mut rng = Rng::from_u64(mix(!seed));
     if rng.ratio(1, 3) { Layout::draw(&mut rng) } else { Layout::ONE }
+}
+
+/// Of the crashes of the story every other one is a leave. From a stream of its own,
+/// as the layout.
+fn leave_instead(seed: u64, script: &mut [Step]) {
+    let mut rng = Rng::from_u64(mix(mix(!seed)));
+    for step in script {
+        if let Step::Crash { share } = *step
+            && rng.ratio(1, 2)
+        {
+            let over = Duration::from_secs(rng.below(1800));
+            *step = Step::Shrink { share, over, going: Going::Politely };
+        }
+    }
 }
 
 fn draw_configuration(rng: &mut Rng) -> fn(&mut Config) {

@@ -175,8 +175,7 @@ impl World {
         Some(*mortal[index])
     }
 
-    /// Stops `peer` at once; nobody is told. The protocol has no farewell, so a
-    /// polite leave is the same.
+    /// Stops `peer` at once; nobody is told.
     pub(crate) fn crash(&mut self, peer: PeerIndex) {
         self.peers[peer.as_usize()].stop();
         self.honest.retain(|other| *other != peer);
@@ -326,6 +325,7 @@ impl World {
             }
             // Each shard shows the buckets that it owns.
             Event::Peers { buckets, .. } => self.shown.extend(buckets),
+            Event::Left { handed_over, failed, .. } => self.note_left(peer, handed_over, failed),
             Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } => {}
         }
     }

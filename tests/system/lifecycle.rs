@@ -22,6 +22,44 @@ under_each_driver! {
         assert_eq!(status.code(), Some(0), "{log}");
     }
 
+    fn a_value_outlives_the_nodes_that_leave_one_after_the_other(io: Io) {
+        let mut node = Node::start(io, &["--cores", "2"]);
+        let key = node.put("passed on");
+        // Each newcomer knows the one before it alone, and has nothing of it yet.
+        for number in 0..4 {
+            let mut newcomer = Node::join(io, &node, &["--cores", "2"]);
+            node.await_contact(&mut newcomer);
+            if number % 2 == 0 {
+                node.signal(Signal::SIGTERM);
+            } else {
+                node.tell("exit");
+            }
+            let (status, log) = node.end();
+            assert_eq!(status.code(), Some(0), "{log}");
+            assert_eq!(field(left(&log), "handed_over"), "1", "{log}");
+            assert_eq!(newcomer.found(&key, "passed on"), "local");
+            node = newcomer;
+        }
+    }
+
+    fn a_second_signal_stops_a_node_that_leaves_at_once(io: Io) {
+        let mut node = Node::start(io, &["--leave", "1h"]);
+        node.put("held");
+        let mut peer = Node::join(io, &node, &[]);
+        node.await_contact(&mut peer);
+        // Nobody answers, so that it would take seconds to leave; and the second
+        // signal is there before the first one is acted on.
+        peer.signal(Signal::SIGSTOP);
+        node.signal(Signal::SIGSTOP);
+        node.signal(Signal::SIGTERM);
+        node.signal(Signal::SIGINT);
+        node.signal(Signal::SIGCONT);
+        let (status, log) = node.end();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(log.contains("stopping at once on SIG"), "{log}");
+        assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
+    }
+
     fn the_end_of_input_on_a_pipe_leaves_it_serving(io: Io) {
         let mut first = Node::start(io, &[]);
         let key = first.put("kept");
@@ -39,6 +77,56 @@ under_each_driver! {
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(!log.contains("panicked"), "{log}");
     }
+}
+
+/// The line of the log that says what has become of a node's values.
+fn left(log: &str) -> &str {
+    log.lines().find(|line| line.contains(" left")).unwrap_or_else(|| panic!("it is said: {log}"))
+}
+
+#[test]
+fn a_value_is_gone_with_a_node_that_crashes_or_is_not_given_time_to_leave() {
+    for stop in [
+        |node: Node| node.crash(),
+        |node: Node| {
+            node.signal(Signal::SIGTERM);
+            let (status, log) = node.end();
+            assert_eq!(status.code(), Some(0), "{log}");
+            assert!(!log.contains("hand"), "{log}");
+        },
+    ] {
+        let mut node = Node::start(Io::Mmsg, &["--leave", "0s"]);
+        let key = node.put("lost");
+        let mut newcomer = Node::join(Io::Mmsg, &node, &[]);
+        node.await_contact(&mut newcomer);
+        stop(node);
+        assert_eq!(newcomer.ask(format!("get {key}")), "NOTFOUND");
+    }
+}
+
+#[test]
+fn a_node_leaves_for_no_longer_than_it_is_given() {
+    let mut node = Node::start(Io::Mmsg, &["--leave", "1ms"]);
+    node.put("held");
+    let mut peer = Node::join(Io::Mmsg, &node, &[]);
+    node.await_contact(&mut peer);
+    peer.signal(Signal::SIGSTOP);
+    node.signal(Signal::SIGTERM);
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopping after 1.00 ms"), "{log}");
+    assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
+}
+
+#[test]
+fn a_node_that_knows_nobody_does_not_wait_before_it_stops() {
+    let mut node = Node::start(Io::Mmsg, &["--leave", "1h"]);
+    node.put("held by nobody else");
+    node.signal(Signal::SIGTERM);
+    let (status, log) = node.end();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert_eq!(field(left(&log), "handed_over"), "0", "{log}");
+    assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
 }
 
 fn ends_cleanly_on(io: Io, signal: Signal) {

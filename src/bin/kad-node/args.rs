@@ -76,6 +76,11 @@ pub(crate) struct NodeArgs {
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
+    /// When the node is told to stop, how long it may take to hand its values over
+    /// to those that stay; a second signal stops it at once, and so does the first
+    /// where this is 0s. Stay below what a supervisor grants: 10s by `docker stop`.
+    #[arg(long, value_name = "PERIOD", default_value = "5s", value_parser = value::leave)]
+    pub(crate) leave: Duration,
     #[command(flatten)]
     pub(crate) io: IoArgs,
     #[command(flatten)]
@@ -251,6 +256,7 @@ mod tests {
         assert_eq!((cli.node.lookup.k, cli.node.lookup.alpha), (20, 3));
         assert_eq!(cli.node.life.republish, Duration::from_hours(1));
         assert_eq!(cli.node.life.expire, Duration::from_hours(24));
+        assert_eq!(cli.node.leave, Duration::from_secs(5));
         assert!(cli.node.io.drop.is_zero());
     }
 
@@ -272,6 +278,8 @@ mod tests {
             ("--alpha 0", "'0'", "1 to 16"),
             ("--republish 5", "'5'", "15m"),
             ("--expire 0s", "'0s'", "longer"),
+            ("--leave 5", "'5'", "250ms"),
+            ("--leave 2h", "'2h'", "1h or shorter"),
             ("--drop 101", "'101'", "0 to 100"),
             ("--log loud", "'loud'", "debug"),
             ("demo --nodes 0", "'0'", "1 to 500"),

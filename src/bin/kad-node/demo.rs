@@ -52,6 +52,8 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         commander: first.commander(),
         joining: Joining::default(),
         join_wait: Duration::ZERO,
+        // The whole network ends: there is nobody to leave to.
+        leave: Duration::ZERO,
     };
     let result = serve::attend(attended, Termination::catch()?);
     for node in nodes {

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use kad_node::driver::{self, Loss, Pin, Running, Settings, ShardCount, Steering};
+use kad_node::driver::{self, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config};
 use kad_node::rng::{Rng, SEED_BYTES};
@@ -78,11 +78,12 @@ pub(crate) fn join(running: &Running, addresses: Vec<SocketAddr>) -> Result<(), 
     running.commander().send(command).map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Stops a node; an error is why it had stopped by itself.
-pub(crate) fn stop(running: Running) -> Result<(), Failure> {
+/// Stops a node, and returns its last counters; an error is why it had stopped by
+/// itself.
+pub(crate) fn stop(running: Running) -> Result<Stopped, Failure> {
     let stopped = running.stop().map_err(|error| Failure::Failed(error.to_string()))?;
     tracing::debug!(?stopped, "stopped");
-    Ok(())
+    Ok(stopped)
 }
 
 /// Warns that the driver is not the one that was hoped for.

@@ -11,6 +11,7 @@ mod failure;
 mod joining;
 mod latencies;
 mod launch;
+mod leaving;
 mod log;
 mod one_shot;
 mod operations;

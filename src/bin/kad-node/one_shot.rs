@@ -136,7 +136,7 @@ impl Client {
     }
 
     fn leave(self) -> Result<(), Failure> {
-        launch::stop(self.running)
+        launch::stop(self.running).map(drop)
     }
 }
 

@@ -17,9 +17,9 @@ use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
-use crate::reply::Audience;
+use crate::reply::{self, Audience};
 use crate::session::{Flow, Session, SessionError};
-use crate::{log, pipe, terminal};
+use crate::{leaving, log, pipe, terminal};
 
 /// How long the first command of a pipe waits for the node to join, so that a
 /// script needs no pause before it. A person is not kept waiting.
@@ -67,9 +67,13 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         commander: running.commander(),
         joining,
         join_wait,
+        leave: args.leave,
     };
     let result = attend(attended, signals);
-    launch::stop(running)?;
+    let stopped = launch::stop(running)?;
+    if !args.leave.is_zero() {
+        leaving::tell(&stopped);
+    }
     result
 }
 
@@ -101,6 +105,9 @@ pub(crate) struct Attended {
     pub(crate) joining: Joining,
     /// How long the first command of a pipe waits for the node to join.
     pub(crate) join_wait: Duration,
+    /// How long the node may take to leave before it is stopped; zero: it is stopped
+    /// at once.
+    pub(crate) leave: Duration,
 }
 
 /// Signals that end the program, from here on.
@@ -115,13 +122,15 @@ impl Termination {
     }
 }
 
-/// Why the program stops.
-enum Stop {
+/// Why the program stops, or need not wait any longer before it does.
+pub(crate) enum Stop {
     Signal(&'static str),
     /// The prompt said `exit`, or its terminal's input ended.
     Prompt,
     /// Standard output cannot be written.
     Output(io::Error),
+    /// The node has left, as it was told to.
+    Left,
     NodeGone,
 }
 
@@ -135,27 +144,46 @@ pub(crate) fn attend(node: Attended, signals: Termination) -> Result<(), Failure
     thread::spawn(move || await_signal(signals, &on_signal));
     let (on_gone, joining) = (stops.clone(), node.joining.clone());
     thread::spawn(move || {
-        route(&node.events, &joining, &answers);
+        route(&node.events, &joining, &answers, &on_gone);
         // The program may be stopping by itself by now.
         let _ = on_gone.send(Stop::NodeGone);
     });
-    let session = Session::new(node.commander, answered, Audience::of_stdout());
+    let session = Session::new(node.commander.clone(), answered, Audience::of_stdout());
     thread::spawn(move || prompt(session, &node.joining, node.join_wait, &stops));
 
     let stop = stopped.recv().unwrap_or(Stop::NodeGone);
     if matches!(stop, Stop::Signal(_) | Stop::NodeGone) {
         original.restore();
     }
+    log::print_plainly();
+    let result = tell(stop, node.leave);
+    if !node.leave.is_zero() {
+        leaving::leave(&node.commander, &stopped, node.leave);
+    }
+    result
+}
+
+/// Says why the program stops, and what it does before; an error where it should
+/// not have to.
+fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
+    let first = if leave.is_zero() {
+        String::new()
+    } else {
+        let most = reply::time(leave);
+        format!(": hands its values over first, for {most} at most or until it is told again")
+    };
     match stop {
-        Stop::Signal(name) => tracing::info!("stopping on {name}"),
-        Stop::Prompt => tracing::info!("stopping"),
+        Stop::Signal(name) => tracing::info!("stopping on {name}{first}"),
+        Stop::Prompt => tracing::info!("stopping{first}"),
         Stop::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            tracing::debug!("stopping: nobody reads standard output any more");
+            tracing::debug!("stopping, for nobody reads standard output any more{first}");
         }
         Stop::Output(error) => {
             return Err(Failure::Failed(format!("cannot write to standard output: {error}")));
         }
-        Stop::NodeGone => return Err(Failure::Failed("the node's thread has ended".into())),
+        Stop::Left | Stop::NodeGone => {
+            return Err(Failure::Failed("the node's thread has ended".into()));
+        }
     }
     Ok(())
 }
@@ -171,13 +199,15 @@ fn await_signal(mut signals: Termination, stops: &Sender<Stop>) {
 
 /// Hands the answers to the prompt and the rest to whom it concerns, until the
 /// node stops.
-fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>) {
+fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stops: &Sender<Stop>) {
     for event in events.iter() {
         match event {
             DriverEvent::Node(Event::Joined { contacts }) => {
                 tracing::info!(contacts, "joined");
                 joining.complete();
             }
+            // The program may have stopped waiting for it.
+            DriverEvent::Node(Event::Left { .. }) => drop(stops.send(Stop::Left)),
             // A prompt that has ended asks nothing.
             answer => drop(answers.send(answer)),
         }

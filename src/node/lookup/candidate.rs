@@ -78,8 +78,12 @@ pub(super) enum State {
     Asked,
     /// Asked, and so late that its slot went to another; its answer still counts.
     Slow,
+    /// It was asked once more, and is late again; its answer still counts.
+    Late,
     /// It has answered.
     Answered,
+    /// It has answered that it leaves.
+    Left,
     /// It was given up.
     Failed,
     /// Another node answered at its address.
@@ -89,6 +93,11 @@ pub(super) enum State {
 impl State {
     /// Whether it may still be one of the closest that answer.
     pub(super) const fn is_hopeful(self) -> bool {
-        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Answered)
+        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Late | Self::Answered)
+    }
+
+    /// Whether it was asked and has neither answered nor been given up.
+    pub(super) const fn owes_an_answer(self) -> bool {
+        matches!(self, Self::Asked | Self::Slow | Self::Late)
     }
 }

@@ -48,7 +48,7 @@ impl Lookup {
                 // Of two names at one address, neither asked nor given up yet, one
                 // at most was asked; and none after an answer or none.
                 let fresh = [known.state, other.state].contains(&State::New);
-                let open = [State::New, State::Asked, State::Slow, State::Misnamed];
+                let open = [State::New, State::Asked, State::Slow, State::Late, State::Misnamed];
                 let pair = open.contains(&known.state) && open.contains(&other.state);
                 let misnamed = other.state == State::Misnamed;
                 assert!(
@@ -65,6 +65,8 @@ impl Lookup {
 enum Act {
     /// It answers, and names these (id, address).
     Answer(Vec<(u16, u16)>),
+    /// So it does, and says that it leaves.
+    Leave(Vec<(u16, u16)>),
     Late,
     GiveUp,
     /// Another node answers at its address.
@@ -74,7 +76,8 @@ enum Act {
 fn act(addresses: u16) -> impl Strategy<Value = Act> {
     let named = vec((0..600_u16, 0..addresses), 0..=K_MAX);
     prop_oneof![
-        4 => named.prop_map(Act::Answer),
+        4 => named.clone().prop_map(Act::Answer),
+        1 => named.prop_map(Act::Leave),
         2 => Just(Act::Late),
         1 => Just(Act::GiveUp),
         1 => (0..600_u16).prop_map(Act::Misname),
@@ -110,17 +113,18 @@ proptest! {
     #[test]
     fn a_lookup_keeps_its_bounds_and_ends_whatever_the_answers_are(
         k in 1..=K_MAX, alpha in 1..=ALPHA_MAX, first in vec(0..600_u16, 0..K_MAX), acts in acts(),
+        extent in prop_oneof![Just(Extent::Closest), Just(Extent::Timely)],
     ) {
-        let mut lookup = Lookup::new(id(9999), k, alpha);
+        let mut lookup = Lookup::new(id(9999), k, alpha).to(extent);
         for number in first {
             lookup.offer_unknown(contact(number));
         }
         let (mut asked, mut owing) = (Vec::new(), Vec::new());
         // The adversary begins again where its script ends. Everybody asked is
-        // late once each time, and then settled: more turns than that cannot be.
+        // late twice each time, and then settled: more turns than that cannot be.
         let mut script = acts.iter().cycle();
         for turn in 0.. {
-            let turns_max = 2 * ASKED_MAX * usize::from(FAILURES_MAX);
+            let turns_max = 3 * ASKED_MAX * usize::from(FAILURES_MAX);
             prop_assert!(turn <= turns_max, "it does not end");
             ask(&mut lookup, &mut asked, &mut owing);
             if lookup.has_ended() {
@@ -132,19 +136,23 @@ proptest! {
             let known = lookup.candidates.iter().find(|known| known.contact == owing[index]);
             let state = known.expect("whoever was asked stays").state;
             match act {
-                Act::Late if state == State::Asked => lookup.slow(owing[index]),
+                Act::Late if state != State::Late => lookup.slow(owing[index]),
                 Act::Late | Act::GiveUp => {
                     prop_assert!(lookup.failed(owing.remove(index)).is_some());
                 }
                 Act::Misname(actual) => {
                     prop_assert!(lookup.misnamed(owing.remove(index), id(*actual)).is_some());
                 }
-                Act::Answer(named) => {
+                Act::Answer(named) | Act::Leave(named) => {
                     // Its slot is its own to answer with: once, however late.
                     let contact = owing.remove(index);
                     let from = lookup.answer(contact).expect("it was asked");
                     prop_assert_eq!(from.contact, contact);
                     prop_assert!(lookup.answer(contact).is_none());
+                    if matches!(act, Act::Leave(_)) {
+                        lookup.left(contact);
+                        prop_assert!(lookup.closest().all(|known| known.contact != contact));
+                    }
                     for &(number, place) in named {
                         lookup.offer_from(from, Contact { id: id(number), addr: addr(place) });
                         lookup.assert_consistent();
@@ -166,7 +174,8 @@ proptest! {
             (known.state != State::Failed || known.failures == FAILURES_MAX)
                 && (lookup.has_relented || lookup.standing(known) != Standing::Discredited)
         };
-        prop_assert!(closest.len() == k || lookup.candidates.iter().all(chances));
+        let all_had_chances = lookup.candidates.iter().all(chances);
+        prop_assert!(closest.len() == k || all_had_chances || lookup.is_in_a_hurry());
         let result: Vec<Contact> = lookup.closest().map(|known| known.contact).collect();
         let expected: Vec<Contact> = closest.iter().map(|known| known.contact).collect();
         prop_assert_eq!(result, expected);
@@ -241,6 +250,48 @@ fn an_answer_counts_however_late() {
     assert!(lookup.answer(first).is_some());
     assert!(lookup.has_ended());
     assert_eq!(lookup.closest().count(), 2);
+}
+
+#[test]
+fn who_is_late_twice_is_passed_over_in_a_hurry_once_somebody_has_answered() {
+    for (extent, ends) in [(Extent::Timely, true), (Extent::Closest, false)] {
+        let mut lookup = Lookup::new(id(0), 3, 3).to(extent);
+        let [late, later, quick] = [1, 2, 3].map(contact);
+        for known in [late, later, quick] {
+            lookup.offer_unknown(known);
+            lookup.next();
+        }
+        for _ in 0..2 {
+            lookup.slow(late);
+            lookup.slow(later);
+        }
+        assert!(!lookup.has_ended(), "nobody has answered yet");
+        lookup.answer(later);
+        assert!(!lookup.has_ended(), "one of them is not late");
+        lookup.answer(quick);
+        assert_eq!(lookup.has_ended(), ends);
+        lookup.failed(late);
+        assert_eq!(lookup.next().is_none(), ends, "a second chance");
+        assert_eq!(lookup.closest().count(), 2, "an answer counts however late");
+        lookup.assert_consistent();
+    }
+}
+
+#[test]
+fn what_a_node_that_leaves_has_named_counts_and_it_does_not() {
+    let mut lookup = Lookup::new(id(0), 1, 1);
+    lookup.offer_unknown(contact(1));
+    lookup.next();
+    let from = lookup.answer(contact(1)).expect("it was asked");
+    lookup.left(contact(1));
+    lookup.offer_from(from, contact(2));
+    assert!(!lookup.has_ended());
+    assert_eq!(lookup.next().map(|known| known.contact), Some(contact(2)));
+    lookup.answer(contact(2));
+    assert!(lookup.has_ended());
+    assert_eq!(lookup.closest().map(|known| known.contact).collect::<Vec<_>>(), [contact(2)]);
+    let elsewhere = Contact { id: id(3), ..contact(1) };
+    assert_eq!(lookup.offer_unknown(elsewhere), Offer::Dropped, "its address is settled");
 }
 
 #[test]

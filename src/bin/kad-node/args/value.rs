@@ -14,6 +14,9 @@ const PERCENT_DECIMALS_MAX: usize = 9;
 /// Shortest period: datagrams give a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
 
+/// Longest that a node may take to leave: whoever stops it waits for it.
+const LEAVE_MAX: Duration = Duration::from_hours(1);
+
 /// A chance, as the exact ratio of the decimals that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percent {
@@ -91,9 +94,19 @@ pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
 
 /// A period, in the units that people write.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
-    let period = humantime::parse_duration(text)
-        .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())?;
+    let period = duration(text)?;
     if period < PERIOD_MIN { Err("expected a period of 1s or longer".into()) } else { Ok(period) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())
+}
+
+/// How long a node may take to leave; zero where it does not.
+pub(super) fn leave(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if period > LEAVE_MAX { Err("expected a period of 1h or shorter".into()) } else { Ok(period) }
 }
 
 /// A driver.
@@ -133,5 +146,9 @@ mod tests {
         assert_eq!(period("1500ms"), Ok(Duration::from_millis(1500)));
         assert!(period("15").is_err());
         assert!(period("250ms").is_err(), "a life of no seconds");
+        assert_eq!(leave("0s"), Ok(Duration::ZERO));
+        assert_eq!(leave("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(leave("1h"), Ok(LEAVE_MAX));
+        assert!(leave("1h 1s").is_err() && leave("9999999999y").is_err() && leave("5").is_err());
     }
 }

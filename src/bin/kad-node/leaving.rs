@@ -1,0 +1,40 @@
+//! How a node that is told to stop leaves first: politely, and within bounds.
+
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use kad_node::driver::{Commander, Stopped};
+use kad_node::node::{Command, OperationId};
+
+use crate::reply;
+use crate::serve::Stop;
+
+/// Has the node leave, for at most `most`, and waits for that: less long where it
+/// has done all it had to, or is told once more to stop.
+pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duration) {
+    let begun = Instant::now();
+    if commander.send(Command::Leave { operation: OperationId(0) }).is_err() {
+        return; // it has stopped by itself
+    }
+    loop {
+        match stops.recv_timeout(most.saturating_sub(begun.elapsed())) {
+            Ok(Stop::Left | Stop::NodeGone) => return,
+            Ok(Stop::Signal(name)) => return tracing::info!("stopping at once on {name}"),
+            Ok(Stop::Prompt) => return tracing::info!("stopping at once"),
+            Ok(Stop::Output(_)) => {}
+            Err(_) => return tracing::info!("stopping after {}", reply::time(most)),
+        }
+    }
+}
+
+/// Says what has become of the values of a node that has left.
+pub(crate) fn tell(stopped: &Stopped) {
+    let stats = stopped.total().node;
+    let handed_over = stats.values_handed_over;
+    match stats.values_not_handed_over + stats.values_to_hand_over {
+        0 => tracing::info!(handed_over, "left"),
+        not_handed_over => {
+            tracing::warn!(handed_over, not_handed_over, "left, and nobody took some values over");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! How a node leaves, and what becomes of what it held.
+
+use std::time::Duration;
+
+use kad_node::id::Id;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, K_DEFAULT, LEAVE_LOOKUPS_MAX, REPLICATE};
+use kad_node::node::{Command, Config, Event, OperationId};
+use kad_node::wire::{
+    self, Body, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token, TransactionId,
+};
+
+use crate::net::{Net, addr};
+use crate::sharded::Landing;
+
+const LEAVE: OperationId = OperationId(7000);
+
+/// How a node goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Going {
+    Politely,
+    AsInACrash,
+}
+
+impl Net {
+    fn leave(&mut self, number: u16) {
+        self.command(number, Command::Leave { operation: LEAVE });
+    }
+
+    /// What each shard of node `number` has told of its leave: values handed over,
+    /// and those that nobody took.
+    fn left(&self, number: u16) -> Vec<(usize, usize)> {
+        let of_node = self.events.iter().filter(|(node, _)| *node == addr(number));
+        of_node
+            .filter_map(|(_, event)| match event {
+                Event::Left { operation: LEAVE, handed_over, failed } => {
+                    Some((*handed_over, *failed))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Node `number` goes. A polite one has a second for it.
+    fn go(&mut self, number: u16, going: Going) {
+        if going == Going::Politely {
+            self.leave(number);
+            self.run_for(Duration::from_secs(1));
+            let shards = self.nodes[&addr(number)].shards().len();
+            assert_eq!(self.left(number).len(), shards, "node {number} has left");
+        }
+        self.kill(number);
+    }
+
+    fn numbers(&self) -> Vec<u16> {
+        (0..u16::MAX).filter(|number| self.nodes.contains_key(&addr(*number))).collect()
+    }
+
+    fn holders(&self, key: Id) -> Vec<u16> {
+        let mut numbers = self.numbers();
+        numbers.retain(|number| self.nodes[&addr(*number)].holds(key));
+        numbers
+    }
+
+    /// The K nodes closest to `key`, of those that are there.
+    fn closest_to(&self, key: Id) -> Vec<u16> {
+        let mut numbers = self.numbers();
+        numbers.sort_by_key(|number| self.id(*number) ^ key);
+        numbers.truncate(K_DEFAULT);
+        numbers
+    }
+}
+
+/// A network of 60 from which all who hold a value, its origin among them, go one
+/// after the other within a minute, and what a get of somebody else finds then.
+fn found_after_its_holders_went(shards: usize, landing: Landing, going: Going) -> Option<String> {
+    let mut net = Net::new(11);
+    net.use_shards(shards, landing);
+    net.populate(60);
+    let key = net.put(0, "passed on");
+    net.settle();
+    let begun = net.now;
+    let holders = net.holders(key);
+    assert!(holders.len() >= K_DEFAULT);
+    for number in holders {
+        net.go(number, going);
+    }
+    assert!(net.now.since(begun) < Duration::from_mins(1));
+    assert_eq!(net.nodes.values().map(|node| node.stats().values_replicated).sum::<u64>(), 0);
+    if going == Going::Politely {
+        let mut holders = net.holders(key);
+        let mut closest = net.closest_to(key);
+        holders.sort_unstable();
+        closest.sort_unstable();
+        assert!(closest.iter().all(|number| holders.contains(number)), "{closest:?}: {holders:?}");
+    }
+    let reader = net.numbers()[0];
+    let operation = net.get(reader, key);
+    net.run_for(Duration::from_secs(30));
+    net.found(operation)
+}
+
+#[test]
+fn a_value_outlives_all_its_holders_where_they_leave_one_after_the_other() {
+    let found = found_after_its_holders_went(1, Landing::Steered, Going::Politely);
+    assert_eq!(found.as_deref(), Some("passed on"));
+}
+
+#[test]
+fn a_value_is_gone_with_its_holders_where_they_crash() {
+    let found = found_after_its_holders_went(1, Landing::Steered, Going::AsInACrash);
+    assert_eq!(found, None);
+}
+
+#[test]
+fn nodes_of_several_shards_leave_as_nodes_of_one_do() {
+    for landing in [Landing::Steered, Landing::InTurn] {
+        let found = found_after_its_holders_went(4, landing, Going::Politely);
+        assert_eq!(found.as_deref(), Some("passed on"), "{landing:?}");
+    }
+}
+
+#[test]
+fn four_nodes_in_five_leave_at_once_and_hand_over_to_those_that_stay() {
+    let mut net = Net::joined(12, 50);
+    let keys: Vec<Id> = (0..100).map(|number| net.put(number % 50, &format!("{number}"))).collect();
+    net.run_for(Duration::from_mins(6));
+    for number in 10..50 {
+        net.leave(number);
+    }
+    net.run_for(Duration::from_secs(1));
+    for number in 10..50 {
+        let [(handed_over, failed)] = net.left(number)[..] else { panic!("{number} has not left") };
+        assert!(handed_over > 0 && failed == 0, "{number}: {handed_over}, {failed}");
+        net.kill(number);
+    }
+    for key in keys {
+        assert_eq!(net.holders(key), (0..10).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn contacts_drop_a_node_that_leaves_and_newcomers_do_not_join_by_it() {
+    let mut net = Net::joined(13, 15);
+    let leaver = net.id(4);
+    // Tokens of the join are no longer valid: the farewell takes a second PING.
+    net.run_for(Duration::from_mins(6));
+    let contacts = net.nodes[&addr(4)].closest(leaver, usize::MAX).len();
+    assert_eq!(contacts, 14);
+    net.leave(4);
+    net.settle();
+    assert_eq!(net.left(4), [(0, 0)]);
+    assert!((0..15).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    // It stays for a while, answers, and is nobody's contact again for that.
+    let key = net.put(4, "late");
+    net.add(20);
+    net.command(20, Command::Bootstrap { addresses: vec![addr(4)] });
+    net.run_for(Duration::from_mins(30));
+    assert_eq!(net.nodes[&addr(20)].closest(leaver, 1), []);
+    assert!((0..15).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    assert_eq!(net.holders(key).len(), 15, "all but the newcomer");
+}
+
+#[test]
+fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
+    let mut net = Net::joined(14, 15);
+    let key = net.put(3, "held");
+    net.settle();
+    net.leave(3);
+    net.run_for(Duration::from_secs(1));
+    let before = net.stats(3);
+    assert_eq!((before.values_handed_over, before.values_to_hand_over), (1, 0));
+    net.run_for(REPLICATE * 3);
+    let after = net.stats(3);
+    assert_eq!(after.requests_sent, before.requests_sent);
+    assert_eq!(after.lookups_started, before.lookups_started);
+    // Who knows it still may ask.
+    let operation = net.get(3, key);
+    assert_eq!(net.found(operation).as_deref(), Some("held"));
+    let asked = asked_by_a_stranger();
+    let pong = net.ask(addr(500), 3, &asked);
+    let pong = wire::decode(&pong[0]).expect("a PONG");
+    assert_eq!((pong.body, pong.role), (Body::Pong, Role::Leaving));
+    let value = b"too late";
+    let body = Body::Store(Store {
+        key: Id::of_value(value),
+        offset: 0,
+        total: value.len() as u32,
+        life_s: 3600,
+        purpose: Purpose::Replica,
+        value,
+    });
+    let refused = net.ask(addr(500), 3, &Datagram { token: pong.token, body, ..asked });
+    let refused = wire::decode(&refused[0]).expect("an ERROR");
+    assert_eq!(refused.body, Body::Error(ErrorCode::Full));
+    assert_eq!(net.stats(3).stores_while_leaving, before.stores_while_leaving + 1);
+}
+
+fn asked_by_a_stranger() -> Datagram<'static> {
+    Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([9; 8]),
+        sender: Id::of_value(b"stranger"),
+        role: Role::Client,
+        announce: None,
+        token: Token::NONE,
+        body: Body::Ping,
+    }
+}
+
+#[test]
+fn a_farewell_counts_only_from_the_contacts_own_address_and_with_its_token() {
+    let mut net = Net::joined(15, 8);
+    let contact = net.id(5);
+    let farewell = |role, token| Datagram { role, token, sender: contact, ..asked_by_a_stranger() };
+    // A neighbour of the same host has the token, and another port.
+    let mut neighbour = addr(5);
+    neighbour.set_port(1);
+    let pong = net.ask(neighbour, 0, &farewell(Role::Client, Token::NONE));
+    let token = wire::decode(&pong[0]).expect("a PONG").token;
+    net.ask(neighbour, 0, &farewell(Role::Leaving, token));
+    assert!(net.knows(0, contact), "from another port");
+    let mut bytes = [0; DATAGRAM_BYTES_MAX];
+    for (token, is_known) in [(Token::NONE, true), (Token::new([8; 8]), true), (token, false)] {
+        let length = wire::encode(&farewell(Role::Leaving, token), &mut bytes);
+        net.inject(addr(5), 0, &bytes[..length]);
+        assert_eq!(net.knows(0, contact), is_known, "{token:?}");
+    }
+    // It was not its own, so it comes back with its next request.
+    net.get(5, Id::of_value(b"nothing"));
+    net.settle();
+    assert!(net.knows(0, contact));
+}
+
+#[test]
+fn a_network_of_one_has_nobody_to_leave_to_and_is_done_at_once() {
+    let mut net = Net::joined(16, 1);
+    net.leave(0);
+    assert_eq!(net.left(0), [(0, 0)]);
+    let mut net = Net::joined(17, 1);
+    net.put(0, "alone");
+    net.put(0, "as well");
+    net.leave(0);
+    assert_eq!(net.left(0), [(0, 2)]);
+    assert_eq!(net.stats(0).values_not_handed_over, 2);
+}
+
+#[test]
+fn whoever_asks_again_is_answered_when_the_node_has_left_and_after() {
+    let mut net = Net::joined(18, 5);
+    net.put(0, "one value");
+    net.settle();
+    net.leave(0);
+    net.leave(0);
+    assert_eq!(net.left(0), []);
+    net.run_for(Duration::from_secs(1));
+    assert_eq!(net.left(0), [(1, 0); 2]);
+    net.leave(0);
+    assert_eq!(net.left(0), [(1, 0); 3]);
+}
+
+#[test]
+fn so_many_values_are_handed_over_at_a_time_and_no_more() {
+    let values = 2 * LEAVE_LOOKUPS_MAX as u64 + 10;
+    let mut net = Net::joined(19, 5);
+    for number in 0..values {
+        net.put(0, &format!("{number}"));
+        net.settle();
+    }
+    for number in 1..5 {
+        net.kill(number);
+    }
+    net.leave(0);
+    assert_eq!(net.stats(0).values_to_hand_over, values);
+    let mut peak = 0;
+    while net.left(0).is_empty() {
+        net.run_for(Duration::from_millis(10));
+        peak = peak.max(net.stats(0).lookups);
+    }
+    assert_eq!(peak, LEAVE_LOOKUPS_MAX as u64);
+    assert_eq!(net.stats(0).values_to_hand_over, 0);
+    assert_eq!(net.left(0), [(0, values as usize)], "nobody is there to take them");
+}
+
+#[test]
+fn values_that_nobody_else_is_known_to_hold_are_handed_over_first() {
+    let mut net = Net::joined(20, 25);
+    let placed: Vec<Id> = (0..3).map(|number| net.put(0, &format!("placed {number}"))).collect();
+    net.settle();
+    let (id, seed) = (Id::of_value(b"cut off"), [3; 32]);
+    net.add_with(30, |config| *config = Config::new(id, seed));
+    let alone: Vec<Id> = (0..3).map(|number| net.put(30, &format!("alone {number}"))).collect();
+    // It is met, and does not know that it might place them now.
+    net.join(0, 30);
+    net.settle();
+    assert!(alone.iter().all(|&key| net.holders(key) == [30]), "as the test wants it");
+    let last = net.put(30, "placed 30");
+    net.settle();
+    assert!(net.holders(last).len() > 1);
+    let before = net.sent.len();
+    net.leave(30);
+    net.run_for(Duration::from_secs(1));
+    let targets: Vec<Id> = net.sent[before..]
+        .iter()
+        .filter_map(|sent| match wire::decode(&sent.bytes).expect("nodes send no garbage").body {
+            Body::FindNode { target } => Some(target),
+            _ => None,
+        })
+        .collect();
+    let first = |key: &Id| targets.iter().position(|target| target == key).expect("looked for");
+    assert!(alone.iter().map(first).max() < Some(first(&last)), "{targets:?}");
+    for key in alone.into_iter().chain([last]).chain(placed) {
+        assert!(net.holders(key).len() >= K_DEFAULT);
+    }
+}

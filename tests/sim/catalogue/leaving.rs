@@ -1,0 +1,60 @@
+//! Scenarios of networks that shrink.
+
+use super::{each_is_found, minutes, network, scenario, seconds, told, values};
+use crate::faults::Faults;
+use crate::ratio::Ratio;
+use crate::scenario::{Check, Going, Scenario, Step, Verdict};
+use crate::shards::{Count, Layout, Rings};
+
+/// A network of which a fifth stays.
+fn shrunk(over: std::time::Duration, going: Going) -> Vec<Step> {
+    told([
+        network(100).into(),
+        vec![
+            values(100),
+            Step::Shrink { share: Ratio::percent(80), over, going },
+            Step::Check(Check::Lost { most: 0 }),
+            each_is_found(),
+        ],
+    ])
+}
+
+/// So few holders that four in five of the nodes are all that many a value has.
+fn with_few_holders(scenario: Scenario) -> Scenario {
+    Scenario { configure: |config| config.k = 8, ..scenario }
+}
+
+pub(super) fn leaving() -> Vec<Scenario> {
+    vec![
+        with_few_holders(scenario(
+            "shrinks-politely",
+            "four nodes in five leave within half an hour, before anything is replicated",
+            Faults::loss(5),
+            shrunk(minutes(30), Going::Politely),
+        )),
+        with_few_holders(Scenario {
+            verdict: Verdict::Violated,
+            ..scenario(
+                "seen-shrunk-by-crashes",
+                "the checks see it where they crash instead",
+                Faults::loss(5),
+                shrunk(minutes(30), Going::Crashing),
+            )
+        }),
+        scenario(
+            "most-leave-at-once",
+            "four nodes in five leave within a second, and hand over to those that stay",
+            Faults::loss(5),
+            shrunk(seconds(1), Going::Politely),
+        ),
+        Scenario {
+            layout: Layout { shards: Count::Drawn, rings: Rings::QUICK },
+            ..scenario(
+                "shards-leave",
+                "nodes of several shards leave at once as nodes of one do",
+                Faults::loss(10),
+                shrunk(seconds(1), Going::Politely),
+            )
+        },
+    ]
+}

@@ -1,0 +1,86 @@
+//! Nodes that go for good, politely or not.
+
+use std::time::Duration;
+
+use kad_node::node::{Command, OperationId};
+use kad_node::time::Instant;
+
+use crate::peers::PeerIndex;
+use crate::ratio::Ratio;
+use crate::scenario::Going;
+use crate::world::World;
+
+/// How long a node has to leave: as the program gives it.
+const LEAVE_MAX: Duration = Duration::from_secs(5);
+/// How often, in virtual time, it is looked who has had that time.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// A peer that has been told to leave.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving {
+    /// Of its shards, those that have not left yet.
+    shards: usize,
+    /// When it is stopped, whatever is left to do.
+    deadline: Instant,
+}
+
+impl World {
+    /// A share of the nodes goes, evenly spread; ends when all of them are gone.
+    pub(crate) fn shrink(&mut self, share: Ratio, over: Duration, going: Going) {
+        let chosen = self.draw_share(share);
+        let start = self.now;
+        for (index, &peer) in chosen.iter().enumerate() {
+            let micros = over.as_micros() as u64 * index as u64 / chosen.len() as u64;
+            let turn = start + Duration::from_micros(micros);
+            while self.now < turn {
+                self.run_until(turn.min(self.now + GLANCE));
+                self.stop_late(&chosen);
+            }
+            match going {
+                Going::Politely => self.leave(peer),
+                Going::Crashing => self.crash(peer),
+            }
+        }
+        self.run_until(start + over);
+        while chosen.iter().any(|peer| self.peers[peer.as_usize()].leaving.is_some()) {
+            self.run_for(GLANCE);
+            self.stop_late(&chosen);
+        }
+        self.write_off_lost_values();
+    }
+
+    /// Stops those of `leavers` that have had their time.
+    fn stop_late(&mut self, leavers: &[PeerIndex]) {
+        for &peer in leavers {
+            let leaving = self.peers[peer.as_usize()].leaving;
+            if leaving.is_some_and(|leaving| leaving.deadline <= self.now) {
+                self.crash(peer);
+            }
+        }
+    }
+
+    /// Has `peer` leave: nothing more is asked of it, and it is stopped as soon as
+    /// all its shards have left, or has had [`LEAVE_MAX`].
+    fn leave(&mut self, peer: PeerIndex) {
+        self.honest.retain(|other| *other != peer);
+        let slot = &mut self.peers[peer.as_usize()];
+        let shards = slot.node().map_or(0, |node| node.nodes().len());
+        slot.leaving = Some(Leaving { shards, deadline: self.now + LEAVE_MAX });
+        self.trace.note(self.now, peer, None, || "leaves".to_owned());
+        self.command(peer, Command::Leave { operation: OperationId(u64::MAX) });
+    }
+
+    /// Takes in that one shard of `peer` has left.
+    pub(crate) fn note_left(&mut self, peer: PeerIndex, handed_over: usize, failed: usize) {
+        self.trace.note(self.now, peer, None, || {
+            format!("a shard has left; {handed_over} values handed over, {failed} not")
+        });
+        let slot = &mut self.peers[peer.as_usize()];
+        let Some(leaving) = &mut slot.leaving else { return };
+        leaving.shards -= 1;
+        if leaving.shards == 0 {
+            slot.stop();
+            self.operations.abandon(peer);
+        }
+    }
+}
