@@ -151,8 +151,12 @@ pub const CACHE_LIFE_MIN: Duration = Duration::from_mins(10);
 /// A token is valid in the epoch that gave it and in the next.
 pub const TOKEN_EPOCH: Duration = Duration::from_mins(5);
 
-/// Bytes of values that one shard stores for others.
+/// Bytes of values that one node stores for others when nothing else is asked for;
+/// its shards divide them.
 pub const STORE_BYTES_MAX: usize = 256 << 20;
+/// Least that may be asked for: each of [`SHARDS_MAX`] shards has room for the
+/// largest value.
+pub const STORE_BYTES_MIN: usize = 128 << 10;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
 /// Values whose life is ended at one time-out; the rest follow at the next, which

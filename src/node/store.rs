@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
+use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
@@ -86,6 +87,11 @@ struct Share {
 /// What a value weighs beside its bytes: its key, its entry and its places in
 /// the indexes, so that a million empty values do not weigh nothing.
 const OVERHEAD_BYTES: usize = 256;
+
+const _: () = assert!(
+    STORE_BYTES_MIN / SHARDS_MAX >= VALUE_BYTES_MAX + OVERHEAD_BYTES,
+    "the smallest part of the smallest store holds any value"
+);
 
 impl Store {
     pub(super) fn new(bytes_max: usize, values_max: usize, hash: Keyed) -> Self {

@@ -2,15 +2,21 @@
 //! some of which are then killed, paused and cut off.
 //!
 //! It runs where `KAD_COMPOSE=1` is set and a container engine answers, and says
-//! loudly that it is skipped anywhere else. All that it makes (containers,
-//! network, image) bears a name of its own and is gone at the end, however that
-//! comes about.
+//! loudly that it is skipped anywhere else; what needs no engine it checks anywhere.
+//! All that it makes (containers, network, image) bears a name of its own and is gone
+//! at the end, as is the room in the neighbour table: when it fails and when a signal
+//! ends it as well, but for SIGKILL, which nobody can catch.
 
+mod container;
 mod engine;
+mod interrupt;
 mod neighbours;
+mod profile;
 mod project;
 mod scenes;
 mod seed;
+mod values;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -20,12 +26,15 @@ use crate::neighbours::Room;
 const SWITCH: &str = "KAD_COMPOSE";
 
 fn main() -> ExitCode {
+    profile::is_the_default_and_one_rule();
     if std::env::var_os(SWITCH).is_none_or(|value| value != "1") {
         return skipped(&format!("set {SWITCH}=1 to run it: it starts 60 containers"));
     }
+    interrupt::catch();
     match engine::find() {
         Ok(compose) => {
-            let _room = Room::make();
+            let room = Room::make();
+            wait::allow_for(room.space());
             scenes::play(&compose);
             eprintln!("compose: passed");
             ExitCode::SUCCESS

@@ -11,17 +11,26 @@ const LIMITS: &str = "/proc/sys/net/ipv4/neigh/default";
 /// seed and 60 nodes hold 61 x 60 = 3660 entries.
 const WANTED: [(&str, u32); 2] = [("gc_thresh3", 8192), ("gc_thresh2", 4096)];
 
+/// Whether the table has room for all containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Space {
+    Enough,
+    /// Entries come and go: nodes take a minute or two to join.
+    Cramped,
+}
+
 /// As much room as a full mesh of containers needs, given back when dropped.
 pub(crate) struct Room {
     /// The limits that were raised, and what they were.
     raised: Vec<(PathBuf, u32)>,
+    space: Space,
 }
 
 impl Room {
     /// Raises the limits, or says loudly that it may not: the test passes without
-    /// as well, but nodes take a minute or two to join.
+    /// as well, but takes longer.
     pub(crate) fn make() -> Self {
-        let mut room = Self { raised: Vec::new() };
+        let mut room = Self { raised: Vec::new(), space: Space::Enough };
         for (name, wanted) in WANTED {
             let limit = Path::new(LIMITS).join(name);
             let Some(was) = read(&limit).filter(|&was| was < wanted) else {
@@ -32,13 +41,21 @@ impl Room {
                     eprintln!("compose: {name} of the neighbour table: {was} -> {wanted}, for now");
                     room.raised.push((limit, was));
                 }
-                Err(error) => eprintln!(
-                    "compose: {name} of the neighbour table stays {was} ({error}): nodes may \
-                     take two minutes to join; docker/README.md says what helps"
-                ),
+                Err(error) => {
+                    eprintln!(
+                        "compose: {name} of the neighbour table stays {was} ({error}): nodes may \
+                         take two minutes to join; docker/README.md says what helps"
+                    );
+                    room.space = Space::Cramped;
+                }
             }
         }
         room
+    }
+
+    /// Whether there is enough.
+    pub(crate) const fn space(&self) -> Space {
+        self.space
     }
 }
 

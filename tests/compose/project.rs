@@ -2,77 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::engine::{self, Compose, Ended, docker};
+use crate::container::Container;
+use crate::engine::{self, CALL_MAX, Compose, Ended, Heed, Lines, docker};
+use crate::interrupt;
+use crate::wait::{self, LOOK_INTERVAL};
 
-/// Between two looks at something that tells of no change. No outcome depends on
-/// it.
-const LOOK_INTERVAL: Duration = Duration::from_millis(250);
-/// Only guards against hanging for ever: no outcome depends on it.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
 /// How long what `down` left is removed by force.
-const FORCE_MAX: Duration = Duration::from_secs(30);
+const FORCE_MAX: Duration = Duration::from_mins(1);
+/// How long compiling may take: everything, on a small machine that does more.
+const PACKAGE_MAX: Duration = Duration::from_mins(20);
+/// How long compose may take to start or remove all containers, or to load them.
+const COMPOSE_MAX: Duration = Duration::from_mins(5);
+/// Failing containers whose logs a failure shows.
+const FAILING_SHOWN: usize = 4;
 
 /// Set where the programs have been packaged already, and are to be tested so.
 const PACKAGED: &str = "KAD_PACKAGED";
-
-/// Waits until `look` finds what it looks for.
-pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + DEADLINE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "still no {what}");
-        thread::sleep(LOOK_INTERVAL);
-    }
-}
-
-/// A container, by its full id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Container(pub(crate) String);
-
-impl Container {
-    /// Runs `kad-node` with `words` in it.
-    pub(crate) fn kad_node(&self, words: &[&str]) -> Ended {
-        engine::run(Command::new("docker").args(["exec", &self.0, "/kad-node"]).args(words))
-    }
-
-    /// What its node finds of `key`, by a client that asks that node first.
-    pub(crate) fn get(&self, key: &str) -> Ended {
-        self.kad_node(&["get", "--log", "error", "--bootstrap", "127.0.0.1:9001", key])
-    }
-
-    /// Stores `text` by way of its node, and returns the key.
-    pub(crate) fn put(&self, text: &str) -> String {
-        let ended =
-            self.kad_node(&["put", "--log", "error", "--bootstrap", "127.0.0.1:9001", text]);
-        assert_eq!(ended.status, Some(0), "{self:?}: {ended:?}");
-        ended.stdout.trim_end().into()
-    }
-
-    /// Whether its network reaches the node at `address`, as `kad-node ping` ends.
-    pub(crate) fn ping(&self, address: &str) -> Ended {
-        self.kad_node(&["ping", "--timeout", "1s", address])
-    }
-
-    /// What it has logged.
-    pub(crate) fn log(&self) -> String {
-        let ended = engine::run(Command::new("docker").args(["logs", &self.0]));
-        ended.stdout + &ended.stderr
-    }
-
-    /// Waits until its node has joined the network.
-    pub(crate) fn await_joined(&self) {
-        wait_for(&format!("'joined' in the log of {}", self.0), || {
-            self.log().contains("joined").then_some(())
-        });
-    }
-}
 
 /// The containers, the network and the image.
 pub(crate) struct Project {
@@ -86,7 +35,7 @@ impl Project {
         let project =
             Self { compose: compose.clone(), name: format!("kadtest{}", std::process::id()) };
         if std::env::var_os(PACKAGED).is_none() {
-            engine::output(&mut Command::new("docker/package.sh"));
+            engine::output_within(&mut Command::new("docker/package.sh"), PACKAGE_MAX);
         }
         let image = project.image();
         docker(&["build", "--quiet", "--target", "packaged", "--tag", &image, "."]);
@@ -105,10 +54,7 @@ impl Project {
             .args(["--project-name", &self.name])
             .args(words)
             .env("KAD_IMAGE", self.image())
-            .env("KAD_TARGET", "packaged")
-            // The classic compose would start all at once, which is more than a
-            // small machine keeps up with.
-            .env("COMPOSE_PARALLEL_LIMIT", "4");
+            .env("KAD_TARGET", "packaged");
         command
     }
 
@@ -116,24 +62,38 @@ impl Project {
     pub(crate) fn scale(&self, nodes: usize) {
         let scale = format!("node={nodes}");
         let words = ["up", "--detach", "--no-build", "--no-recreate", "--scale", &scale];
-        engine::output(&mut self.compose(&words));
+        engine::output_within(&mut self.compose(&words), COMPOSE_MAX);
     }
 
     /// Runs the load generator to its end.
     pub(crate) fn loadgen(&self) -> Ended {
-        engine::run(&mut self.compose(&["--profile", "loadgen", "run", "--rm", "loadgen"]))
+        let words = ["--profile", "loadgen", "run", "--rm", "loadgen"];
+        engine::run_within(&mut self.compose(&words), COMPOSE_MAX)
     }
 
-    /// The filter by which the engine knows what belongs to this project.
+    /// Starts a node outside compose and without a network, under `options`.
+    pub(crate) fn start_alone(&self, options: &[&str]) -> Container {
+        let (label, image) = (self.label(), self.image());
+        let run = ["run", "--detach", "--network", "none", "--label", &label];
+        let node = [image.as_str(), "--listen", "127.0.0.1:0"];
+        Container(docker(&[&run[..], options, &node].concat()).trim_end().into())
+    }
+
+    /// The label by which the engine knows what belongs to this project.
     fn label(&self) -> String {
-        format!("label=com.docker.compose.project={}", self.name)
+        format!("com.docker.compose.project={}", self.name)
+    }
+
+    /// The same as a filter.
+    fn filter(&self) -> String {
+        format!("label={}", self.label())
     }
 
     /// The running containers of a service, in the order of their numbers.
     pub(crate) fn containers(&self, service: &str) -> Vec<Container> {
         let service = format!("label=com.docker.compose.service={service}");
         let format = r#"{{.Label "com.docker.compose.container-number"}} {{.ID}}"#;
-        let words = ["ps", "--no-trunc", "--filter", &self.label(), "--filter", &service];
+        let words = ["ps", "--no-trunc", "--filter", &self.filter(), "--filter", &service];
         let listed = docker(&[&words[..], &["--format", format]].concat());
         let mut numbered: Vec<(usize, Container)> = listed
             .lines()
@@ -144,41 +104,45 @@ impl Project {
         numbered.into_iter().map(|(_, container)| container).collect()
     }
 
-    /// Waits until all running containers are healthy: by the engine's events,
-    /// those since the project began included.
+    /// What the engine says of each of `containers`, as a template asks.
+    pub(crate) fn inspect(&self, format: &str, containers: &[Container]) -> Vec<String> {
+        let ids = containers.iter().map(|container| container.0.as_str());
+        let words: Vec<&str> = ["inspect", "--format", format].into_iter().chain(ids).collect();
+        let said: Vec<String> = docker(&words).lines().map(Into::into).collect();
+        assert_eq!(said.len(), containers.len(), "{}: {said:?}", self.name);
+        said
+    }
+
+    /// Waits until all running containers are healthy: by their state, and by the
+    /// engine's events from the moment before it was looked at. (Of events past the
+    /// engine remembers only the last 256, of whatever kind.)
     pub(crate) fn await_health(&self) {
-        let awaited: BTreeSet<String> =
-            docker(&["ps", "--quiet", "--no-trunc", "--filter", &self.label()])
-                .lines()
-                .map(Into::into)
-                .collect();
-        let label = self.label();
-        let until = format!("{}", unix_time_s() + DEADLINE.as_secs());
-        let mut events = Command::new("docker")
-            .args(["events", "--filter", &label, "--filter", "event=health_status"])
-            .args(["--since", "30m", "--until", &until])
-            .args(["--format", "{{.Status}} {{.ID}}"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("docker starts");
-        let mut unhealthy = awaited;
-        for line in BufReader::new(events.stdout.take().expect("a pipe")).lines() {
-            let line = line.expect("text");
-            if let Some(id) = line.strip_prefix("health_status: healthy ") {
-                unhealthy.remove(id);
-            }
-            if unhealthy.is_empty() {
-                break;
+        let deadline = Instant::now() + wait::longest();
+        let mut events = Command::new("docker");
+        events.args(["events", "--since", &unix_time(), "--filter", &self.filter()]);
+        events.args(["--filter", "event=health_status", "--filter", "event=die"]);
+        let events = Lines::of(events.args(["--format", "{{.Action}} {{.Actor.ID}}"]));
+        let running = ["ps", "--quiet", "--no-trunc", "--filter", &self.filter()];
+        let ids = |words: &[&str]| -> BTreeSet<String> {
+            docker(words).lines().map(Into::into).collect()
+        };
+        let healthy = ids(&[&running[..], &["--filter", "health=healthy"]].concat());
+        let mut awaited: BTreeSet<_> = ids(&running).difference(&healthy).cloned().collect();
+        while !awaited.is_empty() {
+            let event = events.next(deadline).unwrap_or_else(|reason| {
+                panic!("{} containers are not healthy: {reason}: {awaited:?}", awaited.len())
+            });
+            if let Some(id) = event.strip_prefix("health_status: healthy ") {
+                awaited.remove(id);
+            } else if let Some(id) = event.strip_prefix("die ") {
+                panic!("ended before it was healthy: {}", Container(id.into()).account());
             }
         }
-        let _ = events.kill();
-        let _ = events.wait();
-        assert!(unhealthy.is_empty(), "not healthy: {unhealthy:?}");
     }
 
     /// The network's name.
     pub(crate) fn network(&self) -> String {
-        docker(&["network", "ls", "--quiet", "--filter", &self.label()]).trim_end().into()
+        docker(&["network", "ls", "--quiet", "--filter", &self.filter()]).trim_end().into()
     }
 
     /// The address of each container on the network, as its node announces it, by
@@ -217,16 +181,22 @@ impl Project {
         assert_eq!(self.left(), "", "left behind");
     }
 
+    /// As people do it, and by force what is left then.
     fn tear_down(&self) {
         let down =
             ["--profile", "loadgen", "down", "--timeout", "2", "--volumes", "--remove-orphans"];
-        let ended = engine::run(&mut self.compose(&down));
-        if ended.status != Some(0) {
-            let reason = ended.stderr.lines().last().unwrap_or_default();
-            eprintln!("compose: down failed, so the rest is removed piece by piece: {reason}");
-            self.remove_by_force();
+        match engine::attempt(&mut self.compose(&down), COMPOSE_MAX, Heed::Nothing) {
+            Ok(ended) if ended.status == Some(0) => {}
+            Ok(ended) => {
+                let reason = ended.stderr.lines().last().unwrap_or_default();
+                eprintln!("compose: down failed, so the rest is removed by force: {reason}");
+            }
+            Err(reason) => {
+                eprintln!("compose: down failed, so the rest is removed by force: {reason}");
+            }
         }
-        let _ = engine::run(Command::new("docker").args(["rmi", "--force", &self.image()]));
+        self.remove_by_force();
+        quietly(&["rmi", "--force", &self.image()]);
     }
 
     /// Removes containers and the network whatever state they are in. An engine
@@ -234,23 +204,21 @@ impl Project {
     /// to remove the network till it is disconnected by force.
     fn remove_by_force(&self) {
         let deadline = Instant::now() + FORCE_MAX;
-        while Instant::now() < deadline {
-            for container in self.ids(&["ps", "--all"]) {
-                let _ = engine::run(Command::new("docker").args(["rm", "--force", &container]));
-            }
+        loop {
+            let containers = self.ids(&["ps", "--all"]);
             let networks = self.ids(&["network", "ls"]);
-            if networks.is_empty() {
+            if containers.is_empty() && networks.is_empty() || Instant::now() > deadline {
                 return;
             }
+            let force = ["rm", "--force", "--volumes"].map(str::to_owned);
+            quietly(&force.into_iter().chain(containers).collect::<Vec<_>>());
             for network in networks {
                 let format = "{{range .Containers}}{{println .Name}}{{end}}";
-                let inspect = ["network", "inspect", "--format", format, &network];
-                let attached = engine::run(Command::new("docker").args(inspect)).stdout;
+                let attached = quietly(&["network", "inspect", "--format", format, &network]);
                 for name in attached.split_whitespace() {
-                    let disconnect = ["network", "disconnect", "--force", &network, name];
-                    let _ = engine::run(Command::new("docker").args(disconnect));
+                    quietly(&["network", "disconnect", "--force", &network, name]);
                 }
-                let _ = engine::run(Command::new("docker").args(["network", "rm", &network]));
+                quietly(&["network", "rm", &network]);
             }
             thread::sleep(LOOK_INTERVAL);
         }
@@ -258,10 +226,25 @@ impl Project {
 
     /// The ids that `docker` with `words` lists of this project.
     fn ids(&self, words: &[&str]) -> Vec<String> {
-        let label = self.label();
-        let quietly = ["--quiet", "--filter", &label];
-        let listed = engine::run(Command::new("docker").args(words).args(quietly)).stdout;
+        let filter = self.filter();
+        let listed = quietly(&[words, &["--quiet", "--filter", &filter]].concat());
         listed.lines().map(Into::into).collect()
+    }
+
+    /// Shows the one who reads a failure how the containers are, and the ends of the
+    /// logs of the seed and of some that are not well.
+    fn report(&self) {
+        let filter = self.filter();
+        let all = ["ps", "--all", "--filter", &filter];
+        eprintln!("compose: the containers at the failure:\n{}", quietly(&all));
+        let seed = "label=com.docker.compose.service=seed";
+        let seeds = self.ids(&["ps", "--all", "--filter", seed]);
+        let unwell = ["health=unhealthy", "status=exited", "status=dead"]
+            .into_iter()
+            .flat_map(|state| self.ids(&["ps", "--all", "--filter", state]));
+        for id in seeds.into_iter().chain(unwell.take(FAILING_SHOWN)) {
+            eprintln!("compose: {}", Container(id).account());
+        }
     }
 }
 
@@ -269,12 +252,24 @@ impl Drop for Project {
     fn drop(&mut self) {
         // Otherwise it was removed.
         if thread::panicking() {
+            if !interrupt::pending() {
+                self.report();
+            }
             self.tear_down();
         }
     }
 }
 
-fn unix_time_s() -> u64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.expect("after 1970").as_secs()
+/// What `docker` with `words` writes, nothing where it fails: for what is shown or
+/// removed after a failure, which must not fail in turn.
+fn quietly(words: &[impl AsRef<std::ffi::OsStr>]) -> String {
+    let mut command = Command::new("docker");
+    let ended = engine::attempt(command.args(words), CALL_MAX, Heed::Nothing);
+    ended.map(|ended| ended.stdout).unwrap_or_default()
+}
+
+/// Now, as the engine takes times.
+fn unix_time() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
 }

@@ -1,15 +1,19 @@
 //! What happens to the network, scene by scene; each leaves it whole for the next.
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::process::Command;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Instant;
 
 use kad_node::id::Id;
 
+use crate::container::Container;
 use crate::engine::{Compose, docker};
-use crate::project::{Container, Project, wait_for};
+use crate::profile;
+use crate::project::Project;
 use crate::seed::Seed;
+use crate::values::{Put, text_not_for};
+use crate::wait::wait_for;
 
 const NODES: usize = 50;
 const NODES_LATER: usize = 60;
@@ -20,97 +24,138 @@ const CUT_OFF: usize = 5;
 /// Contacts of the seed from which on its table counts as filled: with K = 20 and
 /// 50 nodes it holds 20 of the far half and most of the near one.
 const CONTACTS_MIN: usize = 35;
-const PROFILE: &str = "docker/seccomp.json";
+/// Two static programs: beside them the image is empty.
+const IMAGE_BYTES_MAX: u64 = 16 << 20;
+/// Containers that are visited at a time: more than there are cores, since most of a
+/// visit is waiting for the engine.
+const VISITS_AT_ONCE: usize = 8;
 
-/// A value, and its key.
-struct Put {
-    text: String,
-    key: String,
-}
+/// What compose gives each container: memory, a share of the cores in billionths,
+/// processes, a file system that cannot be written, and no root.
+const SEED_LIMITS: &str = "100663296 1000000000 32 true 65532:65532 [ALL]";
+const NODE_LIMITS: &str = "100663296 500000000 32 true 65532:65532 [ALL]";
+const LIMITS_FORMAT: &str = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} \
+                             {{.HostConfig.PidsLimit}} {{.HostConfig.ReadonlyRootfs}} \
+                             {{.Config.User}} {{.HostConfig.CapDrop}}";
 
 /// The whole play.
 pub(crate) fn play(compose: &Compose) {
     let begun = Instant::now();
-    let scene = |title: &str| eprintln!("compose: {:>4.0?} {title}", begun.elapsed());
+    let scene = |title: &str| eprintln!("compose: {:>4} s {title}", begun.elapsed().as_secs());
 
     scene("packaging the programs and building the image");
     let project = Project::build(compose);
+    the_image_is_small_and_not_roots(&project);
     scene("the profile in docker/ lets io_uring through; without it a node falls back");
-    io_uring_is_a_matter_of_the_profile(&project);
+    profile::decides_whether_a_node_takes_io_uring(&project);
 
     scene("a seed and 50 nodes");
     project.scale(NODES);
     project.await_health();
     let nodes = project.containers("node");
     assert_eq!(nodes.len(), NODES);
-    nodes.iter().for_each(Container::await_joined);
     let seeds = project.containers("seed");
-    let mut seed = Seed::attach(seeds.first().expect("a seed"));
-    scene("all are healthy and have joined; the seed's routing table");
+    let [seed] = &seeds[..] else { panic!("one seed: {seeds:?}") };
+    scene("all are healthy; they join, each by io_uring and within its limits");
+    containers_are_as_compose_says(&project, seed, &nodes);
+    let ids = all_have_joined(seed, &nodes);
+    let mut seed = Seed::attach(seed);
     the_routing_table_fills_with_the_containers_own_addresses(&project, &mut seed);
 
     scene("put at the seed's terminal, get in containers, and the other way round");
     let puts = values_cross(&mut seed, &nodes);
     scene("15 containers are killed");
-    let survivors = values_outlive_killed_nodes(&mut seed, nodes, &puts);
-    scene("5 are paused, 5 are cut off, and both come back");
-    let late = a_healed_node_finds_what_it_missed(&project, &mut seed, &survivors, &puts);
+    let survivors = values_outlive_killed_nodes(&mut seed, &ids, nodes, &puts);
+    scene("5 are paused, 5 are cut off, and all come back");
+    let late = healed_nodes_find_what_they_missed(&project, &mut seed, &ids, &survivors, &puts);
     scene("60 nodes");
     project.scale(NODES_LATER);
     a_new_node_finds_old_values(&project, puts.iter().chain([&late]));
     scene("the load generator, from inside");
-    the_load_generator_prints_its_histogram(&project);
+    the_load_generator_is_answered(&project);
 
     scene("the end");
+    no_container_ran_out_of_memory(&project);
     seed.detach();
     project.remove();
     scene("nothing is left behind");
 }
 
-fn io_uring_is_a_matter_of_the_profile(project: &Project) {
-    let allowed = fs::read_to_string(PROFILE).expect("the profile");
-    let mut without: Vec<&str> = allowed.lines().collect();
-    without.retain(|line| !line.contains("io_uring"));
-    assert_eq!(without.len() + 1, allowed.lines().count(), "one line lets io_uring through");
-    let forbidding = std::env::temp_dir().join(format!("{}.json", project.image()));
-    fs::write(&forbidding, without.join("\n")).expect("a temporary file");
-
-    let logged = |profile: &str| {
-        let name = format!("{}-io", project.image());
-        let security = format!("seccomp={profile}");
-        let mut create = Command::new("docker");
-        create.args(["run", "--rm", "--interactive", "--name", &name, "--network", "none"]);
-        create.args(["--security-opt", &security, &project.image()]);
-
-        create.args(["--listen", "127.0.0.1:0"]);
-        run_with_exit(&mut create)
-    };
-    let with = logged(PROFILE);
-    let fallen_back = logged(&forbidding.display().to_string());
-    fs::remove_file(&forbidding).expect("it was written");
-    assert!(with.contains("io=uring") && !with.contains("WARN"), "{with}");
-    assert!(fallen_back.contains("io=mmsg"), "{fallen_back}");
-    assert!(fallen_back.contains("falling back to mmsg"), "{fallen_back}");
+/// What `visit` returns of each container; several are visited at once.
+fn each<T: Send>(containers: &[Container], visit: impl Fn(&Container) -> T + Sync) -> Vec<T> {
+    let visit = &visit;
+    let all = containers.chunks(VISITS_AT_ONCE).flat_map(|some| {
+        thread::scope(|scope| {
+            let visits: Vec<_> =
+                some.iter().map(|container| scope.spawn(move || visit(container))).collect();
+            let ended = visits.into_iter().map(thread::ScopedJoinHandle::join);
+            ended
+                .map(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect::<Vec<_>>()
+        })
+    });
+    all.collect()
 }
 
-/// Runs a node that is told to exit, and returns its log.
-fn run_with_exit(command: &mut Command) -> String {
-    use std::io::Write as _;
-    use std::process::Stdio;
+fn the_image_is_small_and_not_roots(project: &Project) {
+    let inspect = ["image", "inspect", "--format", "{{.Size}} {{.Config.User}}", &project.image()];
+    let said = docker(&inspect);
+    let (size, user) = said.trim_end().split_once(' ').expect("two words");
+    let size: u64 = size.parse().expect("a number");
+    assert!(size <= IMAGE_BYTES_MAX, "the image has {size} bytes");
+    assert_eq!(user, "65532:65532");
+}
 
-    let streams = command.arg("--log").arg("info").stdin(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = streams.stdout(Stdio::null()).spawn().expect("docker starts");
-    child.stdin.take().expect("a pipe").write_all(b"exit\n").expect("docker reads");
-    let ended = child.wait_with_output().expect("docker ends");
-    String::from_utf8_lossy(&ended.stderr).into_owned()
+fn containers_are_as_compose_says(project: &Project, seed: &Container, nodes: &[Container]) {
+    let seed = std::slice::from_ref(seed);
+    assert_eq!(project.inspect(LIMITS_FORMAT, seed), [SEED_LIMITS]);
+    for limits in project.inspect(LIMITS_FORMAT, nodes) {
+        assert_eq!(limits, NODE_LIMITS);
+    }
+    for containers in [seed, nodes] {
+        profile::is_used_by_compose(project, containers);
+        for command in project.inspect("{{.Config.Cmd}}", containers) {
+            assert!(command.contains("--store-bytes 16MiB"), "{command}");
+        }
+    }
+}
+
+/// The ids of the nodes, by the ids of their containers.
+struct Ids {
+    seed: Id,
+    nodes: BTreeMap<Container, Id>,
+}
+
+impl Ids {
+    /// Those of `nodes`.
+    fn of(&self, nodes: &[Container]) -> Vec<Id> {
+        nodes.iter().map(|node| self.nodes[node]).collect()
+    }
+}
+
+/// Returns their ids.
+fn all_have_joined(seed: &Container, nodes: &[Container]) -> Ids {
+    let id = |container: &Container| {
+        let ready = container.ready();
+        assert_eq!(ready.io, "uring", "{}", container.account());
+        ready.id
+    };
+    let ids = each(nodes, |node| {
+        node.await_joined();
+        id(node)
+    });
+    Ids { seed: id(seed), nodes: nodes.iter().cloned().zip(ids).collect() }
 }
 
 /// Every container announces its own address: the table holds no other.
 fn the_routing_table_fills_with_the_containers_own_addresses(project: &Project, seed: &mut Seed) {
-    let shown = wait_for("filled routing table", || {
-        let shown = seed.ask("peers");
-        (contacts(&shown).len() >= CONTACTS_MIN).then_some(shown)
-    });
+    let shown = wait_for(
+        || "filled routing table".into(),
+        || {
+            let shown = seed.ask("peers");
+            (contacts(&shown).len() >= CONTACTS_MIN).then_some(shown)
+        },
+    );
     let addresses: BTreeSet<String> = project.addresses().into_values().collect();
     for contact in contacts(&shown) {
         assert!(addresses.contains(contact), "{contact} is none of {addresses:?}");
@@ -124,89 +169,86 @@ fn contacts(shown: &str) -> Vec<&str> {
 }
 
 fn values_cross(seed: &mut Seed, nodes: &[Container]) -> Vec<Put> {
-    let mut puts = Vec::new();
-    for number in 0..3 {
-        let text = format!("typed at the seed, {number}");
-        let key = Id::of_value(text.as_bytes()).to_string();
-        let shown = seed.ask(&format!("put {text}"));
-        assert!(shown.contains(&key) && shown.contains("held by "), "{shown}");
-        puts.push(Put { text, key });
-    }
+    let typed = (0..3).map(|number| format!("typed at the seed, {number}"));
+    let mut puts: Vec<Put> = typed.map(|text| Put::at_the_seed(seed, text)).collect();
     for (number, node) in nodes.iter().step_by(17).enumerate() {
-        let text = format!("put in a container, {number}");
-        let key = node.put(&text);
-        puts.push(Put { text, key });
+        puts.push(Put::in_a_container(node, format!("put in a container, {number}")));
     }
-    for node in nodes.iter().step_by(10) {
-        finds_all(node, &puts);
+    let some: Vec<Container> = nodes.iter().step_by(10).cloned().collect();
+    each(&some, |node| puts.iter().for_each(|put| put.is_found_in(node)));
+    for put in &puts {
+        put.is_found_at_the_seed(seed);
     }
-    seed_finds_all(seed, &puts);
     puts
-}
-
-fn finds_all<'a>(node: &Container, puts: impl IntoIterator<Item = &'a Put>) {
-    for Put { text, key } in puts {
-        let ended = node.get(key);
-        let found = ended.stdout.starts_with(&format!("{text}\nfrom "));
-        assert!(found && ended.status == Some(0), "{key} {text:?} in {node:?}: {ended:?}");
-    }
-}
-
-fn seed_finds_all(seed: &mut Seed, puts: &[Put]) {
-    for Put { text, key } in puts {
-        let shown = seed.ask(&format!("get {key}"));
-        assert!(shown.contains(&format!("{text}\r\nfrom ")), "{key} {text:?}: {shown:?}");
-    }
 }
 
 /// Kills some, and returns the others.
 fn values_outlive_killed_nodes(
     seed: &mut Seed,
+    ids: &Ids,
     mut nodes: Vec<Container>,
     puts: &[Put],
 ) -> Vec<Container> {
+    // Nobody asks for it before, so that no copy of it comes to the seed.
+    let text = text_not_for(ids.seed, &ids.of(&nodes), "not for the seed");
+    let unseen = Put::in_a_container(nodes.last().expect("50 nodes"), text);
     let survivors = nodes.split_off(KILLED);
     act("kill", &nodes);
+    unseen.comes_to_the_seed(seed);
     for (node, put) in survivors.iter().step_by(6).zip(puts) {
-        finds_all(node, [put]);
+        put.is_found_in(node);
     }
-    seed_finds_all(seed, puts);
+    for put in puts {
+        put.is_found_at_the_seed(seed);
+    }
     survivors
 }
 
 /// Returns a value that was put while some nodes could not hear of it.
-fn a_healed_node_finds_what_it_missed(
+fn healed_nodes_find_what_they_missed(
     project: &Project,
     seed: &mut Seed,
+    ids: &Ids,
     nodes: &[Container],
     puts: &[Put],
 ) -> Put {
     let (paused, others) = nodes.split_at(PAUSED);
     let (cut_off, others) = others.split_at(CUT_OFF);
+    let away = &nodes[..PAUSED + CUT_OFF];
+    let (witness, putter) = (&others[0], &others[1]);
     let network = project.network();
     let address_of = project.addresses();
+    let hears = |node: &Container, peer: &Container, address: &str| {
+        let ended = node.ping(address);
+        assert!(matches!(ended.status, Some(0 | 1)), "{peer:?} from {node:?}: {ended:?}");
+        ended.status == Some(0)
+    };
     act("pause", paused);
-    for node in cut_off {
-        docker(&["network", "disconnect", &network, &node.0]);
-    }
-    finds_all(others.first().expect("enough nodes"), &puts[..1]);
-    let text = "put while some were away".to_owned();
-    let key = others.last().expect("enough nodes").put(&text);
-    let late = Put { text, key };
-    for (node, peer) in [(&cut_off[0], &others[0]), (&others[0], &cut_off[0])] {
-        let ended = node.ping(&address_of[&peer.0]);
-        assert_eq!(ended.status, Some(1), "{peer:?} is cut off from {node:?}: {ended:?}");
-    }
+    each(cut_off, |node| docker(&["network", "disconnect", &network, &node.0]));
+
+    puts[0].is_found_in(witness);
+    let text = text_not_for(ids.seed, &ids.of(others), "put while some were away");
+    let late = Put::in_a_container(putter, text);
+    each(away, |node| {
+        assert!(!hears(witness, node, &address_of[&node.0]), "{node:?} is away, and answers");
+    });
+    each(cut_off, |node| {
+        assert!(!hears(node, witness, &address_of[&witness.0]), "{node:?} is not cut off");
+    });
 
     act("unpause", paused);
-    for node in cut_off {
-        docker(&["network", "connect", &network, &node.0]);
-    }
-    for node in [&paused[0], &cut_off[0]] {
-        wait_for("value that was missed", || (node.get(&late.key).status == Some(0)).then_some(()));
-        finds_all(node, puts.iter().take(1).chain([&late]));
-    }
-    seed_finds_all(seed, std::slice::from_ref(&late));
+    each(cut_off, |node| docker(&["network", "connect", &network, &node.0]));
+    late.comes_to_the_seed(seed);
+    // One that was cut off may have another address than before.
+    let address_of = project.addresses();
+    each(away, |node| {
+        let answer = || hears(witness, node, &address_of[&node.0]).then_some(());
+        wait_for(|| format!("answer of {}", node.account()), answer);
+        let found = || (node.get(&late.key).status == Some(0)).then_some(());
+        wait_for(|| format!("value that was missed by {}", node.account()), found);
+        late.is_found_in(node);
+        puts[0].is_found_in(node);
+    });
     late
 }
 
@@ -220,11 +262,23 @@ fn a_new_node_finds_old_values<'a>(project: &Project, puts: impl IntoIterator<It
     assert_eq!(nodes.len(), NODES_LATER);
     let newest = nodes.last().expect("60 nodes");
     newest.await_joined();
-    finds_all(newest, puts);
+    puts.into_iter().for_each(|put| put.is_found_in(newest));
 }
 
-fn the_load_generator_prints_its_histogram(project: &Project) {
+/// Its own assertions say that no value was wrong and that what it had stored was
+/// there; its books say that there were answers at all.
+fn the_load_generator_is_answered(project: &Project) {
     let ended = project.loadgen();
     assert_eq!(ended.status, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("p99"), "{ended:?}");
+    let fulfilled = ended.stdout.lines().find_map(|line| line.strip_prefix("answers    "));
+    assert!(fulfilled.is_some_and(|answers| !answers.starts_with("0 ")), "{ended:?}");
+    assert!(ended.stdout.contains("p99.9"), "a histogram: {ended:?}");
+}
+
+fn no_container_ran_out_of_memory(project: &Project) {
+    for service in ["seed", "node"] {
+        for killed in project.inspect("{{.State.OOMKilled}}", &project.containers(service)) {
+            assert_eq!(killed, "false");
+        }
+    }
 }

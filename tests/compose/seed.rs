@@ -4,7 +4,8 @@ use std::process::Command;
 
 use rexpect::session::{PtySession, spawn_command};
 
-use crate::project::{Container, DEADLINE};
+use crate::container::Container;
+use crate::wait;
 
 /// Ctrl-P Ctrl-Q: leaves the container's terminal and lets its node run.
 const DETACH: [char; 2] = ['p', 'q'];
@@ -24,7 +25,7 @@ impl Seed {
         // A terminal has a size, which the container's takes over.
         let attach = r#"stty cols 120 rows 40 && exec docker attach "$1""#;
         command.args(["-c", attach, "sh", &container.0]).env("TERM", "xterm");
-        let timeout_ms = DEADLINE.as_millis().try_into().ok();
+        let timeout_ms = wait::longest().as_millis().try_into().ok();
         let terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
         let mut seed = Self(terminal);
         // The prompt was shown before anybody looked: an empty line brings it again.

@@ -40,6 +40,7 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
         (&["--k", "0"], "'0'"),
         (&["--drop", "130"], "'130'"),
         (&["--republish", "soon"], "'soon'"),
+        (&["--store-bytes", "1KiB"], "'1KiB'"),
         (&["--verbose"], "'--verbose'"),
         (&["serve"], "'serve'"),
         (&["get"], "--bootstrap"),

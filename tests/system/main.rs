@@ -6,6 +6,7 @@
 
 mod child;
 mod errors;
+mod full_store;
 mod hostile;
 mod lifecycle;
 mod networks;

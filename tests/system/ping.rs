@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 
+use crate::Io;
 use crate::child::{Node, run};
 use crate::under_each_driver;
 
@@ -23,6 +24,15 @@ under_each_driver! {
         assert_eq!(ping.status, Some(1), "{ping:?}");
         assert!(ping.stderr.contains("'yours'") && ping.stderr.contains("no answer"), "{ping:?}");
     }
+}
+
+#[test]
+fn a_name_is_pinged_at_whichever_of_its_addresses_answers() {
+    // Where it stands for ::1 as well, nothing listens there.
+    let node = Node::start(Io::Mmsg, &["--id", ID]);
+    let ping = run(&["ping", &format!("localhost:{}", node.addr.port())], b"");
+    assert_eq!(ping.status, Some(0), "{ping:?}");
+    assert!(ping.stdout.starts_with(&format!("{ID} at {} in ", node.addr)), "{ping:?}");
 }
 
 #[test]

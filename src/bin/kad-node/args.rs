@@ -72,6 +72,11 @@ pub(crate) struct NodeArgs {
     /// or off for experiments; then the shards hand them to each other.
     #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
     pub(crate) steering: Steering,
+    /// How much others may store on this node, its shards together; each value
+    /// counts 256 bytes more than it has, for its key and the indexes. Beyond it,
+    /// values make way for new ones, first those of whoever has stored most.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
+    pub(crate) store_bytes: usize,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
@@ -236,6 +241,8 @@ fn one_line(error: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kad_node::limits::STORE_BYTES_MAX;
+
     use super::*;
 
     fn refusal(line: &str) -> String {
@@ -257,6 +264,7 @@ mod tests {
         assert_eq!(cli.node.life.republish, Duration::from_hours(1));
         assert_eq!(cli.node.life.expire, Duration::from_hours(24));
         assert_eq!(cli.node.leave, Duration::from_secs(5));
+        assert_eq!(cli.node.store_bytes, STORE_BYTES_MAX);
         assert!(cli.node.io.drop.is_zero());
     }
 
@@ -273,6 +281,8 @@ mod tests {
             ("--cores 65", "'65'", "1 to 64"),
             ("--steering yes", "'yes'", "on or off"),
             ("--coalescing yes", "'yes'", "on or off"),
+            ("--store-bytes lots", "'lots'", "16MiB"),
+            ("--store-bytes 100KiB", "'100KiB'", "128KiB or more"),
             ("--io epoll", "'epoll'", "auto, uring, tokio-uring or mmsg"),
             ("--k 29", "'29'", "1 to 28"),
             ("--alpha 0", "'0'", "1 to 16"),

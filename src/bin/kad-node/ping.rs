@@ -2,7 +2,7 @@
 //! port of its own and no place in anybody's routing table.
 
 use std::io::{self, Write as _};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
@@ -16,8 +16,9 @@ use crate::failure::Failure;
 use crate::launch;
 use crate::reply;
 
-/// PINGs sent before the node counts as absent: where one datagram in ten is lost,
-/// each way, one exchange in five fails, and all three of them one time in 150.
+/// PINGs sent to an address before the node counts as absent there: where one
+/// datagram in ten is lost, each way, one exchange in five fails, and all three of
+/// them one time in 150.
 const SENDS_MAX: u32 = 3;
 
 /// Prints the node's id and how long it took to answer.
@@ -25,27 +26,12 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
     let deadline = Instant::now() + args.timeout;
     let addresses = bootstrap::resolve_within(std::slice::from_ref(&args.node), args.timeout)
         .map_err(Failure::Failed)?;
-    let peer = *addresses.first().ok_or_else(|| absent(args, "it has no address"))?;
-    // Connected: datagrams from elsewhere are not received, and a closed port is
-    // told at once.
-    let socket = UdpSocket::bind(launch::any_like(peer))
-        .and_then(|socket| socket.connect(peer).map(|()| socket))
-        .map_err(|error| absent(args, &error.to_string()))?;
-    let ping = Ping::new(&mut launch::rng()?, NetworkId::of_name(&args.network));
-    match ping.exchange(&socket, args.timeout / SENDS_MAX, deadline) {
-        Ok(Some(answer)) => {
-            // A reader that closed its pipe has the exit status.
-            let _ = writeln!(
-                io::stdout(),
-                "{} at {peer} in {}",
-                answer.id,
-                reply::time(answer.elapsed)
-            );
-            Ok(())
-        }
-        Ok(None) => Err(absent(args, &format!("no answer within {:?}", args.timeout))),
-        Err(error) => Err(absent(args, &error.to_string())),
-    }
+    let network = NetworkId::of_name(&args.network);
+    let answer = first_answer(&addresses, network, &mut launch::rng()?, deadline);
+    let Answer { peer, pong } = answer.map_err(|reason| absent(args, &reason))?;
+    // A reader that closed its pipe has the exit status.
+    let _ = writeln!(io::stdout(), "{} at {peer} in {}", pong.id, reply::time(pong.elapsed));
+    Ok(())
 }
 
 fn absent(args: &PingArgs, reason: &str) -> Failure {
@@ -55,50 +41,88 @@ fn absent(args: &PingArgs, reason: &str) -> Failure {
     ))
 }
 
-/// One PING, told apart from all others.
-struct Ping {
-    network: NetworkId,
-    transaction: TransactionId,
-    sender: Id,
+/// Who answered first.
+#[derive(Debug)]
+struct Answer {
+    peer: SocketAddr,
+    pong: Pong,
 }
 
 /// What came back.
+#[derive(Debug)]
 struct Pong {
     id: Id,
     elapsed: Duration,
 }
 
-impl Ping {
-    fn new(rng: &mut Rng, network: NetworkId) -> Self {
-        let transaction = TransactionId::new(*rng.id().as_bytes().first_chunk().expect("20 bytes"));
-        Self { network, transaction, sender: rng.id() }
-    }
-
-    /// Sends it up to [`SENDS_MAX`] times, `interval` apart, and waits for its
-    /// PONG until `deadline`.
-    fn exchange(
-        &self,
-        socket: &UdpSocket,
-        interval: Duration,
-        deadline: Instant,
-    ) -> io::Result<Option<Pong>> {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        for _ in 0..SENDS_MAX {
-            let length = wire::encode(&self.datagram(), &mut buffer);
-            let sent = Instant::now();
-            socket.send(&buffer[..length])?;
-            let patience = deadline.min(sent + interval);
-            if let Some(id) = self.receive(socket, patience)? {
-                return Ok(Some(Pong { id, elapsed: sent.elapsed() }));
-            }
+/// Asks one address after the other until one answers: each has an equal part of
+/// the time that those before it have left until `deadline`. An error says why
+/// there is no answer.
+fn first_answer(
+    addresses: &[SocketAddr],
+    network: NetworkId,
+    rng: &mut Rng,
+    deadline: Instant,
+) -> Result<Answer, String> {
+    let mut reason = "it has no address".to_owned();
+    for (&peer, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let patience = remaining / u32::try_from(untried).unwrap_or(u32::MAX);
+        reason = match ask(peer, network, rng, patience) {
+            Ok(Some(pong)) => return Ok(Answer { peer, pong }),
+            Ok(None) => format!("no answer within {}", reply::time(patience)),
+            Err(error) => error.to_string(),
+        };
+        if addresses.len() > 1 {
+            reason = format!(
+                "none of {} addresses answers, the last of them {peer}: {reason}",
+                addresses.len()
+            );
         }
-        Ok(None)
     }
+    Err(reason)
+}
 
-    const fn datagram(&self) -> Datagram<'static> {
+/// Sends `peer` up to [`SENDS_MAX`] PINGs within `patience`, and waits for the PONG
+/// of any.
+fn ask(
+    peer: SocketAddr,
+    network: NetworkId,
+    rng: &mut Rng,
+    patience: Duration,
+) -> io::Result<Option<Pong>> {
+    // Connected: datagrams from elsewhere are not received, and a closed port is
+    // told at once.
+    let socket = UdpSocket::bind(launch::any_like(peer))?;
+    socket.connect(peer)?;
+    let mut pings = Pings { network, sender: rng.id(), sent: Vec::new() };
+    for _ in 0..SENDS_MAX {
+        let transaction = TransactionId::new(*rng.id().as_bytes().first_chunk().expect("20 bytes"));
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let length = wire::encode(&pings.ping(transaction), &mut buffer);
+        let sent = Instant::now();
+        pings.sent.push((transaction, sent));
+        socket.send(&buffer[..length])?;
+        if let Some(pong) = pings.receive(&socket, sent + patience / SENDS_MAX)? {
+            return Ok(Some(pong));
+        }
+    }
+    Ok(None)
+}
+
+/// The PINGs sent to one address, each told apart from all others: an answer that
+/// comes after the next has left is timed from its own.
+struct Pings {
+    network: NetworkId,
+    sender: Id,
+    sent: Vec<(TransactionId, Instant)>,
+}
+
+impl Pings {
+    const fn ping(&self, transaction: TransactionId) -> Datagram<'static> {
         Datagram {
             network: self.network,
-            transaction: self.transaction,
+            transaction,
             sender: self.sender,
             role: Role::Client,
             announce: None,
@@ -107,19 +131,19 @@ impl Ping {
         }
     }
 
-    /// Waits for the PONG until `patience`, passing over everything else.
-    fn receive(&self, socket: &UdpSocket, patience: Instant) -> io::Result<Option<Id>> {
+    /// Waits for a PONG until `until`, passing over everything else.
+    fn receive(&self, socket: &UdpSocket, until: Instant) -> io::Result<Option<Pong>> {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         loop {
-            let remaining = patience.saturating_duration_since(Instant::now());
+            let remaining = until.saturating_duration_since(Instant::now());
             if remaining.is_zero() {
                 return Ok(None);
             }
             socket.set_read_timeout(Some(remaining))?;
             match socket.recv(&mut buffer) {
                 Ok(length) => {
-                    if let Some(id) = self.answered_by(&buffer[..length]) {
-                        return Ok(Some(id));
+                    if let Some((id, sent)) = self.answered_by(&buffer[..length]) {
+                        return Ok(Some(Pong { id, elapsed: sent.elapsed() }));
                     }
                 }
                 Err(error) if is_retried(error.kind()) => {}
@@ -128,13 +152,16 @@ impl Ping {
         }
     }
 
-    /// Who answered, if `bytes` are the PONG of this PING.
-    fn answered_by(&self, bytes: &[u8]) -> Option<Id> {
+    /// Who answered, if `bytes` are the PONG of one of these, and when that was sent.
+    fn answered_by(&self, bytes: &[u8]) -> Option<(Id, Instant)> {
         let datagram = wire::decode(bytes).ok()?;
-        let answers = datagram.body == Body::Pong
-            && datagram.transaction == self.transaction
-            && datagram.network == self.network;
-        answers.then_some(datagram.sender)
+        if datagram.body != Body::Pong || datagram.network != self.network {
+            return None;
+        }
+        let answered =
+            |(transaction, _): &&(TransactionId, Instant)| *transaction == datagram.transaction;
+        let (_, sent) = self.sent.iter().find(answered)?;
+        Some((datagram.sender, *sent))
     }
 }
 
@@ -143,30 +170,4 @@ const fn is_retried(kind: io::ErrorKind) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use kad_node::rng::SEED_BYTES;
-
-    use super::*;
-
-    fn ping() -> Ping {
-        Ping::new(&mut Rng::from_seed([7; SEED_BYTES]), NetworkId::of_name("default"))
-    }
-
-    fn answered_by(datagram: &Datagram<'_>) -> Option<Id> {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(datagram, &mut buffer);
-        ping().answered_by(&buffer[..length])
-    }
-
-    #[test]
-    fn only_the_pong_of_this_ping_and_network_answers_it() {
-        let pong = Datagram { sender: Id::of_value(b"it"), body: Body::Pong, ..ping().datagram() };
-        assert_eq!(answered_by(&pong), Some(Id::of_value(b"it")));
-        assert_eq!(answered_by(&Datagram { body: Body::Ping, ..pong }), None);
-        let other = NetworkId::of_name("other");
-        assert_eq!(answered_by(&Datagram { network: other, ..pong }), None);
-        let transaction = TransactionId::new([0; 8]);
-        assert_eq!(answered_by(&Datagram { transaction, ..pong }), None);
-        assert_eq!(ping().answered_by(b"noise"), None);
-    }
-}
+mod tests;

@@ -32,6 +32,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let mut rng = launch::rng()?;
     let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
+    config.store_bytes_max = args.store_bytes;
     config.announce = args.announce.map(|announce| {
         // Port 0 stands for the bound one, which is known once it is bound.
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))

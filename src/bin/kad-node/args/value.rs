@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
-use kad_node::limits::SHARDS_MAX;
+use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
 use tracing::level_filters::LevelFilter;
 
 /// Digits after the point of a percentage: more would not change a run.
@@ -92,6 +92,33 @@ pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
     }
 }
 
+/// A size in bytes, with the units that people write.
+const SIZE_UNITS: [(&str, usize); 8] = [
+    ("", 1),
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+/// Room for values that others store.
+pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let bytes = SIZE_UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .and_then(|(_, bytes)| number.parse::<usize>().ok()?.checked_mul(*bytes))
+        .ok_or_else(|| "expected a size in bytes, such as 16MiB or 500kB".to_owned())?;
+    if bytes < STORE_BYTES_MIN {
+        return Err(format!("expected {}KiB or more, such as 16MiB", STORE_BYTES_MIN >> 10));
+    }
+    Ok(bytes)
+}
+
 /// A period, in the units that people write.
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
@@ -136,6 +163,18 @@ mod tests {
         assert_eq!(ratio("100.0"), (1000, 1000));
         for text in ["", ".", "-1", "+1.-1", "100.1", "256", "1e1", "0.1234567890", "1.x"] {
             assert!(text.parse::<Percent>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_what_its_unit_makes_of_it() {
+        assert_eq!(store_bytes("131072"), Ok(128 << 10));
+        assert_eq!(store_bytes("128KiB"), Ok(128 << 10));
+        assert_eq!(store_bytes("200kB"), Ok(200_000));
+        assert_eq!(store_bytes("16MiB"), Ok(16 << 20));
+        assert_eq!(store_bytes("2GB"), Ok(2_000_000_000));
+        for text in ["", "MiB", "16mib", "16 MiB", "-1MiB", "1.5MiB", "99999999999GiB", "131071"] {
+            assert!(store_bytes(text).is_err(), "{text}");
         }
     }
 

@@ -1,0 +1,30 @@
+//! `--store-bytes`.
+
+use kad_node::limits::VALUE_BYTES_MAX;
+
+use crate::Io;
+use crate::child::Node;
+
+/// What the node is told.
+const STORE_BYTES: u64 = 256 << 10;
+/// Values of the largest size: more than twice what it is told, so that each of two
+/// shards could fill all of it.
+const PUTS: u64 = 2 * STORE_BYTES / VALUE_BYTES_MAX as u64 + 50;
+
+#[test]
+fn a_full_store_takes_no_more_than_the_node_is_told_whatever_its_shards() {
+    let told = STORE_BYTES.to_string();
+    let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--store-bytes", &told]);
+    let mut origin = Node::join(Io::Mmsg, &node, &[]);
+    let mut last = (String::new(), String::new());
+    for number in 0..PUTS {
+        let text = format!("{number:0VALUE_BYTES_MAX$}");
+        last = (origin.put(&text), text);
+    }
+    node.await_counter("values_evicted");
+    let bytes = node.counter("value_bytes");
+    assert!(bytes <= STORE_BYTES, "{bytes}: {node}");
+    assert!(bytes > STORE_BYTES * 9 / 10, "both shards use their parts: {bytes}: {node}");
+    let (key, text) = last;
+    assert_eq!(node.found(&key, &text), "local", "what came last is there");
+}
