@@ -101,6 +101,18 @@ impl World {
         encoded(&self.datagram(body))
     }
 
+    /// The same request of each of so many clients, with a token of its own.
+    pub(crate) fn requests(&mut self, clients: u8, body: Body<'_>) -> Vec<(SocketAddr, Vec<u8>)> {
+        let ping = self.request(Body::Ping);
+        let mut request = |last| {
+            let client = SocketAddr::from(([10, 1, 1, last], 9000));
+            let pong = wire::decode(self.answer_to(client, &ping)).expect("a PONG");
+            let token = pong.token;
+            (client, encoded(&Datagram { token, ..self.datagram(body) }))
+        };
+        (0..clients).map(&mut request).collect()
+    }
+
     /// A STORE of `value`, with the token that it takes.
     pub(crate) fn store(&self, value: &[u8]) -> Vec<u8> {
         self.request(Body::Store(Store {
@@ -114,8 +126,12 @@ impl World {
     }
 
     pub(crate) fn answer(&mut self, request: &[u8]) -> &[u8] {
+        self.answer_to(self.client, request)
+    }
+
+    pub(crate) fn answer_to(&mut self, client: SocketAddr, request: &[u8]) -> &[u8] {
         self.outbox.clear();
-        self.node.handle_datagram(self.now, self.client, request, &mut self.outbox);
+        self.node.handle_datagram(self.now, client, request, &mut self.outbox);
         self.outbox.datagrams().next().expect("every request is answered").1
     }
 }
