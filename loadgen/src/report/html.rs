@@ -74,6 +74,9 @@ fn write_run(page: &mut String, run: &RunSummary, result: &RunResult) {
     if let Some(crowded) = run.crowded() {
         add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(&crowded))));
     }
+    if let Some(parted) = run.parted() {
+        add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(parted))));
+    }
     write_tiles(page, run);
     add(page, "<h2>Latency by percentile <small>each nine as long as the one before</small></h2>");
     page.push_str(
