@@ -382,7 +382,7 @@ fn two_runs_are_set_side_by_side() {
     assert!(text.lines().any(|line| line.starts_with("p99.9 ")), "{text}");
 
     let (target, path) = (responder.addr, b.display());
-    let arguments = format!("{SHORT} --drop 0,1,2 --target {target} --json {path}");
+    let arguments = format!("{SHORT} --timeout 1s --drop 0,1,2 --target {target} --json {path}");
     assert_eq!(loadgen(&arguments).status.code(), Some(0));
     for (first, second, only) in [(&a, &b, "B"), (&b, &a, "A")] {
         let output = loadgen(&format!("compare {} {}", first.display(), second.display()));
