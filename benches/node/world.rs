@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, STORE_VALUES_MAX};
 use kad_node::node::{Command, Config, Node, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -38,9 +38,15 @@ pub(crate) fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
 
 impl World {
     pub(crate) fn new(peers: u16) -> Self {
+        Self::with_room(peers, STORE_VALUES_MAX)
+    }
+
+    /// A node that keeps so many values of others.
+    pub(crate) fn with_room(peers: u16, store_values_max: usize) -> Self {
         let mut rng = Rng::from_u64(1);
         let now = Instant::ZERO + Duration::from_secs(1);
-        let node = Node::new(Config::new(rng.id(), rng.seed()), now);
+        let config = Config { store_values_max, ..Config::new(rng.id(), rng.seed()) };
+        let node = Node::new(config, now);
         let client = SocketAddr::from(([10, 1, 0, 1], 9000));
         let mut world = Self {
             node,
@@ -106,8 +112,7 @@ impl World {
         let ping = self.request(Body::Ping);
         let mut request = |last| {
             let client = SocketAddr::from(([10, 1, 1, last], 9000));
-            let pong = wire::decode(self.answer_to(client, &ping)).expect("a PONG");
-            let token = pong.token;
+            let token = wire::decode(self.answer_to(client, &ping)).expect("a PONG").token;
             (client, encoded(&Datagram { token, ..self.datagram(body) }))
         };
         (0..clients).map(&mut request).collect()
