@@ -1,20 +1,21 @@
-//! Nanoseconds per message through the handoff ring, and per call of the waker.
+//! The handoff ring, a message, and the waker, a call.
 //!
 //! For each size of batch: both ends on one thread, which is the instructions
 //! alone; two threads, which adds the cache lines' travel between cores; and the
-//! same with a wake for each batch.
-
-#![allow(clippy::print_stdout)] // results are what a benchmark is for
+//! same with a wake for each batch. Two threads are timed from the moment when both
+//! run to the last message; where they have to share a core, the scheduler is what
+//! is measured.
 
 use std::hint::{black_box, spin_loop};
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kad_node::handoff::{Consumer, Producer, Wake, Waker, ring, waker};
 
-const MESSAGES: u32 = 4_000_000;
 const CAPACITY: usize = 1024;
-const RUNS: usize = 7;
+const BATCHES: [u64; 3] = [1, 8, 64];
 
 /// About what a handed-over datagram's descriptor takes.
 type Message = [u64; 4];
@@ -26,13 +27,15 @@ enum Waking {
     EachBatch,
 }
 
-fn send(producer: &mut Producer<Message>, batch: u32, waker: Option<&Waker>) {
-    for first in (0..MESSAGES).step_by(batch as usize) {
-        for number in first..first + batch {
-            while producer.push([number.into(); 4]).is_err() {
+fn send(producer: &mut Producer<Message>, messages: u64, batch: u64, waker: Option<&Waker>) {
+    let mut number = 0;
+    while number < messages {
+        for _ in 0..batch.min(messages - number) {
+            while producer.push([number; 4]).is_err() {
                 producer.publish();
                 spin_loop();
             }
+            number += 1;
         }
         producer.publish();
         if let Some(waker) = waker
@@ -43,88 +46,91 @@ fn send(producer: &mut Producer<Message>, batch: u32, waker: Option<&Waker>) {
     }
 }
 
-fn take(consumer: &mut Consumer<Message>, batch: u32) -> u32 {
-    if batch == 1 {
-        u32::from(consumer.pop().map(black_box).is_some())
-    } else {
-        consumer.drain().map(black_box).count() as u32
+/// Takes what is there, and sees that nothing is missing.
+fn take(consumer: &mut Consumer<Message>, next: &mut u64) {
+    let before = *next;
+    for [number, ..] in consumer.drain() {
+        assert_eq!(black_box(number), *next, "each message once, in order");
+        *next += 1;
+    }
+    if *next == before {
+        spin_loop();
     }
 }
 
-fn one_thread(batch: u32) -> Duration {
+fn one_thread(messages: u64, batch: u64) -> Duration {
     let (mut producer, mut consumer) = ring(CAPACITY);
     let start = Instant::now();
-    for first in (0..MESSAGES).step_by(batch as usize) {
-        for number in first..first + batch {
-            producer.push([number.into(); 4]).expect("the ring was empty");
+    let mut next = 0;
+    while next < messages {
+        for number in next..messages.min(next + batch) {
+            producer.push([number; 4]).expect("the ring was empty");
         }
         producer.publish();
-        assert_eq!(take(&mut consumer, batch), batch);
+        take(&mut consumer, &mut next);
     }
     start.elapsed()
 }
 
-fn two_threads(batch: u32, waking: Waking) -> Duration {
+fn two_threads(messages: u64, batch: u64, waking: Waking) -> Duration {
     let (mut producer, mut consumer) = ring(CAPACITY);
     let (_waiter, peer) = waker();
     let peer = match waking {
         Waking::Never => None,
         Waking::EachBatch => Some(peer),
     };
-    let start = Instant::now();
-    let sender = thread::spawn(move || send(&mut producer, batch, peer.as_ref()));
-    let mut received = 0;
-    while received < MESSAGES {
-        match take(&mut consumer, batch) {
-            0 => spin_loop(),
-            count => received += count,
+    let both = Barrier::new(2);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            both.wait();
+            send(&mut producer, messages, batch, peer.as_ref());
+        });
+        both.wait();
+        let start = Instant::now();
+        let mut next = 0;
+        while next < messages {
+            take(&mut consumer, &mut next);
         }
-    }
-    let elapsed = start.elapsed();
-    sender.join().expect("the sender ends");
-    elapsed
+        start.elapsed()
+    })
 }
 
-fn wake_of_a_running_shard() -> Duration {
-    let (_waiter, waker) = waker();
-    let start = Instant::now();
-    for _ in 0..MESSAGES {
-        let _ = black_box(waker.wake());
-    }
-    start.elapsed()
-}
-
-fn begin_and_end_a_wait() -> Duration {
-    let (mut waiter, _waker) = waker();
-    let start = Instant::now();
-    for _ in 0..MESSAGES {
-        if waiter.begin_wait(|| true) {
-            waiter.end_wait();
-        }
-    }
-    start.elapsed()
-}
-
-fn report(name: &str, run: impl Fn() -> Duration) {
-    let mut nanoseconds = [(); RUNS].map(|()| run().as_secs_f64() * 1e9 / f64::from(MESSAGES));
-    nanoseconds.sort_by(f64::total_cmp);
-    println!(
-        "{name:44} {:6.2} ns (best {:.2}, worst {:.2})",
-        nanoseconds[RUNS / 2],
-        nanoseconds[0],
-        nanoseconds[RUNS - 1],
-    );
-}
-
-fn main() {
-    println!("median of {RUNS} runs of {MESSAGES} messages of 32 bytes, ring of {CAPACITY}");
-    for batch in [1, 8, 64] {
-        report(&format!("one thread, batches of {batch}"), || one_thread(batch));
-        report(&format!("two threads, batches of {batch}"), || two_threads(batch, Waking::Never));
-        report(&format!("two threads, batches of {batch}, with wakes"), || {
-            two_threads(batch, Waking::EachBatch)
+fn messages(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("handoff");
+    group.throughput(Throughput::Elements(1));
+    for batch in BATCHES {
+        group.bench_function(BenchmarkId::new("one_thread", batch), |bench| {
+            bench.iter_custom(|messages| one_thread(messages, batch));
+        });
+        group.bench_function(BenchmarkId::new("two_threads", batch), |bench| {
+            bench.iter_custom(|messages| two_threads(messages, batch, Waking::Never));
+        });
+        group.bench_function(BenchmarkId::new("two_threads_with_wakes", batch), |bench| {
+            bench.iter_custom(|messages| two_threads(messages, batch, Waking::EachBatch));
         });
     }
-    report("wake of a running shard", wake_of_a_running_shard);
-    report("begin and end a wait", begin_and_end_a_wait);
+    group.finish();
 }
+
+fn wakes(criterion: &mut Criterion) {
+    let (mut waiter, waker) = waker();
+    let mut group = criterion.benchmark_group("waker");
+    group.bench_function("wake_of_a_running_shard", |bench| bench.iter(|| waker.wake()));
+    // What was signalled is taken note of, so that each of these waits begins.
+    if waiter.begin_wait(|| true) {
+        waiter.end_wait();
+    }
+    group.bench_function("begin_and_end_a_wait", |bench| {
+        bench.iter(|| {
+            let begun = waiter.begin_wait(|| true);
+            if begun {
+                waiter.end_wait();
+            }
+            begun
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, messages, wakes);
+criterion_main!(benches);

@@ -11,11 +11,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kad_node::driver::{IoChoice, start};
+use kad_node::driver::{DriverEvent, IoChoice, Running, ShardCount, start};
+use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::node::{Command, Event, OperationId};
+use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
-use harness::{PATIENCE, ping, settings};
+use harness::{PATIENCE, event, ping, request, settings};
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -57,35 +60,170 @@ static COUNTING: Counting = Counting;
 
 /// Datagrams of a train.
 const TRAIN: usize = 64;
+/// Trains before the count begins, and while it goes on.
+const WARM_UP: usize = 100;
+const ROUNDS: usize = 1000;
 
-/// Sends `rounds` trains of PINGs and receives their answers, without allocating.
-fn exchange(socket: &UdpSocket, train: &[u8], rounds: usize) {
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    for _ in 0..rounds {
-        socket.send(train).expect("loopback takes it");
-        for _ in 0..TRAIN {
-            socket.recv(&mut buffer).expect("an answer within the patience");
+/// How requests leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    Together,
+    OneByOne,
+}
+
+/// A client, and the requests that it sends over and over.
+struct Client {
+    socket: UdpSocket,
+    leaving: Leaving,
+    /// All of equal length, one after another.
+    requests: Vec<u8>,
+    length: usize,
+}
+
+impl Client {
+    fn new(node: &Running, leaving: Leaving, requests: &[Vec<u8>]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
+        socket.connect(node.address()).expect("no packet is sent");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let length = requests[0].len();
+        if leaving == Leaving::Together {
+            let length = i32::try_from(length).expect("a datagram's length");
+            setsockopt(&socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
         }
+        Self { socket, leaving, requests: requests.concat(), length }
     }
+
+    /// Sends the requests so many times and receives the answers, which are of `kind`,
+    /// without allocating. How much was allocated meanwhile, by whomever.
+    fn exchange(&self, kind: u8, rounds: usize) -> u64 {
+        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        for _ in 0..rounds {
+            let message = match self.leaving {
+                Leaving::Together => self.requests.len(),
+                Leaving::OneByOne => self.length,
+            };
+            for message in self.requests.chunks(message) {
+                self.socket.send(message).expect("loopback takes it");
+            }
+            for _ in 0..self.requests.len() / self.length {
+                let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
+                assert!(length > KIND && buffer[KIND] == kind, "{:?}", &buffer[..length]);
+            }
+        }
+        ALLOCATIONS.load(Ordering::Relaxed) - before
+    }
+}
+
+/// Where a datagram has its kind, and the kinds of answers.
+const KIND: usize = 2;
+const PONG: u8 = 0x81;
+const VALUE: u8 = 0x83;
+const STORED: u8 = 0x84;
+
+fn node(io: IoChoice, shards: usize) -> Running {
+    let mut settings = settings(io, "127.0.0.1:0");
+    settings.shards = ShardCount::new(shards).expect("within the limits");
+    start(settings).expect("loopback is there")
+}
+
+/// Keys of values that the node holds: the first shard of two owns one, the other the
+/// other.
+fn put_both(node: &Running) -> [Id; 2] {
+    let value = |half: u8| {
+        let mut values = (0..u8::MAX).map(|number| [number; 100]);
+        values.find(|value| Id::of_value(value).last_byte() >> 7 == half).expect("one in two")
+    };
+    [0, 1].map(|half| {
+        let (operation, value) = (OperationId(half.into()), value(half));
+        let put = Command::Put { operation, value: value.into() };
+        node.commander().send(put).expect("it runs");
+        event(node, |event| match event {
+            DriverEvent::Node(Event::Put { operation: ended, .. }) => {
+                (ended == operation).then_some(())
+            }
+            _ => None,
+        });
+        Id::of_value(&value)
+    })
+}
+
+/// What a node sends back to a request takes no memory, however it comes.
+fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
+    let node = node(io, shards);
+    let keys = put_both(&node);
+    let hit = |key: Id| request(1, Body::FindValue { key, offset: 0 });
+    let (pings, hits) = (vec![ping(1); TRAIN], vec![hit(keys[0]); TRAIN]);
+    let alternating: Vec<_> = keys.iter().cycle().take(TRAIN).map(|key| hit(*key)).collect();
+    for (leaving, kind, requests) in [
+        (Leaving::Together, PONG, &pings),
+        (Leaving::OneByOne, PONG, &pings),
+        // A train is for one shard; one by one they are for both.
+        (Leaving::Together, VALUE, &hits),
+        (Leaving::OneByOne, VALUE, &alternating),
+    ] {
+        let client = Client::new(&node, leaving, requests);
+        client.exchange(kind, WARM_UP);
+        let allocations = client.exchange(kind, ROUNDS);
+        assert_eq!(allocations, 0, "{io}, {shards} shards, {leaving:?}, answers {kind:#x}");
+    }
+    let stopped = node.stop().expect("it was told to");
+    let total = stopped.total();
+    let trains = 2 * (WARM_UP + ROUNDS) as u64;
+    assert!(total.driver.trains_sent >= trains, "the answers travelled together");
+    assert_eq!(total.node.datagrams_missteered, 0);
+    let answers = stopped.shards.iter().map(|shard| shard.driver.datagrams_sent);
+    assert!(answers.min() > Some(0), "each shard has answered");
+}
+
+/// What must allocate is counted, on the shard's thread.
+fn assert_a_new_value_is_counted(io: IoChoice) {
+    let node = node(io, 1);
+    let client = Client::new(&node, Leaving::OneByOne, &[ping(1)]);
+    client.exchange(PONG, 1);
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    client.socket.send(&ping(2)).expect("loopback takes it");
+    let length = client.socket.recv(&mut buffer).expect("an answer within the patience");
+    let token = wire::decode(&buffer[..length]).expect("a PONG").token;
+    let stores = (0..TRAIN as u8).map(|number| {
+        let value = [number; 100];
+        store(token, &value)
+    });
+    let stores: Vec<_> = stores.collect();
+    let client = Client { requests: stores.concat(), length: stores[0].len(), ..client };
+    let allocations = client.exchange(STORED, 1);
+    assert!(allocations >= TRAIN as u64, "{io}: {allocations} for as many values");
+}
+
+/// A STORE with a token.
+fn store(token: Token, value: &[u8]) -> Vec<u8> {
+    let datagram = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([1; 8]),
+        sender: Id::of_value(b"peer"),
+        role: Role::Client,
+        announce: None,
+        token,
+        body: Body::Store(Store {
+            key: Id::of_value(value),
+            offset: 0,
+            total: value.len() as u32,
+            life_s: 3600,
+            purpose: Purpose::Replica,
+            value,
+        }),
+    };
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let length = wire::encode(&datagram, &mut buffer);
+    buffer[..length].to_vec()
 }
 
 #[test]
 fn a_request_allocates_nothing() {
     for io in [IoChoice::Uring, IoChoice::Mmsg] {
-        let node = start(settings(io, "127.0.0.1:0")).expect("loopback is there");
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
-        socket.connect(node.address()).expect("no packet is sent");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        let ping = ping(1);
-        let length = i32::try_from(ping.len()).expect("a datagram's length");
-        setsockopt(&socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
-        let train = ping.repeat(TRAIN);
-        exchange(&socket, &train, 100);
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
-        exchange(&socket, &train, 1000);
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        assert_eq!(allocations, 0, "{io}: in {} requests", 1000 * TRAIN);
-        let driver = node.stop().expect("it was told to").total().driver;
-        assert_eq!(driver.trains_sent, 1100, "the answers travelled together");
+        assert_a_new_value_is_counted(io);
+        for shards in [1, 2] {
+            assert_nothing_is_allocated(io, shards);
+        }
     }
 }

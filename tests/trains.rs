@@ -147,6 +147,22 @@ for_each_driver! {
         assert_eq!((driver.trains_received, driver.datagrams_received), (0, 10 * TRAIN));
     }
 
+    /// Linux before 4.18, which would send a train as one long datagram.
+    fn where_the_kernel_parts_no_trains_datagrams_are_sent_one_by_one(io: IoChoice) {
+        let node = thread::scope(|scope| {
+            let confined = scope.spawn(|| {
+                option::refuse(libc::UDP_SEGMENT);
+                node(io, 1, Steering::Off, Coalescing::On)
+            });
+            confined.join().expect("it starts")
+        });
+        Peer::new(&node).exchange(10);
+        let (_, driver) = stopped(node);
+        assert_eq!((driver.trains_sent, driver.trains_refused), (0, 0));
+        assert_eq!(driver.datagrams_sent, 10 * TRAIN);
+        assert_eq!(driver.trains_received, if takes_trains(io) { 10 } else { 0 });
+    }
+
     fn what_is_no_datagram_of_ours_harms_none_of_its_train(io: IoChoice) {
         let node = node(io, 1, Steering::Off, Coalescing::On);
         let peer = Peer::new(&node);

@@ -57,19 +57,18 @@ fn rows(results: &Results) -> Vec<Row> {
     let mut rows = Vec::new();
     for io in [NodeIo::Uring, NodeIo::Mmsg] {
         for grouping in GROUPINGS {
-            for load in Load::CLOSED {
+            for load in Load::FULL {
                 rows.push(against_echo(io, grouping, load, Figure::CpuUs));
             }
         }
     }
     for io in NODE_IOS {
-        rows.extend(grouped_against_not(io, Load::Backlog, Bar::AtLeast(1.3)));
-        rows.extend(grouped_against_not(io, Load::Interleaved, Bar::Shown));
+        rows.extend(Load::ALTERNATING.iter().flat_map(|load| grouped_against_not(io, *load)));
         rows.extend(bursts_against_singles(io));
     }
     for io in NODE_IOS {
         for grouping in GROUPINGS {
-            rows.extend(Load::CLOSED.map(|load| two_shards_against_one(io, grouping, load)));
+            rows.extend(Load::FULL.map(|load| two_shards_against_one(io, grouping, load)));
         }
     }
     for io in [NodeIo::Uring, NodeIo::Mmsg] {
@@ -77,8 +76,8 @@ fn rows(results: &Results) -> Vec<Row> {
             rows.push(against_echo(io, grouping, Load::Paced, Figure::LatencyUs));
         }
     }
-    rows.extend(Load::CLOSED.iter().flat_map(|load| auto_against_tokio(*load)));
-    for load in Load::CLOSED {
+    rows.extend(Load::FULL.iter().flat_map(|load| auto_against_tokio(*load)));
+    for load in Load::FULL {
         rows.extend(against_best(results, load));
     }
     rows
@@ -94,14 +93,14 @@ fn against_echo(io: NodeIo, grouping: Grouping, load: Load, figure: Figure) -> R
     Row { title, figure, part, whole, bar: Bar::AtMost(1.15) }
 }
 
-/// Where the client is slower than the server the clock shows the client: so a
-/// backlog has the bar, and CPU stands beside throughput.
-fn grouped_against_not(io: NodeIo, load: Load, bar: Bar) -> [Row; 2] {
+/// Where the client is slower than the server the clock shows the client: so CPU
+/// stands beside throughput.
+fn grouped_against_not(io: NodeIo, load: Load) -> [Row; 2] {
     let case = |grouping| (Subject::node(io, grouping), load);
     with_cpu(
         ["interleaved peers, grouping on / off", "CPU a request of the same"],
         (case(Grouping::On), case(Grouping::Off)),
-        bar,
+        Bar::AtLeast(1.3),
     )
 }
 
@@ -114,8 +113,6 @@ fn bursts_against_singles(io: NodeIo) -> [Row; 2] {
     )
 }
 
-/// A shard that waits for a client with which it shares a core has short turns, and
-/// more waits to a request: so a backlog has the bar.
 fn two_shards_against_one(io: NodeIo, grouping: Grouping, load: Load) -> Row {
     let case = |shards| (Subject::Node { io, grouping, shards }, load);
     Row {
@@ -123,10 +120,7 @@ fn two_shards_against_one(io: NodeIo, grouping: Grouping, load: Load) -> Row {
         figure: Figure::CpuUs,
         part: case(Shards::Two),
         whole: case(Shards::One),
-        bar: match load {
-            Load::Backlog => Bar::AtMost(1.10),
-            _ => Bar::Shown,
-        },
+        bar: Bar::AtMost(1.10),
     }
 }
 

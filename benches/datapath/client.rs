@@ -1,7 +1,7 @@
 //! The client: sockets that ask and see that each answer is the right one.
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use kad_node::wire::Token;
@@ -18,12 +18,15 @@ use crate::subject::Grouping;
 /// Longest wait for the first reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 const BUFFER_BYTES: usize = 1 << 20;
+/// Requests of each socket in one wave of a flood: of 64 sockets as many as the
+/// receive buffer of a server holds.
+const FLOOD_ROUNDS: usize = 8;
 
 /// What became of the requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) answered: u64,
-    /// Sent, and not answered in time.
+    /// Sent, and not answered in time; under a flood mostly never taken in.
     pub(crate) lost: u64,
     /// Replies to requests that were given up, or answered already.
     pub(crate) stray: u64,
@@ -32,7 +35,8 @@ pub(crate) struct Tally {
 /// A request's place, used again and again.
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    generation: u32,
+    /// The request's number among those of the socket.
+    number: u32,
     key: u8,
     outstanding: bool,
     /// When the request was due, since the load began.
@@ -47,8 +51,11 @@ struct Peer {
 
 /// The requests of one socket.
 struct Asked {
+    token: Token,
     slots: Box<[Slot]>,
     free: Vec<u16>,
+    /// Requests so far.
+    count: u32,
     next_key: usize,
     key_step: usize,
 }
@@ -64,14 +71,13 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects the sockets, and gets a token as any client must.
+    /// Connects the sockets, and gets a token for each as any client must.
     pub(crate) fn connect(server: &Server, shape: Shape) -> Result<Self, Failure> {
         let peers = (0..shape.sockets).map(|index| Peer::connect(server.address, shape, index));
         let peers = peers.collect::<io::Result<Vec<_>>>();
-        let peers = peers.map_err(Failure::io("connecting a client"))?;
-        let mut token = Token::NONE;
-        for peer in &peers {
-            token = peer.introduce()?;
+        let mut peers = peers.map_err(Failure::io("connecting a client"))?;
+        for peer in &mut peers {
+            peer.asked.token = peer.introduce()?;
             peer.coalesce(shape).map_err(Failure::io("asking for trains"))?;
         }
         let messages = match shape.receiving {
@@ -81,8 +87,7 @@ impl Client {
         Ok(Self {
             shape,
             peers,
-            // The token is the address's, and all sockets have the same.
-            requests: Requests::new(&server.texts, token),
+            requests: Requests::new(&server.texts, server.shards),
             receiver: Receiver::new(shape.receiving, messages),
             outbox: Outbox::new(shape.burst * REQUEST_BYTES)
                 .map_err(Failure::io("making a ring to send by"))?,
@@ -96,6 +101,20 @@ impl Client {
         for _ in 0..self.shape.window / self.shape.burst {
             for index in 0..self.peers.len() {
                 self.add(index, Duration::ZERO)?;
+            }
+        }
+        self.flush()
+    }
+
+    /// Sends as many requests as the server takes in at once, by all sockets in turn,
+    /// whatever waits for an answer.
+    pub(crate) fn flood(&mut self) -> Result<(), Failure> {
+        for _ in 0..FLOOD_ROUNDS {
+            for index in 0..self.peers.len() {
+                if !self.add(index, Duration::ZERO)? {
+                    self.tally.lost += self.peers[index].asked.give_up_old();
+                    self.add(index, Duration::ZERO)?;
+                }
             }
         }
         self.flush()
@@ -173,11 +192,14 @@ impl Client {
 
 impl Peer {
     fn connect(server: SocketAddr, shape: Shape, index: usize) -> io::Result<Self> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        // Each is a host of its own, as peers are.
+        let socket = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, index as u8 + 1), 0))?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         setsockopt(&socket, sockopt::RcvBuf, &BUFFER_BYTES)?;
         let asked = Asked {
+            token: Token::NONE,
+            count: 0,
             slots: vec![Slot::default(); shape.window].into_boxed_slice(),
             free: (0..shape.window as u16).rev().collect(),
             next_key: index,
@@ -230,16 +252,31 @@ impl Asked {
         }
     }
 
+    /// Gives up those requests after which half a window of others was sent, and says
+    /// how many that were. Where no slot is free, that is half of them at least.
+    fn give_up_old(&mut self) -> u64 {
+        let half = self.slots.len() as u32 / 2;
+        let before = self.free.len();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.outstanding && self.count.wrapping_sub(slot.number) > half {
+                slot.outstanding = false;
+                self.free.push(index as u16);
+            }
+        }
+        (self.free.len() - before) as u64
+    }
+
     fn write(&mut self, requests: &Requests, due: Duration, buffer: &mut [u8]) {
         let index = self.free.pop().expect("there is room for a burst");
         let slot = &mut self.slots[usize::from(index)];
         let key = self.next_key % KEYS;
         self.next_key = key + self.key_step;
-        slot.generation = slot.generation.wrapping_add(1);
+        self.count = self.count.wrapping_add(1);
+        slot.number = self.count;
         slot.key = key as u8;
         slot.outstanding = true;
         slot.due = due;
-        requests.write(key, Ticket { slot: index, generation: slot.generation }, buffer);
+        requests.write(key, Ticket { slot: index, number: slot.number }, self.token, buffer);
     }
 
     /// When the request was due that this reply answers; none where there is no
@@ -248,7 +285,7 @@ impl Asked {
         let wrong = |_| Failure::Wrong("a reply is not the value asked for".into());
         let (ticket, value) = request::read(reply).map_err(wrong)?;
         let slot = self.slots.get_mut(usize::from(ticket.slot));
-        let Some(slot) = slot.filter(|slot| slot.generation == ticket.generation) else {
+        let Some(slot) = slot.filter(|slot| slot.number == ticket.number) else {
             return Ok(None);
         };
         if !slot.outstanding {

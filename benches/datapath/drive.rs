@@ -83,21 +83,55 @@ fn drain(client: &mut Client, shards: Shards, start: Instant) -> Result<Duration
     Ok(last)
 }
 
+/// Asks by all sockets in turn, without waiting for an answer, for `time`. Returns how
+/// long it took, to the last answer.
+///
+/// The client takes replies in between waves, and little of its time goes there where
+/// they come as trains. So the server's queue is never empty unless it is the faster
+/// side.
+pub(crate) fn flood(client: &mut Client, time: Duration) -> Result<Duration, Failure> {
+    let start = Instant::now();
+    let mut last = Duration::ZERO;
+    loop {
+        let asking = start.elapsed() < time;
+        if asking {
+            client.flood()?;
+        }
+        if client.receive(|_| {})? > 0 {
+            last = start.elapsed();
+        } else if !asking && start.elapsed() > last.max(time) + PATIENCE {
+            client.give_up();
+            return Ok(last);
+        }
+    }
+}
+
+/// How a run at a rate went: each request's times, of this run alone.
+#[derive(Default)]
+pub(crate) struct Paces {
+    /// From when it was due to its answer.
+    pub(crate) latencies: Vec<Duration>,
+    /// From when it was due to its send.
+    pub(crate) lateness: Vec<Duration>,
+}
+
 /// Sends [`PACED_RATE`] requests a second for `time`, each when it is due, and puts
-/// down how long after that it was answered: `latencies` are those of this run alone.
-/// Returns how long it took.
+/// down how long after that it was sent and answered. Returns how long it took.
 pub(crate) fn open_loop(
     client: &mut Client,
     time: Duration,
-    latencies: &mut Vec<Duration>,
+    paces: &mut Paces,
 ) -> Result<Duration, Failure> {
+    let Paces { latencies, lateness } = paces;
     latencies.clear();
+    lateness.clear();
     let start = Instant::now();
     let due = |number: u64| Duration::from_nanos(number * 1_000_000_000 / PACED_RATE);
     let (mut next, mut last) = (0u64, Duration::ZERO);
     loop {
         let now = start.elapsed();
         while due(next) <= now && due(next) < time {
+            lateness.push(start.elapsed().saturating_sub(due(next)));
             if !client.send(due(next))? {
                 // More are outstanding than the server could owe: they are lost.
                 client.give_up();

@@ -77,7 +77,7 @@ pub(crate) fn serve(io: EchoIo, grouping: Grouping) -> Result<(), Box<dyn Error>
     writeln!(out, "{}", socket.local_addr()?)?;
     out.flush()?;
     thread::spawn(move || {
-        let error = match io {
+        let Err(error) = match io {
             EchoIo::Mmsg => mmsg::run(&socket, grouping, &COUNTERS),
             EchoIo::Uring => uring::run(&socket, grouping, &COUNTERS),
         };

@@ -154,9 +154,12 @@ impl Receiver {
 /// Sends all messages, and says how many calls that took. What cannot be sent is
 /// left out: it is the client that counts what is lost.
 ///
+/// # Errors
+/// When a train is refused: then nothing could be said about grouping.
+///
 /// # Safety
 /// The headers' pointers must be valid.
-pub(crate) unsafe fn send_all(socket: &impl AsRawFd, headers: &mut [mmsghdr]) -> u64 {
+pub(crate) unsafe fn send_all(socket: &impl AsRawFd, headers: &mut [mmsghdr]) -> io::Result<u64> {
     let (mut next, mut calls) = (0, 0);
     while next < headers.len() {
         let rest = &mut headers[next..];
@@ -164,7 +167,20 @@ pub(crate) unsafe fn send_all(socket: &impl AsRawFd, headers: &mut [mmsghdr]) ->
         // SAFETY: the caller vouches for the pointers.
         let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), start, count, libc::MSG_DONTWAIT) };
         calls += 1;
-        next += usize::try_from(sent).unwrap_or(1).max(1);
+        next += match usize::try_from(sent) {
+            Ok(sent) => sent.max(1),
+            Err(_) => refused(&headers[next], &io::Error::last_os_error())?,
+        };
     }
-    calls
+    Ok(calls)
+}
+
+/// How many messages are left out after `error`, which is that of `header`.
+fn refused(header: &mmsghdr, error: &io::Error) -> io::Result<usize> {
+    match error.raw_os_error() {
+        Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if header.msg_hdr.msg_iovlen > 1 => {
+            Err(io::Error::new(error.kind(), format!("loopback takes no trains here: {error}")))
+        }
+        _ => Ok(1),
+    }
 }

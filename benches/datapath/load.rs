@@ -14,6 +14,9 @@ pub(crate) enum Load {
     /// The same while the server stands still, which is then let go: it is the
     /// slower side however slow the client.
     Backlog,
+    /// The same sockets, which ask and do not wait for replies: what does not fit into
+    /// the server's receive buffer is lost.
+    Flood,
     /// Several sockets that send trains and receive trains.
     Bursts,
     /// One socket, an open loop far below what the server can do.
@@ -39,11 +42,13 @@ pub(crate) struct Shape {
 pub(crate) const PACED_RATE: u64 = 100_000;
 
 impl Load {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Bursts, Self::Paced];
-    /// Those in which a request waits for a reply, and the server has no pause.
-    pub(crate) const CLOSED: [Self; 4] =
-        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Bursts];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts, Self::Paced];
+    /// Those in which the server is given as much to do as the client can.
+    pub(crate) const FULL: [Self; 5] =
+        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts];
+    /// Those of 64 peers that alternate.
+    pub(crate) const ALTERNATING: [Self; 3] = [Self::Interleaved, Self::Backlog, Self::Flood];
 
     /// Whether it says something of a server with so many shards. The latency of one
     /// that shares a core with a client that never sleeps is the scheduler's.
@@ -71,6 +76,10 @@ impl Load {
                 receiving: Grouping::On,
                 refill: 0,
             },
+            // 32 waves of eight: what was sent half as many ago waits in no buffer.
+            Self::Flood => {
+                Shape { sockets: 64, window: 256, burst: 1, receiving: Grouping::On, refill: 0 }
+            }
             Self::Bursts => {
                 Shape { sockets: 16, window: 32, burst: 16, receiving: Grouping::On, refill: 512 }
             }
@@ -88,6 +97,7 @@ impl fmt::Display for Load {
             Self::Singles => "singles",
             Self::Interleaved => "interleaved",
             Self::Backlog => "backlog",
+            Self::Flood => "flood",
             Self::Bursts => "bursts",
             Self::Paced => "paced",
         })

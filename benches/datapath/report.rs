@@ -34,7 +34,7 @@ pub(crate) fn head(options: &Options, cores: &Cores) {
 pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
     println!();
     println!(
-        "{:12} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>7} {:>6}",
+        "{:12} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>8} {:>9} {:>6} {:>4}",
         "load",
         "server",
         "kreq/s",
@@ -44,8 +44,10 @@ pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
         "calls/k",
         "per turn",
         "p50 us",
+        "late us",
         "lost",
-        "stray"
+        "stray",
+        "void"
     );
     for load in Load::ALL {
         for subject in subjects {
@@ -55,7 +57,7 @@ pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
 }
 
 fn case(results: &Results, case: Case) {
-    let median = |figure| results.figure(case, figure).map(|spread| spread.median());
+    let median = |figure| results.shown(case, figure).map(|spread| spread.median());
     let Some(throughput) = median(Figure::Throughput) else {
         return;
     };
@@ -65,7 +67,8 @@ fn case(results: &Results, case: Case) {
     let (lost, stray) = results.lost_and_stray(case);
     let (subject, load) = case;
     println!(
-        "{load:12} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {lost:>7} {stray:>6}",
+        "{load:12} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>8} {lost:>9} \
+         {stray:>6} {:>4}",
         throughput / 1000.0,
         number(Figure::CpuUs, 3),
         number(Figure::Busy, 2),
@@ -73,6 +76,8 @@ fn case(results: &Results, case: Case) {
         number(Figure::Calls, 1),
         number(Figure::PerTurn, 1),
         number(Figure::LatencyUs, 1),
+        number(Figure::LatenessUs, 1),
+        results.void(case),
     );
 }
 
@@ -103,7 +108,7 @@ pub(crate) fn bars(verdicts: &[Verdict], unmeasured: usize) {
         );
     }
     if unmeasured > 0 {
-        println!("{unmeasured} ratios not measured: a server or a load was left out");
+        println!("{unmeasured} ratios not measured: what they compare was left out or void");
     }
 }
 

@@ -3,7 +3,10 @@
 
 use kad_node::id::Id;
 use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::node::Place;
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId, Value};
+
+use crate::subject::Shards;
 
 /// Bytes of each value.
 pub(crate) const VALUE_BYTES: usize = 100;
@@ -14,6 +17,7 @@ pub(crate) const REQUEST_BYTES: usize = 48 + 20 + 4;
 /// Header, offset, total, lifetime, value.
 pub(crate) const REPLY_BYTES: usize = VALUE_OFFSET + VALUE_BYTES;
 
+const TOKEN: std::ops::Range<usize> = 40..48;
 const VALUE_OFFSET: usize = 48 + 12;
 const KIND_OFFSET: usize = 2;
 const KIND_VALUE: u8 = 0x83;
@@ -33,31 +37,35 @@ pub(crate) fn text(index: usize) -> String {
     (0..u8::MAX).map(of_attempt).find(is_wanted).expect("one in two is")
 }
 
-/// Which request a reply answers: it travels as the transaction id.
+/// Which request a reply answers: it travels in the transaction id, the first byte of
+/// which is the reply tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub(crate) slot: u16,
-    /// How often the slot was used before.
-    pub(crate) generation: u32,
+    /// The request's number among those of the socket.
+    pub(crate) number: u32,
 }
 
 impl Ticket {
-    pub(crate) fn to_bytes(self) -> [u8; 8] {
-        (u64::from(self.slot) << 32 | u64::from(self.generation)).to_be_bytes()
+    fn to_id(self, tag: u8) -> [u8; 8] {
+        (u64::from(tag) << 56 | u64::from(self.slot) << 32 | u64::from(self.number)).to_be_bytes()
     }
 
     fn of(datagram: &[u8]) -> Self {
         let bytes = datagram[TRANSACTION].try_into().expect("the id has eight bytes");
-        let number = u64::from_be_bytes(bytes);
-        Self { slot: (number >> 32) as u16, generation: number as u32 }
+        let id = u64::from_be_bytes(bytes);
+        Self { slot: (id >> 32) as u16, number: id as u32 }
     }
 }
 
-/// The requests of a client that a server has given a token, and the values that
-/// it must get.
+/// The requests of clients that a server has given a token, and the values that
+/// they must get.
 #[derive(Clone)]
 pub(crate) struct Requests {
     templates: Vec<[u8; REQUEST_BYTES]>,
+    /// The reply tag of each: a node's lookup runs on the shard that owns its key, and
+    /// names that one. The clients have as many shards as the server.
+    tags: Vec<u8>,
     values: Vec<[u8; VALUE_BYTES]>,
 }
 
@@ -67,24 +75,32 @@ pub(crate) struct WrongReply;
 
 impl Requests {
     /// For the values with these `texts`, of which number i answers for key i.
-    pub(crate) fn new(texts: &[String], token: Token) -> Self {
+    pub(crate) fn new(texts: &[String], shards: Shards) -> Self {
         let request = |index| {
             let mut buffer = [0; DATAGRAM_BYTES_MAX];
-            let length = wire::encode(&find_value(index, token), &mut buffer);
+            let length = wire::encode(&find_value(index, Token::NONE), &mut buffer);
             assert_eq!(length, REQUEST_BYTES);
             *buffer.first_chunk().expect("a datagram is longer")
+        };
+        let tag = |index| {
+            let key = Id::of_value(text(index).as_bytes());
+            let place = |shard| Place::new(shard, shards.count());
+            let owner = place(0).of_key(key);
+            place(owner.as_usize()).reply_tag()
         };
         let value = |text: &String| text.as_bytes().try_into().expect("every text is as long");
         Self {
             templates: (0..KEYS).map(request).collect(),
+            tags: (0..KEYS).map(tag).collect(),
             values: texts.iter().map(value).collect(),
         }
     }
 
     /// Writes the request for key number `key`.
-    pub(crate) fn write(&self, key: usize, ticket: Ticket, buffer: &mut [u8]) {
+    pub(crate) fn write(&self, key: usize, ticket: Ticket, token: Token, buffer: &mut [u8]) {
         buffer.copy_from_slice(&self.templates[key]);
-        buffer[TRANSACTION].copy_from_slice(&ticket.to_bytes());
+        buffer[TRANSACTION].copy_from_slice(&ticket.to_id(self.tags[key]));
+        buffer[TOKEN].copy_from_slice(token.as_bytes());
     }
 
     /// Checks the value that came for key number `key`.

@@ -65,17 +65,32 @@ impl Results {
         found.map_or(&[], |(_, samples)| samples)
     }
 
+    /// Those that count.
+    fn valid(&self, case: Case) -> impl Iterator<Item = &(usize, Sample)> {
+        self.samples(case).iter().filter(|(_, sample)| !sample.is_void())
+    }
+
+    /// The figure in the samples that count.
     pub(crate) fn figure(&self, case: Case, figure: Figure) -> Option<Spread> {
+        Spread::of(self.valid(case).filter_map(|(_, sample)| sample.figure(figure)).collect())
+    }
+
+    /// The figure in all samples, to be looked at.
+    pub(crate) fn shown(&self, case: Case, figure: Figure) -> Option<Spread> {
         let figures = self.samples(case).iter().filter_map(|(_, sample)| sample.figure(figure));
         Spread::of(figures.collect())
+    }
+
+    /// How many samples do not count.
+    pub(crate) fn void(&self, case: Case) -> usize {
+        self.samples(case).len() - self.valid(case).count()
     }
 
     /// The figure of one case divided by that of another.
     pub(crate) fn ratio(&self, figure: Figure, part: Case, whole: Case) -> Option<Ratio> {
         let medians = [self.figure(part, figure)?.median(), self.figure(whole, figure)?.median()];
-        let whole = self.samples(whole);
-        let ratios = self.samples(part).iter().filter_map(|(round, sample)| {
-            let (_, base) = whole.iter().find(|(other, _)| other == round)?;
+        let ratios = self.valid(part).filter_map(|(round, sample)| {
+            let (_, base) = self.valid(whole).find(|(other, _)| other == round)?;
             Some(sample.figure(figure)? / base.figure(figure)?)
         });
         Some(Ratio { of_medians: medians[0] / medians[1], rounds: Spread::of(ratios.collect())? })

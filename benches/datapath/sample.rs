@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::client::{Client, Tally};
-use crate::drive;
+use crate::drive::{self, Paces};
 use crate::failure::Failure;
 use crate::load::Load;
 use crate::server::{Counters, Server};
@@ -22,7 +22,18 @@ pub(crate) struct Sample {
     counters: Counters,
     /// Of a paced load.
     latency_median: Option<Duration>,
+    lateness_median: Option<Duration>,
+    load: Load,
 }
+
+/// More than one request in so many lost makes a sample void: each may stand for the
+/// 100 ms in which nothing went on.
+const LOST_ONE_IN: u64 = 1000;
+/// More than one reply in so many that a flooded server sent and the client did not
+/// read makes a sample void: what was answered is then not what the server did.
+const UNREAD_ONE_IN: u64 = 100;
+/// The client's own lateness may be this part of the latency: 1 / 4.
+const LATE_PART: u32 = 4;
 
 /// A figure of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +44,8 @@ pub(crate) enum Figure {
     CpuUs,
     /// Microseconds from when a request was due to its answer, the median.
     LatencyUs,
+    /// Microseconds from when a request was due to its send, the median.
+    LatenessUs,
     /// The part of the time in which the server was on a core: above one with
     /// several threads.
     Busy,
@@ -55,9 +68,10 @@ impl Sample {
         time: Duration,
     ) -> Result<Self, Failure> {
         let mut client = Client::connect(server, load.shape(shards))?;
-        let mut latencies = Vec::new();
+        let mut paces = Paces::default();
         let mut run = |client: &mut Client, server: &Server, time| match load {
-            Load::Paced => drive::open_loop(client, time, &mut latencies),
+            Load::Paced => drive::open_loop(client, time, &mut paces),
+            Load::Flood => drive::flood(client, time),
             Load::Backlog => drive::backlog(client, server, shards, time),
             Load::Singles | Load::Interleaved | Load::Bursts => drive::closed_loop(client, time),
         };
@@ -72,9 +86,21 @@ impl Sample {
         if tally.answered == 0 {
             return Err(Failure::Wrong("no request was answered".into()));
         }
-        latencies.sort_unstable();
-        let latency_median = latencies.get(latencies.len() / 2).copied();
-        Ok(Self { tally, elapsed, cpu, counters, latency_median })
+        let [latency_median, lateness_median] = [paces.latencies, paces.lateness].map(median);
+        Ok(Self { tally, elapsed, cpu, counters, latency_median, lateness_median, load })
+    }
+
+    /// Whether it says nothing about the server, and is in no ratio.
+    pub(crate) fn is_void(&self) -> bool {
+        let Tally { answered, lost, .. } = self.tally;
+        let late = self.lateness_median.zip(self.latency_median);
+        let is_late = late.is_some_and(|(late, latency)| late * LATE_PART > latency);
+        let unread = match self.load {
+            Load::Flood => self.counters.datagrams_received.saturating_sub(answered),
+            _ => 0,
+        };
+        let is_lossy = self.load != Load::Flood && lost * LOST_ONE_IN > answered + lost;
+        is_late || is_lossy || unread * UNREAD_ONE_IN > answered
     }
 
     pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
@@ -86,10 +112,16 @@ impl Sample {
             Figure::Throughput => answered / self.elapsed.as_secs_f64(),
             Figure::CpuUs => self.cpu.as_secs_f64() * 1e6 / answered,
             Figure::LatencyUs => self.latency_median?.as_secs_f64() * 1e6,
+            Figure::LatenessUs => self.lateness_median?.as_secs_f64() * 1e6,
             Figure::Busy => self.cpu.as_secs_f64() / self.elapsed.as_secs_f64(),
             Figure::Calls => per_thousand(waits + receive_calls + send_calls),
             Figure::Waits => per_thousand(waits),
             Figure::PerTurn => datagrams_received as f64 / turns.max(1) as f64,
         })
     }
+}
+
+fn median(mut times: Vec<Duration>) -> Option<Duration> {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
 }

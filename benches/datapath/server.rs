@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use crate::cores::Cores;
 use crate::failure::Failure;
 use crate::request::{self, KEYS};
-use crate::subject::{Grouping, Subject};
+use crate::subject::{Grouping, Shards, Subject};
 
 /// How the last line of the counters begins.
 pub(crate) const STATS_END: &str = "  gets";
@@ -64,6 +64,7 @@ impl Counters {
 /// It is killed when it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    pub(crate) shards: Shards,
     /// The values that answer for keys 0, 1, ...
     pub(crate) texts: Vec<String>,
     cpu: ClockId,
@@ -110,7 +111,8 @@ impl Server {
         }?;
         let clock = Failure::io("finding the server's clock");
         let cpu = clock_getcpuclockid(process.pid()).map_err(|errno| clock(errno.into()))?;
-        let mut server = Self { address, texts: Vec::new(), cpu, process, stdin, stdout };
+        let shards = subject.shards();
+        let mut server = Self { address, shards, texts: Vec::new(), cpu, process, stdin, stdout };
         server.texts = match subject {
             // It has one reply.
             Subject::Echo { .. } => vec![request::text(0); KEYS],

@@ -15,7 +15,7 @@ count() { # KIND N
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
-for kind in ping find-node find-value store lookup; do
+for kind in ping find-node find-value find-values store lookup; do
     printf '%-10s %7d instructions a request\n' "$kind" \
         $((($(count "$kind" $LONG) - $(count "$kind" $SHORT)) / (LONG - SHORT)))
 done

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
@@ -13,6 +14,17 @@ use crate::world::{World, encoded};
 
 /// Where a datagram has its transaction id.
 const TRANSACTION: std::ops::Range<usize> = 8..16;
+
+/// From one reply to the next.
+const ROUND_TRIP: Duration = Duration::from_micros(20);
+
+/// What a lookup came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) replies: u64,
+    /// Time that the node spent on them.
+    pub(crate) time: Duration,
+}
 
 pub(crate) struct Lookup {
     world: World,
@@ -43,23 +55,32 @@ impl Lookup {
         Self { key, replies: replies.collect(), asked: Vec::new(), world }
     }
 
-    /// Runs it to its end, and says how many replies that took.
-    pub(crate) fn run(&mut self) -> u64 {
+    /// Runs it to its end, and says how many replies that took and how much of the
+    /// time the node spent on these.
+    pub(crate) fn run(&mut self) -> Run {
         let get = Command::Get { operation: OperationId(1), key: self.key, trace: Trace::Off };
         self.world.outbox.clear();
         self.world.node.handle_command(self.world.now, get, &mut self.world.outbox);
-        let mut count = 0;
-        while !self.is_over() {
-            self.take_requests();
-            let (addr, transaction, is_ping) = self.asked.pop().expect("it goes on or ends");
+        let mut run = Run { replies: 0, time: Duration::ZERO };
+        let mut is_over = false;
+        self.take_requests();
+        // Those that nobody waits for any more are answered as well.
+        while let Some((addr, transaction, is_ping)) = self.asked.pop() {
             let reply = self.replies.get_mut(&addr).expect("only peers are asked");
             let bytes = if is_ping { &mut reply.pong } else { &mut reply.nodes };
             bytes[TRANSACTION].copy_from_slice(transaction.as_bytes());
-            self.world.node.handle_datagram(self.world.now, addr, bytes, &mut self.world.outbox);
-            count += 1;
+            self.world.now = self.world.now + ROUND_TRIP;
+            let World { node, now, outbox, .. } = &mut self.world;
+            let begun = Instant::now();
+            node.handle_datagram(*now, addr, bytes, outbox);
+            run.time += begun.elapsed();
+            run.replies += 1;
+            is_over |= self.is_over();
+            self.take_requests();
         }
-        self.asked.clear();
-        count
+        assert!(is_over, "a get has an end");
+        assert_eq!(self.world.node.stats().rpcs, 0, "nothing is left unanswered");
+        run
     }
 
     fn take_requests(&mut self) {
@@ -70,7 +91,15 @@ impl Lookup {
         self.world.outbox.clear();
     }
 
+    /// Whether the get has ended, which must be in vain.
     fn is_over(&mut self) -> bool {
-        self.world.outbox.take_events().any(|event| matches!(event, Event::Get { .. }))
+        let mut is_over = false;
+        for event in self.world.outbox.take_events() {
+            if let Event::Get { outcome, .. } = event {
+                assert_eq!(outcome, Ok(None), "nobody has the value");
+                is_over = true;
+            }
+        }
+        is_over
     }
 }

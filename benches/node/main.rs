@@ -4,16 +4,19 @@
 //! `cargo bench --bench node`. On a shared machine only the ratios mean something;
 //! `benches/node/instructions.sh` counts the same work in instructions.
 
+#![allow(clippy::cast_precision_loss)] // no count here is near 2^52
+
 mod lookup;
 mod repeat;
 mod world;
 
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use criterion::{BenchmarkId, Criterion, criterion_group};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use kad_node::id::Id;
-use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, K_DEFAULT, STORE_VALUES_MAX};
 use kad_node::rng::Rng;
 use kad_node::wire::{self, Body, Contact, Contacts};
 
@@ -45,7 +48,9 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The K closest of tables of different sizes: what `find_node` is made of.
+/// The K closest of tables of different sizes, as a `FIND_NODE` asks for them: the
+/// search is the node's own affair. Where 20 contacts are all there are, nothing is
+/// searched, so what the others take beyond that is the search's.
 fn closest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("k_closest_among");
     for peers in [20, 100, 1000, 10_000] {
@@ -65,21 +70,104 @@ fn store(criterion: &mut Criterion) {
     let mut world = World::new(PEERS);
     let values = (0..1024u32).map(|number| [number.to_be_bytes(); 25].concat());
     let stores: Vec<_> = values.map(|value| world.store(&value)).collect();
-    let reply = wire::decode(world.answer(&stores[0])).expect("a node sends no garbage");
-    assert_eq!(reply.body, Body::Stored);
+    for store in &stores {
+        assert_stored(world.answer(store));
+    }
     let mut turn = stores.iter().cycle();
-    criterion.bench_function("store/again_100_bytes", |bench| {
+    let mut group = criterion.benchmark_group("store");
+    group.bench_function("again_100_bytes", |bench| {
         bench.iter(|| world.answer(black_box(turn.next().expect("it never ends"))).len());
     });
+    group.bench_function("insert_100_bytes", |bench| {
+        let mut fresh = Fresh::new(STORE_VALUES_MAX);
+        bench.iter_custom(|count| fresh.store(count));
+    });
+    group.bench_function("insert_and_evict_100_bytes", |bench| {
+        let mut fresh = Fresh::new(FEW);
+        // Filled, so that each evicts another.
+        fresh.store(2 * FEW as u64);
+        bench.iter_custom(|count| fresh.store(count));
+        let stats = fresh.world.node.stats();
+        assert!(stats.values <= FEW as u64 + 1, "they and the node's own: {}", stats.values);
+        assert!(stats.values_evicted >= FEW as u64, "each has made room");
+    });
+    group.finish();
 }
 
-/// A whole lookup; the time is that of each reply in it.
+/// Values of a node with little room.
+const FEW: usize = 1024;
+/// Values of a node after which another takes its place, far from full.
+const MANY: u64 = 100_000;
+
+/// From one to the next.
+const GAP: Duration = Duration::from_micros(20);
+
+const _: () = assert!(MANY < STORE_VALUES_MAX as u64);
+
+/// Stores values that nobody has seen.
+struct Fresh {
+    world: World,
+    room: usize,
+    count: u64,
+}
+
+impl Fresh {
+    fn new(room: usize) -> Self {
+        Self { world: World::with_room(PEERS, room), room, count: 0 }
+    }
+
+    /// The time that the node takes for so many.
+    fn store(&mut self, count: u64) -> Duration {
+        let mut time = Duration::ZERO;
+        for _ in 0..count {
+            if self.count == MANY {
+                *self = Self::new(self.room);
+                if self.room < MANY as usize {
+                    self.store(2 * self.room as u64);
+                }
+            }
+            self.count += 1;
+            // Of its own a source loses only what expires before the new value.
+            self.world.now = self.world.now + GAP;
+            let mut value = [5; 100];
+            value[..8].copy_from_slice(&self.count.to_be_bytes());
+            let store = self.world.store(&value);
+            let begun = Instant::now();
+            let answer = self.world.answer(black_box(&store));
+            time += begun.elapsed();
+            assert_stored(answer);
+        }
+        time
+    }
+}
+
+fn assert_stored(answer: &[u8]) {
+    assert_eq!(wire::decode(answer).map(|reply| reply.body), Ok(Body::Stored));
+}
+
+/// A reply's step of a lookup, and a whole lookup: its time is that of all its replies
+/// and of making and reading them, and criterion's rate is in replies.
 fn lookups(criterion: &mut Criterion) {
     let mut lookup = Lookup::new(World::new(PEERS), Id::of_value(b"nobody has it"));
-    let replies = lookup.run();
+    let replies = lookup.run().replies;
+    assert!(replies >= K_DEFAULT as u64, "the closest have all been asked");
     let mut group = criterion.benchmark_group("lookup");
-    group.throughput(criterion::Throughput::Elements(replies));
-    group.bench_function(format!("get_of_{replies}_replies"), |bench| bench.iter(|| lookup.run()));
+    group.bench_function("step_of_a_get", |bench| {
+        bench.iter_custom(|steps| {
+            let (mut done, mut time) = (0, Duration::ZERO);
+            while done < steps {
+                let run = lookup.run();
+                assert_eq!(run.replies, replies, "each get takes as many");
+                (done, time) = (done + run.replies, time + run.time);
+            }
+            // Whole lookups, of which so many steps were asked for.
+            time.mul_f64(steps as f64 / done as f64)
+        });
+    });
+    group.throughput(Throughput::Elements(replies));
+    group.bench_function(format!("get_of_{replies}_replies"), |bench| {
+        bench.iter(|| assert_eq!(lookup.run().replies, replies, "each get takes as many"));
+    });
     group.finish();
 }
 

@@ -8,6 +8,10 @@ use std::process::ExitCode;
 use kad_node::id::Id;
 use kad_node::wire::{self, Body};
 
+/// Clients that alternate, and requests of theirs that are not counted.
+const CLIENTS: u8 = 64;
+const WARM_UP: usize = 4096;
+
 use crate::lookup::Lookup;
 use crate::world::{PEERS, VALUE, World};
 
@@ -33,7 +37,19 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
     let mut world = World::new(PEERS);
     if kind == "lookup" {
         let mut lookup = Lookup::new(world, Id::of_value(b"nobody has it"));
-        (0..times).for_each(|_| _ = lookup.run());
+        (0..times).for_each(|_| _ = black_box(lookup.run()));
+        return Ok(());
+    }
+    if kind == "find-values" {
+        let body = Body::FindValue { key: Id::of_value(&VALUE), offset: 0 };
+        let requests = world.requests(CLIENTS, body);
+        // Until it remembers what it does for a busy node.
+        for (client, request) in requests.iter().cycle().take(WARM_UP) {
+            world.answer_to(*client, request);
+        }
+        for (client, request) in requests.iter().cycle().take(times) {
+            black_box(world.answer_to(*client, black_box(request)));
+        }
         return Ok(());
     }
     let request = match kind {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, STORE_VALUES_MAX};
 use kad_node::node::{Command, Config, Node, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -38,9 +38,15 @@ pub(crate) fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
 
 impl World {
     pub(crate) fn new(peers: u16) -> Self {
+        Self::with_room(peers, STORE_VALUES_MAX)
+    }
+
+    /// A node that keeps so many values of others.
+    pub(crate) fn with_room(peers: u16, store_values_max: usize) -> Self {
         let mut rng = Rng::from_u64(1);
         let now = Instant::ZERO + Duration::from_secs(1);
-        let node = Node::new(Config::new(rng.id(), rng.seed()), now);
+        let config = Config { store_values_max, ..Config::new(rng.id(), rng.seed()) };
+        let node = Node::new(config, now);
         let client = SocketAddr::from(([10, 1, 0, 1], 9000));
         let mut world = Self {
             node,
@@ -101,6 +107,17 @@ impl World {
         encoded(&self.datagram(body))
     }
 
+    /// The same request of each of so many clients, with a token of its own.
+    pub(crate) fn requests(&mut self, clients: u8, body: Body<'_>) -> Vec<(SocketAddr, Vec<u8>)> {
+        let ping = self.request(Body::Ping);
+        let mut request = |last| {
+            let client = SocketAddr::from(([10, 1, 1, last], 9000));
+            let token = wire::decode(self.answer_to(client, &ping)).expect("a PONG").token;
+            (client, encoded(&Datagram { token, ..self.datagram(body) }))
+        };
+        (0..clients).map(&mut request).collect()
+    }
+
     /// A STORE of `value`, with the token that it takes.
     pub(crate) fn store(&self, value: &[u8]) -> Vec<u8> {
         self.request(Body::Store(Store {
@@ -114,8 +131,12 @@ impl World {
     }
 
     pub(crate) fn answer(&mut self, request: &[u8]) -> &[u8] {
+        self.answer_to(self.client, request)
+    }
+
+    pub(crate) fn answer_to(&mut self, client: SocketAddr, request: &[u8]) -> &[u8] {
         self.outbox.clear();
-        self.node.handle_datagram(self.now, self.client, request, &mut self.outbox);
+        self.node.handle_datagram(self.now, client, request, &mut self.outbox);
         self.outbox.datagrams().next().expect("every request is answered").1
     }
 }

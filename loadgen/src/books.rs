@@ -49,6 +49,28 @@ pub struct Books {
     pub late: u64,
     /// Replies whose request was answered before.
     pub duplicate: u64,
+    /// The datagrams of lookups.
+    pub lookup_datagrams: LookupDatagrams,
+}
+
+/// What became of the datagrams that lookups sent and received by themselves, from the
+/// end of the warm-up on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupDatagrams {
+    /// Datagrams that were to be sent.
+    pub composed: u64,
+    /// Of these, taken by the kernel.
+    pub transmitted: u64,
+    /// Of these, dropped on purpose.
+    pub dropped: u64,
+    /// Of these, refused by the kernel.
+    pub unsendable: u64,
+    /// Datagrams that arrived.
+    pub received: u64,
+    /// Of these, dropped on purpose.
+    pub received_dropped: u64,
+    /// Of these, handed to the node that looks up.
+    pub taken: u64,
 }
 
 impl Books {
@@ -59,7 +81,7 @@ impl Books {
         }
     }
 
-    fn fields(&mut self) -> [&mut u64; 20] {
+    fn fields(&mut self) -> [&mut u64; 27] {
         let Self {
             scheduled,
             unsent,
@@ -81,6 +103,16 @@ impl Books {
             replies_dropped,
             late,
             duplicate,
+            lookup_datagrams:
+                LookupDatagrams {
+                    composed,
+                    transmitted,
+                    dropped,
+                    unsendable,
+                    received,
+                    received_dropped,
+                    taken,
+                },
         } = self;
         [
             scheduled,
@@ -103,6 +135,13 @@ impl Books {
             replies_dropped,
             late,
             duplicate,
+            composed,
+            transmitted,
+            dropped,
+            unsendable,
+            received,
+            received_dropped,
+            taken,
         ]
     }
 
@@ -131,6 +170,17 @@ impl Books {
                 + self.tokens_renewed
                 + self.late
                 + self.duplicate,
+        )?;
+        let lookups = &self.lookup_datagrams;
+        equal(
+            "datagrams of lookups = transmitted + dropped + unsendable",
+            lookups.composed,
+            lookups.transmitted + lookups.dropped + lookups.unsendable,
+        )?;
+        equal(
+            "datagrams received by lookups = dropped + taken",
+            lookups.received,
+            lookups.received_dropped + lookups.taken,
         )
     }
 
@@ -180,6 +230,15 @@ mod tests {
             replies_dropped: 1,
             late: 2,
             duplicate: 1,
+            lookup_datagrams: LookupDatagrams {
+                composed: 7,
+                transmitted: 4,
+                dropped: 2,
+                unsendable: 1,
+                received: 3,
+                received_dropped: 1,
+                taken: 2,
+            },
         }
     }
 

@@ -9,16 +9,17 @@
 //! nanoseconds since the run's start.
 
 mod answer;
+mod datagram;
 mod outgoing;
 mod traffic;
 
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
-use kad_node::wire::{self, Body, Datagram, Purpose, Role, Store, Token};
+use kad_node::wire::{self, Token};
 
 use crate::batch::BATCH_MAX;
-use crate::corpus::{KeyIndex, KeyPicker};
+use crate::corpus::KeyPicker;
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
 use crate::loss::{Leg, Loss};
 use crate::mix::{Deck, Kind};
@@ -27,6 +28,7 @@ use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
 
 pub use answer::LookupEnd;
+pub use datagram::store;
 pub use outgoing::{Outgoing, OutgoingLink};
 pub use traffic::{Pace, Traffic};
 
@@ -304,33 +306,6 @@ impl Engine {
         link.transactions.push(transaction);
     }
 
-    fn datagram(&self, request: &Request) -> Datagram<'_> {
-        let link = &self.links[usize::from(request.link.0)];
-        let key = self.traffic.corpus.key(request.key);
-        // A node finds the shard for a PING by its sender: as many senders as
-        // keys load all shards alike.
-        let sender = if request.kind == Kind::Ping { key } else { link.sender };
-        Datagram {
-            network: self.traffic.network,
-            transaction: request.transaction.id(),
-            sender,
-            role: Role::Client,
-            announce: None,
-            token: link.token,
-            body: self.body(request.kind, key, request.key),
-        }
-    }
-
-    fn body(&self, kind: Kind, key: Id, index: KeyIndex) -> Body<'_> {
-        match kind {
-            Kind::Get => Body::FindValue { key, offset: 0 },
-            Kind::Put => Body::Store(store(key, self.traffic.corpus.value(index))),
-            Kind::FindNode => Body::FindNode { target: key },
-            Kind::Ping => Body::Ping,
-            Kind::Lookup => unreachable!("a lookup composes its own datagrams"),
-        }
-    }
-
     /// Notes that what was composed is handed to the kernel now.
     pub fn sent(&mut self, now_ns: u64) {
         for index in 0..self.composed.len() {
@@ -388,20 +363,5 @@ impl Engine {
             late_ns: request.first_sent_ns - request.due_ns,
             taken_ns: now_ns.saturating_sub(request.due_ns),
         }
-    }
-}
-
-/// How long targets keep what is stored on them, in seconds: longer than a run.
-const LIFE_S: u32 = 24 * 60 * 60;
-
-/// The body that stores `value`.
-pub fn store(key: Id, value: &[u8]) -> Store<'_> {
-    Store {
-        key,
-        offset: 0,
-        total: value.len() as u32,
-        life_s: LIFE_S,
-        purpose: Purpose::Replica,
-        value,
     }
 }

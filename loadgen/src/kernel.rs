@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::ptr;
 use std::time::Duration;
 
-use libc::{c_int, c_void, iovec, mmsghdr, msghdr, socklen_t};
+use libc::{c_int, c_void, iovec, mmsghdr, socklen_t};
 
 use crate::batch::{BATCH_MAX, Batch};
 
@@ -41,19 +41,20 @@ const _: () = assert!(CONTROL_BYTES == HEADER_BYTES + 8 && HEADER_BYTES.is_multi
 
 impl Control {
     const EMPTY: Self = Self {
-        header: libc::cmsghdr { cmsg_len: 0, cmsg_level: 0, cmsg_type: 0 },
+        // SAFETY: integers, for all of which zero is a value; like a message's header it
+        // has fields for padding on some platforms.
+        header: unsafe { std::mem::zeroed() },
         number: [0; 4],
         padding: [0; 4],
     };
 
     fn segment(segment_bytes: u16) -> Self {
         let [a, b] = segment_bytes.to_ne_bytes();
-        let header = libc::cmsghdr {
-            cmsg_len: HEADER_BYTES + size_of::<u16>(),
-            cmsg_level: libc::SOL_UDP,
-            cmsg_type: libc::UDP_SEGMENT,
-        };
-        Self { header, number: [a, b, 0, 0], padding: [0; 4] }
+        let mut control = Self { number: [a, b, 0, 0], ..Self::EMPTY };
+        control.header.cmsg_len = (HEADER_BYTES + size_of::<u16>()) as _;
+        control.header.cmsg_level = libc::SOL_UDP;
+        control.header.cmsg_type = libc::UDP_SEGMENT;
+        control
     }
 
     /// The segment size of a coalesced receive.
@@ -66,18 +67,15 @@ impl Control {
     }
 }
 
-const EMPTY_HEADER: mmsghdr = mmsghdr {
-    msg_hdr: msghdr {
-        msg_name: ptr::null_mut(),
-        msg_namelen: 0,
-        msg_iov: ptr::null_mut(),
-        msg_iovlen: 0,
-        msg_control: ptr::null_mut(),
-        msg_controllen: 0,
-        msg_flags: 0,
-    },
-    msg_len: 0,
-};
+/// The header of a message of one slice, through a connected socket.
+fn message(slice: &mut iovec) -> mmsghdr {
+    // SAFETY: integers and pointers, for all of which zero is a value. It has fields
+    // for padding on some platforms, so it cannot be written out.
+    let mut header: mmsghdr = unsafe { std::mem::zeroed() };
+    header.msg_hdr.msg_iov = slice;
+    header.msg_hdr.msg_iovlen = 1;
+    header
+}
 
 /// Sends batches through connected sockets.
 pub struct Sender {
@@ -123,14 +121,13 @@ impl Sender {
                     next += sent;
                     tried = false;
                 }
-                _ if !tried => {
-                    tried = true;
-                    if self.gave_up_coalescing(&io::Error::last_os_error()) {
-                        // One by one, a message's place is its datagram's.
-                        self.prepare(batch);
-                        next = first;
-                    }
+                _ if self.gave_up_coalescing(next, &io::Error::last_os_error()) => {
+                    // One by one, a message's place is its datagram's.
+                    self.prepare(batch);
+                    next = first;
+                    tried = false;
                 }
+                _ if !tried => tried = true,
                 _ => {
                     (first..first + self.datagrams[next]).for_each(&mut refused);
                     first += self.datagrams[next];
@@ -141,15 +138,20 @@ impl Sender {
         }
     }
 
-    /// Whether the error says that the device takes no coalesced sends; they are
-    /// then not tried again.
-    fn gave_up_coalescing(&mut self, error: &io::Error) -> bool {
+    /// Whether runs are sent as one: until the device has refused one.
+    pub const fn coalescing(&self) -> Coalescing {
+        self.coalescing
+    }
+
+    /// Whether the error, of message number `next`, says that the device takes no
+    /// coalesced sends; they are then not tried again.
+    fn gave_up_coalescing(&mut self, next: usize, error: &io::Error) -> bool {
         let refused = matches!(
             error.raw_os_error(),
             // Linux 6.18 says EMSGSIZE for a path that is too narrow, older ones EINVAL.
             Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE)
         );
-        let gave_up = refused && self.coalescing == Coalescing::On;
+        let gave_up = refused && self.datagrams[next] > 1;
         if gave_up {
             self.coalescing = Coalescing::Off;
         }
@@ -173,12 +175,10 @@ impl Sender {
         }
         // Only now: the vectors do not grow any more.
         for (index, slice) in self.slices.iter_mut().enumerate() {
-            let mut header = EMPTY_HEADER;
-            header.msg_hdr.msg_iov = slice;
-            header.msg_hdr.msg_iovlen = 1;
+            let mut header = message(slice);
             if self.datagrams[index] > 1 {
                 header.msg_hdr.msg_control = ptr::from_mut(&mut self.controls[index]).cast();
-                header.msg_hdr.msg_controllen = CONTROL_BYTES;
+                header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
             }
             self.headers.push(header);
         }
@@ -221,14 +221,17 @@ impl Receiver {
             .iter_mut()
             .zip(&mut controls)
             .map(|(slice, control)| {
-                let mut header = EMPTY_HEADER;
-                header.msg_hdr.msg_iov = slice;
-                header.msg_hdr.msg_iovlen = 1;
+                let mut header = message(slice);
                 header.msg_hdr.msg_control = ptr::from_mut(control).cast();
                 header
             })
             .collect();
         Self { coalescing, buffer_bytes, buffers, _slices: slices, controls, headers }
+    }
+
+    /// Whether coalesced datagrams are taken in as one.
+    pub const fn coalescing(&self) -> Coalescing {
+        self.coalescing
     }
 
     /// Hands each datagram that waits to `take`, at most as many as one call
@@ -241,7 +244,7 @@ impl Receiver {
         let count = self.headers.len() as u32;
         if self.coalescing == Coalescing::On {
             for header in &mut self.headers {
-                header.msg_hdr.msg_controllen = CONTROL_BYTES;
+                header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
             }
         }
         // SAFETY: every header points to a buffer and a control message of `self`,
@@ -263,7 +266,7 @@ impl Receiver {
         for (index, header) in self.headers[..received].iter().enumerate() {
             let length = (header.msg_len as usize).min(self.buffer_bytes);
             let bytes = &self.buffers[index * self.buffer_bytes..][..length];
-            match self.controls[index].received(header.msg_hdr.msg_controllen) {
+            match self.controls[index].received(header.msg_hdr.msg_controllen as _) {
                 Some(segment_bytes) => bytes.chunks(segment_bytes).for_each(&mut take),
                 None => take(bytes),
             }
@@ -281,6 +284,20 @@ pub fn coalesce_receives(socket: &impl AsRawFd) -> bool {
         let length = size_of::<c_int>() as socklen_t;
         let value = ptr::from_ref(&on).cast::<c_void>();
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, value, length)
+    };
+    result == 0
+}
+
+/// Whether the kernel parts what is sent as one. Linux before 4.18 does not, and
+/// sends it as one datagram, since it passes over what it does not know.
+pub fn coalesces_sends(socket: &impl AsRawFd) -> bool {
+    let mut segment_bytes: c_int = 0;
+    let mut length = size_of::<c_int>() as socklen_t;
+    // SAFETY: so many bytes are there to be written, each value is a number.
+    let result = unsafe {
+        let value = ptr::from_mut(&mut segment_bytes).cast::<c_void>();
+        let fd = socket.as_raw_fd();
+        libc::getsockopt(fd, libc::SOL_UDP, libc::UDP_SEGMENT, value, &raw mut length)
     };
     result == 0
 }

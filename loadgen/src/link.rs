@@ -8,7 +8,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 /// Asked-for receive buffer: room for what arrives while this thread waits for
 /// its turn on a busy machine. What overflows is counted.
-const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+pub const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 /// Asked-for send buffer.
 const SEND_BUFFER_BYTES: usize = 4 << 20;
 

@@ -1,6 +1,8 @@
 //! Whole lookups: the production node, as a client with a socket of its own,
 //! looks up one key after the other.
 
+mod drops;
+
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
@@ -12,11 +14,14 @@ use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{NetworkId, Role};
+use socket2::SockRef;
 
+use self::drops::LookupLoss;
+use crate::books::LookupDatagrams;
 use crate::engine::LookupEnd;
 use crate::kernel;
-use crate::loss::{Leg, Loss};
-use crate::transaction::Transaction;
+use crate::link::RECEIVE_BUFFER_BYTES;
+use crate::loss::Loss;
 
 /// How long joining may take: a few of the node's own attempts.
 const JOIN_TIME: time::Duration = time::Duration::from_secs(10);
@@ -29,10 +34,8 @@ pub struct LookupClient {
     outbox: Outbox,
     socket: UdpSocket,
     origin: time::Instant,
-    loss: Option<Loss>,
-    /// Datagrams received and sent, by whose numbers some are dropped.
-    received: u64,
-    sent: u64,
+    loss: Option<LookupLoss>,
+    account: LookupDatagrams,
 }
 
 impl LookupClient {
@@ -58,8 +61,7 @@ impl LookupClient {
             socket,
             origin: time::Instant::now(),
             loss: None,
-            received: 0,
-            sent: 0,
+            account: LookupDatagrams::default(),
         };
         client.command(Command::Bootstrap { addresses: targets.to_vec() });
         while !client.turn().into_iter().any(|event| matches!(event, Event::Joined { .. })) {
@@ -73,8 +75,18 @@ impl LookupClient {
     }
 
     /// From now on, drops what it sends and receives.
-    pub const fn set_loss(&mut self, loss: Loss) {
-        self.loss = Some(loss);
+    pub fn set_loss(&mut self, loss: Loss) {
+        self.loss = Some(LookupLoss::new(loss));
+    }
+
+    /// From now on, counts datagrams anew.
+    pub fn begin_account(&mut self) {
+        self.account = LookupDatagrams::default();
+    }
+
+    /// What became of the datagrams.
+    pub const fn account(&self) -> LookupDatagrams {
+        self.account
     }
 
     /// Begins a lookup.
@@ -99,8 +111,12 @@ impl LookupClient {
             let Ok((length, source)) = self.socket.recv_from(&mut buffer) else {
                 break; // nothing waits, or an ICMP error of an earlier send was told
             };
-            self.received += 1;
-            if !self.drops(Leg::Reply, self.received) {
+            self.account.received += 1;
+            let loss = self.loss.as_mut();
+            if loss.is_some_and(|loss| loss.drops_received(&buffer[..length])) {
+                self.account.received_dropped += 1;
+            } else {
+                self.account.taken += 1;
                 let now = self.now();
                 self.node.handle_datagram(now, source, &buffer[..length], &mut self.outbox);
             }
@@ -124,20 +140,19 @@ impl LookupClient {
     }
 
     fn flush(&mut self) {
-        let mut sent = self.sent;
-        for (destination, bytes) in self.outbox.datagrams() {
-            sent += 1;
-            if !self.drops(Leg::Request, sent) {
-                // What the kernel refuses is lost, and sent again in time.
-                let _ = self.socket.send_to(bytes, destination);
+        let Self { outbox, loss, account, socket, .. } = self;
+        for (destination, bytes) in outbox.datagrams() {
+            account.composed += 1;
+            if loss.as_mut().is_some_and(|loss| loss.drops_sent(destination, bytes)) {
+                account.dropped += 1;
+            } else if socket.send_to(bytes, destination).is_ok() {
+                account.transmitted += 1;
+            } else {
+                // It is lost, and sent again in time.
+                account.unsendable += 1;
             }
         }
-        self.sent = sent;
-        self.outbox.clear();
-    }
-
-    fn drops(&self, leg: Leg, number: u64) -> bool {
-        self.loss.is_some_and(|loss| loss.drops(leg, Transaction::new(number, 0, 1)))
+        outbox.clear();
     }
 
     fn now(&self) -> Instant {
@@ -158,6 +173,7 @@ fn bind(targets: &[SocketAddr]) -> io::Result<UdpSocket> {
         (Ipv6Addr::UNSPECIFIED, 0).into()
     };
     let socket = UdpSocket::bind(any)?;
+    SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -35,7 +35,12 @@ impl Loss {
             return false;
         }
         let place = transaction.sequence() << 9 | u64::from(transaction.send()) << 1;
-        let draw = scramble(self.seed ^ scramble(place | leg as u64));
+        self.drops_at(place | leg as u64)
+    }
+
+    /// Whether the datagram with this place in the run is dropped.
+    pub fn drops_at(&self, place: u64) -> bool {
+        let draw = scramble(self.seed ^ scramble(place));
         let below = (u128::from(draw) * 1_000_000) >> 64;
         below < u128::from(self.chance.millionths())
     }
@@ -43,7 +48,7 @@ impl Loss {
 
 /// The finaliser of `SplitMix64`: every bit of the result depends on every bit of
 /// the argument.
-const fn scramble(number: u64) -> u64 {
+pub(crate) const fn scramble(number: u64) -> u64 {
     let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -58,6 +58,11 @@ impl Mix {
         Kind::ALL.into_iter().filter(|kind| self.weights[*kind as usize] > 0)
     }
 
+    /// Whether nothing but `kind` is sent.
+    pub fn is_only(&self, kind: Kind) -> bool {
+        self.kinds().eq([kind])
+    }
+
     /// Whether `kind` is sent at all.
     pub const fn contains(&self, kind: Kind) -> bool {
         self.weights[kind as usize] > 0

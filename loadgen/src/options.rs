@@ -14,7 +14,7 @@ use kad_node::driver::IoChoice;
 use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
 use crate::engine::Pace;
-use crate::mix::Mix;
+use crate::mix::{Kind, Mix};
 use crate::quantity::{Percent, parse_duration};
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
@@ -122,9 +122,9 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub network: String,
     /// How a node of its own receives and sends: auto, uring, tokio-uring
-    /// or mmsg.
-    #[arg(long, value_name = "DRIVER", default_value = "auto")]
-    pub io: IoChoice,
+    /// or mmsg [default: auto].
+    #[arg(long, value_name = "DRIVER")]
+    pub io: Option<IoChoice>,
     /// Process of the target, whose CPU time per request is then measured.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<NonZeroU32>,
@@ -191,6 +191,16 @@ impl Options {
         if self.drop.len() > DROPS_MAX {
             return Err(format!("'--drop' takes at most {DROPS_MAX} percentages"));
         }
+        if let Some(io) = self.io
+            && !self.targets.is_empty()
+        {
+            return Err(format!(
+                "'--io {io}' is for a node of loadgen's own: leave it, or --target, out"
+            ));
+        }
+        if self.mix.is_only(Kind::Lookup) {
+            self.check_lookups()?;
+        }
         if self.server_pid.is_some() && self.targets.is_empty() {
             return Err("--server-pid goes with --target: a node of its own is known".into());
         }
@@ -202,6 +212,18 @@ impl Options {
             {
                 return Err(format!("'{flag} {}': there is no such folder", path.display()));
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses what says nothing to lookups, which send their own datagrams.
+    fn check_lookups(&self) -> Result<(), String> {
+        let remedy = "leave it out, or add another kind to '--mix'";
+        if self.burst > 1 {
+            return Err(format!("'--burst {}' says nothing to lookups: {remedy}", self.burst));
+        }
+        if self.peers > 1 {
+            return Err(format!("'--peers {}' says nothing to lookups: {remedy}", self.peers));
         }
         Ok(())
     }
@@ -339,6 +361,10 @@ mod tests {
             ("--rate max --window 7 --burst 8", "--window 7", "at least 8"),
             ("--keys 10M --value-size 1000", "10000000", "fewer"),
             ("--server-pid 1", "--server-pid", "--target"),
+            ("--io mmsg --target a:1", "'--io mmsg'", "--target"),
+            ("--io auto --target a:1", "'--io auto'", "--target"),
+            ("--mix lookup=1 --burst 8", "'--burst 8'", "--mix"),
+            ("--mix lookup=1 --peers 3", "'--peers 3'", "--mix"),
             ("--colour", "'--colour'", ""),
             ("compare a.json", "<B>", "required"),
         ] {

@@ -23,7 +23,7 @@ use crate::progress::Display;
 use crate::quantity::{Percent, nanos};
 use crate::record::Record;
 use crate::target_drops;
-use crate::worker::{Measured, Plan, Progress, Target, Waiting, Worker};
+use crate::worker::{Coalesced, Measured, Plan, Progress, Target, Waiting, Worker};
 
 /// From the moment when all threads are ready to the run's start.
 const START_AHEAD: Duration = Duration::from_millis(20);
@@ -49,8 +49,11 @@ pub struct RunResult {
     pub with_lost: Histogram<u64>,
     /// Datagrams that were no replies.
     pub strange: u64,
-    /// Replies that the kernel dropped at our own sockets.
+    /// Replies that the kernel dropped at our own sockets, from the end of the warm-up
+    /// on.
     pub receive_drops: u64,
+    /// What travelled as one, where bursts were asked for.
+    pub coalescing: Option<Coalesced>,
     /// The time of the generator's threads, of the measured time.
     pub generator: ThreadTime,
     /// Time in which they had something to do.
@@ -84,7 +87,8 @@ impl Runner {
     pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
         let network = NetworkId::of_name(&options.network);
         let (targets, local) = if options.targets.is_empty() {
-            let local = LocalNode::start(network, options.io).map_err(|error| error.to_string())?;
+            let local = LocalNode::start(network, options.io.unwrap_or_default())
+                .map_err(|error| error.to_string())?;
             (vec![local.address()], Some(local))
         } else {
             (find_all(&options.targets, network)?, None)
@@ -151,6 +155,7 @@ impl Runner {
             all.record.merge(&other.record);
             all.strange += other.strange;
             all.receive_drops += other.receive_drops;
+            all.coalescing = all.coalescing.and(other.coalescing);
             all.time.cpu_ns += other.time.cpu_ns;
             all.time.queued_ns += other.time.queued_ns;
             all.busy_ns += other.busy_ns;
@@ -167,6 +172,7 @@ impl Runner {
             record: all.record,
             strange: all.strange,
             receive_drops: all.receive_drops,
+            coalescing: (self.options.burst > 1).then_some(all.coalescing),
             generator: all.time,
             busy_ns: all.busy_ns,
             target,
@@ -221,18 +227,32 @@ impl Runner {
                 starts.push(start_sender);
                 threads.push(scope.spawn(move || {
                     let worker = Worker::new(plan);
-                    // The main thread waits for as many as there are threads.
-                    let _ = ready.send(cpu::this_thread());
+                    let made = worker.as_ref().map(|_| cpu::this_thread()).map_err(String::clone);
+                    // Nobody listens any more where another has failed.
+                    let _ = ready.send(made);
+                    // Or who waits would not hear of the end of those who panicked.
+                    drop(ready);
                     let worker = worker?;
                     let clock = start.recv().map_err(|_| "never started".to_owned())?;
                     worker.run(clock, progress)
                 }));
             }
-            let mut generator: Vec<u32> = ready.iter().take(threads.len()).flatten().collect();
+            drop(ready_sender);
+            let mut generator = match all_ready(&ready, threads.len()) {
+                Ok(generator) => generator,
+                Err(error) => {
+                    // The others wait for their start.
+                    drop(starts);
+                    for thread in threads {
+                        drop(thread.join());
+                    }
+                    return Err(error);
+                }
+            };
             generator.extend(cpu::this_thread());
             let clock = Clock::starting_in(START_AHEAD);
             for start in starts {
-                // Who failed to make a worker has left already, and tells why below.
+                // Whoever has panicked since tells so below.
                 let _ = start.send(clock);
             }
             let target = self.watch(clock, traffic, &generator, &progress, display);
@@ -276,6 +296,24 @@ impl Runner {
     }
 }
 
+/// Waits for all of `count` threads to be ready: their numbers, where the system has
+/// them.
+///
+/// # Errors
+/// Why the first that is not could not be made.
+fn all_ready(
+    ready: &mpsc::Receiver<Result<Option<u32>, String>>,
+    count: usize,
+) -> Result<Vec<u32>, String> {
+    let mut threads = Vec::new();
+    for _ in 0..count {
+        // Each tells, unless it panics.
+        let thread = ready.recv().map_err(|_| "a thread panicked before the start".to_owned())?;
+        threads.extend(thread?);
+    }
+    Ok(threads)
+}
+
 /// The address of each target: of a name with several, the first that answers.
 fn find_all(targets: &[String], network: NetworkId) -> Result<Vec<SocketAddr>, String> {
     targets.iter().map(|target| find(target, network)).collect()
@@ -312,9 +350,36 @@ impl RunResult {
             record,
             strange: 0,
             receive_drops: 0,
+            coalescing: None,
             generator: ThreadTime::default(),
             busy_ns: 0,
             target: Watched::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_before_the_start_is_told() {
+        let (sender, ready) = mpsc::channel();
+        sender.send(Ok(Some(1))).expect("it is heard");
+        drop(sender);
+        assert_eq!(all_ready(&ready, 1), Ok(vec![1]));
+        let (sender, ready) = mpsc::channel();
+        sender.send(Ok(Some(1))).expect("it is heard");
+        drop(sender);
+        let error = all_ready(&ready, 2).expect_err("one is missing");
+        assert!(error.contains("panicked"), "{error}");
+    }
+
+    #[test]
+    fn a_thread_that_fails_is_told_though_others_are_not_ready() {
+        let (sender, ready) = mpsc::channel();
+        sender.send(Err("no socket".into())).expect("it is heard");
+        assert_eq!(all_ready(&ready, 2), Err("no socket".to_owned()));
+        drop(sender);
     }
 }

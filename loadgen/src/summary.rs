@@ -5,12 +5,13 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::books::{Books, KindBooks};
+use crate::kernel::Coalescing;
 use crate::record::Timeline;
 use crate::run::RunResult;
 use crate::verdict::Verdict;
 
 /// Version of the JSON form; another number means that fields have changed.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The results of one call of the program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub struct RunSummary {
     pub strange: u64,
     /// Replies that the kernel dropped at our own sockets.
     pub receive_drops: u64,
+    /// Whether bursts travelled as one; nothing where there were none.
+    pub coalesced: Option<CoalescedSummary>,
     /// Requests that the kernel dropped at the target's sockets, where these are on
     /// this machine.
     pub target_receive_drops: Option<u64>,
@@ -70,6 +73,15 @@ pub struct RunSummary {
     pub server_cpu_ns: Option<u64>,
     /// Latency over time.
     pub timeline: Vec<Moment>,
+}
+
+/// Whether bursts travelled as one: the kernel or the device may refuse each way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoalescedSummary {
+    /// To the target (`UDP_SEGMENT`).
+    pub sends: bool,
+    /// From it (`UDP_GRO`).
+    pub receives: bool,
 }
 
 /// One kind's part in a run.
@@ -174,6 +186,23 @@ impl RunSummary {
         })
     }
 
+    /// What to say when bursts did not travel as one.
+    pub fn parted(&self) -> Option<&'static str> {
+        match self.coalesced? {
+            CoalescedSummary { sends: true, receives: true } => None,
+            CoalescedSummary { sends: false, receives: true } => {
+                Some("bursts were sent one by one: the kernel or the device takes no UDP_SEGMENT")
+            }
+            CoalescedSummary { sends: true, receives: false } => {
+                Some("replies came one by one: the kernel has no UDP_GRO")
+            }
+            CoalescedSummary { sends: false, receives: false } => Some(
+                "bursts and replies went one by one: the kernel or the device takes no UDP_SEGMENT, \
+                 and no UDP_GRO",
+            ),
+        }
+    }
+
     /// The numbers of one run.
     pub fn of(result: &RunResult) -> Self {
         let books = result.record.books;
@@ -195,6 +224,10 @@ impl RunSummary {
             verdict: Verdict::of(result),
             strange: result.strange,
             receive_drops: result.receive_drops,
+            coalesced: result.coalescing.map(|coalescing| CoalescedSummary {
+                sends: coalescing.sends == Coalescing::On,
+                receives: coalescing.receives == Coalescing::On,
+            }),
             generator_cpu_ns: result.generator.cpu_ns.checked_div(books.sent),
             target_receive_drops: result.target.receive_drops,
             generator_queued_share: result.generator.queued_ns as f64

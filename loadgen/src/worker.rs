@@ -82,6 +82,24 @@ pub struct Progress {
     pub timed_out: AtomicU64,
 }
 
+/// Which way runs of datagrams travel as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coalesced {
+    /// To the target.
+    pub sends: Coalescing,
+    /// From it.
+    pub receives: Coalescing,
+}
+
+impl Coalesced {
+    /// Of two threads: what both do.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let both = |one, other| if one == other { one } else { Coalescing::Off };
+        Self { sends: both(self.sends, other.sends), receives: both(self.receives, other.receives) }
+    }
+}
+
 /// What a thread has measured.
 #[derive(Debug)]
 pub struct Measured {
@@ -89,8 +107,11 @@ pub struct Measured {
     pub record: Record,
     /// Datagrams received that were no replies.
     pub strange: u64,
-    /// Replies that the kernel dropped since our receive buffer was full.
+    /// Replies that the kernel dropped since our receive buffer was full, from the
+    /// end of the warm-up on.
     pub receive_drops: u64,
+    /// What travelled as one at the end.
+    pub coalescing: Coalesced,
     /// The thread's time, of the measured time.
     pub time: ThreadTime,
     /// Time in turns that had something to do, of the measured time.
@@ -121,14 +142,21 @@ enum Turn {
 impl Worker {
     /// Opens the sockets, and joins the network where whole lookups are asked for.
     pub fn new(plan: Plan) -> Result<Self, String> {
-        let Plan { traffic, thread, targets, peers, mut coalescing, waiting } = plan;
+        let Plan { traffic, thread, targets, peers, coalescing, waiting } = plan;
+        let (mut sending, mut receiving) = (coalescing, Coalescing::Off);
         let mut sockets = Vec::new();
         let mut tokens = Vec::new();
         for target in targets.iter().cycle().take(targets.len() * peers) {
             let socket = link::connect(target.address)
                 .map_err(|error| format!("no way to {}: {error}", target.address))?;
-            if coalescing == Coalescing::On && !kernel::coalesce_receives(&socket) {
-                coalescing = Coalescing::Off;
+            if coalescing == Coalescing::On {
+                if !kernel::coalesces_sends(&socket) {
+                    sending = Coalescing::Off;
+                }
+                // Where one socket's datagrams come as one, buffers must have room.
+                if kernel::coalesce_receives(&socket) {
+                    receiving = Coalescing::On;
+                }
             }
             sockets.push(socket);
             tokens.push(target.token);
@@ -147,8 +175,8 @@ impl Worker {
         polled.extend(lookups.iter().map(kernel::readable));
         Ok(Self {
             out: Outgoing::new(sockets.len()),
-            sender: Sender::new(coalescing),
-            receiver: Receiver::new(coalescing),
+            sender: Sender::new(sending),
+            receiver: Receiver::new(receiving),
             end_ns: traffic.end_ns(),
             warmup_ns: traffic.warmup_ns,
             engine: Engine::new(traffic, thread, &tokens),
@@ -162,12 +190,12 @@ impl Worker {
     /// Runs from the clock's zero until every request is answered or given up.
     pub fn run(mut self, clock: Clock, progress: &Progress) -> Result<Measured, String> {
         kernel::wake_punctually();
-        let drops_before = self.receive_drops();
         std::thread::sleep(clock.until(0).saturating_sub(Duration::from_millis(1)));
         while !clock.until(0).is_zero() {
             std::hint::spin_loop();
         }
         let (mut cpu_before, mut cpu_after) = (None, None);
+        let mut drops_before = 0;
         let (mut busy_ns, mut last_ns, mut told_ns) = (0, 0, 0);
         let mut turn = Turn::Idle;
         loop {
@@ -178,6 +206,10 @@ impl Worker {
             last_ns = now_ns;
             if cpu_before.is_none() && now_ns >= self.warmup_ns {
                 cpu_before = Some(cpu::of_this_thread());
+                drops_before = self.receive_drops();
+                if let Some(lookups) = &mut self.lookups {
+                    lookups.begin_account();
+                }
             }
             if cpu_after.is_none() && now_ns >= self.end_ns {
                 cpu_after = Some(cpu::of_this_thread());
@@ -199,7 +231,13 @@ impl Worker {
         let cpu_before = cpu_before.unwrap_or_default();
         let time = cpu_after.unwrap_or_else(cpu::of_this_thread).since(cpu_before);
         let strange = self.engine.strange();
-        Ok(Measured { record: self.engine.finish(), strange, receive_drops, time, busy_ns })
+        let coalescing =
+            Coalesced { sends: self.sender.coalescing(), receives: self.receiver.coalescing() };
+        let mut record = self.engine.finish();
+        if let Some(lookups) = &self.lookups {
+            record.books.lookup_datagrams = lookups.account();
+        }
+        Ok(Measured { record, strange, receive_drops, coalescing, time, busy_ns })
     }
 
     fn turn(&mut self, now_ns: u64, clock: Clock) -> Result<Turn, String> {
@@ -279,7 +317,8 @@ impl Worker {
     }
 
     fn receive_drops(&self) -> u64 {
-        self.sockets.iter().map(kernel::receive_drops).sum()
+        let of_lookups = self.lookups.iter().map(kernel::receive_drops);
+        self.sockets.iter().map(kernel::receive_drops).chain(of_lookups).sum()
     }
 
     fn tell(&self, progress: &Progress) {

@@ -40,9 +40,8 @@ pub(super) struct Train {
 }
 
 /// A batch of datagrams and their order. Use: [`clear`](Self::clear), then
-/// [`add`](Self::add) each, then [`couple`](Self::couple) or
-/// [`uncouple`](Self::uncouple), and read [`order`](Self::order) and
-/// [`trains`](Self::trains).
+/// [`add`](Self::add) each, then [`couple`](Self::couple), and read
+/// [`order`](Self::order) and [`trains`](Self::trains).
 pub(super) struct Grouping {
     coalescing: Coalescing,
     members: Vec<Member>,
@@ -174,11 +173,15 @@ impl Grouping {
 
     /// Couples what may be coupled: the groups one after another, and of each as
     /// many of equal length as a train takes, and one shorter one after them.
-    pub(super) fn couple(&mut self) {
+    /// `takes_trains` is asked of each group's destination, where there are several
+    /// datagrams for it; where it says no they go one by one.
+    pub(super) fn couple(&mut self, mut takes_trains: impl FnMut(IpAddr) -> bool) {
         let Self { members, groups, order, trains, .. } = self;
         order.clear();
         trains.clear();
-        for (group, Group { first, .. }) in groups.iter().enumerate() {
+        for (group, Group { key, first, last, .. }) in groups.iter().enumerate() {
+            let may_couple = first != last && takes_trains(key.destination.ip());
+            let longest = if may_couple { TRAIN_DATAGRAMS_MAX } else { 1 };
             let mut next = *first;
             while next != NONE {
                 let head = members[usize::from(next)];
@@ -190,7 +193,7 @@ impl Grouping {
                     && member.length <= head.length
                     // As a part of a train an empty one would vanish.
                     && (train.count == 0 || member.length > 0)
-                    && usize::from(train.count) < TRAIN_DATAGRAMS_MAX
+                    && usize::from(train.count) < longest
                     && bytes + usize::from(member.length) <= TRAIN_BYTES_MAX
                 {
                     order.push(next);
@@ -204,14 +207,13 @@ impl Grouping {
         }
     }
 
-    /// Undoes the coupling of the trains from number `from` on: each datagram is
-    /// a message of its own.
-    pub(super) fn uncouple(&mut self, from: usize) {
-        let coupled = self.trains.split_off(from);
-        for Train { group, first, count } in coupled {
-            let singles = first..first + count;
-            self.trains.extend(singles.map(|first| Train { group, first, count: 1 }));
-        }
+    /// Undoes the coupling of train number `index`: each of its datagrams is a
+    /// message of its own, in its place. How many they are.
+    pub(super) fn uncouple(&mut self, index: usize) -> usize {
+        let Train { group, first, count } = self.trains[index];
+        let singles = (first..first + count).map(|first| Train { group, first, count: 1 });
+        self.trains.splice(index..=index, singles);
+        usize::from(count)
     }
 
     /// The order in which the datagrams leave: the numbers under which they were
@@ -228,6 +230,11 @@ impl Grouping {
     /// Where a train goes.
     pub(super) fn name(&self, train: Train) -> &Name {
         &self.groups[usize::from(train.group)].name
+    }
+
+    /// The host to which a train goes.
+    pub(super) fn host(&self, train: Train) -> IpAddr {
+        self.groups[usize::from(train.group)].key.destination.ip()
     }
 }
 

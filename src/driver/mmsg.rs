@@ -65,6 +65,7 @@ impl Mmsg {
         room: Room,
         coalescing: Coalescing,
     ) -> Self {
+        let sender = Sender::new(&socket, coalescing);
         let current =
             Current { index: 0, source: socket.address(), train: Train::NONE, datagram: 0..0 };
         Self {
@@ -80,7 +81,7 @@ impl Mmsg {
             received: 0,
             visited: 0,
             current,
-            sender: Sender::new(coalescing),
+            sender,
             stats: DriverStats::default(),
         }
     }

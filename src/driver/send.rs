@@ -6,28 +6,22 @@
 //! the noise; and they would keep the outbox borrowed until they are complete.
 #![allow(unsafe_code)] // sendmmsg takes pointers to pointers.
 
+mod pauses;
+
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
 use libc::{c_uint, iovec, mmsghdr};
 
+use self::pauses::Pauses;
 use super::address::Name;
-use super::grouping::{BATCH_MAX, Grouping};
+use super::grouping::{BATCH_MAX, Grouping, Train};
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
 use super::train::{CONTROL_BYTES, Control};
-
-/// Batches that go without trains after one was refused: at first so many, twice
-/// as many each time, and at first again once one was taken.
-const PAUSE_BATCHES_MIN: u32 = 1;
-/// Most of them: a device that takes no trains is asked for one again, at the
-/// price of a system call, now and then. Not never, since it may not be the
-/// device: a peer can make the kernel believe that its path is too narrow for
-/// them, and must not spoil them for others.
-const PAUSE_BATCHES_MAX: u32 = 1 << 16;
 
 /// The arrays that `sendmmsg` reads. They are kept from batch to batch for their
 /// memory alone: what they point to is valid within [`send`](Sender::send).
@@ -39,18 +33,20 @@ pub(super) struct Sender {
     /// Of each train.
     controls: Vec<Control>,
     headers: Vec<mmsghdr>,
-    pause: Pause,
+    pauses: Pauses,
 }
 
 impl Sender {
-    pub(super) fn new(coalescing: Coalescing) -> Self {
+    /// For what leaves by `socket`: in trains where it is asked for and the kernel
+    /// knows them.
+    pub(super) fn new(socket: &UdpSocket, coalescing: Coalescing) -> Self {
         Self {
-            grouping: Grouping::new(coalescing),
+            grouping: Grouping::new(socket.sending(coalescing)),
             taken: Vec::with_capacity(BATCH_MAX),
             slices: Vec::with_capacity(BATCH_MAX),
             controls: Vec::with_capacity(BATCH_MAX),
             headers: Vec::with_capacity(BATCH_MAX),
-            pause: Pause::NONE,
+            pauses: Pauses::new(),
         }
     }
 
@@ -94,40 +90,32 @@ impl Sender {
 
     /// Brings the batch into the order and into the messages in which it leaves.
     fn prepare(&mut self) {
-        self.grouping.couple();
-        if self.pause.goes_on() {
-            self.grouping.uncouple(0);
-        }
-        let order = self.grouping.order().iter();
-        self.slices.clear();
-        self.slices.extend(order.map(|index| self.taken[usize::from(*index)]));
-        self.headers.clear();
-        self.address();
-    }
-
-    /// Makes the headers of those trains that have none yet.
-    fn address(&mut self) {
-        let Self { grouping, slices, controls, headers, .. } = self;
-        let trains = &grouping.trains()[headers.len()..];
+        let Self { grouping, taken, slices, controls, headers, pauses } = self;
+        grouping.couple(|host| !pauses.goes_on(host));
+        slices.clear();
+        slices.extend(grouping.order().iter().map(|index| taken[usize::from(*index)]));
         controls.clear();
-        controls.extend(trains.iter().map(|train| {
+        controls.extend(grouping.trains().iter().map(|train| {
             let segment_bytes = slices[usize::from(train.first)].iov_len;
             Control::segment(segment_bytes as u16)
         }));
-        let slices = slices.as_mut_ptr();
-        for (train, control) in trains.iter().zip(controls) {
-            let name = grouping.name(*train);
-            // The kernel only reads the name of a message that it sends.
-            let mut header = sys::message(
-                (name.as_ptr().cast_mut(), name.length()),
-                (slices.wrapping_add(train.first.into()), train.count.into()),
-            );
+        headers.clear();
+        for (train, control) in grouping.trains().iter().zip(controls) {
+            let mut header = header(grouping, *train, slices);
             if train.count > 1 {
                 header.msg_hdr.msg_control = control.as_mut_ptr();
                 header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
             }
             headers.push(header);
         }
+    }
+
+    /// Makes the datagrams of message number `index`, a train, messages of their own.
+    fn uncouple(&mut self, index: usize) {
+        let Self { grouping, slices, headers, .. } = self;
+        let count = grouping.uncouple(index);
+        let singles = &grouping.trains()[index..][..count];
+        headers.splice(index..=index, singles.iter().map(|one| header(grouping, *one, slices)));
     }
 
     /// Sends the batch.
@@ -138,7 +126,7 @@ impl Sender {
             stats.send_calls += 1;
             // SAFETY: `send` still borrows the datagrams to which the slices point,
             // and neither slices nor controls nor names have changed since
-            // `address`.
+            // `prepare`.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
@@ -151,10 +139,8 @@ impl Sender {
                 Ok(sent) => self.count(next, sent, stats),
                 Err(error) if self.refuses_train(next, &error) => {
                     stats.trains_refused += 1;
-                    self.pause.lengthen();
-                    self.grouping.uncouple(next);
-                    self.headers.truncate(next);
-                    self.address();
+                    self.pauses.refused(self.grouping.host(self.grouping.trains()[next]));
+                    self.uncouple(next);
                     0
                 }
                 Err(error) => self.give_up(next, &error, stats),
@@ -172,7 +158,7 @@ impl Sender {
             if datagrams > 1 {
                 stats.trains_sent += 1;
                 stats.train_datagrams_sent += datagrams;
-                self.pause = Pause::NONE;
+                self.pauses.taken(self.grouping.host(*train));
             }
         }
         sent
@@ -202,29 +188,14 @@ impl Sender {
     }
 }
 
-/// How long trains are not tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pause {
-    /// Batches left of it.
-    left: u32,
-    /// Batches of the next one.
-    next: u32,
-}
-
-impl Pause {
-    const NONE: Self = Self { left: 0, next: PAUSE_BATCHES_MIN };
-
-    fn lengthen(&mut self) {
-        self.left = self.next;
-        self.next = (2 * self.next).min(PAUSE_BATCHES_MAX);
-    }
-
-    /// Whether the next batch falls into it.
-    fn goes_on(&mut self) -> bool {
-        let goes_on = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        goes_on
-    }
+/// The header of a message without control messages.
+fn header(grouping: &Grouping, train: Train, slices: &mut [iovec]) -> mmsghdr {
+    let name = grouping.name(train);
+    // The kernel only reads the name of a message that it sends.
+    sys::message(
+        (name.as_ptr().cast_mut(), name.length()),
+        (slices.as_mut_ptr().wrapping_add(train.first.into()), train.count.into()),
+    )
 }
 
 #[cfg(test)]

@@ -101,6 +101,16 @@ impl UdpSocket {
         }
     }
 
+    /// Whether trains may be sent: where it is asked for and the kernel knows how.
+    /// Linux before 4.18 does not, and sends a train as one datagram, since it passes
+    /// over control messages that it does not know.
+    pub(super) fn sending(&self, coalescing: Coalescing) -> Coalescing {
+        if coalescing == Coalescing::On && sys::parts_trains(self).is_err() {
+            return Coalescing::Off;
+        }
+        coalescing
+    }
+
     /// The address that it is bound to.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address

@@ -37,7 +37,8 @@ counters! {
         trains_refused,
         /// Datagrams received that were so long that not all of them was looked at.
         receives_truncated,
-        /// Receives that failed for a reason that passes, such as an ICMP error.
+        /// Receives that failed for a reason that passes, such as an ICMP error, or
+        /// that brought what cannot be read.
         receives_failed,
         /// Datagrams received whose source was no IP address.
         receives_sourceless,

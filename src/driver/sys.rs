@@ -154,6 +154,26 @@ pub(super) fn receive_trains(socket: &impl AsRawFd) -> io::Result<()> {
     check(result).map(drop)
 }
 
+/// Asks whether the kernel parts what is sent as a train.
+///
+/// # Errors
+/// Where it has never heard of that.
+pub(super) fn parts_trains(socket: &impl AsRawFd) -> io::Result<()> {
+    let mut segment_bytes: c_int = 0;
+    let mut length = size_of_val(&segment_bytes) as socklen_t;
+    // SAFETY: as many bytes are there to be written, of which every value is a number.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_UDP,
+            libc::UDP_SEGMENT,
+            (&raw mut segment_bytes).cast::<c_void>(),
+            &raw mut length,
+        )
+    };
+    check(result).map(drop)
+}
+
 /// The header that a multishot receive is told: room for a source's address and
 /// for control messages of so many bytes.
 pub(super) fn template(name_bytes: usize, control_bytes: usize) -> libc::msghdr {

@@ -98,6 +98,7 @@ impl TokioUring {
             let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
             io::Result::Ok((bell, Timer::new(), Herd::spawn(receiving)))
         })?;
+        let sender = Sender::new(&socket, coalescing);
         Ok(Self {
             bell,
             timer,
@@ -105,7 +106,7 @@ impl TokioUring {
             herd,
             socket,
             current: None,
-            sender: Sender::new(coalescing),
+            sender,
             stats: DriverStats::default(),
         })
     }

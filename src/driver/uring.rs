@@ -108,6 +108,7 @@ impl Uring {
         bell: Arc<Bell>,
         coalescing: Coalescing,
     ) -> Self {
+        let sender = Sender::new(&socket, coalescing);
         Self {
             ring,
             template: Box::new(sys::template(NAME_BYTES_MAX, CONTROL_BYTES)),
@@ -117,7 +118,7 @@ impl Uring {
             listening: Multishot::Ended,
             pending: 0,
             current: None,
-            sender: Sender::new(coalescing),
+            sender,
             stats: DriverStats::default(),
         }
     }
@@ -173,6 +174,7 @@ impl Uring {
             return self.receive_failed(io::Error::from_raw_os_error(-result));
         };
         let Some(buffer) = cqueue::buffer_select(flags).map(BufferId) else {
+            self.stats.receives_failed += 1;
             return Ok(());
         };
         self.current = self.read(buffer, written_bytes);
@@ -193,8 +195,12 @@ impl Uring {
 
     /// What the kernel has written into `buffer`, if it is a message of someone.
     fn read(&mut self, buffer: BufferId, written_bytes: usize) -> Option<Current> {
-        let bytes = self.ring.buffers.bytes(buffer).get(..written_bytes)?;
-        let message = RecvMsgOut::parse(bytes, &self.template).ok()?;
+        let bytes = self.ring.buffers.bytes(buffer).get(..written_bytes);
+        let message = bytes.and_then(|bytes| RecvMsgOut::parse(bytes, &self.template).ok());
+        let Some(message) = message else {
+            self.stats.receives_failed += 1;
+            return None;
+        };
         let source = address::read(message.name_data());
         let segment_bytes = train::segment_bytes(message.control_data());
         let train = Train::new(message.payload_data().len(), segment_bytes);

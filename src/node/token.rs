@@ -9,19 +9,36 @@ use crate::time::Instant;
 use crate::wire::Token;
 
 /// Gives and checks tokens: a keyed hash of the address and of the epoch, so
-/// that nothing is remembered per sender.
+/// that nothing must be remembered per sender.
+///
+/// What was made is remembered all the same, for the hash is a fifth of the
+/// instructions of a `FIND_VALUE`: the token made last, since datagrams of one
+/// sender come one after another; and by a busy node those of some hundred senders.
 #[derive(Clone)]
 pub(super) struct Tokens {
     secret: [u8; 16],
-    /// The one made last: datagrams of one sender come one after another, and the
-    /// hash is a fifth of the instructions of a `FIND_VALUE`.
+    /// How senders are spread over the table: a secret as well.
+    spread: u64,
+    epoch: u64,
     latest: Option<Issue>,
+    /// Hashes made in this epoch.
+    made: u32,
+    /// Of this epoch, by the senders' addresses; empty while the node is not busy.
+    table: Box<[Option<Issue>]>,
 }
 
-/// A token, and what it is the hash of.
+/// Places of the table. With so many the busiest 64 senders find theirs in four of
+/// five cases, and it takes as much memory as a hundred contacts do.
+const PLACES: usize = 256;
+/// Hashes in an epoch from which on the table is worth its memory: three a second.
+const BUSY: u32 = 1024;
+
+const _: () = assert!(PLACES.is_power_of_two());
+const _: () = assert!(size_of::<Option<Issue>>() * PLACES <= 8 << 10);
+
+/// A token of this epoch, and whose.
 #[derive(Clone, Copy)]
 struct Issue {
-    epoch: u64,
     ip: IpAddr,
     token: Token,
 }
@@ -41,8 +58,10 @@ pub(super) enum Proof {
 }
 
 impl Tokens {
-    pub(super) const fn new(secret: [u8; 16]) -> Self {
-        Self { secret, latest: None }
+    pub(super) fn new(secret: [u8; 16]) -> Self {
+        // No token is a hash of so few bytes.
+        let spread = SipHasher24::new_with_key(&secret).hash(b"place");
+        Self { secret, spread, epoch: 0, latest: None, made: 0, table: Box::default() }
     }
 
     /// Checks the token of a sender at `ip`, and makes the one that is valid in
@@ -58,14 +77,61 @@ impl Tokens {
 
     /// The token of this epoch.
     fn fresh(&mut self, epoch: u64, ip: IpAddr) -> Token {
+        if epoch != self.epoch {
+            self.epoch = epoch;
+            self.forget();
+        }
         if let Some(latest) = self.latest
-            && (latest.epoch, latest.ip) == (epoch, ip)
+            && latest.ip == ip
         {
             return latest.token;
         }
-        let token = self.of_epoch(epoch, ip);
-        self.latest = Some(Issue { epoch, ip, token });
-        token
+        let issue = self.find_or_make(ip);
+        self.latest = Some(issue);
+        issue.token
+    }
+
+    fn forget(&mut self) {
+        self.latest = None;
+        self.made = 0;
+        self.table.fill(None);
+    }
+
+    /// The token of this epoch out of the table, if it is there; if not it is, from
+    /// then on, in place of another.
+    fn find_or_make(&mut self, ip: IpAddr) -> Issue {
+        let place = self.place(ip);
+        if let Some(Some(known)) = self.table.get(place)
+            && known.ip == ip
+        {
+            return *known;
+        }
+        let issue = Issue { ip, token: self.of_epoch(self.epoch, ip) };
+        self.made = self.made.saturating_add(1);
+        if self.table.is_empty() && self.made == BUSY {
+            self.table = vec![None; PLACES].into_boxed_slice();
+        }
+        if let Some(known) = self.table.get_mut(place) {
+            *known = Some(issue);
+        }
+        issue
+    }
+
+    /// The place of a sender in the table. Nobody else knows whose places are the
+    /// same, of whom each datagram would cost a hash.
+    fn place(&self, ip: IpAddr) -> usize {
+        let bits = match ip {
+            IpAddr::V4(ip) => u64::from(ip.to_bits()),
+            IpAddr::V6(ip) => {
+                let bits = ip.to_bits();
+                (bits >> 64) as u64 ^ bits as u64
+            }
+        };
+        // Twice a Fibonacci hash, whose factor is 2^64 divided by the golden ratio:
+        // once would leave neighbours at distances that an address tells.
+        let once = (bits ^ self.spread).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let twice = (once ^ once >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (twice >> (u64::BITS - PLACES.ilog2())) as usize
     }
 
     fn of_epoch(&self, epoch: u64, ip: IpAddr) -> Token {
@@ -119,6 +185,61 @@ mod tests {
         assert_eq!(tokens.proof(start, other, token), Proof::Missing);
         assert_eq!(Tokens::new([8; 16]).proof(start, ip, token), Proof::Missing);
         assert_eq!(tokens.proof(start, ip, Token::NONE), Proof::Missing);
+    }
+
+    fn ip(number: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))
+    }
+
+    #[test]
+    fn what_is_remembered_is_what_would_be_made() {
+        let mut tokens = Tokens::new([7; 16]);
+        let mut now = Instant::ZERO;
+        for epoch in 0..3 {
+            // So many senders that most push another out of its place.
+            for number in 0..3 * BUSY {
+                let sender = ip(number % (4 * PLACES as u32));
+                assert_eq!(tokens.issue(now, sender), tokens.of_epoch(epoch, sender));
+            }
+            assert_eq!(tokens.table.len(), PLACES);
+            now = now + TOKEN_EPOCH;
+        }
+    }
+
+    #[test]
+    fn senders_are_spread_over_the_table_whatever_the_secret() {
+        for secret in 0..100 {
+            let tokens = Tokens::new([secret; 16]);
+            let used = |sender: &dyn Fn(u32) -> IpAddr| {
+                let mut used = [false; PLACES];
+                (0..64).for_each(|number| used[tokens.place(sender(number))] = true);
+                used.iter().filter(|used| **used).count()
+            };
+            // 57 is what chance leaves of 64.
+            assert!(used(&ip) > 48, "neighbours: {}", used(&ip));
+            let far = |number: u32| IpAddr::V4(Ipv4Addr::from_bits(number << 24));
+            assert!(used(&far) > 48, "networks: {}", used(&far));
+        }
+    }
+
+    #[test]
+    fn a_busy_node_makes_the_tokens_of_some_hundred_senders_once() {
+        let mut tokens = Tokens::new([7; 16]);
+        let mut round = |tokens: &mut Tokens| {
+            let before = tokens.made;
+            (0..64).for_each(|number| _ = tokens.issue(Instant::ZERO, ip(number)));
+            tokens.made - before
+        };
+        assert_eq!(round(&mut tokens), 64);
+        assert_eq!(round(&mut tokens), 64, "it is not busy yet");
+        assert!(tokens.table.is_empty());
+        while tokens.table.is_empty() {
+            round(&mut tokens);
+        }
+        round(&mut tokens);
+        assert!(round(&mut tokens) <= 32, "those that share a place");
+        tokens.issue(Instant::ZERO + TOKEN_EPOCH, ip(0));
+        assert_eq!(tokens.made, 1, "another epoch");
     }
 
     proptest::proptest! {

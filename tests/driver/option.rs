@@ -1,13 +1,11 @@
 //! A kernel that does not know a socket option.
 
-use std::collections::BTreeMap;
-
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule,
 };
 
-/// The argument of `setsockopt` that names the option.
+/// The argument of `getsockopt` and `setsockopt` that names the option.
 const OPTION: u8 = 2;
 
 /// From now on the calling thread, and those that it starts, are refused `option`,
@@ -19,9 +17,9 @@ pub(crate) fn refuse(option: i32) {
 fn program(option: i32) -> BpfProgram {
     let refused = option.unsigned_abs().into();
     let is_it = SeccompCondition::new(OPTION, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, refused);
-    let rule = SeccompRule::new(vec![is_it.expect("a valid condition")]);
+    let rule = SeccompRule::new(vec![is_it.expect("a valid condition")]).expect("a valid rule");
     let filter = SeccompFilter::new(
-        BTreeMap::from([(libc::SYS_setsockopt, vec![rule.expect("a valid rule")])]),
+        [libc::SYS_getsockopt, libc::SYS_setsockopt].map(|call| (call, vec![rule.clone()])).into(),
         SeccompAction::Allow,
         SeccompAction::Errno(libc::ENOPROTOOPT.unsigned_abs()),
         std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),

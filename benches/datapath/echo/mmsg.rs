@@ -1,6 +1,7 @@
 //! The echo over `recvmmsg` and `sendmmsg`.
 #![allow(unsafe_code)] // poll takes a pointer.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -14,23 +15,24 @@ use crate::subject::Grouping;
 const BATCH_MAX: usize = 512;
 
 /// Echoes for ever.
-pub(super) fn run(socket: &UdpSocket, grouping: Grouping, counters: &Counters) -> io::Error {
+pub(super) fn run(
+    socket: &UdpSocket,
+    grouping: Grouping,
+    counters: &Counters,
+) -> io::Result<Infallible> {
     let mut receiver = Receiver::new(grouping, BATCH_MAX);
     let mut replies = Replies::new(grouping);
     loop {
-        let count = match receiver.receive(socket) {
-            Ok(count) => count,
-            Err(error) => return error,
-        };
+        let count = receiver.receive(socket)?;
         counters.receive_calls.add(1);
         for (source, request) in receiver.datagrams() {
             counters.datagrams_received.add(1);
             replies.add(source, request);
             if replies.is_full() {
-                counters.send_calls.add(replies.send(socket));
+                counters.send_calls.add(replies.send(socket)?);
             }
         }
-        counters.send_calls.add(replies.send(socket));
+        counters.send_calls.add(replies.send(socket)?);
         counters.turns.add(1);
         // A full batch says that more is there.
         if count < BATCH_MAX {

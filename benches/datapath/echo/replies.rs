@@ -1,6 +1,7 @@
 //! The echo's replies of one turn, grouped by destination or not.
 #![allow(unsafe_code)] // sendmmsg takes pointers to pointers.
 
+use std::io;
 use std::net::UdpSocket;
 use std::ptr;
 
@@ -106,7 +107,7 @@ impl Replies {
     }
 
     /// Sends them, and says how many calls that took.
-    pub(super) fn send(&mut self, socket: &UdpSocket) -> u64 {
+    pub(super) fn send(&mut self, socket: &UdpSocket) -> io::Result<u64> {
         self.slices.clear();
         self.headers.clear();
         let slices = self.slices.as_mut_ptr();

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // The memory is shared with the kernel.
 
 use std::alloc::{Layout, alloc_zeroed};
+use std::convert::Infallible;
 use std::io;
 use std::net::UdpSocket;
 use std::os::fd::AsRawFd;
@@ -79,18 +80,11 @@ impl Buffers {
 }
 
 /// Echoes for ever.
-pub(super) fn run(socket: &UdpSocket, grouping: Grouping, counters: &Counters) -> io::Error {
-    match echo(socket, grouping, counters) {
-        Ok(never) => match never {},
-        Err(error) => error,
-    }
-}
-
-fn echo(
+pub(super) fn run(
     socket: &UdpSocket,
     grouping: Grouping,
     counters: &Counters,
-) -> io::Result<std::convert::Infallible> {
+) -> io::Result<Infallible> {
     let mut ring: IoUring = IoUring::builder()
         .setup_single_issuer()
         .setup_coop_taskrun()
@@ -133,10 +127,10 @@ fn echo(
             else {
                 continue;
             };
-            take(&buffers.bytes(id)[..written], &template, &mut replies, socket, counters);
+            take(&buffers.bytes(id)[..written], &template, &mut replies, socket, counters)?;
             buffers.give_back(id);
         }
-        counters.send_calls.add(replies.send(socket));
+        counters.send_calls.add(replies.send(socket)?);
         counters.turns.add(1);
     }
 }
@@ -148,12 +142,12 @@ fn take(
     replies: &mut Replies,
     socket: &UdpSocket,
     counters: &Counters,
-) {
+) -> io::Result<()> {
     let Ok(message) = RecvMsgOut::parse(written, template) else {
-        return;
+        return Ok(());
     };
     let Some(name) = message.name_data().first_chunk::<{ size_of::<sockaddr_in>() }>() else {
-        return;
+        return Ok(());
     };
     // SAFETY: as many bytes, of integers alone, read wherever they are.
     let name = unsafe { ptr::read_unaligned(name.as_ptr().cast::<sockaddr_in>()) };
@@ -163,7 +157,8 @@ fn take(
         counters.datagrams_received.add(1);
         replies.add(&name, request);
         if replies.is_full() {
-            counters.send_calls.add(replies.send(socket));
+            counters.send_calls.add(replies.send(socket)?);
         }
     }
+    Ok(())
 }

@@ -23,6 +23,18 @@ fn batch(datagrams: &[Vec<u8>]) -> Batch {
     batch
 }
 
+/// Without checksums the kernel refuses to segment, as some devices do.
+fn set_no_checksums(socket: &UdpSocket) {
+    let on: c_int = 1;
+    // SAFETY: the option is a number, of which so many bytes are there.
+    let result = unsafe {
+        let length = size_of::<c_int>() as socklen_t;
+        let value = ptr::from_ref(&on).cast::<c_void>();
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, value, length)
+    };
+    assert_eq!(result, 0);
+}
+
 /// What arrives, until as many datagrams as `count` have, and in how many
 /// messages.
 fn receive(receiver: &mut Receiver, socket: &UdpSocket, count: usize) -> (Vec<Vec<u8>>, usize) {
@@ -60,15 +72,8 @@ fn datagrams_of_all_sizes_arrive_as_they_were_sent_and_runs_arrive_together() {
 #[test]
 fn a_device_that_takes_no_runs_is_sent_single_datagrams() {
     let (a, b) = pair();
-    let on: c_int = 1;
-    // Without checksums the kernel refuses to segment, as some devices do.
-    // SAFETY: the option is a number, of which so many bytes are there.
-    let result = unsafe {
-        let length = size_of::<c_int>() as socklen_t;
-        let value = ptr::from_ref(&on).cast::<c_void>();
-        libc::setsockopt(a.as_raw_fd(), libc::SOL_SOCKET, libc::SO_NO_CHECK, value, length)
-    };
-    assert_eq!(result, 0);
+    assert!(coalesces_sends(&a), "UDP_SEGMENT since Linux 4.18");
+    set_no_checksums(&a);
     let datagrams = vec![vec![1; 72]; 8];
     let mut sender = Sender::new(Coalescing::On);
     for _ in 0..2 {
@@ -77,6 +82,30 @@ fn a_device_that_takes_no_runs_is_sent_single_datagrams() {
         let received = receive(&mut Receiver::new(Coalescing::Off), &b, datagrams.len());
         assert_eq!(received, (datagrams.clone(), 8));
     }
+}
+
+#[test]
+fn an_icmp_error_before_the_refusal_of_a_run_costs_none_of_its_datagrams() {
+    let (a, b) = pair();
+    set_no_checksums(&a);
+    // Nobody listens any more: the kernel tells it in place of the next send.
+    drop(b);
+    a.send(&[1]).expect("the first goes out");
+    wait(&mut [readable(&a)], Duration::from_mins(1));
+    let mut sender = Sender::new(Coalescing::On);
+    sender.send(&a, &batch(&vec![vec![1; 72]; 8]), |index| panic!("refused {index}"));
+    assert_eq!(sender.coalescing(), Coalescing::Off);
+}
+
+#[test]
+fn what_is_refused_by_itself_says_nothing_of_runs() {
+    let (a, _b) = pair();
+    let mut sender = Sender::new(Coalescing::On);
+    sender.send(&a, &batch(&[vec![1; 72]]), |index| panic!("refused {index}"));
+    let refused = io::Error::from_raw_os_error(libc::EINVAL);
+    assert!(!sender.gave_up_coalescing(0, &refused));
+    sender.send(&a, &batch(&[vec![1; 72], vec![1; 72]]), |index| panic!("refused {index}"));
+    assert!(sender.gave_up_coalescing(0, &refused));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn time(ns: f64) -> String {
 }
 
 /// The table: the parameters in which they differ, then for each drop rate that
-/// both have, their numbers and the ratio of B to A.
+/// both have, their numbers and the ratio of B to A; of others, who has them.
 pub fn table(a: &Report, b: &Report) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.
@@ -52,10 +52,14 @@ pub fn table(a: &Report, b: &Report) -> String {
             let _ = writeln!(text, "{name}: {of_a} | {of_b}");
         }
     }
+    for (name, of_b) in &b.setup {
+        if !a.setup.iter().any(|(other, _)| other == name) {
+            let _ = writeln!(text, "{name}: - | {of_b}");
+        }
+    }
     for run_a in &a.runs {
-        let same = |run_b: &&RunSummary| run_b.drop_percent.total_cmp(&run_a.drop_percent).is_eq();
-        let Some(run_b) = b.runs.iter().find(same) else {
-            let _ = writeln!(text, "drop {} %: only in A", run_a.drop_percent);
+        let Some(run_b) = find(b, run_a.drop_percent) else {
+            let _ = writeln!(text, "\ndrop {} %: only in A", run_a.drop_percent);
             continue;
         };
         let drop = format!("drop {} %", run_a.drop_percent);
@@ -69,7 +73,17 @@ pub fn table(a: &Report, b: &Report) -> String {
             }
         }
     }
+    for run_b in &b.runs {
+        if find(a, run_b.drop_percent).is_none() {
+            let _ = writeln!(text, "\ndrop {} %: only in B", run_b.drop_percent);
+        }
+    }
     text
+}
+
+/// The run with this drop rate.
+fn find(report: &Report, drop_percent: f64) -> Option<&RunSummary> {
+    report.runs.iter().find(|run| run.drop_percent.total_cmp(&drop_percent).is_eq())
 }
 
 fn compare(text: &mut String, row: &Row, a: &RunSummary, b: &RunSummary) {

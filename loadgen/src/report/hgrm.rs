@@ -1,6 +1,7 @@
 //! `HdrHistogram`'s percentile table, as its own plotter reads it: rows of value,
 //! percentile as a fraction, count and 1 / (1 - percentile); values in
-//! milliseconds, which is the plotter's unit when nothing else is chosen.
+//! milliseconds, which is the plotter's unit when nothing else is chosen, to the
+//! nanosecond: on loopback half of them are below 0.02.
 
 use std::fmt::Write as _;
 
@@ -23,7 +24,7 @@ pub fn table(histogram: &Histogram<u64>) -> String {
         let quantile = row.quantile_iterated_to();
         total += row.count_since_last_iteration();
         // Writing to a string does not fail.
-        let _ = write!(text, "{value:12.3} {quantile:2.12} {total:10}");
+        let _ = write!(text, "{value:12.6} {quantile:2.12} {total:10}");
         if quantile < 1.0 {
             let _ = write!(text, " {:14.2}", 1.0 / (1.0 - quantile));
         }
@@ -31,13 +32,13 @@ pub fn table(histogram: &Histogram<u64>) -> String {
     }
     let _ = writeln!(
         text,
-        "#[Mean    = {:12.3}, StdDeviation   = {:12.3}]",
+        "#[Mean    = {:12.6}, StdDeviation   = {:12.6}]",
         histogram.mean() / UNIT_NS,
         histogram.stdev() / UNIT_NS
     );
     let _ = writeln!(
         text,
-        "#[Max     = {:12.3}, Total count    = {:12}]",
+        "#[Max     = {:12.6}, Total count    = {:12}]",
         histogram.max() as f64 / UNIT_NS,
         histogram.len()
     );
@@ -65,7 +66,7 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
         assert_eq!(lines[1], "");
-        assert_eq!(lines[2], "       1.000 0.000000000000          1           1.00");
+        assert_eq!(lines[2], "    1.000447 0.000000000000          1           1.00");
         // As the plotter does: four numbers separated by blanks, `#` begins a note.
         let rows: Vec<Vec<f64>> = lines[2..]
             .iter()

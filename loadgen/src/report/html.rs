@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::charts;
 use super::plot::escape;
+use crate::books::LookupDatagrams;
 use crate::quantity::{show_count, show_ns, show_share};
 use crate::run::RunResult;
 use crate::summary::{Percentiles, Report, RunSummary};
@@ -73,6 +74,9 @@ fn write_run(page: &mut String, run: &RunSummary, result: &RunResult) {
     );
     if let Some(crowded) = run.crowded() {
         add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(&crowded))));
+    }
+    if let Some(parted) = run.parted() {
+        add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(parted))));
     }
     write_tiles(page, run);
     add(page, "<h2>Latency by percentile <small>each nine as long as the one before</small></h2>");
@@ -152,7 +156,7 @@ fn percentile_row(page: &mut String, name: &str, latency: &Percentiles) {
 
 fn write_books(page: &mut String, run: &RunSummary) {
     let books = &run.books;
-    let rows = [
+    let mut rows = vec![
         ("scheduled", books.scheduled, "requests that were due"),
         ("sent", books.sent, "the generator kept up with these"),
         ("unsent", books.unsent, "and not with these"),
@@ -176,6 +180,15 @@ fn write_books(page: &mut String, run: &RunSummary) {
         ),
         ("lost on the way", books.lost_elsewhere(), "requests without a reply, other than by us"),
     ];
+    let lookups = &books.lookup_datagrams;
+    if *lookups != LookupDatagrams::default() {
+        rows.extend([
+            ("lookups sent", lookups.transmitted, "datagrams that lookups sent by themselves"),
+            ("lookups received", lookups.received, "datagrams that came to them"),
+            ("lookups' drops", lookups.dropped + lookups.received_dropped, "on purpose, by seed"),
+            ("lookups' refused sends", lookups.unsendable, "that the kernel did not take"),
+        ]);
+    }
     add(page, "<h2>Accounts <small>they close, or there is no result</small></h2>");
     add(page, "<div class=\"scroll\"><table><tbody>");
     for (name, count, about) in rows {

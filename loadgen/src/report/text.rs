@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::books::Books;
+use crate::books::{Books, LookupDatagrams};
 use crate::quantity::{show_count, show_ns, show_share};
 use crate::summary::{Percentiles, Report, RunSummary};
 
@@ -51,6 +51,9 @@ fn describe_run(text: &mut String, run: &RunSummary) {
     if let Some(crowded) = run.crowded() {
         line(text, &format!("           {crowded}"));
     }
+    if let Some(parted) = run.parted() {
+        line(text, &format!("           {parted}"));
+    }
 }
 
 fn cpu(run: &RunSummary) -> String {
@@ -90,6 +93,9 @@ fn describe_books(text: &mut String, run: &RunSummary) {
     );
     line(text, &format!("answers    {}", answers(books)));
     line(text, &format!("datagrams  {}", datagrams(books)));
+    if books.lookup_datagrams != LookupDatagrams::default() {
+        line(text, &format!("lookups    {}", lookups(&books.lookup_datagrams)));
+    }
     let mut unexpected = Vec::new();
     for (number, name) in [
         (books.late, "late replies"),
@@ -127,6 +133,22 @@ fn datagrams(books: &Books) -> String {
         (books.resent, "sent again"),
         (books.requests_dropped + books.replies_dropped, "dropped on purpose"),
         (books.lost_elsewhere(), "lost on the way"),
+    ] {
+        if number > 0 {
+            parts.push(format!("{} {name}", show_count(number)));
+        }
+    }
+    parts.join(", ")
+}
+
+fn lookups(account: &LookupDatagrams) -> String {
+    let mut parts = vec![
+        format!("{} datagrams sent", show_count(account.transmitted)),
+        format!("{} received", show_count(account.received)),
+    ];
+    for (number, name) in [
+        (account.dropped + account.received_dropped, "dropped on purpose"),
+        (account.unsendable, "refused by the kernel"),
     ] {
         if number > 0 {
             parts.push(format!("{} {name}", show_count(number)));

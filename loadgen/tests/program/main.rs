@@ -108,7 +108,72 @@ fn bursts_threads_and_peers_send_the_same_requests() {
         let run = &report["runs"][0];
         assert_eq!(count(run, "fulfilled"), count(run, "scheduled"), "{arguments}");
         assert!(count(run, "scheduled") >= 100, "{arguments}");
+        let both = serde_json::json!({ "sends": true, "receives": true });
+        let is_burst = arguments.contains("--burst");
+        assert_eq!(run["coalesced"], if is_burst { both } else { Value::Null }, "{arguments}");
     }
+}
+
+#[test]
+fn what_lookups_send_is_in_the_accounts_and_dropped_like_the_rest() {
+    let report = measure("--mix lookup=1 --drop 20 --timeout 1m");
+    let run = &report["runs"][0];
+    assert_eq!(count(run, "answered"), 200, "each has an end");
+    let of = |name: &str| run["books"]["lookup_datagrams"][name].as_u64().expect(name);
+    assert!(of("dropped") > 0 && of("received_dropped") > 0, "{run}");
+    assert_eq!(of("composed"), of("transmitted") + of("dropped") + of("unsendable"));
+    assert_eq!(of("received"), of("received_dropped") + of("taken"));
+    // All but a few: a lookup whose every send or answer is lost fails.
+    assert!(of("taken") >= count(run, "fulfilled") && count(run, "fulfilled") >= 100);
+    assert_eq!(of("unsendable"), 0);
+}
+
+#[test]
+fn several_targets_are_asked_in_turn() {
+    // One is sound, the other damages what it sends after the 50 values asked for
+    // before the run: half of the answers.
+    let (sound, damaged) = (Responder::start(), Responder::start_corrupting_after(50));
+    let targets = format!("--target {} --target {}", sound.addr, damaged.addr);
+    let output = loadgen(&format!("{SHORT} {targets}"));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = stdout(&output);
+    assert!(text.contains("100 fulfilled, 0 missed, 0 refused, 100 wrong"), "{text}");
+    assert!(text.starts_with(&format!("target {}, {}", sound.addr, damaged.addr)), "{text}");
+}
+
+#[test]
+fn a_thread_that_cannot_begin_is_told_before_the_run() {
+    let responder = Responder::start();
+    // More sockets than descriptors.
+    let program = env!("CARGO_BIN_EXE_loadgen");
+    let line = format!(
+        "ulimit -n 40; exec {program} --duration 1h --threads 2 --peers 100 --keys 5 --target {}",
+        responder.addr
+    );
+    let output = Command::new("sh").args(["-c", &line]).output().expect("there is a shell");
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.starts_with(&format!("error: no way to {}: ", responder.addr)), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn progress_is_shown_on_a_terminal_and_taken_away() {
+    let responder = Responder::start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    let target = responder.addr.to_string();
+    command.args(["--rate", "1k", "--warmup", "700ms", "--duration", "900ms", "--keys", "50"]);
+    command.args(["--timeout", "20s", "--target", &target]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).expect("a terminal");
+    let mut expect = |text: &str| terminal.exp_string(text).unwrap_or_else(|e| panic!("{e}"));
+    expect("\r\x1b[Kwarming up ");
+    expect(" of 0.7 s");
+    expect(" of 0.9 s, drop 0 %: ");
+    let line = expect(" timed out");
+    assert!(line.contains(" requests/s, ") && line.contains(" answered, 0"), "{line}");
+    expect("\r\x1b[Ktarget ");
+    expect("900 scheduled = 900 sent + 0 unsent");
+    terminal.exp_eof().expect("it ends");
 }
 
 #[test]
@@ -193,7 +258,7 @@ fn the_json_has_the_fields_that_programs_rely_on() {
         fields(run),
         sorted(
             "drop_percent duration_s books kinds answered_per_s corrected uncorrected with_lost \
-             pacing verdict strange receive_drops target_receive_drops generator_cpu_ns \
+             pacing verdict strange receive_drops coalesced target_receive_drops generator_cpu_ns \
              generator_busy_ns generator_queued_share server_cpu_ns timeline"
         )
     );
@@ -208,7 +273,7 @@ fn the_json_has_the_fields_that_programs_rely_on() {
         fields(&run["timeline"][0]),
         sorted("at_s sent answered timed_out p50_ns p90_ns p99_ns max_ns")
     );
-    assert_eq!(report["format"], 1);
+    assert_eq!(report["format"], 2);
 }
 
 #[test]
@@ -315,6 +380,18 @@ fn two_runs_are_set_side_by_side() {
     let answered = text.lines().find(|line| line.starts_with("answered a second"));
     assert!(answered.is_some_and(|line| line.ends_with("1.00")), "{text}");
     assert!(text.lines().any(|line| line.starts_with("p99.9 ")), "{text}");
+
+    let (target, path) = (responder.addr, b.display());
+    let arguments = format!("{SHORT} --timeout 1s --drop 0,1,2 --target {target} --json {path}");
+    assert_eq!(loadgen(&arguments).status.code(), Some(0));
+    for (first, second, only) in [(&a, &b, "B"), (&b, &a, "A")] {
+        let output = loadgen(&format!("compare {} {}", first.display(), second.display()));
+        let text = stdout(&output);
+        for drop in [1, 2] {
+            assert!(text.contains(&format!("drop {drop} %: only in {only}\n")), "{text}");
+        }
+        assert!(!text.contains("drop 0 %: only"), "{text}");
+    }
 
     fs::write(&b, "{}").expect("writes");
     let output = loadgen(&format!("compare {} {}", a.display(), b.display()));

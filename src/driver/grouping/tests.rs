@@ -81,20 +81,26 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Sent>>> {
 
 proptest! {
     #[test]
-    fn every_datagram_leaves_once_in_its_order(batches in batches(), from in 0..8usize) {
+    fn every_datagram_leaves_once_in_its_order(batches in batches(), index in 0..8usize) {
         let mut grouping = Grouping::new(Coalescing::On);
         for batch in batches {
             grouping.clear();
             add(&mut grouping, &batch);
-            grouping.couple();
+            grouping.couple(|_| true);
             assert_sound(&grouping, &batch);
             let before = numbers(&grouping);
-            let from = from.min(before.len());
-            grouping.uncouple(from);
+            let Some(last) = before.len().checked_sub(1) else {
+                continue;
+            };
+            let index = index.min(last);
+            let count = grouping.uncouple(index);
             assert_sound(&grouping, &batch);
             let after = numbers(&grouping);
-            assert_eq!(&after[..from], &before[..from]);
-            assert!(after[from..].iter().all(|train| train.len() == 1));
+            let singles: Vec<_> = before[index].iter().map(|number| vec![*number]).collect();
+            prop_assert_eq!(count, singles.len());
+            prop_assert_eq!(&after[..index], &before[..index]);
+            prop_assert_eq!(&after[index..][..count], &singles[..]);
+            prop_assert_eq!(&after[index + count..], &before[index + 1..]);
         }
     }
 }
@@ -104,7 +110,7 @@ fn what_goes_to_one_peer_goes_together_however_it_alternates() {
     let mut grouping = Grouping::new(Coalescing::On);
     let batch: Vec<_> = (0..12).map(|number| (peer(1 + number % 3), datagram(100, 0))).collect();
     add(&mut grouping, &batch);
-    grouping.couple();
+    grouping.couple(|_| true);
     assert_eq!(numbers(&grouping), [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]]);
 }
 
@@ -114,7 +120,7 @@ fn a_shorter_one_is_the_last_of_its_train_and_a_longer_one_begins_another() {
     let lengths = [100, 100, 60, 60, 100, 0, 0];
     let batch: Vec<_> = lengths.map(|length| (peer(1), datagram(length, 0))).into();
     add(&mut grouping, &batch);
-    grouping.couple();
+    grouping.couple(|_| true);
     let expected: [&[usize]; 5] = [&[0, 1, 2], &[3], &[4], &[5], &[6]];
     assert_eq!(numbers(&grouping), expected);
 }
@@ -124,7 +130,7 @@ fn what_a_peer_of_several_shards_steers_apart_goes_apart() {
     let mut grouping = Grouping::new(Coalescing::On);
     let batch: Vec<_> = (0..4).map(|number| (peer(1), datagram(100, number % 2))).collect();
     add(&mut grouping, &batch);
-    grouping.couple();
+    grouping.couple(|_| true);
     assert_eq!(numbers(&grouping), [[0, 2], [1, 3]]);
 }
 
@@ -138,7 +144,7 @@ fn a_full_batch_of_strangers_is_a_train_each_and_the_table_is_left_empty() {
             (0..BATCH_MAX as u16).map(|number| (peer(1 + number), datagram(100, 0))).collect();
         add(&mut grouping, &batch);
         assert!(grouping.is_full());
-        grouping.couple();
+        grouping.couple(|_| true);
         assert_eq!(grouping.trains().len(), BATCH_MAX);
         assert_sound(&grouping, &batch);
     }
@@ -157,7 +163,7 @@ fn addresses_that_fall_on_one_place_cost_a_bounded_search() {
     let mut grouping = Grouping::new(Coalescing::On);
     let batch: Vec<_> = colliding.repeat(2).into_iter().map(|to| (to, datagram(9, 0))).collect();
     add(&mut grouping, &batch);
-    grouping.couple();
+    grouping.couple(|_| true);
     assert_sound(&grouping, &batch);
     // Half of them found places, and come in pairs; the others go by themselves,
     // but for the last, which the next search begins with.
@@ -165,11 +171,29 @@ fn addresses_that_fall_on_one_place_cost_a_bounded_search() {
 }
 
 #[test]
+fn what_goes_to_a_host_that_takes_no_trains_goes_one_by_one() {
+    let mut grouping = Grouping::new(Coalescing::On);
+    let host = |last: u8| SocketAddr::from(([127, 0, 0, last], 9000));
+    let to = [1, 2, 1, 2, 3].map(host);
+    let batch: Vec<_> = to.map(|destination| (destination, datagram(100, 0))).into();
+    add(&mut grouping, &batch);
+    let mut asked = Vec::new();
+    grouping.couple(|ip| {
+        asked.push(ip);
+        ip != host(1).ip()
+    });
+    let expected: [&[usize]; 4] = [&[0], &[2], &[1, 3], &[4]];
+    assert_eq!(numbers(&grouping), expected);
+    assert_eq!(asked, [host(1).ip(), host(2).ip()], "not of one that gets a single datagram");
+    assert_eq!(grouping.host(grouping.trains()[2]), host(2).ip());
+}
+
+#[test]
 fn nothing_is_coupled_where_it_is_off() {
     let mut grouping = Grouping::new(Coalescing::Off);
     let batch = vec![(peer(1), datagram(100, 0)); 4];
     add(&mut grouping, &batch);
-    grouping.couple();
+    grouping.couple(|_| true);
     assert_eq!(numbers(&grouping), [[0], [1], [2], [3]]);
 }
 
@@ -179,6 +203,6 @@ fn a_destination_without_a_name_is_left_out() {
     let v6 = "[::1]:1".parse().expect("an address");
     assert!(!grouping.add(v6, &[1; 9], || Name::new(Reach::V4, v6)));
     add(&mut grouping, &[(peer(1), datagram(9, 0))]);
-    grouping.couple();
+    grouping.couple(|_| true);
     assert_eq!(numbers(&grouping), [[0]]);
 }

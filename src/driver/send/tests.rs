@@ -26,7 +26,7 @@ impl Rig {
             peer
         });
         let peers = peers.collect();
-        let (sender, stats) = (Sender::new(Coalescing::On), DriverStats::default());
+        let (sender, stats) = (Sender::new(&socket, Coalescing::On), DriverStats::default());
         Self { socket, sender, stats, peers }
     }
 
@@ -102,15 +102,63 @@ fn the_longest_trains_are_taken() {
 
 #[test]
 fn refused_trains_go_one_by_one_and_are_tried_less_and_less_often() {
-    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1", "127.0.0.1"]);
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1", "127.0.0.2"]);
     rig.set_checksums(1);
     for _ in 0..100 {
         rig.exchange(8, 68);
     }
     assert_eq!((rig.stats.trains_sent, rig.stats.datagrams_sent), (0, 1600));
-    // After batches 0, 2, 5, 10, 19, 36 and 69.
-    assert_eq!(rig.stats.trains_refused, 7);
+    // To each host in batches 0, 2, 5, 10, 19, 36 and 69.
+    assert_eq!(rig.stats.trains_refused, 14);
     assert_eq!((rig.stats.sends_failed, rig.stats.sends_full), (0, 0));
+    // A batch with both: the first refused, what is before the second, that, the rest.
+    assert_eq!(rig.stats.send_calls, 93 + 7 * 4);
+}
+
+#[test]
+fn a_peer_to_whom_no_train_goes_spoils_none_for_others() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
+    let good = rig.peers[0].local_addr().expect("bound");
+    // The kernel takes no message to port 0, as it takes no train where the path is
+    // too narrow for its datagrams.
+    let bad = SocketAddr::from(([127, 0, 0, 2], 0));
+    let content = [1; 68];
+    let mut buffer = [0; 2048];
+    for _ in 0..100 {
+        let to = [bad, bad, good, good, good, bad];
+        let datagrams = to.into_iter().map(|to| (to, &content[..]));
+        rig.sender.send(&rig.socket, datagrams, &mut rig.stats);
+        for _ in 0..3 {
+            let received = rig.peers[0].recv(&mut buffer).expect("it was sent");
+            assert_eq!(buffer[..received], content);
+        }
+    }
+    assert_eq!((rig.stats.trains_sent, rig.stats.train_datagrams_sent), (100, 300));
+    // In batches 0, 2, 5, 10, 19, 36 and 69.
+    assert_eq!(rig.stats.trains_refused, 7);
+    assert_eq!((rig.stats.datagrams_sent, rig.stats.sends_failed), (300, 300));
+}
+
+#[test]
+fn what_comes_after_a_refused_train_keeps_its_order_and_its_trains() {
+    let hosts = ["127.0.0.1", "127.0.0.1", "127.0.0.3"];
+    let mut rig = Rig::new("127.0.0.1:0", &hosts);
+    let bad = SocketAddr::from(([127, 0, 0, 2], 0));
+    let to = rig.peers.iter().map(|peer| peer.local_addr().expect("bound"));
+    let to: Vec<_> = [bad].into_iter().chain(to).chain([bad]).collect();
+    let mut contents = [[0; 68]; 8];
+    (0..).zip(&mut contents).for_each(|(number, bytes)| bytes[67] = number);
+    let datagrams = contents.iter().flat_map(|bytes| to.iter().map(move |to| (*to, &bytes[..])));
+    rig.sender.send(&rig.socket, datagrams, &mut rig.stats);
+    let mut buffer = [0; 2048];
+    for peer in &rig.peers {
+        for expected in &contents {
+            let received = peer.recv(&mut buffer).expect("it was sent");
+            assert_eq!(buffer[..received], expected[..]);
+        }
+    }
+    assert_eq!((rig.stats.trains_sent, rig.stats.trains_refused), (3, 1));
+    assert_eq!(rig.stats.sends_failed, 16);
 }
 
 #[test]
@@ -141,17 +189,6 @@ fn trains_are_sent_again_once_they_are_taken_again() {
     assert_eq!(rig.stats.trains_sent, 0, "the pause");
     rig.exchange(8, 68);
     assert_eq!((rig.stats.trains_sent, rig.stats.trains_refused), (1, 1));
-    assert_eq!(rig.sender.pause, Pause::NONE);
-}
-
-#[test]
-fn the_pause_has_an_end() {
-    let mut pause = Pause::NONE;
-    for _ in 0..40 {
-        pause.lengthen();
-    }
-    let skipped = (0..2 * PAUSE_BATCHES_MAX).take_while(|_| pause.goes_on()).count();
-    assert_eq!(skipped, PAUSE_BATCHES_MAX as usize);
 }
 
 #[test]

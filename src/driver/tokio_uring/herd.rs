@@ -19,11 +19,11 @@
 //! | driver `mmsg` | 4.9 | 2.8 |
 //!
 //! The runtime polls some sixty tasks before whoever waits for them, so that a turn
-//! brings 41 datagrams at most, fewer than there are peers to group for. A herd of
-//! 256, with a turn that waits for all who have something, was tried: a backlog of 64
-//! peers then costs 3.6 us a request instead of 6.5, but one by one it is 7.3 instead
-//! of 5.2, and at 100 000 a second the median latency is milliseconds instead of
-//! 0.1 ms, since every datagram wakes the herd.
+//! brings 41 datagrams at most, fewer than there are peers to group for. With a herd
+//! of 256, and a turn that waits for all who have something, a backlog of 64 peers
+//! costs 3.6 us a request instead of 6.5; but one by one it is 7.3 instead of 5.2, and
+//! at 100 000 a second the median latency is milliseconds instead of 0.1 ms, since
+//! every datagram wakes the herd.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -186,3 +186,16 @@ fn a_ring_is_dropped_while_datagrams_arrive() {
         let _ = peer.send(&[1; 100]);
     }
 }
+
+#[test]
+fn a_completion_that_makes_no_sense_is_counted() {
+    // IORING_CQE_F_BUFFER, and buffer number 0.
+    const BUFFER: u32 = 1;
+    let mut rig = Rig::new(Sizes::SHARD);
+    // More than a buffer holds, less than what stands before a datagram, no buffer.
+    for (result, flags) in [(i32::MAX, BUFFER), (1, BUFFER), (64, 0)] {
+        rig.uring.received(result, flags).expect("it passes");
+        assert!(rig.uring.current.is_none());
+    }
+    assert_eq!(rig.uring.stats.receives_failed, 3);
+}
