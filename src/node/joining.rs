@@ -21,6 +21,8 @@ pub(super) struct Joining {
     knocks: Backoff,
     lookups: Backoff,
     next: Option<Instant>,
+    /// Whether the lookup for our own id is in progress.
+    is_looking: bool,
 }
 
 /// The wait after the next attempt in vain, from [`BOOTSTRAP_WAIT_MIN`] to
@@ -49,6 +51,7 @@ impl Joining {
             knocks: Backoff::SHORTEST,
             lookups: Backoff::SHORTEST,
             next: None,
+            is_looking: false,
         }
     }
 
@@ -63,28 +66,39 @@ impl Joining {
         self.restart(now);
     }
 
-    /// Tries again at once, and then after the shortest waits: every good contact
-    /// has been lost.
+    /// Every good contact has been lost: tries again, unless it is trying, or the lookup
+    /// in progress will say whether anybody is there.
+    pub(super) fn lost(&mut self, now: Instant) {
+        if self.next.is_none() && !self.is_looking {
+            self.restart(now);
+        }
+    }
+
+    /// Tries again at once, and then after the shortest waits.
     pub(super) fn restart(&mut self, now: Instant) {
         self.knocks = Backoff::SHORTEST;
         self.lookups = Backoff::SHORTEST;
         self.next = Some(now);
+        self.is_looking = false;
     }
 
-    /// Stops knocking: somebody has answered.
+    /// Stops knocking: somebody has answered, and the lookup begins.
     pub(super) fn answered(&mut self) {
         self.knocks = Backoff::SHORTEST;
         self.next = None;
+        self.is_looking = true;
     }
 
     /// Tries again after a wait: the lookup has found nobody.
     pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
         self.next = Some(now + self.lookups.take(rng));
+        self.is_looking = false;
     }
 
     /// The lookup has found the neighbours.
     pub(super) fn joined(&mut self) {
         self.lookups = Backoff::SHORTEST;
+        self.is_looking = false;
     }
 
     /// Whether it is trying.
