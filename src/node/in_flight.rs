@@ -143,7 +143,7 @@ impl<R> InFlight<R> {
         let timeout = if rpc.sends < rpc.sends_max {
             rpc.round_trip.timeout_to_resend(send, self.typical)
         } else {
-            rpc.round_trip.timeout(send)
+            rpc.round_trip.timeout_to_give_up(send)
         };
         // Later sends wait up to an eighth longer, so that a burst that was lost
         // together is not sent together again.

@@ -21,6 +21,8 @@ pub(super) struct Joining {
     knocks: Backoff,
     lookups: Backoff,
     next: Option<Instant>,
+    /// Whether the lookup for our own id is in progress.
+    is_looking: bool,
     goal: Goal,
 }
 
@@ -59,6 +61,7 @@ impl Joining {
             knocks: Backoff::SHORTEST,
             lookups: Backoff::SHORTEST,
             next: None,
+            is_looking: false,
             goal: Goal::In,
         }
     }
@@ -74,11 +77,19 @@ impl Joining {
         self.restart(now);
     }
 
-    /// Tries again at once, and then after the shortest waits: every good contact
-    /// has been lost.
+    /// Every good contact has been lost: tries again, unless it is trying, or the lookup
+    /// in progress will say whether anybody is there.
+    pub(super) fn lost(&mut self, now: Instant) {
+        if self.next.is_none() && !self.is_looking {
+            self.restart(now);
+        }
+    }
+
+    /// Tries again at once, and then after the shortest waits.
     pub(super) fn restart(&mut self, now: Instant) {
         self.knocks = Backoff::SHORTEST;
         self.lookups = Backoff::SHORTEST;
+        self.is_looking = false;
         self.schedule(now);
     }
 
@@ -92,14 +103,16 @@ impl Joining {
         self.next = (self.goal == Goal::In).then_some(next);
     }
 
-    /// Stops knocking: somebody has answered.
+    /// Stops knocking: somebody has answered, and the lookup begins.
     pub(super) fn answered(&mut self) {
         self.knocks = Backoff::SHORTEST;
         self.next = None;
+        self.is_looking = true;
     }
 
     /// Tries again after a wait: the lookup has found nobody.
     pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
+        self.is_looking = false;
         let wait = self.lookups.take(rng);
         self.schedule(now + wait);
     }
@@ -107,6 +120,7 @@ impl Joining {
     /// The lookup has found the neighbours.
     pub(super) fn joined(&mut self) {
         self.lookups = Backoff::SHORTEST;
+        self.is_looking = false;
     }
 
     /// Whether it is trying.

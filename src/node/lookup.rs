@@ -2,6 +2,7 @@
 //! next, and when it has ended.
 
 mod candidate;
+mod credit;
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -9,9 +10,10 @@ use core::net::SocketAddr;
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
 use crate::id::Id;
-use crate::limits::{ASKED_MAX, CANDIDATES_MAX, UNANSWERED_MAX};
+use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::wire::Contact;
-use candidate::{AnswerNumber, Credit, Standing, State};
+use candidate::State;
+use credit::{AnswerNumber, Chance, Credits, Standing};
 
 pub(super) use candidate::{Candidate, NamedBy};
 
@@ -57,7 +59,8 @@ pub(super) enum Offer {
 /// named most: a liar can make up any number of nodes closer than the real ones,
 /// and they cost time, but they do not crowd out what honest nodes have named.
 ///
-/// And of those whom one answer named, only [`UNANSWERED_MAX`] more than have
+/// And of those whom one answer named, only
+/// [`UNANSWERED_MAX`](crate::limits::UNANSWERED_MAX) more than have
 /// answered are asked in vain, while others are left: a liar can name anybody's
 /// address, and what a lookup sends there is sent in our name. Whom several have
 /// named, or our own table knows, is asked whatever becomes of one of them.
@@ -76,12 +79,7 @@ pub(super) struct Lookup {
     /// Candidates that were ever asked.
     asked: usize,
     extent: Extent,
-    /// Of each answer, by its number, but for the first, which is no answer and not
-    /// limited.
-    credits: Vec<Credit>,
-    /// Whether those who were not asked because of who named them, or some, were
-    /// given a chance after all.
-    has_relented: bool,
+    credits: Credits,
     candidates: Vec<Candidate>,
 }
 
@@ -94,8 +92,7 @@ impl Lookup {
             outstanding: 0,
             asked: 0,
             extent: Extent::Closest,
-            credits: Vec::new(),
-            has_relented: false,
+            credits: Credits::new(),
             candidates: Vec::new(),
         }
     }
@@ -115,7 +112,7 @@ impl Lookup {
             return Vouched::Unknown;
         };
         let Candidate { state, vouched_in, .. } = self.candidates[index];
-        if state == State::New && self.credit_left(from.answer) > self.credit_left(vouched_in) {
+        if state == State::New && self.credits.left(from.answer) > self.credits.left(vouched_in) {
             self.candidates[index].vouched_in = from.answer;
         }
         Vouched::Known
@@ -204,12 +201,8 @@ impl Lookup {
         next.state = State::Asked;
         let next = *next;
         self.outstanding += 1;
-        self.asked += usize::from(next.failures == 0);
-        if let Some(credit) = self.credit(next.vouched_in) {
-            // A second chance is not charged again.
-            credit.left -= i16::from(next.failures == 0);
-            credit.owed += 1;
-        }
+        self.asked += usize::from(next.chance() == Chance::First);
+        self.credits.charge(next.vouched_in, next.chance());
         Some(next)
     }
 
@@ -223,16 +216,13 @@ impl Lookup {
         round_trip: RoundTrip,
         credential: Credential,
     ) -> Option<Candidate> {
-        let number = AnswerNumber(self.answers() as u16 + 1);
-        let candidate = self.settle(contact, State::Answered)?;
+        let index = self.settle(contact, State::Answered)?;
+        self.credits.reward(self.candidates[index].vouched_in);
+        let candidate = &mut self.candidates[index];
         candidate.round_trip = round_trip;
         candidate.credential = credential;
-        candidate.answer = number;
+        candidate.answer = self.credits.open();
         let answered = *candidate;
-        if let Some(credit) = self.credit(answered.vouched_in) {
-            credit.left += 2;
-        }
-        self.credits.push(Credit { left: UNANSWERED_MAX, owed: 0 });
         self.forget_others_at(contact.addr, contact.id);
         Some(answered)
     }
@@ -262,7 +252,7 @@ impl Lookup {
                 candidate.state = State::Late;
                 let vouched_in = candidate.vouched_in;
                 if self.extent == Extent::Timely {
-                    self.note_no_longer_owed(vouched_in);
+                    self.credits.settle(vouched_in);
                 }
             }
             State::New
@@ -279,7 +269,8 @@ impl Lookup {
     /// address cost one wait. A second chance waits as for an unknown peer: its path
     /// may have become slower than all sends together waited.
     pub(super) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
-        let candidate = self.settle(contact, State::Failed)?;
+        let index = self.settle(contact, State::Failed)?;
+        let candidate = &mut self.candidates[index];
         candidate.failures += 1;
         candidate.round_trip = RoundTrip::default();
         let failed = *candidate;
@@ -291,7 +282,8 @@ impl Lookup {
     /// address, and returns the candidate. Under that name, if at all, the address
     /// may be asked again.
     pub(super) fn misnamed(&mut self, contact: Contact, actual: Id) -> Option<Candidate> {
-        let misnamed = *self.settle(contact, State::Misnamed)?;
+        let index = self.settle(contact, State::Misnamed)?;
+        let misnamed = self.candidates[index];
         self.forget_others_at(contact.addr, actual);
         Some(misnamed)
     }
@@ -309,16 +301,12 @@ impl Lookup {
         self.hopeful().take(self.k).all(|known| known.state == State::Answered) && !self.is_short()
     }
 
-    const fn answers(&self) -> usize {
-        self.credits.len()
-    }
-
     fn is_enough(&self) -> bool {
         let is_late =
             |known: &Candidate| matches!(known.state, State::Slow | State::Late | State::Failed);
         match self.extent {
             Extent::Closest | Extent::Timely => false,
-            Extent::Some => match self.answers() {
+            Extent::Some => match self.credits.answers() {
                 0 => false,
                 answers => answers >= self.alpha || self.candidates.iter().any(is_late),
             },
@@ -335,7 +323,7 @@ impl Lookup {
             && self.hopeful().count() < self.k
             && self.candidates.iter().any(|known| {
                 let is_discredited = self.standing(known) == Standing::Discredited;
-                known.may_be_revived() || is_discredited && !self.has_relented
+                known.may_be_revived() || is_discredited && !self.credits.has_relented()
             })
     }
 
@@ -345,12 +333,7 @@ impl Lookup {
         for candidate in failed.take(CANDIDATES_MAX - self.k) {
             candidate.state = State::New;
         }
-        if !self.has_relented {
-            self.has_relented = true;
-            for credit in &mut self.credits {
-                credit.left = credit.left.max(UNANSWERED_MAX);
-            }
-        }
+        self.credits.relent();
     }
 
     /// The K closest that have answered, the closest first.
@@ -385,30 +368,15 @@ impl Lookup {
 
     /// Whether a candidate may be asked; those that were are beyond question.
     fn standing(&self, candidate: &Candidate) -> Standing {
-        let credit = usize::from(candidate.vouched_in.0).checked_sub(1);
-        match credit.map(|index| self.credits[index]) {
-            Some(credit) if candidate.state == State::New && candidate.failures == 0 => {
-                match credit {
-                    Credit { left: 1.., .. } => Standing::Good,
-                    Credit { owed: 1.., .. } => Standing::Pending,
-                    Credit { .. } => Standing::Discredited,
-                }
-            }
-            _ => Standing::Good,
+        if candidate.state == State::New && candidate.chance() == Chance::First {
+            self.credits.standing(candidate.vouched_in)
+        } else {
+            Standing::Good
         }
     }
 
-    fn credit(&mut self, number: AnswerNumber) -> Option<&mut Credit> {
-        let index = usize::from(number.0).checked_sub(1)?;
-        self.credits.get_mut(index)
-    }
-
-    fn credit_left(&self, number: AnswerNumber) -> i16 {
-        let index = usize::from(number.0).checked_sub(1);
-        index.map_or(i16::MAX, |index| self.credits[index].left)
-    }
-
-    fn settle(&mut self, contact: Contact, outcome: State) -> Option<&mut Candidate> {
+    /// Ends the wait for a candidate's answer, and says where the candidate is.
+    fn settle(&mut self, contact: Contact, outcome: State) -> Option<usize> {
         let index = self.position(contact)?;
         let candidate = &mut self.candidates[index];
         let was_late = candidate.state == State::Late;
@@ -422,15 +390,9 @@ impl Lookup {
         candidate.state = outcome;
         let vouched_in = candidate.vouched_in;
         if !(was_late && self.extent == Extent::Timely) {
-            self.note_no_longer_owed(vouched_in);
+            self.credits.settle(vouched_in);
         }
-        Some(&mut self.candidates[index])
-    }
-
-    fn note_no_longer_owed(&mut self, vouched_in: AnswerNumber) {
-        if let Some(credit) = self.credit(vouched_in) {
-            credit.owed -= 1;
-        }
+        Some(index)
     }
 
     fn find(&mut self, contact: Contact) -> Option<&mut Candidate> {

@@ -121,8 +121,8 @@ impl Node {
     /// Tries to come back when every good contact is lost.
     pub(super) fn rejoin_if_lost(&mut self, now: Instant) {
         let is_lost = self.config.place.is_first() && !self.table.has_good();
-        if is_lost && !self.joining.is_trying() {
-            self.joining.restart(now);
+        if is_lost {
+            self.joining.lost(now);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::limits::{TIMEOUT_FIRST, TIMEOUT_MAX, TIMEOUT_MIN};
+use crate::limits::{TIMEOUT_FIRST, TIMEOUT_LAST_MIN, TIMEOUT_MAX, TIMEOUT_MIN};
 
 /// A peer's smoothed round trip and its variation, in microseconds; zero until
 /// the first sample.
@@ -54,6 +54,16 @@ impl RoundTrip {
         }
         typical.timeout(send).min(self.timeout(send))
     }
+
+    /// The same for the last send, after which the peer is given up: where its round
+    /// trip is known, [`TIMEOUT_LAST_MIN`] at least, since a path may have become slower
+    /// than anything that was measured on it.
+    pub(super) fn timeout_to_give_up(self, send: u8) -> Duration {
+        if self.smoothed_us == 0 {
+            return self.timeout(send);
+        }
+        self.timeout(send).max(TIMEOUT_LAST_MIN)
+    }
 }
 
 const _: () = assert!(TIMEOUT_MAX.as_micros() < u32::MAX as u128 / 8);
@@ -101,6 +111,16 @@ mod tests {
         assert_eq!(unknown.timeout_to_resend(1, near), TIMEOUT_MIN * 2);
         assert_eq!(unknown.timeout_to_resend(0, far), TIMEOUT_FIRST);
         assert_eq!(far.timeout_to_resend(0, near), far.timeout(0), "its own counts");
+    }
+
+    #[test]
+    fn a_quick_peer_is_not_given_up_before_a_path_grown_slow_could_have_answered() {
+        let mut quick = RoundTrip::default();
+        quick.sample(Duration::from_micros(200));
+        assert_eq!(quick.timeout_to_give_up(2), TIMEOUT_LAST_MIN);
+        assert!(quick.timeout_to_resend(1, quick) < TIMEOUT_LAST_MIN, "it is sent again early");
+        let unknown = RoundTrip::default();
+        assert_eq!(unknown.timeout_to_give_up(0), TIMEOUT_FIRST, "nothing was measured");
     }
 
     proptest::proptest! {

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_busy_node_makes_the_tokens_of_some_hundred_senders_once() {
         let mut tokens = Tokens::new([7; 16]);
-        let mut round = |tokens: &mut Tokens| {
+        let round = |tokens: &mut Tokens| {
             let before = tokens.made;
             (0..64).for_each(|number| _ = tokens.issue(Instant::ZERO, ip(number)));
             tokens.made - before

@@ -137,6 +137,26 @@ fn a_node_whose_first_lookup_nobody_answers_has_not_joined_and_tries_again() {
 }
 
 #[test]
+fn two_that_joined_by_each_other_soon_meet_the_rest() {
+    let mut net = Net::new(12);
+    net.add(0);
+    net.add(1);
+    // The node by which everybody joins does not answer yet; the other one does.
+    let addresses = vec![addr(0), addr(2)];
+    net.command(1, Command::Bootstrap { addresses });
+    net.settle();
+    assert_eq!((joined(&net, 1), net.stats(1).contacts), (1, 1));
+    for number in 2..12 {
+        net.add(number);
+    }
+    for number in 3..12 {
+        net.join(number, 2);
+    }
+    net.run_for(Duration::from_secs(30));
+    assert!(net.stats(0).contacts >= 10 && net.stats(1).contacts >= 10);
+}
+
+#[test]
 fn two_networks_that_meet_do_not_merge() {
     let mut net = Net::new(5);
     net.add(0);

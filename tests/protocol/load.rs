@@ -5,10 +5,12 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::{
     ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX,
-    OUTBOX_BYTES_MAX, REPUBLISH_DEFAULT, TIMEOUT_MAX,
+    MAINTENANCE_PACE, OUTBOX_BYTES_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
 };
 use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
-use kad_node::wire::{Body, Contacts};
+use kad_node::wire::{
+    self, Body, Contacts, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
+};
 
 use crate::net::{Net, addr};
 
@@ -47,6 +49,59 @@ fn maintenance_goes_on_while_the_user_keeps_the_node_busy() {
     let before = net.stats(0).values_republished;
     net.run_for(Duration::from_secs(10));
     assert_eq!(net.stats(0).values_republished, before + 1);
+}
+
+#[test]
+fn maintenance_begins_lookups_at_a_pace_however_much_is_due() {
+    const REPLICAS: u64 = 400;
+    let mut net = Net::joined(4, 30);
+    replicate_to(&mut net, 0, REPLICAS);
+    assert_eq!(net.stats(0).values, REPLICAS);
+    // All are due at once, and peers answer in no time.
+    net.now = net.now + REPLICATE * 2;
+    let most = 1 + 1000 / MAINTENANCE_PACE.as_millis() as u64;
+    let before = net.stats(0);
+    for _ in 0..10 {
+        let started = net.stats(0).lookups_started;
+        net.run_for(Duration::from_secs(1));
+        let started = net.stats(0).lookups_started - started;
+        assert!(started <= most, "{started} lookups in a second");
+        assert!(started + 2 >= most, "{started} lookups in a second: the pace is what bounds them");
+    }
+    net.run_for(Duration::from_secs(REPLICAS / most + 10));
+    assert!(net.stats(0).values_replicated >= before.values_replicated + REPLICAS * 9 / 10);
+}
+
+/// Has a peer store so many values on node `number`, to be kept alive.
+fn replicate_to(net: &mut Net, number: u16, count: u64) {
+    let token = ask_of(net, number, Token::NONE, Body::Ping);
+    for index in 0..count {
+        let value = index.to_be_bytes();
+        let store = Store {
+            key: Id::of_value(&value),
+            offset: 0,
+            total: value.len() as u32,
+            life_s: 24 * 3600,
+            purpose: Purpose::Replica,
+            value: &value,
+        };
+        ask_of(net, number, token, Body::Store(store));
+    }
+}
+
+/// Asks node `number`, and returns the token that comes with its answer.
+fn ask_of(net: &mut Net, number: u16, token: Token, body: Body<'_>) -> Token {
+    let request = Datagram {
+        network: NetworkId::of_name("default"),
+        transaction: TransactionId::new([9; 8]),
+        sender: Id::of_value(b"uploader"),
+        role: Role::Client,
+        announce: None,
+        token,
+        body,
+    };
+    let replies = net.ask(addr(900), number, &request);
+    wire::decode(&replies[0]).expect("nodes send no garbage").token
 }
 
 #[test]

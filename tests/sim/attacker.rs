@@ -1,5 +1,5 @@
-//! A peer that lies: it takes part as far as it must to be asked, and answers
-//! with garbage, wrong values, made-up contacts and other peers' names.
+//! A peer that lies: it takes part as far as it must to be asked, and tells one
+//! kind of lie. Where its lie has no answer to a question, it knows nobody.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,7 +19,8 @@ use crate::peers::{PeerIndex, Period, address_of, empty_address};
 /// How an attacker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malice {
-    /// Random bytes under a valid header, or no header at all.
+    /// Random bytes under a valid header, or no header at all; replies that nobody
+    /// waits for, and STOREs without a token.
     Garbage,
     /// A value that does not hash to the key; it says STORED and keeps nothing.
     WrongValues,
@@ -33,18 +34,40 @@ pub(crate) enum Malice {
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
     Flood { values_max: u32 },
-    /// Each of those above by turns, but the flood.
+    /// Each of those above by turns, but for those by which it would change its own
+    /// name, and the flood.
     Everything,
 }
 
-const EACH: [Malice; 6] = [
+const EACH: [Malice; 5] = [
     Malice::Garbage,
     Malice::WrongValues,
     Malice::MadeUpContacts,
     Malice::MisnamedContacts,
     Malice::FalseNames,
-    Malice::ManyNames,
 ];
+
+/// What nodes notice of lies, each a counter of theirs: where nothing is lost and
+/// nobody dies they stand at zero without a liar.
+pub(crate) const SIGNS: [&str; 4] =
+    ["datagrams_malformed", "values_mismatched", "rpcs_failed", "replies_misnamed"];
+
+impl Malice {
+    /// Those of [`SIGNS`] that nodes must see, and no others.
+    pub(crate) const fn signs(self) -> &'static [&'static str] {
+        match self {
+            // A question that garbage answers has no answer.
+            Self::Garbage => &["datagrams_malformed", "rpcs_failed"],
+            Self::WrongValues => &["values_mismatched"],
+            Self::MadeUpContacts => &["rpcs_failed"],
+            // One of the addresses is the asker's own, where nobody answers it.
+            Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
+            Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
+            Self::Flood { .. } => &[],
+            Self::Everything => &SIGNS,
+        }
+    }
+}
 
 /// What a swarm draws from: all but those who change their names, for whom nobody
 /// can say which nodes were the closest.
@@ -100,7 +123,8 @@ impl Attacker {
         self.next
     }
 
-    /// Speaks to some peers unasked: makes itself known, and lies a little.
+    /// Speaks to some peers unasked: makes itself known, and talks nonsense where that
+    /// is its lie.
     pub(crate) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
         if now < self.next {
             return;
@@ -116,24 +140,31 @@ impl Attacker {
             send(victim, transaction, self.id, Body::Ping, outbox);
             let target = self.rng.id();
             send(victim, transaction, self.id, Body::FindNode { target }, outbox);
-            let value: [u8; 32] = self.rng.bytes();
-            let unasked = match self.rng.below(4) {
-                0 => Body::Pong,
-                1 => Body::Stored,
-                2 => Body::Value(whole(&value)),
-                _ => Body::Store(Store {
-                    key: target,
-                    offset: 0,
-                    total: value.len() as u32,
-                    life_s: u32::MAX,
-                    purpose: Purpose::Replica,
-                    value: &value,
-                }),
-            };
-            let forged = TransactionId::new(self.rng.bytes());
-            send(victim, forged, target, unasked, outbox);
-            self.garbage(victim, outbox);
+            if matches!(self.malice, Malice::Garbage | Malice::Everything) {
+                self.nonsense(victim, outbox);
+                self.garbage(victim, outbox);
+            }
         }
+    }
+
+    /// A reply that nobody waits for, or a STORE without a token.
+    fn nonsense(&mut self, victim: SocketAddr, outbox: &mut Outbox) {
+        let value: [u8; 32] = self.rng.bytes();
+        let unasked = match self.rng.below(4) {
+            0 => Body::Pong,
+            1 => Body::Stored,
+            2 => Body::Value(whole(&value)),
+            _ => Body::Store(Store {
+                key: Id::of_value(&value),
+                offset: 0,
+                total: value.len() as u32,
+                life_s: u32::MAX,
+                purpose: Purpose::Replica,
+                value: &value,
+            }),
+        };
+        let forged = TransactionId::new(self.rng.bytes());
+        send(victim, forged, self.id, unasked, outbox);
     }
 
     /// Answers a request, after its fashion.
@@ -176,19 +207,26 @@ impl Attacker {
             Malice::Everything => EACH[self.rng.below(EACH.len() as u64) as usize],
             malice => malice,
         };
-        let contacts: [Contact; K_MAX] = std::array::from_fn(|_| self.made_up(target, malice));
-        let nodes = Body::Nodes(Contacts::new(&contacts));
+        let nobody = Body::Nodes(Contacts::new(&[]));
         match (malice, asked) {
             (Malice::Garbage, _) => self.garbage(to, outbox),
             (Malice::WrongValues, Asked::Value) => {
                 let value: [u8; 64] = self.rng.bytes();
                 send(to, transaction, self.id, Body::Value(whole(&value)), outbox);
             }
+            (Malice::MadeUpContacts | Malice::MisnamedContacts, _) => {
+                let contacts: [Contact; K_MAX] =
+                    std::array::from_fn(|_| self.made_up(target, malice));
+                send(to, transaction, self.id, Body::Nodes(Contacts::new(&contacts)), outbox);
+            }
             (Malice::FalseNames, _) => {
                 let name = near(target, &mut self.rng);
-                send(to, transaction, name, nodes, outbox);
+                send(to, transaction, name, nobody, outbox);
             }
-            _ => send(to, transaction, self.id, nodes, outbox),
+            (Malice::WrongValues | Malice::ManyNames | Malice::Flood { .. }, _) => {
+                send(to, transaction, self.id, nobody, outbox);
+            }
+            (Malice::Everything, _) => unreachable!("one of its lies was drawn"),
         }
     }
 
@@ -226,7 +264,7 @@ impl Attacker {
     fn garbage(&mut self, to: SocketAddr, outbox: &mut Outbox) {
         let noise: [u8; 256] = self.rng.bytes();
         let length = self.rng.below(noise.len() as u64) as usize;
-        let header = [wire::MAGIC, wire::VERSION, 0x81 | (self.rng.u32() as u8 & 3)];
+        let header = [wire::MAGIC, wire::VERSION, 0x81 + (self.rng.u32() as u8 & 3)];
         let keep_header = self.rng.ratio(1, 2);
         let _ = outbox.datagram(to, |buffer| {
             buffer[..length].copy_from_slice(&noise[..length]);

@@ -13,8 +13,12 @@ use std::time::Duration;
 
 use crate::faults::Faults;
 use crate::operations::Expect;
-use crate::scenario::{Scenario, Step, Verdict};
+use crate::scenario::{ALL, Check, Scenario, Step, Verdict};
 use crate::shards::Layout;
+
+/// Datagrams that a scenario may send in all: twice what the largest of hundreds that
+/// swarms drew takes, 2.5 million.
+pub(crate) const DATAGRAMS_MAX: u64 = 5_000_000;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -24,14 +28,21 @@ const fn minutes(minutes: u64) -> Duration {
     Duration::from_mins(minutes)
 }
 
-fn scenario(name: &str, proves: &'static str, faults: Faults, script: Vec<Step>) -> Scenario {
+pub(crate) fn scenario(
+    name: &str,
+    proves: &'static str,
+    faults: Faults,
+    script: Vec<Step>,
+) -> Scenario {
     Scenario {
         name: name.to_owned(),
         proves,
+        drawn: String::new(),
         configure: |_| {},
         layout: Layout::ONE,
         faults,
         script,
+        datagrams_max: DATAGRAMS_MAX,
         verdict: Verdict::Holds,
     }
 }
@@ -47,6 +58,10 @@ fn values(count: usize) -> Step {
 
 fn each_is_found() -> Step {
     Step::GetEach { over: seconds(60), expect: Expect::Found }
+}
+
+fn placed_on_all() -> Step {
+    Step::Check(Check::Placed { least: ALL })
 }
 
 fn told(parts: impl IntoIterator<Item = Vec<Step>>) -> Vec<Step> {

@@ -2,98 +2,183 @@
 
 use std::time::Duration;
 
-use kad_node::id::Id;
 use kad_node::limits::{
-    ASKED_MAX, CANDIDATES_MAX, IN_FLIGHT_MAX, K_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX,
-    MAINTENANCE_PACE, REPLACEMENTS_MAX, SENDS_LOOKUP, SENDS_STORE,
+    INTRODUCTIONS_MAX, K_MAX, LEAVE_LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE,
+    STALE_PROBES_MAX,
 };
 
+use crate::attacker::{Malice, SIGNS};
+use crate::peers::PeerIndex;
 use crate::shards::Shards;
+use crate::violation::Wrong;
 use crate::world::World;
 
-/// Requests of one lookup where nobody lies: twice K nodes are asked, and K are
-/// sent a STORE, each as often as may be.
-const HONEST_REQUESTS_MAX: u64 =
-    2 * K_MAX as u64 * SENDS_LOOKUP as u64 + K_MAX as u64 * SENDS_STORE as u64;
+/// Requests that a node of one shard may send in any second: those of the lookups that
+/// maintenance begins in it, each of which asks some K and a half and stores on K. Of
+/// several shards each keeps that pace, but they share what there is to do: twice as
+/// many are allowed.
+const REQUESTS_PER_SECOND_MAX: u64 =
+    1000 / MAINTENANCE_PACE.as_millis() as u64 * (5 * K_MAX as u64 / 2);
 
-/// Lookups that the user has in progress at one node in any second: no script asks
-/// for more.
-const USER_LOOKUPS_MAX: u64 = 8;
+/// The same of each shard of a node that leaves, which is not paced: what it hands
+/// over at once it may hand over within a second.
+const LEAVING_REQUESTS_MAX: u64 = LEAVE_LOOKUPS_MAX as u64 * (5 * K_MAX as u64 / 2);
 
-/// Requests that one node may send in any second: those of the lookups that
-/// maintenance begins in it, and of all that are in progress.
-const REQUESTS_PER_SECOND_MAX: u64 = HONEST_REQUESTS_MAX
-    * (1000 / MAINTENANCE_PACE.as_millis() as u64
-        + MAINTENANCE_LOOKUPS_MAX as u64
-        + USER_LOOKUPS_MAX);
+/// Heap bytes of a lookup in progress: a hundred candidates of 128 bytes each.
+const LOOKUP_BYTES_MAX: isize = 16 << 10;
+
+/// RPCs in flight at one node that are no part of a lookup in progress.
+const PINGS_MAX: u64 = (STALE_PROBES_MAX + INTRODUCTIONS_MAX) as u64;
 
 /// Heap bytes that one value costs beside itself: its places in the indexes.
 const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;
 
-/// Buckets that hold anybody, of a network of a million nodes and some luck.
-const BUCKETS_MAX: usize = 32;
-/// What the routing table allocates for a contact, and a lookup for a candidate.
-const CONTACT_BYTES: usize = 64;
-const CANDIDATE_BYTES: usize = 128;
+/// Heap bytes of a node beside its values: its routing table, and lookups in progress
+/// at the four that maintenance may start; and of each of its shards.
+const NODE_BYTES_MAX: isize = 192 << 10;
+const SHARD_BYTES_MAX: isize = 64 << 10;
 
-/// Heap bytes of a node beside its values: full buckets, and as many lookups as
-/// may be in progress, each of which has heard of as many nodes as it may.
-const NODE_BYTES_MAX: usize = BUCKETS_MAX * (K_MAX + REPLACEMENTS_MAX) * CONTACT_BYTES
-    + (MAINTENANCE_LOOKUPS_MAX + USER_LOOKUPS_MAX as usize)
-        * (CANDIDATES_MAX + ASKED_MAX)
-        * CANDIDATE_BYTES;
+/// The most of each thing that any node of a world had at any moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Peaks {
+    pub(crate) requests_per_second: u64,
+    pub(crate) rpcs: u64,
+    pub(crate) lookups: u64,
+    pub(crate) heap_bytes: isize,
+}
 
 impl World {
-    /// Looks at how much one random node has in progress.
-    pub(crate) fn note_peaks(&mut self) {
-        let peer = self.any_honest();
-        let Some(node) = self.peers[peer.as_usize()].node() else { return };
+    /// After each turn of `peer`, in which it has sent so many requests: whether it
+    /// is within its limits. RPCs and lookups are as many as before where it has sent
+    /// none.
+    pub(crate) fn watch(&mut self, peer: PeerIndex, requests: usize) {
+        let slot = &mut self.peers[peer.as_usize()];
+        let rate = slot.requests.add(self.now, requests);
+        let (heap_bytes, allowed) = (slot.heap_bytes, slot.heap_bytes_allowed);
+        let shards = slot.node().map_or(1, |node| node.nodes().len());
+        let mut rate_max = REQUESTS_PER_SECOND_MAX * shards.min(2) as u64;
+        if slot.leaving.is_some() {
+            rate_max += LEAVING_REQUESTS_MAX * shards as u64;
+        }
+        self.peaks.requests_per_second = self.peaks.requests_per_second.max(rate);
+        self.peaks.heap_bytes = self.peaks.heap_bytes.max(heap_bytes);
+        if rate > rate_max {
+            self.exceed(peer, "requests in one second", rate, rate_max);
+        }
+        if heap_bytes > allowed {
+            self.check_heap(peer);
+        }
+        if requests > 0 {
+            self.check_in_progress(peer);
+        }
+    }
+
+    fn check_in_progress(&mut self, peer: PeerIndex) {
+        let slot = &self.peers[peer.as_usize()];
+        let Some(node) = slot.node() else { return };
         let stats = node.stats();
-        self.rpcs_peak = self.rpcs_peak.max(stats.rpcs);
-        self.lookups_peak = self.lookups_peak.max(stats.lookups);
+        self.peaks.rpcs = self.peaks.rpcs.max(stats.rpcs);
+        self.peaks.lookups = self.peaks.lookups.max(stats.lookups);
+        // Those of its user, those of maintenance, and the one by which it joins.
+        let maintenance = (node.nodes().len() * MAINTENANCE_LOOKUPS_MAX) as u64;
+        let mut lookups_max = slot.operations + maintenance + 1;
+        let mut rpcs_max = stats.lookups * K_MAX as u64 + PINGS_MAX;
+        if slot.leaving.is_some() {
+            lookups_max += (node.nodes().len() * LEAVE_LOOKUPS_MAX) as u64;
+            // A farewell to each contact.
+            rpcs_max += stats.contacts;
+        }
+        for (what, measured, most) in
+            [("lookups", stats.lookups, lookups_max), ("RPCs in flight", stats.rpcs, rpcs_max)]
+        {
+            if measured > most {
+                self.exceed(peer, what, measured, most);
+            }
+        }
+    }
+
+    /// Looks anew how many values a node has, and so how much it may hold.
+    fn check_heap(&mut self, peer: PeerIndex) {
+        let slot = &mut self.peers[peer.as_usize()];
+        let Some(node) = slot.node() else { return };
+        let stats = node.stats();
+        let held = (stats.values + stats.values_published) as isize;
+        let values = VALUE_OVERHEAD_BYTES_MAX * held + stats.value_bytes as isize;
+        let shards = node.nodes().len() as isize;
+        let mut allowed = values + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
+        if slot.leaving.is_some() {
+            allowed += shards * LEAVE_LOOKUPS_MAX as isize * LOOKUP_BYTES_MAX;
+        }
+        let heap_bytes = slot.heap_bytes;
+        slot.heap_bytes_allowed = allowed;
+        if heap_bytes > allowed {
+            let (held, most) = (heap_bytes.unsigned_abs() as u64, allowed.unsigned_abs() as u64);
+            self.exceed(peer, "heap bytes", held, most);
+        }
+    }
+
+    /// A node's books, before it stops and after each step: what they say of a whole
+    /// life.
+    pub(crate) fn check_books(&mut self, peer: PeerIndex) {
+        let slot = &self.peers[peer.as_usize()];
+        let Some(node) = slot.node() else { return };
+        let stats = node.stats();
+        let config = self.config(slot.id, [0; 32]);
+        let replies = stats.datagrams_sent.saturating_sub(stats.requests_sent);
+        for (what, measured, most) in [
+            ("replies", replies, stats.datagrams_received),
+            ("values", stats.values, config.store_values_max as u64),
+            ("bytes of values", stats.value_bytes, config.store_bytes_max as u64),
+        ] {
+            if measured > most {
+                self.exceed(peer, what, measured, most);
+            }
+        }
+        self.check_heap(peer);
+    }
+
+    /// Says that a node exceeds a limit, once in each of its lives.
+    fn exceed(&mut self, peer: PeerIndex, what: &str, measured: u64, most: u64) {
+        let slot = &mut self.peers[peer.as_usize()];
+        if !slot.is_over {
+            slot.is_over = true;
+            self.violate(Wrong::Limit, format!("{peer}: {measured} {what}; at most {most}"));
+        }
     }
 
     /// What holds at every moment: looked at after each step.
-    pub(crate) fn check_limits(&mut self) {
-        let mut found = Vec::new();
-        for (index, peer) in self.peers.iter().enumerate() {
-            let Some(node) = peer.node() else { continue };
-            let stats = node.stats();
-            self.rpcs_peak = self.rpcs_peak.max(stats.rpcs);
-            self.lookups_peak = self.lookups_peak.max(stats.lookups);
-            let config = self.config(peer.id, [0; 32]);
-            let shards = node.nodes().len() as u64;
-            let held = stats.values + stats.values_published;
-            let values_bytes =
-                VALUE_OVERHEAD_BYTES_MAX * held as isize + stats.value_bytes as isize;
-            for (what, measured, most) in [
-                (
-                    "requests in one second",
-                    peer.requests.peak.into(),
-                    shards * REQUESTS_PER_SECOND_MAX,
-                ),
-                (
-                    "replies",
-                    stats.datagrams_sent.saturating_sub(stats.requests_sent),
-                    stats.datagrams_received,
-                ),
-                ("RPCs in flight", stats.rpcs, shards * IN_FLIGHT_MAX as u64),
-                ("lookups", stats.lookups, shards * LOOKUPS_MAX as u64),
-                ("values", stats.values, config.store_values_max as u64),
-                ("bytes of values", stats.value_bytes, config.store_bytes_max as u64),
-                (
-                    "bytes beside its values",
-                    peer.heap_bytes.saturating_sub(values_bytes).max(0).unsigned_abs() as u64,
-                    shards * NODE_BYTES_MAX as u64,
-                ),
-            ] {
-                if measured > most {
-                    found.push(format!("#{index}: {measured} {what}; at most {most}"));
-                }
-            }
+    pub(crate) fn check_after_step(&mut self) {
+        for peer in self.honest.clone() {
+            self.check_books(peer);
         }
-        for what in found {
-            self.violate(what);
+        let overflowed = self.network.tally().overflowed;
+        if overflowed > 0 && !self.network.was_narrow() {
+            let what = format!("{overflowed} datagrams found no room in a network without limits");
+            self.violate(Wrong::Overflow, what);
+        }
+        if self.is_spent() {
+            let sent = self.network.tally().sent;
+            self.violate(Wrong::Budget, format!("{sent} datagrams are more than a run may send"));
+        }
+    }
+
+    pub(crate) fn check_overflowed(&mut self) {
+        if self.network.tally().overflowed == 0 {
+            self.violate(Wrong::Overflow, "nothing found the network full".to_owned());
+        }
+    }
+
+    /// Whether nodes have noticed the lies that were told, and no others.
+    pub(crate) fn check_noticed(&mut self, malice: Malice) {
+        let nodes = self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
+        let counts: Vec<_> =
+            nodes.flat_map(|node| node.stats().iter().collect::<Vec<_>>()).collect();
+        for sign in SIGNS {
+            let of_sign = counts.iter().filter(|(name, _)| *name == sign);
+            let count: u64 = of_sign.map(|(_, count)| count).sum();
+            if malice.signs().contains(&sign) != (count > 0) {
+                self.violate(Wrong::Lies, format!("{malice:?}, but {sign} is {count}"));
+            }
         }
     }
 
@@ -102,7 +187,7 @@ impl World {
             let Some(node) = self.peers[peer.as_usize()].node() else { continue };
             let contacts = node.stats().contacts;
             if contacts < least {
-                self.violate(format!("{peer} knows {contacts} contacts"));
+                self.violate(Wrong::Unacquainted, format!("{peer} knows {contacts} contacts"));
             }
         }
     }
@@ -111,7 +196,8 @@ impl World {
         let nodes = self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
         let room = nodes.filter(|node| node.stats().values_evicted == 0).count();
         if room > 0 {
-            self.violate(format!("{room} nodes have not had to evict anything"));
+            let what = format!("{room} nodes have not had to evict anything");
+            self.violate(Wrong::StoreNotFull, what);
         }
     }
 
@@ -120,20 +206,24 @@ impl World {
             let Some(node) = self.peers[peer.as_usize()].node() else { continue };
             let values = node.stats().values;
             if values > 0 {
-                self.violate(format!("{peer} still holds {values} values"));
+                self.violate(Wrong::StillHeld, format!("{peer} still holds {values} values"));
             }
         }
     }
 
-    /// Kademlia 2.3 lets a lookup halve the distance at each hop until it is
-    /// among the K closest: log2(n / k) hops, and one to the value.
-    pub(crate) fn check_hops(&mut self) {
-        let Some(hops) = self.operations.tally.get_hops.summary() else { return };
+    /// Of buckets of `k` contacts, the closest of `k` to a target is as much closer
+    /// than they are far: log n / log k hops lead to the K closest. Half as many again
+    /// are allowed, since the farthest of them counts and datagrams are lost. Puts are
+    /// what is looked at: no cached or local copy ends their lookups early.
+    pub(crate) fn check_hops(&mut self, k: usize) {
+        let Some(hops) = self.operations.tally.put_hops.summary() else {
+            return self.violate(Wrong::Hops, "no put has counted hops".to_owned());
+        };
         let nodes = self.honest.len() as f64;
-        let k = self.config(Id::new([0; 20]), [0; 32]).k as f64;
-        let expected = (nodes / k).max(1.0).log2() + 1.0;
-        if hops.mean > expected || hops.max as f64 > 2.0 * expected + 1.0 {
-            self.violate(format!("{hops} hops among {nodes} nodes; {expected:.1} are expected"));
+        let expected = 1.0 + (nodes / k as f64).max(1.0).ln() / (k as f64).ln();
+        if hops.mean > 1.5 * expected || hops.max as f64 > 3.0 * expected {
+            let what = format!("{hops} hops of puts among {nodes} nodes; expected {expected:.1}");
+            self.violate(Wrong::Hops, what);
         }
     }
 
@@ -145,7 +235,8 @@ impl World {
             let (Some(before), Some(now)) = (before, now) else { continue };
             let sent = now.datagrams_sent - before.datagrams_sent;
             if sent > datagrams_max {
-                self.violate(format!("#{index} sent {sent} datagrams in a quiet {period:?}"));
+                let what = format!("#{index} sent {sent} datagrams in a quiet {period:?}");
+                self.violate(Wrong::NotQuiet, what);
             }
         }
     }

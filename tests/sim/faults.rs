@@ -10,7 +10,7 @@ use crate::ratio::{Ratio, mix};
 
 /// The faults of a network. Reordering has no setting of its own: it follows
 /// from delays that differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Faults {
     /// Datagrams lost on each leg.
     pub(crate) loss: Ratio,
@@ -26,7 +26,13 @@ pub(crate) struct Faults {
     pub(crate) one_way: Ratio,
     /// How long a datagram is under way.
     pub(crate) delay: Delay,
+    /// Datagrams under way at once; what is sent beyond that is dropped.
+    pub(crate) in_flight_max: usize,
 }
+
+/// More than is ever under way where no link is narrow: a hundred datagrams of each
+/// of 10 000 nodes.
+pub(crate) const ROOMY: usize = 1 << 20;
 
 impl Faults {
     /// A network that loses nothing and delays everything.
@@ -38,11 +44,17 @@ impl Faults {
         weak_loss: Ratio::NEVER,
         one_way: Ratio::NEVER,
         delay: Delay::WIDE_AREA,
+        in_flight_max: ROOMY,
     };
 
     /// A network that loses `percent` of what passes each leg.
     pub(crate) const fn loss(percent: u64) -> Self {
         Self { loss: Ratio::percent(percent), ..Self::NONE }
+    }
+
+    /// Whether there is room for everything that nodes send.
+    pub(crate) const fn is_roomy(&self) -> bool {
+        self.in_flight_max >= ROOMY
     }
 }
 
@@ -52,14 +64,23 @@ impl fmt::Display for Faults {
         for (name, ratio) in
             [("duplicates", self.duplicate), ("corrupt", self.corrupt), ("one-way", self.one_way)]
         {
-            if ratio != Ratio::NEVER {
+            if !ratio.is_never() {
                 write!(f, ", {name} {ratio}")?;
             }
         }
-        if self.weak_uplinks != Ratio::NEVER {
+        if !self.weak_uplinks.is_never() && !self.weak_loss.is_never() {
             write!(f, ", weak uplinks {} at {}", self.weak_uplinks, self.weak_loss)?;
         }
+        if !self.is_roomy() {
+            write!(f, ", room for {}", self.in_flight_max)?;
+        }
         write!(f, ", delay {}", self.delay)
+    }
+}
+
+impl fmt::Debug for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -2,17 +2,30 @@
 //! every one of them, and what that cost.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
-use kad_node::limits::K_DEFAULT;
+use kad_node::limits::{K_DEFAULT, SENDS_LOOKUP, SENDS_STORE};
 
+use crate::checks::Peaks;
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::options::Options;
+use crate::oracle::State;
 use crate::ratio::Ratio;
-use crate::scenario::{Check, Scenario, Step, Verdict};
+use crate::scenario::{ALL, Check, Scenario, Step, Verdict};
 use crate::shards::{HandoffTally, Layout};
 use crate::world::World;
+
+/// Of the K closest, how many are asked to have a value at once where nothing is lost:
+/// just joined, a node may not know everybody near it yet.
+const PLACED_MAX: usize = K_DEFAULT * 3 / 4;
+
+/// Largest network that is watched for a republish period besides: each node sends two
+/// thousand datagrams in it, as many again as in all the rest.
+const SETTLED_NODES_MAX: u32 = 1000;
+/// A republish period of an hour, its jitter, and time for the lookups.
+const SETTLING: Duration = Duration::from_mins(75);
 
 /// What the figures are taken of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +69,31 @@ impl Size {
         (Duration::from_millis(20) * self.nodes).min(Duration::from_secs(200))
     }
 
+    /// On how many of its K closest nodes a value is, right after its put and once
+    /// `crash_percent` of all have crashed, but for one value in 10^9: a lookup meets
+    /// whom one of its sends and the answer reach, and one of the STOREs must arrive.
+    fn placed_at_once(&self, crash_percent: u32) -> usize {
+        let loss = f64::from(self.drop_percent) / 100.0;
+        let met = 1.0 - (1.0 - (1.0 - loss).powi(2)).powi(SENDS_LOOKUP.into());
+        let reached = 1.0 - loss.powi(SENDS_STORE.into());
+        let has_it = met * reached * (1.0 - f64::from(crash_percent) / 100.0);
+        // How likely each number of holders is, one node after another.
+        let mut chances = [0.0; K_DEFAULT + 1];
+        chances[0] = 1.0;
+        for _ in 0..K_DEFAULT {
+            for count in (0..=K_DEFAULT).rev() {
+                let fewer = count.checked_sub(1).map_or(0.0, |fewer| chances[fewer]);
+                chances[count] = chances[count] * (1.0 - has_it) + fewer * has_it;
+            }
+        }
+        let mut fewer = 0.0;
+        let is_seldom = |chance: &&f64| {
+            fewer += **chance;
+            fewer < 1e-9
+        };
+        chances.iter().take_while(is_seldom).count().min(PLACED_MAX)
+    }
+
     pub(crate) fn scenario(&self) -> Scenario {
         let mut script = vec![
             Step::Join { count: self.nodes as usize, over: self.joining() },
@@ -65,9 +103,14 @@ impl Size {
             }),
             Step::Check(Check::ClosestIsExact { targets: 1000 }),
             Step::Put { count: self.values as usize, bytes: 100, over: Duration::from_mins(1) },
+            Step::Check(Check::Placed { least: self.placed_at_once(0) }),
         ];
         if self.crash_percent > 0 {
-            script.push(Step::Crash { share: Ratio::percent(u64::from(self.crash_percent)) });
+            script.extend([
+                Step::Crash { share: Ratio::percent(u64::from(self.crash_percent)) },
+                Step::Check(Check::Lost { most: 0 }),
+                Step::Check(Check::Placed { least: self.placed_at_once(self.crash_percent) }),
+            ]);
         }
         script.extend([
             Step::Get {
@@ -75,21 +118,41 @@ impl Size {
                 over: Duration::from_mins(2),
                 expect: Expect::Found,
             },
-            Step::Check(Check::HopsLogarithmic),
+            Step::Check(Check::Hops { k: K_DEFAULT }),
             Step::Check(Check::ClosestIsExact { targets: 1000 }),
         ]);
+        if self.nodes <= SETTLED_NODES_MAX {
+            script.extend([
+                Step::Faults(Faults::NONE),
+                Step::Run(SETTLING),
+                Step::Check(Check::Placed { least: ALL }),
+            ]);
+        }
         Scenario {
             name: format!(
                 "figures-{}-nodes-{}-drop-{}-crash",
                 self.nodes, self.drop_percent, self.crash_percent
             ),
             proves: "every get finds its value",
+            drawn: String::new(),
             configure: |_| {},
             layout: Layout::ONE,
             faults: Faults::loss(u64::from(self.drop_percent)),
             script,
+            datagrams_max: u64::from(self.nodes) * 20_000
+                + u64::from(self.values + self.gets) * 2000,
             verdict: Verdict::Holds,
         }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nodes, drop_percent, values, gets, crash_percent } = self;
+        write!(
+            f,
+            "{nodes} nodes, drop {drop_percent} %, {values} values, {gets} gets, crash {crash_percent} %"
+        )
     }
 }
 
@@ -124,13 +187,18 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
     }
     if operations.puts > 0 {
         lines.push(format!(
-            "{} puts, {} gets, {} found, {} abandoned in crashes",
-            operations.puts, operations.gets, operations.gets_found, operations.abandoned
+            "{} puts, {} values lost; {} gets, {} found; {} operations abandoned in crashes",
+            operations.puts,
+            world.oracle.count(State::Lost) + world.oracle.count(State::Dropped),
+            operations.gets,
+            operations.gets_found,
+            operations.abandoned
         ));
     }
     for (name, samples) in [
         ("holders of a put", &operations.put_holders),
         ("hops of a put", &operations.put_hops),
+        ("virtual time of a put, us", &operations.put_elapsed_us),
         ("hops of a get", &operations.get_hops),
         ("nodes asked by a get", &operations.get_asked),
         ("virtual time of a get, us", &operations.get_elapsed_us),
@@ -195,12 +263,10 @@ fn of_nodes(world: &World) -> Option<String> {
         return None;
     }
     let heap: isize = live.clone().map(|peer| peer.heap_bytes).sum();
-    let heap_peak = live.clone().map(|peer| peer.heap_bytes_peak).max().unwrap_or(0);
-    let rate_peak = live.clone().map(|peer| peer.requests.peak).max().unwrap_or(0);
-    let (rpcs, lookups) = (world.rpcs_peak, world.lookups_peak);
+    let Peaks { requests_per_second, rpcs, lookups, heap_bytes } = world.peaks;
     let contacts: u64 = live.filter_map(|peer| peer.node()).map(|node| node.stats().contacts).sum();
     Some(format!(
-        "{count} nodes: {} heap bytes each, {heap_peak} at most; {} contacts each; {rate_peak} requests in a node's busiest second; {rpcs} RPCs, {lookups} lookups in progress at one node at most",
+        "{count} nodes: {} heap bytes and {} contacts each; of one node at most: {heap_bytes} heap bytes, {requests_per_second} requests in a second, {rpcs} RPCs and {lookups} lookups in progress",
         heap / count as isize,
         contacts / count as u64,
     ))

@@ -27,6 +27,7 @@ pub(crate) struct Leaving {
 impl World {
     /// A share of the nodes goes, evenly spread; ends when all of them are gone.
     pub(crate) fn shrink(&mut self, share: Ratio, over: Duration, going: Going) {
+        self.check_kept();
         let chosen = self.draw_share(share);
         let start = self.now;
         for (index, &peer) in chosen.iter().enumerate() {

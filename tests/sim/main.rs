@@ -7,11 +7,17 @@
 //! run: the hash over every datagram that arrived is the same each time.
 //!
 //! ```text
-//! queue  ratio  <-  faults  <-  network  <-  world  <-  script  <-  suite  <-  main
-//!                              attacker  <-  oracle, checks, operations
-//!                    shards      scenario  <-  catalogue, swarm, figures
-//!                       ^------  twins
+//! main  ->  suite  ->  script  ->  world  ->  network  ->  faults  ->  ratio
+//!             |           |          |-->  peers  ->  shards, attacker
+//!             |           |          '-->  trace, queue, allocator
+//!             |           |-->  oracle, checks, operations
+//!             |           '-->  scenario
+//!             |-->  catalogue, swarm, figures, growth  ->  scenario
+//!             '-->  twins  ->  shards
 //! ```
+//!
+//! An arrow goes from who uses to what is used. `world` moves the clock; `oracle`,
+//! `checks` and `operations` are what it is asked and told beside that.
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_wrap,
@@ -24,6 +30,7 @@ mod catalogue;
 mod checks;
 mod faults;
 mod figures;
+mod growth;
 mod leaving;
 mod network;
 mod operations;
@@ -32,6 +39,7 @@ mod oracle;
 mod peers;
 mod queue;
 mod ratio;
+mod regressions;
 mod report;
 mod samples;
 mod scenario;
@@ -41,6 +49,7 @@ mod suite;
 mod swarm;
 mod trace;
 mod twins;
+mod violation;
 mod world;
 
 use std::num::NonZero;
@@ -70,7 +79,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if !options.hash_only {
-        line(&[introduction(&options)]);
+        line(&[introduction(&options, jobs.len())]);
     }
     let start = Instant::now();
     let threads = options.test_threads.map_or_else(
@@ -84,24 +93,30 @@ fn main() -> ExitCode {
     conclude(score, start.elapsed(), &options)
 }
 
-fn introduction(options: &Options) -> String {
+/// The seed, and the options that are in force.
+fn introduction(options: &Options, jobs: usize) -> String {
     let size = Size::of_options(options);
-    format!(
-        "seed {}; figures of {} nodes, drop {} %, {} values, {} gets, crash {} %",
-        options.seed, size.nodes, size.drop_percent, size.values, size.gets, size.crash_percent
-    )
+    let what = match (&options.fresh, &options.scenario) {
+        (Some(text), _) => {
+            format!("fresh swarm seeds that follow from {text:?}, for {} s", options.fresh_for)
+        }
+        (None, Some(name)) => format!("scenario {name}"),
+        (None, None) if options.asks_for_figures() => format!("figures of {size}"),
+        (None, None) => format!("{jobs} tests{}", options.choice()),
+    };
+    let hint = if jobs == 0 { "; --list names all there are" } else { "" };
+    format!("seed {}; {what}{}{hint}", options.seed, options.beside())
 }
 
 /// What the options ask to run.
 fn jobs(options: &Options) -> Result<Vec<Job>, String> {
-    let seed = options.seed;
     if let Some(name) = &options.scenario {
-        let scenario = suite::find(name, seed)
+        let job = suite::find(name, options.seed, options.shards)
             .ok_or_else(|| format!("--scenario {name}: no such scenario; --list names them"))?;
-        return Ok(vec![Job::Scenario { scenario: Box::new(scenario), seed }]);
+        return Ok(vec![job]);
     }
     if options.asks_for_figures() {
-        return Ok(vec![Job::Figures { size: Size::of_options(options), seed }]);
+        return Ok(vec![Job::Figures { size: Size::of_options(options), seed: options.seed }]);
     }
     let mut jobs = suite::all(options);
     jobs.retain(|job| options.chooses(&job.name()));

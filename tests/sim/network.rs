@@ -13,10 +13,6 @@ use crate::peers::{PeerIndex, WELL_KNOWN, address_of, peer_at};
 use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
 
-/// Datagrams under way at once: 10 000 nodes with a hundred each. What is sent
-/// beyond that is dropped and counted.
-pub(crate) const IN_FLIGHT_MAX: usize = 1 << 20;
-
 /// Names a datagram under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FlightIndex(u32);
@@ -69,6 +65,10 @@ pub(crate) struct Network {
     link_seed: u64,
     /// Parts into which the network is divided; 1 when it is whole.
     parts: u64,
+    /// Fixes who is in which part.
+    part_seed: u64,
+    /// Whether it has ever had room for less than nodes send.
+    was_narrow: bool,
     flights: Vec<Flight>,
     free: Vec<FlightIndex>,
     tally: Tally,
@@ -82,6 +82,8 @@ impl Network {
             rng,
             link_seed,
             parts: 1,
+            part_seed: 0,
+            was_narrow: !faults.is_roomy(),
             flights: Vec::new(),
             free: Vec::new(),
             tally: Tally::default(),
@@ -90,12 +92,19 @@ impl Network {
 
     pub(crate) fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+        self.was_narrow |= !faults.is_roomy();
     }
 
-    /// Divides the network into `parts` between which nothing passes; 1 heals it.
+    pub(crate) const fn was_narrow(&self) -> bool {
+        self.was_narrow
+    }
+
+    /// Divides the network into `parts` between which nothing passes, each time
+    /// along other lines; 1 heals it.
     pub(crate) fn divide(&mut self, parts: u64) {
         assert!(parts > 0, "a network has at least one part");
         self.parts = parts;
+        self.part_seed = self.rng.u64();
     }
 
     pub(crate) const fn is_divided(&self) -> bool {
@@ -104,7 +113,7 @@ impl Network {
 
     /// In which part `peer` is.
     pub(crate) fn part_of(&self, peer: PeerIndex) -> u64 {
-        mix(self.link_seed ^ peer.as_u64()) % self.parts
+        mix(self.part_seed ^ peer.as_u64()) % self.parts
     }
 
     pub(crate) const fn tally(&self) -> &Tally {
@@ -116,7 +125,8 @@ impl Network {
         self.flights.len() - self.free.len()
     }
 
-    /// Takes a datagram from `source`, and schedules its arrival where it has one.
+    /// Takes a datagram from `source`, schedules its arrival where it has one, and
+    /// says what becomes of it, and of its copy where it is doubled.
     pub(crate) fn send(
         &mut self,
         now: Instant,
@@ -124,25 +134,25 @@ impl Network {
         destination: SocketAddr,
         bytes: &[u8],
         queue: &mut Queue,
-    ) -> Fate {
+    ) -> (Fate, Option<Fate>) {
         self.tally.sent += 1;
         let Some(destination) = peer_at(destination) else {
             self.tally.unreachable += 1;
-            return Fate::Unreachable;
+            return (Fate::Unreachable, None);
         };
         if self.is_cut(source, destination) {
             self.tally.cut += 1;
-            return Fate::Cut;
+            return (Fate::Cut, None);
         }
         if self.is_lost(source) {
             self.tally.lost += 1;
-            return Fate::Lost;
+            return (Fate::Lost, None);
         }
-        if self.faults.duplicate.draw(&mut self.rng) {
+        let copy = self.faults.duplicate.draw(&mut self.rng).then(|| {
             self.tally.duplicated += 1;
-            self.launch(now, source, destination, bytes, queue);
-        }
-        self.launch(now, source, destination, bytes, queue)
+            self.launch(now, source, destination, bytes, queue)
+        });
+        (self.launch(now, source, destination, bytes, queue), copy)
     }
 
     fn is_cut(&self, source: PeerIndex, destination: PeerIndex) -> bool {
@@ -185,13 +195,13 @@ impl Network {
     }
 
     fn room(&mut self) -> Option<FlightIndex> {
-        let index = self.free.pop().or_else(|| {
-            if self.flights.len() == IN_FLIGHT_MAX {
-                return None;
-            }
+        if self.in_flight() >= self.faults.in_flight_max {
+            return None;
+        }
+        let index = self.free.pop().unwrap_or_else(|| {
             self.flights.push(Flight::default());
-            Some(FlightIndex(self.flights.len() as u32 - 1))
-        })?;
+            FlightIndex(self.flights.len() as u32 - 1)
+        });
         self.tally.in_flight_peak = self.tally.in_flight_peak.max(self.in_flight());
         Some(index)
     }

@@ -8,6 +8,7 @@ use kad_node::node::{Command, Found, OperationId, Refusal, Stored, Trace as Hops
 use crate::oracle::ValueIndex;
 use crate::peers::PeerIndex;
 use crate::samples::Samples;
+use crate::violation::Wrong;
 use crate::world::World;
 
 /// What a get must come to.
@@ -42,6 +43,7 @@ pub(crate) struct Tally {
     pub(crate) abandoned: u64,
     pub(crate) put_holders: Samples,
     pub(crate) put_hops: Samples,
+    pub(crate) put_elapsed_us: Samples,
     pub(crate) get_hops: Samples,
     pub(crate) get_asked: Samples,
     pub(crate) get_elapsed_us: Samples,
@@ -63,10 +65,10 @@ impl Operations {
         OperationId(self.all.len() as u64 - 1)
     }
 
-    fn end(&mut self, id: OperationId) -> Option<Doing> {
+    fn end(&mut self, id: OperationId) -> Option<Operation> {
         let operation = self.all.get_mut(id.0 as usize)?.take()?;
         self.in_progress -= 1;
-        Some(operation.doing)
+        Some(operation)
     }
 
     /// Gives up what runs on `peer`, which has crashed.
@@ -107,15 +109,26 @@ impl World {
         let origin = (peer, self.peers[peer.as_usize()].lives);
         let index = self.oracle.learn(self.now, Id::of_value(&value), origin);
         self.operations.tally.puts += 1;
-        let operation = self.operations.begin(peer, Doing::Put { value: index });
+        let operation = self.begin_operation(peer, Doing::Put { value: index });
         self.command(peer, Command::Put { operation, value });
     }
 
     /// Gets `key` at `peer`.
     pub(crate) fn get(&mut self, peer: PeerIndex, key: Id, expect: Expect) {
         self.operations.tally.gets += 1;
-        let operation = self.operations.begin(peer, Doing::Get { expect });
+        let operation = self.begin_operation(peer, Doing::Get { expect });
         self.command(peer, Command::Get { operation, key, trace: Hops::Off });
+    }
+
+    fn begin_operation(&mut self, peer: PeerIndex, doing: Doing) -> OperationId {
+        self.peers[peer.as_usize()].operations += 1;
+        self.operations.begin(peer, doing)
+    }
+
+    fn end_operation(&mut self, id: OperationId) -> Option<Doing> {
+        let operation = self.operations.end(id)?;
+        self.peers[operation.peer.as_usize()].operations -= 1;
+        Some(operation.doing)
     }
 
     pub(crate) fn end_put(
@@ -124,16 +137,22 @@ impl World {
         outcome: Result<Stored, Refusal>,
         elapsed: Duration,
     ) {
-        let Some(Doing::Put { value }) = self.operations.end(operation) else {
-            return self.violate(format!("a put of no such operation ended: {operation:?}"));
+        let Some(Doing::Put { value }) = self.end_operation(operation) else {
+            let what = format!("a put of no such operation ended: {operation:?}");
+            return self.violate(Wrong::Operation, what);
         };
         match outcome {
             Ok(stored) => {
                 self.oracle.stored(self.now, value);
-                self.operations.tally.put_holders.add(stored.holders as u64);
-                self.operations.tally.put_hops.add(u64::from(stored.hops));
+                let tally = &mut self.operations.tally;
+                tally.put_holders.add(stored.holders as u64);
+                tally.put_hops.add(u64::from(stored.hops));
+                tally.put_elapsed_us.add(elapsed.as_micros() as u64);
             }
-            Err(refusal) => self.violate(format!("put refused: {refusal:?} after {elapsed:?}")),
+            Err(refusal) => {
+                let what = format!("put refused: {refusal:?} after {elapsed:?}");
+                self.violate(Wrong::Operation, what);
+            }
         }
     }
 
@@ -145,16 +164,21 @@ impl World {
         asked: usize,
         elapsed: Duration,
     ) {
-        let Some(Doing::Get { expect }) = self.operations.end(operation) else {
-            return self.violate(format!("a get of no such operation ended: {operation:?}"));
+        let Some(Doing::Get { expect }) = self.end_operation(operation) else {
+            let what = format!("a get of no such operation ended: {operation:?}");
+            return self.violate(Wrong::Operation, what);
         };
         let found = match outcome {
             Ok(found) => found,
-            Err(refusal) => return self.violate(format!("get {key} refused: {refusal:?}")),
+            Err(refusal) => {
+                let what = format!("get {key} refused: {refusal:?}");
+                return self.violate(Wrong::Operation, what);
+            }
         };
         if let Some(found) = &found {
             if Id::of_value(&found.value) != key {
-                self.violate(format!("get {key} gave a value that does not hash to its key"));
+                let what = format!("get {key} gave a value that does not hash to its key");
+                self.violate(Wrong::Forged, what);
             }
             let tally = &mut self.operations.tally;
             tally.gets_found += 1;
@@ -164,10 +188,12 @@ impl World {
         }
         match (expect, found) {
             (Expect::Found, None) => {
-                self.violate(format!("get {key} found nothing: asked {asked}, {elapsed:?}"));
+                let what = format!("get {key} found nothing: asked {asked}, {elapsed:?}");
+                self.violate(Wrong::NotFound, what);
             }
             (Expect::Missing, Some(_)) => {
-                self.violate(format!("get {key} found a value that should be gone"));
+                let what = format!("get {key} found a value that should be gone");
+                self.violate(Wrong::Undue, what);
             }
             _ => {}
         }

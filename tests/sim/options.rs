@@ -1,5 +1,7 @@
 //! What the simulator is told on its command line.
 
+use std::fmt::Write as _;
+
 use clap::Parser;
 use kad_node::limits::SHARDS_MAX;
 
@@ -7,44 +9,46 @@ use crate::trace::Subject;
 
 /// Runs the production node, thousands of times over, in a simulated network.
 ///
-/// Without options: the figures of 1000 nodes at 10 % loss, then every scenario.
+/// Without options: the figures, then every scenario.
 /// With --nodes, --drop, --values, --gets or --crash: those figures alone.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "sim", disable_version_flag = true)]
+#[command(group = clap::ArgGroup::new("figures").multiple(true))]
+#[command(group = clap::ArgGroup::new("choice").multiple(true))]
 #[expect(clippy::struct_excessive_bools, reason = "flags that cargo's tools pass to any test")]
 pub(crate) struct Options {
     /// Nodes of the figures' network [default: 1000]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, group = "figures", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) nodes: Option<u32>,
     /// Datagrams lost on each leg, in percent [default: 10]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=50))]
+    #[arg(long, group = "figures", value_parser = clap::value_parser!(u32).range(0..=50))]
     pub(crate) drop: Option<u32>,
     /// From which everything random follows
     #[arg(long, default_value_t = 1337)]
     pub(crate) seed: u64,
     /// Values put [default: 1000]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, group = "figures", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) values: Option<u32>,
     /// Gets, of random values at random nodes [default: 10000]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, group = "figures", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) gets: Option<u32>,
     /// Nodes that crash at once after the puts, in percent [default: 0]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=99))]
+    #[arg(long, group = "figures", value_parser = clap::value_parser!(u32).range(0..=99))]
     pub(crate) crash: Option<u32>,
     /// Shards of every node [default: 1, but for scenarios that draw it]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=SHARDS_MAX as i64))]
     pub(crate) shards: Option<u8>,
     /// Run only the scenario of this name, under --seed
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["figures", "fresh", "choice", "list"])]
     pub(crate) scenario: Option<String>,
     /// Log what concerns one node or one key: node:NUMBER or key:HEX
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) trace: Option<Subject>,
     /// Run the swarm under seeds that follow from this text, such as a commit's hash
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["figures", "choice", "list"])]
     pub(crate) fresh: Option<String>,
     /// Seconds after which no further fresh seed is begun
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "fresh")]
     pub(crate) fresh_for: u64,
     /// Scenarios side by side [default: the processors available]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -56,12 +60,13 @@ pub(crate) struct Options {
     #[arg(long, hide = true)]
     pub(crate) hash_only: bool,
     /// Run only scenarios whose names contain one of these
+    #[arg(group = "choice", conflicts_with = "figures")]
     pub(crate) filters: Vec<String>,
     /// Take the filters as whole names
     #[arg(long, hide = true)]
     pub(crate) exact: bool,
     /// Leave out scenarios whose names contain this
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, group = "choice", conflicts_with = "figures")]
     pub(crate) skip: Vec<String>,
     /// Run only what is not run by default: nothing is
     #[arg(long, hide = true)]
@@ -93,6 +98,31 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// By what the jobs are chosen, for people to read.
+    pub(crate) fn choice(&self) -> String {
+        let mut text = String::new();
+        if !self.filters.is_empty() {
+            let how = if self.exact { "called" } else { "whose names contain" };
+            let _ = write!(text, " {how} {:?}", self.filters);
+        }
+        if !self.skip.is_empty() {
+            let _ = write!(text, " but not {:?}", self.skip);
+        }
+        text
+    }
+
+    /// What is asked for beside the jobs, for people to read.
+    pub(crate) fn beside(&self) -> String {
+        let mut text = String::new();
+        if let Some(shards) = self.shards {
+            let _ = write!(text, ", nodes of {shards} shards");
+        }
+        if let Some(subject) = &self.trace {
+            let _ = write!(text, ", a log of {subject}");
+        }
+        text
+    }
+
     /// Whether a network of one's own making is asked for.
     pub(crate) const fn asks_for_figures(&self) -> bool {
         self.nodes.is_some()

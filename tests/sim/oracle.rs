@@ -9,8 +9,8 @@ use kad_node::node::Node;
 use kad_node::time::Instant;
 
 use crate::peers::{PeerIndex, Period};
-use crate::samples::Samples;
 use crate::shards::Shards;
+use crate::violation::Wrong;
 use crate::world::World;
 
 /// Longest time for which a node's shards may have something under way without a
@@ -42,6 +42,8 @@ pub(crate) enum State {
     Stored,
     /// Every node that kept it alive has crashed; cached copies do not.
     Lost,
+    /// No node keeps it alive, though no crash took the last that did.
+    Dropped,
 }
 
 /// All that was put.
@@ -102,28 +104,39 @@ fn holds(world: &World, peer: PeerIndex, key: Id) -> bool {
 }
 
 impl World {
-    /// Writes off the values that nobody keeps alive any more, and says how many.
-    pub(crate) fn write_off_lost_values(&mut self) -> usize {
-        let mut lost = 0;
-        for index in 0..self.oracle.values.len() {
-            let value = self.oracle.values[index];
-            let is_kept = || {
-                let nodes =
-                    self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
-                nodes.into_iter().any(|node| node.keeps_alive(value.key))
-            };
-            if value.state == State::Stored && !is_kept() {
-                self.oracle.values[index].state = State::Lost;
-                lost += 1;
-            }
+    /// Before nodes crash: whatever nobody keeps alive now, no crash has taken.
+    pub(crate) fn check_kept(&mut self) {
+        for key in self.write_off(State::Dropped) {
+            self.violate(Wrong::Dropped, format!("{key} is kept by nobody, and no crash took it"));
         }
-        lost
     }
 
-    /// Of each stored value's K closest live peers, how many hold it; a
-    /// violation where they are fewer than `least` (of those that are honest).
-    pub(crate) fn check_placement(&mut self, k: usize, least: usize) -> Samples {
-        let mut holders = Samples::default();
+    /// After nodes crashed, before which [every value was kept](Self::check_kept):
+    /// what nobody keeps alive any more went with them.
+    pub(crate) fn write_off_lost_values(&mut self) {
+        self.write_off(State::Lost);
+    }
+
+    /// Marks the stored values that nobody keeps alive, and gives their keys.
+    fn write_off(&mut self, state: State) -> Vec<Id> {
+        let (honest, peers) = (&self.honest, &self.peers);
+        let is_kept = |key| {
+            let mut nodes = honest.iter().filter_map(|peer| peers[peer.as_usize()].node());
+            nodes.any(|node| node.keeps_alive(key))
+        };
+        let mut keys = Vec::new();
+        for value in &mut self.oracle.values {
+            if value.state == State::Stored && !is_kept(value.key) {
+                value.state = state;
+                keys.push(value.key);
+            }
+        }
+        keys
+    }
+
+    /// A violation for each stored value that fewer than `least` of its K closest
+    /// live peers hold, of those that are honest.
+    pub(crate) fn check_placement(&mut self, k: usize, least: usize) {
         for value in self.oracle.stored_values() {
             let closest = closest_peers(self, value.key, k, value.put);
             let honest: Vec<_> = closest
@@ -131,22 +144,21 @@ impl World {
                 .filter(|peer| self.peers[peer.as_usize()].node().is_some())
                 .collect();
             let holding = honest.iter().filter(|peer| holds(self, ***peer, value.key)).count();
-            holders.add(holding as u64);
             if holding < least.min(honest.len()) {
                 let missing: Vec<_> = honest
                     .iter()
                     .filter(|peer| !holds(self, ***peer, value.key))
                     .map(ToString::to_string)
                     .collect();
-                self.violate(format!(
+                let what = format!(
                     "{} is held by {holding} of the {} closest nodes; not by {}",
                     value.key,
                     honest.len(),
                     missing.join(" ")
-                ));
+                );
+                self.violate(Wrong::Misplaced, what);
             }
         }
-        holders
     }
 
     /// Nodes' answers to "which contacts are closest?" against a sort of their
@@ -164,9 +176,10 @@ impl World {
             let answers: Vec<_> = node.nodes().iter().map(|shard| ids(shard, target, k)).collect();
             for (shard, answer) in answers.into_iter().enumerate().filter(|(_, ids)| *ids != sorted)
             {
-                self.violate(format!(
+                let what = format!(
                     "{peer}, shard {shard}, gives {answer:?} as closest to {target}; sorted, they are {sorted:?}"
-                ));
+                );
+                self.violate(Wrong::NotClosest, what);
             }
         }
     }
@@ -178,7 +191,8 @@ impl World {
         let end = self.now + DRAIN_MAX;
         while !drained(self) {
             if self.now >= end {
-                return self.violate(format!("{peer} still hands over after {DRAIN_MAX:?}"));
+                let what = format!("{peer} still hands over after {DRAIN_MAX:?}");
+                return self.violate(Wrong::NotClosest, what);
             }
             self.run_for(DRAIN_GLANCE);
         }

@@ -95,7 +95,12 @@ pub(crate) struct Peer {
     pub(crate) born: Instant,
     /// Heap bytes that the node holds, as the allocator counts them.
     pub(crate) heap_bytes: isize,
-    pub(crate) heap_bytes_peak: isize,
+    /// Heap bytes that it may hold, as far as it was last looked how many values it has.
+    pub(crate) heap_bytes_allowed: isize,
+    /// Operations in progress at it.
+    pub(crate) operations: u64,
+    /// Whether it was said, in this life, that it exceeds a limit.
+    pub(crate) is_over: bool,
     /// Requests, which it sends of its own accord; replies are as many as others ask.
     pub(crate) requests: Rate,
 }
@@ -111,7 +116,9 @@ impl Peer {
             lives: 0,
             born: Instant::ZERO,
             heap_bytes: 0,
-            heap_bytes_peak: 0,
+            heap_bytes_allowed: 0,
+            operations: 0,
+            is_over: false,
             requests: Rate::default(),
         }
     }
@@ -156,7 +163,15 @@ impl Peer {
 
     pub(crate) fn account(&mut self, bytes: isize) {
         self.heap_bytes += bytes;
-        self.heap_bytes_peak = self.heap_bytes_peak.max(self.heap_bytes);
+    }
+
+    /// A new life begins: what is counted of a life begins anew.
+    pub(crate) fn begin_life(&mut self, now: Instant) {
+        self.lives += 1;
+        self.born = now;
+        self.heap_bytes_allowed = 0;
+        self.is_over = false;
+        self.requests = Rate::default();
     }
 
     pub(crate) fn stop(&mut self) {
@@ -165,6 +180,7 @@ impl Peer {
         self.has_joined = false;
         self.leaving = None;
         self.heap_bytes = 0;
+        self.operations = 0;
     }
 }
 
@@ -174,23 +190,23 @@ pub(crate) fn is_request(bytes: &[u8]) -> bool {
     bytes.get(2).is_some_and(|kind| kind & 0x80 == 0)
 }
 
-/// Requests in each second, and the most of them.
+/// Requests in the current second.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rate {
     second: u64,
-    count: u32,
-    pub(crate) peak: u32,
+    count: u64,
 }
 
 impl Rate {
-    pub(crate) fn add(&mut self, now: Instant, count: usize) {
+    /// Counts so many, and says how many they are in this second.
+    pub(crate) fn add(&mut self, now: Instant, count: usize) -> u64 {
         let second = now.since(Instant::ZERO).as_secs();
         if second != self.second {
             self.second = second;
             self.count = 0;
         }
-        self.count += count as u32;
-        self.peak = self.peak.max(self.count);
+        self.count += count as u64;
+        self.count
     }
 }
 

@@ -5,14 +5,14 @@ use std::fmt;
 use kad_node::rng::Rng;
 
 /// `numerator` of `denominator` cases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ratio {
     numerator: u64,
     denominator: u64,
 }
 
 impl Ratio {
-    pub(crate) const NEVER: Self = Self::new(0, 1);
+    pub(crate) const NEVER: Self = Self::percent(0);
 
     pub(crate) const fn new(numerator: u64, denominator: u64) -> Self {
         assert!(denominator > 0 && numerator <= denominator, "a probability is at most one");
@@ -23,9 +23,13 @@ impl Ratio {
         Self::new(percent, 100)
     }
 
+    pub(crate) const fn is_never(self) -> bool {
+        self.numerator == 0
+    }
+
     /// Whether the case comes up; without a draw where it never does.
     pub(crate) fn draw(self, rng: &mut Rng) -> bool {
-        self.numerator > 0 && rng.ratio(self.numerator, self.denominator)
+        !self.is_never() && rng.ratio(self.numerator, self.denominator)
     }
 
     /// Whether a thing whose uniform hash is `hash` is among the chosen: the
@@ -46,6 +50,12 @@ impl fmt::Display for Ratio {
             100 => write!(f, "{} %", self.numerator),
             _ => write!(f, "{}/{}", self.numerator, self.denominator),
         }
+    }
+}
+
+impl fmt::Debug for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

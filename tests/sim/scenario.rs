@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use kad_node::node::Config;
-
 use crate::attacker::Malice;
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
 use crate::shards::{Count, Layout};
+use crate::violation::Wrong;
+use crate::world::Configure;
 
 /// A network's story, told by its steps.
 #[derive(Clone)]
@@ -17,13 +17,17 @@ pub(crate) struct Scenario {
     pub(crate) name: String,
     /// What it shows to hold.
     pub(crate) proves: &'static str,
+    /// What a seed has drawn of it beside its faults and layout, for people to read.
+    pub(crate) drawn: String,
     /// What every node is told when it is made.
-    pub(crate) configure: fn(&mut Config),
+    pub(crate) configure: Configure,
     /// How many shards each node has.
     pub(crate) layout: Layout,
     /// What the network does from the start.
     pub(crate) faults: Faults,
     pub(crate) script: Vec<Step>,
+    /// Datagrams that a run may send in all.
+    pub(crate) datagrams_max: u64,
     pub(crate) verdict: Verdict,
 }
 
@@ -43,8 +47,8 @@ impl Scenario {
 pub(crate) enum Verdict {
     /// No violation.
     Holds,
-    /// At least one violation: the scenario shows that the checks see one.
-    Violated,
+    /// Violations, all of this kind: the scenario shows that the checks see it.
+    Violated(Wrong),
 }
 
 /// One step of a script. Each starts when the one before it has ended.
@@ -139,10 +143,9 @@ pub(crate) enum Identity {
 /// operation ends and that no node exceeds its limits is checked all the time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Check {
-    /// Every stored value lives on at least so many of its K closest live nodes.
+    /// Every stored value lives on at least so many of its K closest live nodes, or
+    /// on [`ALL`].
     Placed { least: usize },
-    /// Every stored value lives on every one of its K closest live nodes.
-    PlacedOnAll,
     /// The closest contacts that a node gives, whichever of its shards is asked,
     /// are those that a sort gives.
     ClosestIsExact { targets: usize },
@@ -150,15 +153,22 @@ pub(crate) enum Check {
     Acquainted { least: u64 },
     /// Nodes know at least this share of their K nearest neighbours.
     Neighbours { least: Ratio },
-    /// Nodes whose every holder has crashed do not count, but values may be lost
-    /// that way: at most so many.
+    /// Values whose every holder has crashed are not owed to anybody; at most so
+    /// many were lost that way.
     Lost { most: usize },
     /// Every honest node has had to evict values.
     StoresFull,
     /// No honest node holds any value.
     NothingHeld,
-    /// Gets took at most as many hops as Kademlia 2.3 lets expect.
-    HopsLogarithmic,
+    /// Puts took at most as many hops as buckets of `k` contacts let expect.
+    Hops { k: usize },
     /// Each honest node sends at most so many datagrams in the period.
     Quiet { period: Duration, datagrams_max: u64 },
+    /// Nodes have noticed the lies of this kind, and no others.
+    Noticed(Malice),
+    /// The network was once so full that it dropped datagrams.
+    Overflowed,
 }
+
+/// Every one of a value's K closest live nodes.
+pub(crate) const ALL: usize = usize::MAX;

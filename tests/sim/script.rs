@@ -10,7 +10,7 @@ use crate::oracle::State;
 use crate::peers::{Being, PeerIndex, WELL_KNOWN};
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Identity, Scenario, Step};
-use crate::trace::Subject;
+use crate::violation::Wrong;
 use crate::world::World;
 
 /// Virtual time within which a node that is up must have joined, and an
@@ -20,14 +20,15 @@ const PATIENCE: Duration = Duration::from_mins(10);
 /// How often, in virtual time, it is looked whether a step has ended.
 const GLANCE: Duration = Duration::from_millis(250);
 
-/// Runs `scenario` under `seed`.
-pub(crate) fn run(scenario: &Scenario, seed: u64, subject: Option<Subject>) -> World {
-    let mut world = World::new(seed, scenario.faults, scenario.configure, scenario.layout, subject);
+/// Plays `scenario` in `world`, until it has ended or has sent more than it may.
+pub(crate) fn play(scenario: &Scenario, world: &mut World) {
     for step in &scenario.script {
         world.step(step);
-        world.check_limits();
+        world.check_after_step();
+        if world.is_spent() {
+            return;
+        }
     }
-    world
 }
 
 impl World {
@@ -75,32 +76,29 @@ impl World {
             let micros = over.as_micros() as u64 * index as u64 / count as u64;
             self.run_until(start + Duration::from_micros(micros));
             act(self, index);
-            self.note_peaks();
         }
         self.run_until(start + over);
     }
 
     /// Runs on while `unfinished` names anything; says so where it still does
     /// after [`PATIENCE`].
-    fn run_while(&mut self, what: &str, unfinished: impl Fn(&Self) -> Vec<String>) {
+    fn run_while(&mut self, wrong: Wrong, what: &str, unfinished: impl Fn(&Self) -> Vec<String>) {
         let end = self.now + PATIENCE;
         loop {
             let left = unfinished(self);
-            if left.is_empty() {
+            if left.is_empty() || self.is_spent() {
                 return;
             }
             if self.now >= end {
-                return self.violate(format!("{what} after {PATIENCE:?}: {}", left.join(", ")));
+                let what = format!("{what} after {PATIENCE:?}: {}", left.join(", "));
+                return self.violate(wrong, what);
             }
             self.run_for(GLANCE);
-            self.note_peaks();
         }
     }
 
     fn join_all(&mut self, count: usize, over: Duration) {
-        self.spread(count, over, |world, _| {
-            world.join();
-        });
+        self.spread(count, over, |world, _| world.join());
         self.await_joins();
     }
 
@@ -110,14 +108,16 @@ impl World {
         if self.network.is_divided() {
             return;
         }
-        self.run_while("nodes that have not joined", |world| {
+        self.run_while(Wrong::NotJoined, "nodes that have not joined", |world| {
             let outside = |peer: &&PeerIndex| !world.peers[peer.as_usize()].has_joined;
             world.honest.iter().filter(outside).map(ToString::to_string).collect()
         });
     }
 
     fn await_operations(&mut self) {
-        self.run_while("operations that have not ended", |world| world.operations.in_progress());
+        self.run_while(Wrong::Operation, "operations that have not ended", |world| {
+            world.operations.in_progress()
+        });
     }
 
     fn put_all(&mut self, count: usize, bytes: usize, over: Duration) {
@@ -131,7 +131,7 @@ impl World {
     fn get_random(&mut self, count: usize, over: Duration, expect: Expect) {
         let keys: Vec<Id> = self.oracle.stored_values().iter().map(|value| value.key).collect();
         if keys.is_empty() {
-            return self.violate("there is nothing to get".to_owned());
+            return self.violate(Wrong::Operation, "there is nothing to get".to_owned());
         }
         self.spread(count, over, |world, _| {
             let key = keys[world.rng.below(keys.len() as u64) as usize];
@@ -163,6 +163,7 @@ impl World {
     }
 
     fn crash_share(&mut self, share: Ratio) {
+        self.check_kept();
         for peer in self.draw_share(share) {
             self.crash(peer);
         }
@@ -170,6 +171,7 @@ impl World {
     }
 
     fn crash_origins(&mut self) {
+        self.check_kept();
         for value in self.oracle.stored_values() {
             let (peer, life) = value.origin;
             let slot = &self.peers[peer.as_usize()];
@@ -180,6 +182,7 @@ impl World {
         self.write_off_lost_values();
     }
 
+    /// The oracle is not told: it goes on to owe their values.
     fn crash_holders(&mut self) {
         for peer in self.honest.clone() {
             let node = self.peers[peer.as_usize()].node();
@@ -190,6 +193,7 @@ impl World {
     }
 
     fn restart_share(&mut self, share: Ratio, identity: Identity) {
+        self.check_kept();
         let chosen = self.draw_share(share);
         for peer in &chosen {
             self.crash(*peer);
@@ -216,42 +220,42 @@ impl World {
 
     fn churn(&mut self, count: usize, over: Duration) {
         self.spread(count, over, |world, _| {
+            world.check_kept();
             if let Some(peer) = world.any_mortal() {
                 world.crash(peer);
             }
+            world.write_off_lost_values();
             world.join();
         });
-        self.write_off_lost_values();
         self.await_joins();
     }
 
     fn check(&mut self, check: Check) {
         let k = self.config(Id::new([0; 20]), [0; 32]).k;
         match check {
-            Check::Placed { least } => {
-                self.check_placement(k, least);
-            }
-            Check::PlacedOnAll => {
-                self.check_placement(k, k);
-            }
+            Check::Placed { least } => self.check_placement(k, least),
             Check::Acquainted { least } => self.check_acquainted(least),
             Check::ClosestIsExact { targets } => self.check_closest(k, targets),
             Check::Neighbours { least } => {
                 let (known, all) = self.neighbours_known(k);
                 if known < least.of(all) {
-                    self.violate(format!("nodes know {known} of {all} nearest neighbours"));
+                    let what = format!("nodes know {known} of {all} nearest neighbours");
+                    self.violate(Wrong::NoNeighbours, what);
                 }
             }
             Check::Lost { most } => {
                 let lost = self.oracle.count(State::Lost);
                 if lost > most {
-                    self.violate(format!("{lost} values lost every holder; at most {most} may"));
+                    let what = format!("{lost} values lost every holder; at most {most} may");
+                    self.violate(Wrong::Lost, what);
                 }
             }
             Check::StoresFull => self.check_stores_full(),
             Check::NothingHeld => self.check_nothing_held(),
-            Check::HopsLogarithmic => self.check_hops(),
+            Check::Hops { k } => self.check_hops(k),
             Check::Quiet { period, datagrams_max } => self.check_quiet(period, datagrams_max),
+            Check::Noticed(malice) => self.check_noticed(malice),
+            Check::Overflowed => self.check_overflowed(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Runs scenarios side by side and tells how each went.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::Mutex;
@@ -8,12 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::figures::{self, Size};
 use crate::options::Options;
+use crate::regressions::{self, Regression};
 use crate::report::line;
 use crate::scenario::{Scenario, Verdict};
 use crate::shards::Binding;
 use crate::twins::{Likeness, Twins};
-use crate::world::Violation;
-use crate::{catalogue, script, swarm};
+use crate::violation::{Violation, Wrong};
+use crate::world::World;
+use crate::{catalogue, growth, script, swarm};
 
 /// Violations that are printed of one run; the rest are counted.
 const VIOLATIONS_SHOWN: usize = 10;
@@ -35,10 +38,18 @@ pub(crate) enum Job {
         verdict: Verdict,
         seed: u64,
     },
-    /// The same seed gives the same trace hash, here and in another process.
-    SameTrace {
+    /// Hops grow with the network as they should.
+    Growth {
         seed: u64,
     },
+    /// The same seed gives the same trace hash, here and in another process, of nodes
+    /// of one shard and of several.
+    SameTrace {
+        seed: u64,
+        shards: u8,
+    },
+    /// Each seed that once failed has a test of what was wrong.
+    Pinned,
 }
 
 impl Job {
@@ -53,21 +64,32 @@ impl Job {
                 format!("{}-shards-answer-as-one", twins.shards)
             }
             Self::Twins { .. } => "seen-unlike-twins".to_owned(),
-            Self::SameTrace { .. } => "same-seed-same-trace".to_owned(),
+            Self::Growth { .. } => growth::NAME.to_owned(),
+            Self::SameTrace { shards, .. } => format!("same-seed-same-trace-of-{shards}-shards"),
+            Self::Pinned => "regressions-are-pinned".to_owned(),
         }
     }
 
     /// The command that runs it again.
-    fn command(&self) -> String {
+    fn command(&self, options: &Options) -> String {
+        // A swarm's seed is part of its name.
+        let name = match self {
+            Self::Figures { size, seed } => return size.command(*seed),
+            Self::Scenario { scenario, .. } => scenario.name.clone(),
+            _ => self.name(),
+        };
+        let seed = self.seed().unwrap_or(options.seed);
+        format!("cargo test --release --test sim -- --scenario {name} --seed {seed}")
+    }
+
+    fn seed(&self) -> Option<u64> {
         match self {
-            Self::Scenario { scenario, seed } => format!(
-                "cargo test --release --test sim -- --scenario {} --seed {seed}",
-                scenario.name
-            ),
-            Self::Figures { size, seed } => size.command(*seed),
-            Self::Twins { seed, .. } | Self::SameTrace { seed } => {
-                format!("cargo test --release --test sim -- {} --seed {seed}", self.name())
-            }
+            Self::Scenario { seed, .. }
+            | Self::Figures { seed, .. }
+            | Self::Twins { seed, .. }
+            | Self::Growth { seed }
+            | Self::SameTrace { seed, .. } => Some(*seed),
+            Self::Pinned => None,
         }
     }
 
@@ -76,7 +98,9 @@ impl Job {
             Self::Scenario { scenario, seed } => run_scenario(scenario, *seed, options),
             Self::Figures { size, seed } => run_scenario(&size.scenario(), *seed, options),
             Self::Twins { twins, verdict, seed } => compare_twins(twins, *verdict, *seed),
-            Self::SameTrace { seed } => same_trace(*seed, options),
+            Self::Growth { seed } => compare_sizes(*seed, options),
+            Self::SameTrace { seed, shards } => same_trace(*seed, *shards),
+            Self::Pinned => check_pinned(),
         }
     }
 }
@@ -89,21 +113,50 @@ pub(crate) struct Outcome {
 }
 
 fn run_scenario(scenario: &Scenario, seed: u64, options: &Options) -> Outcome {
-    let start = Instant::now();
     let scenario = &scenario.with_shards(options.shards);
-    let mut world = script::run(scenario, seed, options.trace.clone());
+    let start = Instant::now();
+    let mut world = World::new(scenario, seed, options.trace.clone());
+    // A panic in the node is a finding like any other: what led to it is told.
+    let played = catch_unwind(AssertUnwindSafe(|| script::play(scenario, &mut world)));
+    if let Err(panic) = played {
+        world.violate(Wrong::Panic, format!("it panicked: {}", message(panic.as_ref())));
+    }
     let mut lines = world.trace.take_lines();
     lines.push(format!("{}; {}; {}", scenario.proves, scenario.faults, scenario.layout));
+    if !scenario.drawn.is_empty() {
+        lines.push(format!("drew {}", scenario.drawn));
+    }
     lines.extend(figures::of_world(&world, start.elapsed()));
     let hash = world.trace.hash();
     lines.push(format!("seed {seed}, trace hash {hash:016x}"));
-    let passed = world.violations.is_empty() == (scenario.verdict == Verdict::Holds);
-    if scenario.verdict == Verdict::Holds {
-        lines.extend(of_violations(&world.violations));
-    } else if !passed {
-        lines.push("VIOLATION: the checks saw nothing wrong".to_owned());
-    }
+    let (passed, verdict) = judge(scenario.verdict, &world.violations);
+    lines.extend(verdict);
     Outcome { passed, hash, lines }
+}
+
+/// What a panic said.
+fn message(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a word")
+}
+
+/// Whether a run came to what it must, and what is to be told of its violations.
+fn judge(verdict: Verdict, violations: &[Violation]) -> (bool, Vec<String>) {
+    match verdict {
+        Verdict::Holds => (violations.is_empty(), of_violations(violations)),
+        Verdict::Violated(wrong) => {
+            let is_other = |violation: &Violation| violation.wrong != wrong;
+            if violations.is_empty() {
+                (false, vec![format!("VIOLATION: the checks saw nothing wrong, not {wrong:?}")])
+            } else if violations.iter().any(is_other) {
+                let mut lines = vec![format!("it had to violate {wrong:?}, and nothing else")];
+                lines.extend(of_violations(violations));
+                (false, lines)
+            } else {
+                (true, vec![format!("violated as it had to be: {}", violations[0].what)])
+            }
+        }
+    }
 }
 
 fn of_violations(violations: &[Violation]) -> Vec<String> {
@@ -120,24 +173,46 @@ fn of_violations(violations: &[Violation]) -> Vec<String> {
 
 fn compare_twins(twins: &Twins, verdict: Verdict, seed: u64) -> Outcome {
     let Likeness { violations, summary } = twins.compare(seed);
-    let passed = violations.is_empty() == (verdict == Verdict::Holds);
-    let mut lines = vec![summary];
-    if verdict == Verdict::Holds {
-        lines.extend(violations.iter().map(|what| format!("VIOLATION: {what}")));
-    } else if !passed {
-        lines.push("VIOLATION: the comparison saw nothing wrong".to_owned());
-    }
+    let of = |what| Violation { at: Duration::ZERO, wrong: Wrong::Unlike, what };
+    let violations: Vec<_> = violations.into_iter().map(of).collect();
+    let (passed, told) = judge(verdict, &violations);
+    let lines = [vec![summary], told].concat();
     Outcome { passed, hash: 0, lines }
 }
 
-fn same_trace(seed: u64, options: &Options) -> Outcome {
-    let hash_of = |seed| run_scenario(&swarm::draw(seed), seed, options).hash;
+/// Runs both sizes of network and compares the hops of their puts.
+fn compare_sizes(seed: u64, options: &Options) -> Outcome {
+    let (mut means, mut lines, mut passed) = (Vec::new(), Vec::new(), true);
+    for nodes in growth::SIZES {
+        let scenario = growth::scenario(nodes).with_shards(options.shards);
+        let mut world = World::new(&scenario, seed, options.trace.clone());
+        script::play(&scenario, &mut world);
+        let hops = world.operations.tally.put_hops.summary();
+        lines.extend(world.trace.take_lines());
+        lines.extend(hops.map(|hops| format!("{nodes} nodes: hops of a put: {hops}")));
+        lines.extend(of_violations(&world.violations));
+        passed &= world.violations.is_empty();
+        means.extend(hops.map(|hops| hops.mean));
+    }
+    let (growth, most) = (means.last().zip(means.first()), growth::growth_max());
+    let growth = growth.map_or(f64::INFINITY, |(large, small)| large - small);
+    lines.push(format!("the mean grows by {growth:.2}; at most {most:.2} is allowed"));
+    Outcome { passed: passed && growth <= most, hash: 0, lines }
+}
+
+fn same_trace(seed: u64, shards: u8) -> Outcome {
+    let hash_of = |seed| {
+        let scenario = swarm::draw(seed).with_shards(Some(shards));
+        let mut world = World::new(&scenario, seed, None);
+        script::play(&scenario, &mut world);
+        world.trace.hash()
+    };
     let hashes = [hash_of(seed), hash_of(seed)];
-    let elsewhere = hash_in_another_process(seed, options);
+    let elsewhere = hash_in_another_process(seed, shards);
     let other = hash_of(seed + 1);
     let passed = hashes[0] == hashes[1] && elsewhere == Ok(hashes[0]) && other != hashes[0];
     let lines = vec![format!(
-        "seed {seed}: {:016x} and {:016x} here, {elsewhere:016x?} in another process; seed {}: {other:016x}",
+        "seed {seed}, {shards} shards: {:016x} and {:016x} here, {elsewhere:016x?} in another process; seed {}: {other:016x}",
         hashes[0],
         hashes[1],
         seed + 1
@@ -145,48 +220,72 @@ fn same_trace(seed: u64, options: &Options) -> Outcome {
     Outcome { passed, hash: hashes[0], lines }
 }
 
-fn hash_in_another_process(seed: u64, options: &Options) -> Result<u64, String> {
+fn hash_in_another_process(seed: u64, shards: u8) -> Result<u64, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let output = Command::new(program)
         .args(["--scenario", swarm::NAME, "--seed", &seed.to_string(), "--hash-only"])
-        .args(options.shards.map(|shards| format!("--shards={shards}")))
+        .args(["--shards", &shards.to_string()])
         .output()
         .map_err(|error| error.to_string())?;
     let text = String::from_utf8_lossy(&output.stdout);
     u64::from_str_radix(text.trim(), 16).map_err(|error| format!("{text:?}: {error}"))
 }
 
-/// Every job of a plain run.
+fn check_pinned() -> Outcome {
+    let missing: Vec<_> =
+        regressions::all().filter_map(|regression| regression.unpinned()).collect();
+    let passed = missing.is_empty();
+    let lines = missing.into_iter().map(|what| format!("VIOLATION: {what}")).collect();
+    Outcome { passed, hash: 0, lines }
+}
+
+/// Every job of a plain run, each once.
 pub(crate) fn all(options: &Options) -> Vec<Job> {
-    let seed = options.seed;
-    let figures = |size| Job::Figures { size, seed };
-    let mut jobs = vec![figures(Size::DEFAULT)];
-    if cfg!(debug_assertions) {
-        // Without optimisation a datagram costs thirty times as much.
-        jobs = vec![figures(Size { nodes: 100, values: 100, gets: 1000, ..Size::DEFAULT })];
-    } else {
-        jobs.insert(0, figures(Size::HARD));
-        jobs.insert(1, figures(Size::HARD_CRASH));
-    }
-    jobs.push(Job::SameTrace { seed });
-    jobs.extend(twins(seed));
-    jobs.extend(
-        catalogue::all()
-            .into_iter()
-            .map(|scenario| Job::Scenario { scenario: Box::new(scenario), seed }),
-    );
+    let mut jobs = named(options.seed, options.shards);
     let swarm_seeds = if cfg!(debug_assertions) { 2 } else { 20 };
-    jobs.extend((seed..seed + swarm_seeds).map(swarm_job));
+    jobs.extend((options.seed..options.seed + swarm_seeds).map(swarm_job));
     if !cfg!(debug_assertions) {
-        jobs.extend(regressions());
+        for Regression { scenario, seed, .. } in regressions::all() {
+            let job = find(scenario, seed, options.shards);
+            let job = job.expect("a line of regressions.txt names a scenario of ours");
+            let is_job = |other: &Job| other.name() == job.name() && other.seed() == job.seed();
+            if !jobs.iter().any(is_job) {
+                jobs.push(job);
+            }
+        }
     }
     jobs
 }
 
-/// Twins that are alike, and a pair that must not be: one loses routing changes.
-fn twins(seed: u64) -> impl Iterator<Item = Job> {
-    let alike = [2, 3, 8].map(|shards| (shards, Binding::Kept, Verdict::Holds));
-    let all = alike.into_iter().chain([(4, Binding::Lost, Verdict::Violated)]);
+/// Every job that has a name of its own.
+fn named(seed: u64, shards: Option<u8>) -> Vec<Job> {
+    let mut jobs: Vec<_> = sizes().into_iter().map(|size| Job::Figures { size, seed }).collect();
+    // Nodes of one shard and of several, or of as many as are asked for.
+    let counts = shards.map_or(vec![1, 3], |shards| vec![shards]);
+    jobs.extend(counts.into_iter().map(|shards| Job::SameTrace { seed, shards }));
+    jobs.push(Job::Growth { seed });
+    jobs.extend(twins(seed, shards));
+    jobs.extend(catalogue::all().into_iter().map(|scenario| scenario_job(scenario, seed)));
+    jobs.push(Job::Pinned);
+    jobs
+}
+
+/// The figures of a plain run.
+fn sizes() -> Vec<Size> {
+    if cfg!(debug_assertions) {
+        // Without optimisation a datagram costs thirty times as much.
+        return vec![Size { nodes: 100, values: 100, gets: 1000, ..Size::DEFAULT }];
+    }
+    vec![Size::HARD_CRASH, Size::HARD, Size::DEFAULT]
+}
+
+/// Twins that are alike, and a pair that must not be: one loses routing changes. Of
+/// so many shards each, where that is asked for.
+fn twins(seed: u64, shards: Option<u8>) -> impl Iterator<Item = Job> {
+    let counts = shards.map_or(vec![2, 3, 8], |shards| vec![usize::from(shards)]);
+    let alike = counts.into_iter().map(|shards| (shards, Binding::Kept, Verdict::Holds));
+    let unlike = (shards.map_or(4, usize::from), Binding::Lost, Verdict::Violated(Wrong::Unlike));
+    let all = alike.chain([unlike]).filter(|(shards, ..)| *shards > 1);
     all.map(move |(shards, binding, verdict)| Job::Twins {
         twins: Twins { shards, binding },
         verdict,
@@ -194,32 +293,24 @@ fn twins(seed: u64) -> impl Iterator<Item = Job> {
     })
 }
 
+fn scenario_job(scenario: Scenario, seed: u64) -> Job {
+    Job::Scenario { scenario: Box::new(scenario), seed }
+}
+
 pub(crate) fn swarm_job(seed: u64) -> Job {
-    Job::Scenario { scenario: Box::new(swarm::draw(seed)), seed }
+    scenario_job(swarm::draw(seed), seed)
 }
 
-/// Seeds that once failed: a scenario, a seed, and what went wrong, on a line.
-const REGRESSIONS: &str = include_str!("regressions.txt");
-
-fn regressions() -> impl Iterator<Item = Job> {
-    REGRESSIONS.lines().filter(|line| !line.starts_with('#')).map(|line| {
-        let mut words = line.split_whitespace();
-        let name = words.next().expect("a line of regressions.txt names a scenario");
-        let seed = words.next().and_then(|seed| seed.parse().ok());
-        let seed = seed.expect("a line of regressions.txt names a seed");
-        let scenario =
-            find(name, seed).expect("a line of regressions.txt names a scenario of ours");
-        Job::Scenario { scenario: Box::new(scenario), seed }
-    })
-}
-
-/// The scenario called `name`.
-pub(crate) fn find(name: &str, seed: u64) -> Option<Scenario> {
+/// The job called `name`, under `seed`; that of a swarm may be part of its name.
+pub(crate) fn find(name: &str, seed: u64, shards: Option<u8>) -> Option<Job> {
     if name == swarm::NAME {
-        return Some(swarm::draw(seed));
+        return Some(swarm_job(seed));
     }
-    let figures = [Size::DEFAULT, Size::HARD, Size::HARD_CRASH].map(|size| size.scenario());
-    catalogue::all().into_iter().chain(figures).find(|scenario| scenario.name == name)
+    let of_swarm = name.strip_prefix(swarm::NAME).and_then(|rest| rest.strip_prefix('-'));
+    if let Some(seed) = of_swarm.and_then(|seed| seed.parse().ok()) {
+        return Some(swarm_job(seed));
+    }
+    named(seed, shards).into_iter().find(|job| job.name() == name)
 }
 
 /// How many jobs passed and failed.
@@ -252,7 +343,7 @@ pub(crate) fn run(
 
 fn run_and_tell(job: &Job, options: &Options) -> bool {
     let start = Instant::now();
-    // A panic in the node is a finding like any other: it must name its seed.
+    // Whatever panics beside a node must name its seed as well.
     let outcome = catch_unwind(AssertUnwindSafe(|| job.run(options))).unwrap_or_else(|_| Outcome {
         passed: false,
         hash: 0,
@@ -273,7 +364,11 @@ fn tell(job: &Job, outcome: &Outcome, wall: Duration, options: &Options) -> Vec<
     lines.extend(outcome.lines.iter().map(|line| format!("    {line}")));
     if !outcome.passed {
         let shards = options.shards.map(|shards| format!(" --shards {shards}"));
-        lines.push(format!("    reproduce: {}{}", job.command(), shards.unwrap_or_default()));
+        lines.push(format!(
+            "    reproduce: {}{}",
+            job.command(options),
+            shards.unwrap_or_default()
+        ));
         lines.push("    and add --trace node:NUMBER or --trace key:HEX for a log".to_owned());
     }
     lines

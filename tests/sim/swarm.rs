@@ -4,15 +4,16 @@
 
 use std::time::Duration;
 
-use kad_node::node::Config;
 use kad_node::rng::Rng;
 
 use crate::attacker;
-use crate::faults::{Delay, Faults};
+use crate::catalogue::DATAGRAMS_MAX;
+use crate::faults::{Delay, Faults, ROOMY};
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
-use crate::scenario::{Check, Going, Identity, Scenario, Step, Verdict};
+use crate::scenario::{ALL, Check, Going, Identity, Scenario, Step, Verdict};
 use crate::shards::Layout;
+use crate::world::Configure;
 
 /// The name by which the swarm is chosen.
 pub(crate) const NAME: &str = "swarm";
@@ -28,7 +29,8 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     let mut rng = Rng::from_u64(mix(seed));
     let nodes_max = if rng.ratio(1, 4) { 150 } else { 50 };
     let nodes = 2 + rng.below(nodes_max) as usize;
-    let faults = draw_faults(&mut rng);
+    let room = draw_room(seed);
+    let faults = draw_faults(&mut rng, room);
     let attackers = if rng.ratio(1, 4) { nodes / 10 } else { 0 };
     let malice = attacker::SWARM[rng.below(attacker::SWARM.len() as u64) as usize];
     let mut script = vec![
@@ -42,13 +44,15 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         },
     ];
     for _ in 0..TURNS {
-        script.extend(draw_turn(&mut rng));
+        script.extend(draw_turn(&mut rng, room));
     }
+    let (told, configure) = draw_configuration(&mut rng);
+    let drawn = format!("{nodes} {told}, {attackers} attackers of {malice:?}; {script:?}");
     script.extend([
         Step::Divide { parts: 1 },
         Step::Faults(Faults { delay: faults.delay, ..Faults::NONE }),
         Step::Run(SETTLING),
-        Step::Check(Check::PlacedOnAll),
+        Step::Check(Check::Placed { least: ALL }),
         Step::Check(Check::ClosestIsExact { targets: 100 }),
         Step::GetEach { over: Duration::from_mins(1), expect: Expect::Found },
     ]);
@@ -56,15 +60,17 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     Scenario {
         name: NAME.to_owned(),
         proves: "whatever happened, an hour after the faults stop all is in its place",
-        configure: draw_configuration(&mut rng),
+        drawn,
+        configure,
         layout: draw_layout(seed),
         faults,
         script,
+        datagrams_max: DATAGRAMS_MAX,
         verdict: Verdict::Holds,
     }
 }
 
-fn draw_faults(rng: &mut Rng) -> Faults {
+fn draw_faults(rng: &mut Rng, in_flight_max: usize) -> Faults {
     let mut sometimes = |percent_max: u64| {
         let on = rng.ratio(1, 2);
         Ratio::percent(if on { rng.below(percent_max + 1) } else { 0 })
@@ -72,7 +78,14 @@ fn draw_faults(rng: &mut Rng) -> Faults {
     let (loss, duplicate, corrupt) = (sometimes(50), sometimes(30), sometimes(10));
     let (weak_uplinks, weak_loss, one_way) = (sometimes(30), sometimes(50), sometimes(10));
     let delay = [Delay::LOCAL, Delay::WIDE_AREA, Delay::CONGESTED][rng.below(3) as usize];
-    Faults { loss, duplicate, corrupt, weak_uplinks, weak_loss, one_way, delay }
+    Faults { loss, duplicate, corrupt, weak_uplinks, weak_loss, one_way, delay, in_flight_max }
+}
+
+/// One network in eight has links so narrow that bursts find no room. From a stream of
+/// its own, as the layout is.
+fn draw_room(seed: u64) -> usize {
+    let mut rng = Rng::from_u64(mix(seed.rotate_left(32)));
+    if rng.ratio(1, 8) { 30 + rng.below(200) as usize } else { ROOMY }
 }
 
 /// One network in three is of nodes of several shards. Drawn from a stream of its
@@ -96,17 +109,22 @@ fn leave_instead(seed: u64, script: &mut [Step]) {
     }
 }
 
-fn draw_configuration(rng: &mut Rng) -> fn(&mut Config) {
-    const CHOICES: [fn(&mut Config); 4] = [
-        |_| {},
-        |config| config.k = 8,
-        |config| (config.k, config.alpha) = (kad_node::limits::K_MAX, 8),
-        |config| config.republish = Duration::from_mins(20),
+/// What nodes are told, in words and in deed.
+fn draw_configuration(rng: &mut Rng) -> (&'static str, Configure) {
+    const CHOICES: [(&str, Configure); 4] = [
+        ("nodes of k 20 and alpha 3", |_| {}),
+        ("nodes of k 8 and alpha 3", |config| config.k = 8),
+        ("nodes of k 28 and alpha 8", |config| {
+            (config.k, config.alpha) = (kad_node::limits::K_MAX, 8);
+        }),
+        ("nodes of k 20 and alpha 3 that republish every 20 min", |config| {
+            config.republish = Duration::from_mins(20);
+        }),
     ];
     CHOICES[rng.below(CHOICES.len() as u64) as usize]
 }
 
-fn draw_turn(rng: &mut Rng) -> Vec<Step> {
+fn draw_turn(rng: &mut Rng, room: usize) -> Vec<Step> {
     let pause = Step::Run(Duration::from_secs(rng.below(1200)));
     let step = match rng.below(9) {
         0 => Step::Crash { share: Ratio::percent(rng.below(40)) },
@@ -120,7 +138,7 @@ fn draw_turn(rng: &mut Rng) -> Vec<Step> {
         },
         3 => Step::Divide { parts: 2 + rng.below(2) },
         4 => Step::Divide { parts: 1 },
-        5 => Step::Faults(draw_faults(rng)),
+        5 => Step::Faults(draw_faults(rng, room)),
         6 => Step::Put { count: 20, bytes: 50, over: Duration::from_secs(10) },
         7 => Step::GetEach { over: Duration::from_secs(30), expect: Expect::Anything },
         _ => Step::Join { count: 1 + rng.below(20) as usize, over: Duration::from_secs(30) },

@@ -2,7 +2,7 @@
 //! readable log of what concerns one node or one key.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use kad_node::id::Id;
@@ -19,6 +19,15 @@ pub(crate) enum Subject {
     Node(PeerIndex),
     /// Keys and targets whose digits begin so.
     Key(String),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Node(peer) => write!(f, "node {peer}"),
+            Self::Key(digits) => write!(f, "keys that begin with {digits:?}"),
+        }
+    }
 }
 
 impl FromStr for Subject {

@@ -13,24 +13,19 @@ use kad_node::time::Instant;
 
 use crate::allocator::held_bytes;
 use crate::attacker::{Attacker, Malice};
-use crate::faults::Faults;
+use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
 use crate::oracle::Oracle;
 use crate::peers::{Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, address_of, clock, is_request};
 use crate::queue::{Happening, Queue};
+use crate::scenario::Scenario;
 use crate::shards::{Layout, Shards};
 use crate::trace::{Subject, Trace};
+use crate::violation::{Violation, Wrong};
 
 /// Random peers by which a peer joins besides.
 const BOOTSTRAP_OTHERS: usize = 2;
-
-/// Something that must not happen, and did.
-#[derive(Clone, Debug)]
-pub(crate) struct Violation {
-    pub(crate) at: Duration,
-    pub(crate) what: String,
-}
 
 /// Makes a peer's configuration from its id and seed.
 pub(crate) type Configure = fn(&mut Config);
@@ -48,9 +43,9 @@ pub(crate) struct World {
     /// What the script draws from; the network and each node have their own.
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<Violation>,
-    /// The most RPCs in flight at one node that were seen, and lookups.
-    pub(crate) rpcs_peak: u64,
-    pub(crate) lookups_peak: u64,
+    pub(crate) peaks: Peaks,
+    /// Datagrams that may be sent in all, so that no run goes on for ever.
+    datagrams_max: u64,
     /// The routing table that a node was last asked to show.
     shown: Vec<BucketView>,
     queue: Queue,
@@ -60,13 +55,9 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(
-        seed: u64,
-        faults: Faults,
-        configure: Configure,
-        layout: Layout,
-        subject: Option<Subject>,
-    ) -> Self {
+    /// A world without anybody, as `scenario` wants it.
+    pub(crate) fn new(scenario: &Scenario, seed: u64, subject: Option<Subject>) -> Self {
+        let Scenario { faults, configure, layout, datagrams_max, .. } = *scenario;
         let mut rng = Rng::from_u64(seed);
         Self {
             now: Instant::ZERO,
@@ -77,8 +68,8 @@ impl World {
             oracle: Oracle::default(),
             trace: Trace::new(subject),
             violations: Vec::new(),
-            rpcs_peak: 0,
-            lookups_peak: 0,
+            peaks: Peaks::default(),
+            datagrams_max,
             shown: Vec::new(),
             queue: Queue::default(),
             outbox: Outbox::new(),
@@ -96,10 +87,9 @@ impl World {
     }
 
     /// Adds an honest peer under a fresh id and has it join.
-    pub(crate) fn join(&mut self) -> PeerIndex {
+    pub(crate) fn join(&mut self) {
         let peer = self.add_peer();
         self.start(peer);
-        peer
     }
 
     /// Starts `peer` with nothing but its id, at its old address.
@@ -109,8 +99,7 @@ impl World {
         let addresses = self.bootstrap_addresses(peer);
         let count = self.layout.next_count(&mut self.rng);
         let slot = &mut self.peers[peer.as_usize()];
-        slot.lives += 1;
-        slot.born = self.now;
+        slot.begin_life(self.now);
         let before = held_bytes();
         let node = Shards::new(&config, count, self.layout.rings, slot.own_time(self.now));
         slot.being = Being::Honest(Box::new(node));
@@ -132,14 +121,13 @@ impl World {
     }
 
     /// Adds an attacker.
-    pub(crate) fn add_attacker(&mut self, malice: Malice) -> PeerIndex {
+    pub(crate) fn add_attacker(&mut self, malice: Malice) {
         let peer = self.add_peer();
         let rng = Rng::from_seed(self.rng.seed());
         let slot = &mut self.peers[peer.as_usize()];
         let attacker = Attacker::new(slot.id, malice, peer.0, rng, self.now);
         slot.being = Being::Attacker(Box::new(attacker));
         self.arm(peer);
-        peer
     }
 
     fn add_peer(&mut self) -> PeerIndex {
@@ -177,6 +165,7 @@ impl World {
 
     /// Stops `peer` at once; nobody is told.
     pub(crate) fn crash(&mut self, peer: PeerIndex) {
+        self.check_books(peer);
         self.peers[peer.as_usize()].stop();
         self.honest.retain(|other| *other != peer);
         self.operations.abandon(peer);
@@ -193,18 +182,19 @@ impl World {
 
     /// The routing table of `peer`, as it shows it to its user.
     pub(crate) fn show_peers(&mut self, peer: PeerIndex) -> Vec<BucketView> {
-        let slot = &self.peers[peer.as_usize()];
-        let (held, peak) = (slot.heap_bytes, slot.heap_bytes_peak);
+        let (held, peaks) = (self.peers[peer.as_usize()].heap_bytes, self.peaks);
         self.command(peer, Command::Peers { operation: OperationId(u64::MAX) });
         // What is shown leaves the node: it does not count as the node's memory.
-        let slot = &mut self.peers[peer.as_usize()];
-        (slot.heap_bytes, slot.heap_bytes_peak) = (held, peak);
+        self.peers[peer.as_usize()].heap_bytes = held;
+        self.peaks = peaks;
         std::mem::take(&mut self.shown)
     }
 
     /// Lets everything happen that is due until `end`.
     pub(crate) fn run_until(&mut self, end: Instant) {
-        while let Some((at, happening)) = self.queue.next_until(end) {
+        while !self.is_spent()
+            && let Some((at, happening)) = self.queue.next_until(end)
+        {
             self.now = at;
             match happening {
                 Happening::Arrival(flight) => self.deliver(flight),
@@ -218,8 +208,13 @@ impl World {
         self.run_until(self.now + period);
     }
 
-    pub(crate) fn violate(&mut self, what: String) {
-        self.violations.push(Violation { at: clock(self.now), what });
+    /// Whether it has sent as much as it may: nothing happens in it any more.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.network.tally().sent >= self.datagrams_max
+    }
+
+    pub(crate) fn violate(&mut self, wrong: Wrong, what: String) {
+        self.violations.push(Violation { at: clock(self.now), wrong, what });
     }
 
     fn deliver(&mut self, index: FlightIndex) {
@@ -269,7 +264,8 @@ impl World {
         let before = held_bytes();
         act(node, own_time, &mut self.outbox);
         slot.account(held_bytes() - before);
-        self.send_outbox(peer);
+        let requests = self.send_outbox(peer);
+        self.watch(peer, requests);
         self.arm(peer);
         let events: Vec<Event> = self.outbox.take_events().collect();
         for event in events {
@@ -277,15 +273,19 @@ impl World {
         }
     }
 
-    fn send_outbox(&mut self, peer: PeerIndex) {
+    /// Sends what a peer has written, and says how many of the datagrams are requests.
+    fn send_outbox(&mut self, peer: PeerIndex) -> usize {
         let datagrams = self.outbox.datagrams();
         let requests = datagrams.clone().filter(|(_, bytes)| is_request(bytes)).count();
-        self.peers[peer.as_usize()].requests.add(self.now, requests);
         for (destination, bytes) in datagrams {
-            let fate = self.network.send(self.now, peer, destination, bytes, &mut self.queue);
-            self.trace.sent(self.now, peer, destination, bytes, fate);
+            let (fate, copy) =
+                self.network.send(self.now, peer, destination, bytes, &mut self.queue);
+            for fate in copy.into_iter().chain([fate]) {
+                self.trace.sent(self.now, peer, destination, bytes, fate);
+            }
         }
         self.outbox.clear();
+        requests
     }
 
     /// Schedules the peer's next wake, unless one is pending that comes before it.

@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::TIMEOUT_LAST_MIN;
 use crate::node::samples::addr;
 use crate::rng::Rng;
 
@@ -66,12 +67,14 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     vec(act, 1..120)
 }
 
-/// How long send number `send` waits: the last as for this peer, the others as for
-/// a typical one where this is not known.
+/// How long send number `send` waits: as for this peer, and after the last a while more;
+/// or as for a typical one where this is not known and another send follows.
 fn timeout(typical: RoundTrip, round_trip: RoundTrip, send: u8, sends_max: u8) -> Duration {
-    match round_trip.smoothed() {
-        None if send + 1 < sends_max => typical.timeout(send).min(round_trip.timeout(send)),
-        _ => round_trip.timeout(send),
+    let own = round_trip.timeout(send);
+    match (round_trip.smoothed(), send + 1 == sends_max) {
+        (None, false) => typical.timeout(send).min(own),
+        (Some(_), true) => own.max(TIMEOUT_LAST_MIN),
+        _ => own,
     }
 }
 

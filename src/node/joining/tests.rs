@@ -65,6 +65,24 @@ fn knocks_in_vain_do_not_delay_the_lookup_nor_lookups_in_vain_the_knocks() {
 }
 
 #[test]
+fn whoever_loses_everybody_while_it_looks_for_its_neighbours_does_not_look_twice() {
+    let (now, mut rng) = (Instant::from_micros(1), Rng::from_u64(8));
+    let mut joining = Joining::new();
+    joining.start(now, Vec::new());
+    joining.answered();
+    joining.lost(now);
+    assert!(!joining.is_trying(), "the lookup will say whether anybody is there");
+    joining.retry(now, &mut rng);
+    let next = joining.next_knock();
+    joining.lost(now);
+    assert_eq!(joining.next_knock(), next, "it is trying already");
+    joining.answered();
+    joining.joined();
+    joining.lost(now);
+    assert_eq!(joining.next_knock(), Some(now));
+}
+
+#[test]
 fn new_addresses_replace_the_old_ones_up_to_the_limit() {
     let mut joining = Joining::new();
     let many: Vec<SocketAddr> = (0..100).map(addr).collect();

@@ -1,5 +1,6 @@
-//! The nodes that a lookup has heard of, and how far it trusts who named them.
+//! The nodes that a lookup has heard of.
 
+use super::credit::{AnswerNumber, Chance};
 use super::{Credential, RoundTrip};
 use crate::id::Distance;
 use crate::wire::Contact;
@@ -24,6 +25,10 @@ pub(in crate::node) struct Candidate {
 }
 
 impl Candidate {
+    pub(super) const fn chance(&self) -> Chance {
+        if self.failures == 0 { Chance::First } else { Chance::Second }
+    }
+
     pub(super) fn may_be_revived(&self) -> bool {
         self.state == State::Failed && self.failures < FAILURES_MAX
     }
@@ -31,35 +36,6 @@ impl Candidate {
 
 /// How often one lookup gives a node up for good.
 pub(super) const FAILURES_MAX: u8 = 2;
-
-/// Numbers a lookup's answers: 0 is what our own routing table says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AnswerNumber(pub(super) u16);
-
-impl AnswerNumber {
-    /// Our own routing table, or what it knows.
-    pub(super) const TABLE: Self = Self(0);
-}
-
-/// How far an answer is trusted: how those fared whom it vouched for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Credit {
-    /// How many more may be asked: one less for each that is, two more for each
-    /// that answers.
-    pub(super) left: i16,
-    /// How many were asked and have neither answered nor been given up.
-    pub(super) owed: u16,
-}
-
-/// Whether a candidate may be asked, as far as those who named it are trusted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    Good,
-    /// Too many whom the same answer named owe an answer.
-    Pending,
-    /// Too many whom the same answer named did not answer.
-    Discredited,
-}
 
 /// Who names a candidate.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! Scenarios with peers that lie and flood.
 
-use super::{each_is_found, minutes, network, scenario, seconds, told, values};
+use super::{each_is_found, minutes, network, placed_on_all, scenario, seconds, told, values};
 use crate::attacker::Malice;
 use crate::faults::Faults;
 use crate::scenario::{Check, Scenario, Step};
@@ -17,7 +17,6 @@ pub(super) fn attacked() -> Vec<Scenario> {
     ]
     .into_iter()
     .map(|(name, malice)| {
-        let placed = || Step::Check(Check::PlacedOnAll);
         // Of those who change their names nobody can say who was closest when a
         // value was stored anew, so it is asked again an hour after they are gone.
         let relief = match malice {
@@ -32,11 +31,11 @@ pub(super) fn attacked() -> Vec<Scenario> {
                 vec![Step::Join { count: 120, over: seconds(20) }],
                 vec![Step::Attack { count: 60, malice }],
                 vec![Step::Join { count: 120, over: seconds(20) }, Step::Run(minutes(5))],
-                vec![values(100), placed(), each_is_found()],
+                vec![values(100), placed_on_all(), each_is_found()],
                 vec![Step::Join { count: 60, over: seconds(20) }, Step::Run(minutes(75))],
-                vec![each_is_found()],
+                vec![each_is_found(), Step::Check(Check::Noticed(malice))],
                 relief,
-                vec![placed(), each_is_found()],
+                vec![placed_on_all(), each_is_found()],
             ]),
         )
     })
@@ -56,7 +55,7 @@ pub(super) fn flooded() -> Scenario {
                 vec![
                     values(60),
                     Step::Attack { count: 6, malice: Malice::Flood { values_max: u32::MAX } },
-                    Step::Run(minutes(20)),
+                    Step::Run(minutes(30)),
                     Step::Check(Check::StoresFull),
                     each_is_found(),
                     Step::CrashOrigins,

@@ -1,8 +1,9 @@
 //! Scenarios without faults: what the protocol promises, to the letter.
 
-use super::{each_is_found, minutes, network, scenario, seconds, told, values};
-use crate::faults::{Delay, Faults};
-use crate::operations::Expect;
+use kad_node::limits::K_DEFAULT;
+
+use super::{each_is_found, network, placed_on_all, scenario, seconds, told, values};
+use crate::faults::Faults;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Scenario, Step};
 
@@ -28,38 +29,12 @@ pub(super) fn healthy() -> Vec<Scenario> {
                 network(300).into(),
                 vec![
                     values(300),
-                    Step::Check(Check::PlacedOnAll),
+                    placed_on_all(),
                     Step::Check(Check::ClosestIsExact { targets: 1000 }),
                     Step::Check(Check::Neighbours { least: Ratio::percent(99) }),
                     each_is_found(),
-                    Step::Check(Check::HopsLogarithmic),
+                    Step::Check(Check::Hops { k: K_DEFAULT }),
                 ],
-            ]),
-        ),
-        scenario(
-            "hops-100",
-            "hops grow as log2 n: 100 nodes",
-            Faults::NONE,
-            told([
-                network(100).into(),
-                vec![
-                    values(200),
-                    Step::Get { count: 2000, over: minutes(1), expect: Expect::Found },
-                ],
-                vec![Step::Check(Check::HopsLogarithmic)],
-            ]),
-        ),
-        scenario(
-            "hops-1000",
-            "hops grow as log2 n: 1000 nodes",
-            Faults { delay: Delay::LOCAL, ..Faults::NONE },
-            told([
-                network(1000).into(),
-                vec![
-                    values(200),
-                    Step::Get { count: 2000, over: minutes(1), expect: Expect::Found },
-                ],
-                vec![Step::Check(Check::HopsLogarithmic)],
             ]),
         ),
         scenario(

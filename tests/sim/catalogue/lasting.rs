@@ -1,6 +1,6 @@
 //! Scenarios of days: republishing, expiry, forgetting, and quiet.
 
-use super::{each_is_found, minutes, network, scenario, seconds, told, values};
+use super::{each_is_found, minutes, network, placed_on_all, scenario, seconds, told, values};
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::scenario::{Check, Scenario, Step};
@@ -19,7 +19,7 @@ pub(super) fn lasting() -> Vec<Scenario> {
                     Step::Run(24 * hour),
                     each_is_found(),
                     Step::Run(6 * hour),
-                    Step::Check(Check::PlacedOnAll),
+                    placed_on_all(),
                     each_is_found(),
                     Step::CrashOrigins,
                     Step::Join { count: 10, over: seconds(10) },

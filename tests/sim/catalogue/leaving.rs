@@ -5,6 +5,7 @@ use crate::faults::Faults;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Going, Scenario, Step, Verdict};
 use crate::shards::{Count, Layout, Rings};
+use crate::violation::Wrong;
 
 /// A network of which a fifth stays.
 fn shrunk(over: std::time::Duration, going: Going) -> Vec<Step> {
@@ -14,9 +15,13 @@ fn shrunk(over: std::time::Duration, going: Going) -> Vec<Step> {
             values(100),
             Step::Shrink { share: Ratio::percent(80), over, going },
             Step::Check(Check::Lost { most: 0 }),
-            each_is_found(),
         ],
     ])
+}
+
+/// The same, after which every value is found.
+fn shrunk_and_whole(over: std::time::Duration) -> Vec<Step> {
+    told([shrunk(over, Going::Politely), vec![each_is_found()]])
 }
 
 /// So few holders that four in five of the nodes are all that many a value has.
@@ -30,10 +35,10 @@ pub(super) fn leaving() -> Vec<Scenario> {
             "shrinks-politely",
             "four nodes in five leave within half an hour, before anything is replicated",
             Faults::loss(5),
-            shrunk(minutes(30), Going::Politely),
+            shrunk_and_whole(minutes(30)),
         )),
         with_few_holders(Scenario {
-            verdict: Verdict::Violated,
+            verdict: Verdict::Violated(Wrong::Lost),
             ..scenario(
                 "seen-shrunk-by-crashes",
                 "the checks see it where they crash instead",
@@ -45,7 +50,7 @@ pub(super) fn leaving() -> Vec<Scenario> {
             "most-leave-at-once",
             "four nodes in five leave within a second, and hand over to those that stay",
             Faults::loss(5),
-            shrunk(seconds(1), Going::Politely),
+            shrunk_and_whole(seconds(1)),
         ),
         Scenario {
             layout: Layout { shards: Count::Drawn, rings: Rings::QUICK },
@@ -53,7 +58,7 @@ pub(super) fn leaving() -> Vec<Scenario> {
                 "shards-leave",
                 "nodes of several shards leave at once as nodes of one do",
                 Faults::loss(10),
-                shrunk(seconds(1), Going::Politely),
+                shrunk_and_whole(seconds(1)),
             )
         },
     ]

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{each_is_found, minutes, network, scenario, told, values};
+use kad_node::limits::K_DEFAULT;
+
+use super::{each_is_found, minutes, network, placed_on_all, scenario, told, values};
 use crate::faults::Faults;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Identity, Scenario, Step};
@@ -31,11 +33,11 @@ pub(super) fn sharded() -> Vec<Scenario> {
                     network(150).into(),
                     vec![
                         values(150),
-                        Step::Check(Check::PlacedOnAll),
+                        placed_on_all(),
                         Step::Check(Check::ClosestIsExact { targets: 500 }),
                         Step::Check(Check::Neighbours { least: Ratio::percent(99) }),
                         each_is_found(),
-                        Step::Check(Check::HopsLogarithmic),
+                        Step::Check(Check::Hops { k: K_DEFAULT }),
                     ],
                 ]),
             ),
@@ -55,7 +57,7 @@ pub(super) fn sharded() -> Vec<Scenario> {
                         Step::Faults(Faults::NONE),
                         Step::Run(minutes(75)),
                         Step::Check(Check::Lost { most: 0 }),
-                        Step::Check(Check::PlacedOnAll),
+                        placed_on_all(),
                         Step::Check(Check::ClosestIsExact { targets: 500 }),
                         each_is_found(),
                     ],
