@@ -1,5 +1,7 @@
 //! Tokens: proof that a sender receives what is sent to its address (BEP 5).
 
+use alloc::boxed::Box;
+use alloc::vec;
 use core::net::IpAddr;
 
 use siphasher::sip::SipHasher24;
