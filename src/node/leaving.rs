@@ -299,12 +299,16 @@ impl Node {
         let Some(leaving) = &mut self.leaving else {
             return;
         };
+        if leaving.others.contains(&contact.addr) {
+            return;
+        }
         if leaving.others.len() == LEAVERS_MAX {
             self.stats.leavers_forgotten += 1;
-        } else if leaving.others.insert(contact.addr) {
-            for (_, task) in &mut self.tasks {
-                task.lookup.forget_at(contact.addr);
-            }
+            return;
+        }
+        leaving.others.insert(contact.addr);
+        for (_, task) in &mut self.tasks {
+            task.lookup.forget_at(contact.addr);
         }
     }
 

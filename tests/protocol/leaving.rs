@@ -140,24 +140,24 @@ fn four_nodes_in_five_leave_at_once_and_hand_over_to_those_that_stay() {
 
 #[test]
 fn contacts_drop_a_node_that_leaves_and_newcomers_do_not_join_by_it() {
-    let mut net = Net::joined(13, 15);
+    let mut net = Net::joined(13, 30);
     let leaver = net.id(4);
     // Tokens of the join are no longer valid: the farewell takes a second PING.
     net.run_for(Duration::from_mins(6));
     let contacts = net.nodes[&addr(4)].closest(leaver, usize::MAX).len();
-    assert_eq!(contacts, 14);
+    assert_eq!(contacts, 29);
     net.leave(4);
     net.settle();
     assert_eq!(net.left(4), [(0, 0)]);
-    assert!((0..15).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
     // It stays for a while, answers, and is nobody's contact again for that.
     let key = net.put(4, "late");
-    net.add(20);
-    net.command(20, Command::Bootstrap { addresses: vec![addr(4)] });
+    net.add(40);
+    net.command(40, Command::Bootstrap { addresses: vec![addr(4)] });
     net.run_for(Duration::from_mins(30));
-    assert_eq!(net.nodes[&addr(20)].closest(leaver, 1), []);
-    assert!((0..15).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
-    assert_eq!(net.holders(key).len(), 15, "all but the newcomer");
+    assert_eq!(net.nodes[&addr(40)].closest(leaver, 1), []);
+    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    assert_eq!(net.holders(key).len(), 1 + K_DEFAULT, "its origin, and those that stay");
 }
 
 #[test]
