@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{self, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use crate::Io;
@@ -184,6 +185,14 @@ impl Node {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
         signal::kill(pid, signal).expect("the child is there");
+    }
+
+    /// Suspends it, and waits until it has stopped: until then it may still answer.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::SIGSTOP);
+        let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
+        let state = wait::waitpid(pid, Some(WaitPidFlag::WUNTRACED)).expect("a child of ours");
+        assert_eq!(state, WaitStatus::Stopped(pid, Signal::SIGSTOP), "{self}");
     }
 
     /// Kills it as a crash would.

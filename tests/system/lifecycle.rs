@@ -49,8 +49,8 @@ under_each_driver! {
         node.await_contact(&mut peer);
         // Nobody answers, so that it would take seconds to leave; and the second
         // signal is there before the first one is acted on.
-        peer.signal(Signal::SIGSTOP);
-        node.signal(Signal::SIGSTOP);
+        peer.freeze();
+        node.freeze();
         node.signal(Signal::SIGTERM);
         node.signal(Signal::SIGINT);
         node.signal(Signal::SIGCONT);
@@ -110,7 +110,7 @@ fn a_node_leaves_for_no_longer_than_it_is_given() {
     node.put("held");
     let mut peer = Node::join(Io::Mmsg, &node, &[]);
     node.await_contact(&mut peer);
-    peer.signal(Signal::SIGSTOP);
+    peer.freeze();
     node.signal(Signal::SIGTERM);
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
