@@ -84,9 +84,11 @@ impl World {
         let mut lookups_max = slot.operations + maintenance + 1;
         let mut rpcs_max = stats.lookups * K_MAX as u64 + PINGS_MAX;
         if slot.leaving.is_some() {
-            lookups_max += (node.nodes().len() * LEAVE_LOOKUPS_MAX) as u64;
-            // A farewell to each contact.
-            rpcs_max += stats.contacts;
+            let handed_over_max = (node.nodes().len() * LEAVE_LOOKUPS_MAX) as u64;
+            lookups_max += handed_over_max;
+            // A farewell to each contact; and a lookup that hands over ends without
+            // those who are late, whose RPCs stay until their next time-out.
+            rpcs_max += stats.contacts + handed_over_max * K_MAX as u64;
         }
         for (what, measured, most) in
             [("lookups", stats.lookups, lookups_max), ("RPCs in flight", stats.rpcs, rpcs_max)]
