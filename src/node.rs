@@ -190,9 +190,10 @@ impl Node {
         outbox: &mut Outbox,
     ) {
         self.stats.datagrams_received += 1;
-        let datagram = match wire::decode(bytes) {
+        let decoded = wire::decode(bytes);
+        let datagram = match &decoded {
             Ok(datagram) => datagram,
-            Err(error) => return self.count_undecoded(error),
+            Err(error) => return self.count_undecoded(*error),
         };
         if datagram.network != self.config.network {
             self.stats.datagrams_other_network += 1;
@@ -200,8 +201,8 @@ impl Node {
             self.stats.datagrams_own += 1;
         } else {
             let place = self.config.place;
-            match place.of_datagram(&datagram).filter(|&owner| owner != place.index()) {
-                None => self.dispatch(now, source, &datagram, bytes.len(), outbox),
+            match place.of_datagram(datagram).filter(|&owner| owner != place.index()) {
+                None => self.dispatch(now, source, datagram, bytes.len(), outbox),
                 Some(owner) => {
                     self.stats.datagrams_missteered += 1;
                     let bytes = bytes.into();

@@ -250,7 +250,7 @@ pub struct NetworkId(u32);
 impl NetworkId {
     /// The network called `name`.
     pub fn of_name(name: &str) -> Self {
-        let digest = *Id::of_value(name.as_bytes()).as_bytes();
+        let digest = Id::of_value(name.as_bytes()).to_bytes();
         Self(u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]))
     }
 }

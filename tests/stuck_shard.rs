@@ -196,7 +196,7 @@ fn key_of(shard: usize) -> Id {
 /// A peer of the farthest bucket, which the first shard owns: it hears of the
 /// peer, admits it, and tells the others, once.
 fn newcomer() -> Id {
-    let mut bytes = *Id::of_value(b"node").as_bytes();
+    let mut bytes = Id::of_value(b"node").to_bytes();
     bytes[0] ^= 0x80;
     Id::new(bytes)
 }

@@ -31,7 +31,7 @@ pub(crate) fn text(index: usize) -> String {
         format!("{:.<VALUE_BYTES$}", format!("value {index} of the datapath bench, {attempt}"))
     };
     let is_wanted = |text: &String| {
-        let [.., steer] = *Id::of_value(text.as_bytes()).as_bytes();
+        let [.., steer] = Id::of_value(text.as_bytes()).to_bytes();
         usize::from(steer >> 7) == index % 2
     };
     (0..u8::MAX).map(of_attempt).find(is_wanted).expect("one in two is")

@@ -11,6 +11,7 @@
 //! that acts on it, however many the peer has.
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 
 use super::address::Name;
 use super::settings::Coalescing;
@@ -18,7 +19,7 @@ use super::train::{TRAIN_BYTES_MAX, TRAIN_DATAGRAMS_MAX};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::wire::STEER_OFFSET;
 
-/// Datagrams that are looked at together.
+/// Runs of datagrams that are looked at together.
 pub(super) const BATCH_MAX: usize = 512;
 /// Places of the table of groups: twice as many as there can be groups.
 const SLOTS: usize = 2 * BATCH_MAX;
@@ -29,33 +30,95 @@ const NONE: u16 = u16::MAX;
 
 const _: () = assert!(SLOTS.is_power_of_two() && SLOTS < NONE as usize);
 const _: () = assert!(DATAGRAM_BYTES_MAX <= u16::MAX as usize);
+/// Parts of a batch of which each datagram was once in a train, and then alone.
+const PARTS_MAX: usize = BATCH_MAX + BATCH_MAX * TRAIN_DATAGRAMS_MAX;
+const _: () = assert!(PARTS_MAX <= u16::MAX as usize, "a part has a number of 16 bits");
 
 /// Datagrams that leave as one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Train {
     group: u16,
-    /// Its first, counted in the order in which they leave.
+    /// Where its parts begin in [`parts`](Grouping::parts).
     pub(super) first: u16,
+    pub(super) parts: u16,
+    /// Datagrams of it.
     pub(super) count: u16,
+}
+
+/// Datagrams of a run that leave together: mostly all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// The run, by the number under which it was begun.
+    pub(super) run: u16,
+    first: u16,
+    count: u16,
+    /// Bytes of each datagram.
+    pub(super) length: u16,
+}
+
+impl Part {
+    /// Where its bytes are among those of the run.
+    pub(super) const fn bytes(self) -> Range<usize> {
+        let Self { first, count, length, .. } = self;
+        let length = length as usize;
+        length * first as usize..length * (first + count) as usize
+    }
+}
+
+/// What came of adding a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It continues the run of the one before it.
+    Joined,
+    /// It begins a run.
+    Begun,
+    /// Its destination has no name, so it was left out.
+    Nameless,
 }
 
 /// A batch of datagrams and their order. Use: [`clear`](Self::clear), then
 /// [`add`](Self::add) each, then [`couple`](Self::couple), and read
-/// [`order`](Self::order) and [`trains`](Self::trains).
+/// [`parts`](Self::parts) and [`trains`](Self::trains).
 pub(super) struct Grouping {
     coalescing: Coalescing,
-    members: Vec<Member>,
+    runs: Vec<Run>,
     groups: Vec<Group>,
     slots: Box<[u16]>,
-    order: Vec<u16>,
+    latest: Option<Latest>,
+    parts: Vec<Part>,
     trains: Vec<Train>,
 }
 
+/// Datagrams of equal length to one destination that lie one after another in memory,
+/// so that the kernel takes them in as one slice: the answers to one peer's burst. As
+/// slices of their own, 160 bytes each, they cost it 28 ns more apiece, a sixth of all
+/// that such a request costs (2026-11-25).
 #[derive(Clone, Copy, Debug)]
-struct Member {
+struct Run {
     length: u16,
+    count: u16,
     /// The next of the same group.
     next: u16,
+}
+
+impl Run {
+    /// Whether one more of `length` bytes goes with it.
+    const fn takes(self, length: usize) -> bool {
+        let count = self.count as usize + 1;
+        // An empty one lies after any other.
+        self.length as usize == length
+            && length > 0
+            && count <= TRAIN_DATAGRAMS_MAX
+            && count * length <= TRAIN_BYTES_MAX
+    }
+}
+
+/// Where the datagram that was added last belongs.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    group: u16,
+    /// Where its bytes end, to compare with.
+    end: *const u8,
 }
 
 #[derive(Clone, Debug)]
@@ -95,10 +158,11 @@ impl Grouping {
     pub(super) fn new(coalescing: Coalescing) -> Self {
         Self {
             coalescing,
-            members: Vec::with_capacity(BATCH_MAX),
+            runs: Vec::with_capacity(BATCH_MAX),
             groups: Vec::with_capacity(BATCH_MAX),
             slots: vec![NONE; SLOTS].into_boxed_slice(),
-            order: Vec::with_capacity(BATCH_MAX),
+            latest: None,
+            parts: Vec::with_capacity(BATCH_MAX),
             trains: Vec::with_capacity(BATCH_MAX),
         }
     }
@@ -109,55 +173,67 @@ impl Grouping {
                 *slot = NONE;
             }
         }
-        self.members.clear();
+        self.runs.clear();
+        self.latest = None;
     }
 
     pub(super) const fn is_full(&self) -> bool {
-        self.members.len() == BATCH_MAX
+        self.runs.len() == BATCH_MAX
     }
 
     /// Adds a datagram, whose destination is called `name` where a system call
-    /// wants it; false where it has no name, and is not added.
+    /// wants it.
     pub(super) fn add(
         &mut self,
         destination: SocketAddr,
         bytes: &[u8],
         name: impl FnOnce() -> Option<Name>,
-    ) -> bool {
+    ) -> Added {
         let steer = bytes.get(STEER_OFFSET).copied().unwrap_or_default();
         let key = Key { destination, steer };
-        let index = self.members.len() as u16;
-        let found = self.find(key);
-        if let Found::Group(group) = found {
-            let group = &mut self.groups[usize::from(group)];
-            self.members[usize::from(group.last)].next = index;
-            group.last = index;
-        } else {
-            let Some(name) = name() else {
-                return false;
-            };
-            let slot = match found {
-                Found::Free(slot) => slot,
-                _ => NONE,
-            };
-            if let Some(slot) = self.slots.get_mut(usize::from(slot)) {
-                *slot = self.groups.len() as u16;
-            }
-            self.groups.push(Group { key, name, slot, first: index, last: index });
+        let Range { start, end } = bytes.as_ptr_range();
+        let latest = self.latest.filter(|latest| self.groups[usize::from(latest.group)].key == key);
+        if let Some(latest) = latest
+            && latest.end == start
+            && let Some(run) = self.runs.last_mut()
+            && run.takes(bytes.len())
+        {
+            run.count += 1;
+            self.latest = Some(Latest { end, ..latest });
+            return Added::Joined;
         }
-        self.members.push(Member { length: bytes.len() as u16, next: NONE });
-        true
+        let found = latest.map_or_else(|| self.find(key), |latest| Found::Group(latest.group));
+        let index = self.runs.len() as u16;
+        let group = if let Found::Group(group) = found {
+            let Group { last, .. } = &mut self.groups[usize::from(group)];
+            self.runs[usize::from(*last)].next = index;
+            *last = index;
+            group
+        } else if let Some(name) = name() {
+            let slot = if let Found::Free(slot) = found { slot } else { NONE };
+            self.begin_group(Group { key, name, slot, first: index, last: index })
+        } else {
+            return Added::Nameless;
+        };
+        self.runs.push(Run { length: bytes.len() as u16, count: 1, next: NONE });
+        // Where nothing is coupled nothing is looked for.
+        self.latest = (self.coalescing == Coalescing::On).then_some(Latest { group, end });
+        Added::Begun
     }
 
+    fn begin_group(&mut self, begun: Group) -> u16 {
+        let number = self.groups.len() as u16;
+        if let Some(slot) = self.slots.get_mut(usize::from(begun.slot)) {
+            *slot = number;
+        }
+        self.groups.push(begun);
+        number
+    }
+
+    /// Looks for the group of a key in the table.
     fn find(&self, key: Key) -> Found {
         if self.coalescing == Coalescing::Off {
             return Found::Crowded;
-        }
-        // A burst of one peer comes one after another.
-        if let Some(last) = self.groups.len().checked_sub(1)
-            && self.groups[last].key == key
-        {
-            return Found::Group(last as u16);
         }
         let start = key.slot();
         for probe in 0..PROBES_MAX {
@@ -172,57 +248,88 @@ impl Grouping {
     }
 
     /// Couples what may be coupled: the groups one after another, and of each as
-    /// many of equal length as a train takes, and one shorter one after them.
-    /// `takes_trains` is asked of each group's destination, where there are several
-    /// datagrams for it; where it says no they go one by one.
+    /// many runs of equal length as a train takes, and one datagram that is shorter
+    /// after them. `takes_trains` is asked of each group's destination, where there
+    /// are several datagrams for it; where it says no they go one by one.
     pub(super) fn couple(&mut self, mut takes_trains: impl FnMut(IpAddr) -> bool) {
-        let Self { members, groups, order, trains, .. } = self;
-        order.clear();
-        trains.clear();
-        for (group, Group { key, first, last, .. }) in groups.iter().enumerate() {
-            let may_couple = first != last && takes_trains(key.destination.ip());
-            let longest = if may_couple { TRAIN_DATAGRAMS_MAX } else { 1 };
-            let mut next = *first;
+        self.parts.clear();
+        self.trains.clear();
+        for index in 0..self.groups.len() {
+            let Group { key, first, last, .. } = &self.groups[index];
+            let (mut next, is_single) = (*first, first == last && self.run(*first).count == 1);
+            let may_couple = !is_single && takes_trains(key.destination.ip());
             while next != NONE {
-                let head = members[usize::from(next)];
-                let mut train = Train { group: group as u16, first: order.len() as u16, count: 0 };
-                let mut bytes = 0;
-                let mut last = head.length;
-                while let Some(member) = members.get(usize::from(next))
-                    && last == head.length
-                    && member.length <= head.length
-                    // As a part of a train an empty one would vanish.
-                    && (train.count == 0 || member.length > 0)
-                    && usize::from(train.count) < longest
-                    && bytes + usize::from(member.length) <= TRAIN_BYTES_MAX
-                {
-                    order.push(next);
-                    train.count += 1;
-                    bytes += usize::from(member.length);
-                    last = member.length;
-                    next = member.next;
-                }
-                trains.push(train);
+                let group = index as u16;
+                next = if may_couple { self.train(group, next) } else { self.singles(group, next) };
             }
         }
+    }
+
+    /// Makes a train that begins with run `head`. Returns the first run that is not
+    /// in it.
+    fn train(&mut self, group: u16, head: u16) -> u16 {
+        let length = self.run(head).length;
+        let mut train = Train { group, first: self.parts.len() as u16, parts: 0, count: 0 };
+        let (mut next, mut bytes, mut is_open) = (head, 0, true);
+        while let Some(&run) = self.runs.get(usize::from(next))
+            && is_open
+        {
+            bytes += usize::from(run.length) * usize::from(run.count);
+            let is_shorter = run.length < length && run.length > 0 && run.count == 1;
+            let goes_along = train.count == 0 || run.length == length && length > 0 || is_shorter;
+            let count = train.count + run.count;
+            if !goes_along || usize::from(count) > TRAIN_DATAGRAMS_MAX || bytes > TRAIN_BYTES_MAX {
+                break;
+            }
+            self.parts.push(Part { run: next, first: 0, count: run.count, length: run.length });
+            train.parts += 1;
+            train.count = count;
+            is_open = run.length == length;
+            next = run.next;
+        }
+        self.trains.push(train);
+        next
+    }
+
+    /// Makes each datagram of run `index` a message of its own. Returns the next run
+    /// of the group.
+    fn singles(&mut self, group: u16, index: u16) -> u16 {
+        let Run { length, count, next } = self.run(index);
+        for first in 0..count {
+            self.trains.push(Train { group, first: self.parts.len() as u16, parts: 1, count: 1 });
+            self.parts.push(Part { run: index, first, count: 1, length });
+        }
+        next
+    }
+
+    fn run(&self, index: u16) -> Run {
+        self.runs[usize::from(index)]
     }
 
     /// Undoes the coupling of train number `index`: each of its datagrams is a
     /// message of its own, in its place. How many they are.
     pub(super) fn uncouple(&mut self, index: usize) -> usize {
-        let Train { group, first, count } = self.trains[index];
-        let singles = (first..first + count).map(|first| Train { group, first, count: 1 });
-        self.trains.splice(index..=index, singles);
-        usize::from(count)
+        let Self { parts, trains, .. } = self;
+        let Train { group, first, parts: count, .. } = trains[index];
+        let (first, end) = (usize::from(first), parts.len());
+        // Theirs come after all others, whose places stay as they are.
+        for place in first..first + usize::from(count) {
+            let part = parts[place];
+            let singles = part.first..part.first + part.count;
+            parts.extend(singles.map(|first| Part { first, count: 1, ..part }));
+        }
+        let places = end as u16..parts.len() as u16;
+        let singles = places.map(|first| Train { group, first, parts: 1, count: 1 });
+        trains.splice(index..=index, singles);
+        parts.len() - end
     }
 
-    /// The order in which the datagrams leave: the numbers under which they were
-    /// added.
-    pub(super) fn order(&self) -> &[u16] {
-        &self.order
+    /// What the trains consist of.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
-    /// How they leave, one train after another.
+    /// How the datagrams leave, one train after another.
     pub(super) fn trains(&self) -> &[Train] {
         &self.trains
     }

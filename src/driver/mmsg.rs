@@ -149,6 +149,7 @@ impl Mmsg {
         let control = &control[..control.len().min(header.msg_controllen)];
         let length = self.headers[index].msg_len as usize;
         let train = Train::new(length, train::segment_bytes(control));
+        train.count(&mut self.stats);
         self.stats.receives_truncated += u64::from(header.msg_flags & libc::MSG_TRUNC != 0);
         self.current = Current { index, source, train, datagram: 0..0 };
     }
@@ -181,7 +182,7 @@ impl Datapath for Mmsg {
 
     fn advance(&mut self) -> io::Result<Advance> {
         loop {
-            if let Some(datagram) = self.current.train.take(&mut self.stats) {
+            if let Some(datagram) = self.current.train.take() {
                 self.current.datagram = datagram;
                 return Ok(Advance::Datagram);
             }

@@ -16,7 +16,7 @@ use libc::{c_uint, iovec, mmsghdr};
 
 use self::pauses::Pauses;
 use super::address::Name;
-use super::grouping::{BATCH_MAX, Grouping, Train};
+use super::grouping::{Added, BATCH_MAX, Grouping, Train};
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
@@ -27,7 +27,7 @@ use super::train::{CONTROL_BYTES, Control};
 /// memory alone: what they point to is valid within [`send`](Sender::send).
 pub(super) struct Sender {
     grouping: Grouping,
-    /// The datagrams as they came, and as they leave.
+    /// The runs of datagrams as they came, and their parts as they leave.
     taken: Vec<iovec>,
     slices: Vec<iovec>,
     /// Of each train.
@@ -77,12 +77,17 @@ impl Sender {
             && let Some((destination, bytes)) = datagrams.next()
         {
             let name = || Name::new(socket.reach(), destination);
-            if self.grouping.add(destination, bytes, name) {
-                // The kernel only reads what it sends.
-                let base = bytes.as_ptr().cast_mut().cast();
-                self.taken.push(iovec { iov_base: base, iov_len: bytes.len() });
-            } else {
-                stats.sends_other_family += 1;
+            match self.grouping.add(destination, bytes, name) {
+                Added::Joined => {
+                    let run = self.taken.last_mut().expect("a run was begun");
+                    run.iov_len += bytes.len();
+                }
+                Added::Begun => {
+                    // The kernel only reads what it sends.
+                    let base = bytes.as_ptr().cast_mut().cast();
+                    self.taken.push(iovec { iov_base: base, iov_len: bytes.len() });
+                }
+                Added::Nameless => stats.sends_other_family += 1,
             }
         }
         !self.taken.is_empty()
@@ -90,14 +95,24 @@ impl Sender {
 
     /// Brings the batch into the order and into the messages in which it leaves.
     fn prepare(&mut self) {
-        let Self { grouping, taken, slices, controls, headers, pauses } = self;
+        let Self { grouping, pauses, .. } = self;
         grouping.couple(|host| !pauses.goes_on(host));
+        self.point();
+    }
+
+    /// Makes the arrays of what is to leave.
+    fn point(&mut self) {
+        let Self { grouping, taken, slices, controls, headers, .. } = self;
         slices.clear();
-        slices.extend(grouping.order().iter().map(|index| taken[usize::from(*index)]));
+        slices.extend(grouping.parts().iter().map(|part| {
+            let bytes = part.bytes();
+            let base = taken[usize::from(part.run)].iov_base.wrapping_byte_add(bytes.start);
+            iovec { iov_base: base, iov_len: bytes.len() }
+        }));
         controls.clear();
         controls.extend(grouping.trains().iter().map(|train| {
-            let segment_bytes = slices[usize::from(train.first)].iov_len;
-            Control::segment(segment_bytes as u16)
+            let head = grouping.parts()[usize::from(train.first)];
+            Control::segment(head.length)
         }));
         headers.clear();
         for (train, control) in grouping.trains().iter().zip(controls) {
@@ -110,14 +125,6 @@ impl Sender {
         }
     }
 
-    /// Makes the datagrams of message number `index`, a train, messages of their own.
-    fn uncouple(&mut self, index: usize) {
-        let Self { grouping, slices, headers, .. } = self;
-        let count = grouping.uncouple(index);
-        let singles = &grouping.trains()[index..][..count];
-        headers.splice(index..=index, singles.iter().map(|one| header(grouping, *one, slices)));
-    }
-
     /// Sends the batch.
     fn transmit(&mut self, socket: &UdpSocket, stats: &mut DriverStats) {
         let mut next = 0;
@@ -126,7 +133,7 @@ impl Sender {
             stats.send_calls += 1;
             // SAFETY: `send` still borrows the datagrams to which the slices point,
             // and neither slices nor controls nor names have changed since
-            // `prepare`.
+            // `point`.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
@@ -140,7 +147,8 @@ impl Sender {
                 Err(error) if self.refuses_train(next, &error) => {
                     stats.trains_refused += 1;
                     self.pauses.refused(self.grouping.host(self.grouping.trains()[next]));
-                    self.uncouple(next);
+                    self.grouping.uncouple(next);
+                    self.point();
                     0
                 }
                 Err(error) => self.give_up(next, &error, stats),
@@ -194,7 +202,7 @@ fn header(grouping: &Grouping, train: Train, slices: &mut [iovec]) -> mmsghdr {
     // The kernel only reads the name of a message that it sends.
     sys::message(
         (name.as_ptr().cast_mut(), name.length()),
-        (slices.as_mut_ptr().wrapping_add(train.first.into()), train.count.into()),
+        (slices.as_mut_ptr().wrapping_add(train.first.into()), train.parts.into()),
     )
 }
 

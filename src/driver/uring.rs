@@ -205,8 +205,12 @@ impl Uring {
         let segment_bytes = train::segment_bytes(message.control_data());
         let train = Train::new(message.payload_data().len(), segment_bytes);
         self.stats.receives_truncated += u64::from(message.is_payload_truncated());
-        self.stats.receives_sourceless += u64::from(source.is_none());
-        Some(Current { buffer, source: source?, train, datagram: 0..0 })
+        let Some(source) = source else {
+            self.stats.receives_sourceless += 1;
+            return None;
+        };
+        train.count(&mut self.stats);
+        Some(Current { buffer, source, train, datagram: 0..0 })
     }
 
     /// Goes to the next datagram of the message that is visited.
@@ -214,7 +218,7 @@ impl Uring {
         let Some(current) = &mut self.current else {
             return false;
         };
-        let datagram = current.train.take(&mut self.stats);
+        let datagram = current.train.take();
         current.datagram = datagram.clone().unwrap_or_default();
         datagram.is_some()
     }

@@ -58,6 +58,8 @@ impl Outbox {
     }
 
     /// Adds the datagram that `encode` writes, whose length it returns.
+    #[expect(clippy::inline_always, reason = "so that `encode` becomes part of what calls it")]
+    #[inline(always)]
     pub fn datagram(
         &mut self,
         destination: SocketAddr,

@@ -223,8 +223,8 @@ impl RoutingTable {
     /// `index` bits, different in the next.
     pub(super) fn random_id(&self, rng: &mut Rng, index: usize) -> Id {
         assert!(index < ID_BITS);
-        let mut bytes = *rng.id().as_bytes();
-        let own = self.own.as_bytes();
+        let mut bytes = rng.id().to_bytes();
+        let own = self.own.to_bytes();
         let (byte, bit) = (index / 8, index % 8);
         bytes[..byte].copy_from_slice(&own[..byte]);
         let kept = !(0xff_u8 >> bit);

@@ -207,6 +207,8 @@ impl Node {
         self.count_sent(sent);
     }
 
+    #[expect(clippy::inline_always, reason = "the caller knows the kind of body")]
+    #[inline(always)]
     fn encode_reply(
         &self,
         asked: &Asked<'_>,

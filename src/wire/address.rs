@@ -50,7 +50,7 @@ pub(super) fn write_contact(writer: &mut Writer<'_>, contact: Contact) {
         IpAddr::V4(ip) => {
             let mut bytes = [0; CONTACT_BYTES_MAX - 16 + 4];
             bytes[0] = FAMILY_V4;
-            bytes[1..21].copy_from_slice(contact.id.as_bytes());
+            bytes[1..21].copy_from_slice(&contact.id.to_bytes());
             bytes[21..25].copy_from_slice(&ip.octets());
             bytes[25..].copy_from_slice(&[high, low]);
             writer.bytes(&bytes);
@@ -58,7 +58,7 @@ pub(super) fn write_contact(writer: &mut Writer<'_>, contact: Contact) {
         IpAddr::V6(ip) => {
             let mut bytes = [0; CONTACT_BYTES_MAX];
             bytes[0] = FAMILY_V6;
-            bytes[1..21].copy_from_slice(contact.id.as_bytes());
+            bytes[1..21].copy_from_slice(&contact.id.to_bytes());
             bytes[21..37].copy_from_slice(&ip.octets());
             bytes[37..].copy_from_slice(&[high, low]);
             writer.bytes(&bytes);

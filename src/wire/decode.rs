@@ -1,6 +1,7 @@
 //! From bytes that anyone may have sent to a [`Datagram`], or a reason why not.
 
 use core::fmt;
+use core::net::SocketAddr;
 
 use super::address::read_address;
 use super::{
@@ -62,7 +63,7 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
     let kind = header[2];
     let flags = u32::from_be_bytes(field(header, 36));
     let mut reader = Reader::new(rest);
-    let announce = if flags & FLAG_ANNOUNCE == 0 { None } else { Some(read_address(&mut reader)?) };
+    let announce = if flags & FLAG_ANNOUNCE == 0 { None } else { read_announce(&mut reader)? };
     Ok(Datagram {
         network: NetworkId(u32::from_be_bytes(field(header, 4))),
         transaction: TransactionId::new(field(header, 8)),
@@ -76,6 +77,14 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
         token: Token::new(field(header, 40)),
         body: read_body(&mut reader, kind)?,
     })
+}
+
+/// Apart, for the few datagrams that have it: a part of [`decode`] it would have every
+/// datagram put together an address byte by byte.
+#[cold]
+#[inline(never)]
+fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeError> {
+    read_address(reader).map(Some)
 }
 
 /// Whether `bytes` begin as a datagram of ours does, as far as they go.

@@ -182,7 +182,7 @@ fn a_value_that_does_not_hash_to_its_key_is_not_returned() {
     let key = net.put(0, "the truth");
     net.settle();
     // A liar that claims to be closest, and everybody has met.
-    let mut bytes = *key.as_bytes();
+    let mut bytes = key.to_bytes();
     bytes[19] ^= 1;
     net.add_puppet(
         99,

@@ -289,7 +289,7 @@ fn whole(value: &[u8]) -> Value<'_> {
 /// An id that differs from `target` in its last eight bytes: closer than any
 /// peer that did not choose its id.
 fn near(target: Id, rng: &mut Rng) -> Id {
-    let mut bytes = *target.as_bytes();
+    let mut bytes = target.to_bytes();
     bytes[ID_BYTES - 8..].copy_from_slice(&rng.bytes::<8>());
     Id::new(bytes)
 }

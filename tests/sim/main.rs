@@ -127,7 +127,7 @@ fn jobs(options: &Options) -> Result<Vec<Job>, String> {
 fn run_fresh(text: &str, start: Instant, threads: usize, options: &Options) -> Score {
     let period = Duration::from_secs(options.fresh_for);
     let next = |index: usize| {
-        let digest = *Id::of_value(format!("{text} {index}").as_bytes()).as_bytes();
+        let digest = Id::of_value(format!("{text} {index}").as_bytes()).to_bytes();
         // Six bytes make a seed that a person can still type.
         let seed = digest[..6].iter().fold(0, |seed, byte| (seed << 8) | u64::from(*byte));
         (start.elapsed() < period).then(|| suite::swarm_job(seed))

@@ -115,15 +115,23 @@ impl Replies {
             let mut next = group.first;
             while next != NONE {
                 let first = self.slices.len();
-                while next != NONE && self.slices.len() - first < TRAIN_MAX {
-                    let bytes = &mut self.bytes[usize::from(next)];
-                    let iov_base = bytes.as_mut_ptr().cast();
-                    self.slices.push(iovec { iov_base, iov_len: REPLY_BYTES });
+                let (mut count, mut adjacent) = (0, NONE);
+                while next != NONE && count < TRAIN_MAX {
+                    if next == adjacent {
+                        // One slice for what lies in one piece, as the node sends it.
+                        let last = self.slices.last_mut().expect("the one before it");
+                        last.iov_len += REPLY_BYTES;
+                    } else {
+                        let iov_base = self.bytes[usize::from(next)].as_mut_ptr().cast();
+                        self.slices.push(iovec { iov_base, iov_len: REPLY_BYTES });
+                    }
+                    count += 1;
+                    adjacent = next + 1;
                     next = self.next[usize::from(next)];
                 }
-                let count = self.slices.len() - first;
+                let parts = self.slices.len() - first;
                 let mut header =
-                    kernel::message(&raw mut group.name, slices.wrapping_add(first), count);
+                    kernel::message(&raw mut group.name, slices.wrapping_add(first), parts);
                 if count > 1 {
                     header.msg_hdr.msg_control = ptr::from_mut(&mut self.control).cast();
                     header.msg_hdr.msg_controllen = CONTROL_BYTES as _;

@@ -83,7 +83,7 @@ fn question(destination: SocketAddr, body: &Body<'_>) -> u64 {
         mixed = scramble(mixed ^ half);
     }
     // A key is a hash: its first eight bytes tell it from others.
-    let of_key = key.as_ref().map(Id::as_bytes).and_then(|bytes| bytes.first_chunk().copied());
+    let of_key = key.map(Id::to_bytes).and_then(|bytes| bytes.first_chunk().copied());
     scramble(mixed ^ of_key.map_or(0, u64::from_be_bytes))
 }
 

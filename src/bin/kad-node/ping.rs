@@ -97,7 +97,7 @@ fn ask(
     socket.connect(peer)?;
     let mut pings = Pings { network, sender: rng.id(), sent: Vec::new() };
     for _ in 0..SENDS_MAX {
-        let transaction = TransactionId::new(*rng.id().as_bytes().first_chunk().expect("20 bytes"));
+        let transaction = TransactionId::new(*rng.id().to_bytes().first_chunk().expect("20 bytes"));
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(&pings.ping(transaction), &mut buffer);
         let sent = Instant::now();

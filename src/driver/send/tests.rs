@@ -80,6 +80,29 @@ fn what_goes_to_one_peer_leaves_as_one_message() {
 }
 
 #[test]
+fn a_burst_in_one_piece_of_memory_arrives_datagram_by_datagram() {
+    let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
+    let to = rig.peers[0].local_addr().expect("bound");
+    let mut memory: Vec<u8> = (0..16).flat_map(|number| [number; 68]).collect();
+    // All for one shard.
+    memory.chunks_mut(68).for_each(|bytes| bytes[crate::wire::STEER_OFFSET] = 0);
+    let mut buffer = [0; 2048];
+    // As a train, and one by one where that is refused.
+    for (checksums_off, trains) in [(0, 1), (1, 1)] {
+        rig.set_checksums(checksums_off);
+        let datagrams = memory.chunks(68).map(|bytes| (to, bytes));
+        rig.sender.send(&rig.socket, datagrams, &mut rig.stats);
+        for expected in memory.chunks(68) {
+            let received = rig.peers[0].recv(&mut buffer).expect("it was sent");
+            assert_eq!(buffer[..received], *expected);
+        }
+        assert_eq!(rig.stats.trains_sent, trains);
+    }
+    assert_eq!(rig.stats.trains_refused, 1);
+    assert_eq!((rig.stats.datagrams_sent, rig.stats.bytes_sent), (32, 32 * 68));
+}
+
+#[test]
 fn trains_reach_peers_of_both_families_from_one_socket() {
     if !is_there("::1") {
         return;

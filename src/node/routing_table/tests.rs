@@ -14,7 +14,7 @@ fn near(own: Id, prefix: usize, noise: [u8; ID_BYTES]) -> Id {
     for (index, byte) in bytes.iter_mut().enumerate() {
         let kept = prefix.saturating_sub(index * 8).min(8) as u32;
         let mask = !0xff_u8.checked_shr(kept).unwrap_or(0);
-        *byte = own.as_bytes()[index] & mask | *byte & !mask;
+        *byte = own.to_bytes()[index] & mask | *byte & !mask;
     }
     Id::new(bytes)
 }

@@ -42,7 +42,7 @@ fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
             let from = lookup.answer(candidate.contact).expect("it was asked");
             for node in &nodes[..K] {
                 made_up += 1;
-                let near = target.as_bytes()[..12].iter().copied().chain(rng.bytes::<8>());
+                let near = target.to_bytes().into_iter().take(12).chain(rng.bytes::<8>());
                 let near = near.collect::<Vec<u8>>().try_into().expect("20 bytes");
                 let lie = Contact { id: Id::new(near), addr: addr(NODES + made_up) };
                 lookup.offer_from(from, if rank < liars { lie } else { *node });
