@@ -57,6 +57,9 @@ const BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + 1;
 /// Requests that wait to be submitted at most: a receive each of the herd, and
 /// one that ends a wait or cancels the others.
 const SUBMISSIONS: u32 = 2 * herd::SIZE_MAX as u32;
+/// Datagrams for which a turn of a shard that is behind calls its herd again and
+/// again: about as many as the other drivers bring.
+const TURN_DATAGRAMS_MIN: usize = 512 - herd::SIZE_MAX;
 /// Time that cancelling all requests may take: it takes microseconds.
 const CANCEL_MAX: Duration = Duration::from_secs(1);
 
@@ -70,8 +73,32 @@ pub(super) struct TokioUring {
     herd: Herd,
     socket: UdpSocket,
     current: Option<Current>,
+    turn: Turn,
     sender: Sender,
     stats: DriverStats,
+}
+
+/// What a turn has brought.
+#[derive(Default)]
+struct Turn {
+    datagrams: usize,
+    /// Where the first one came from.
+    source: Option<SocketAddr>,
+    /// Whether another came from elsewhere.
+    is_mixed: bool,
+}
+
+impl Turn {
+    fn add(&mut self, source: SocketAddr) {
+        self.datagrams += 1;
+        self.is_mixed |= *self.source.get_or_insert(source) != source;
+    }
+
+    /// Whether more answers would go together if it brought more: those to one peer do
+    /// so already.
+    const fn is_short(&self) -> bool {
+        self.is_mixed && self.datagrams < TURN_DATAGRAMS_MIN
+    }
 }
 
 /// The datagram that is visited, and its buffer, which is ours meanwhile.
@@ -106,8 +133,19 @@ impl TokioUring {
             herd,
             socket,
             current: None,
+            turn: Turn::default(),
             sender,
             stats: DriverStats::default(),
+        })
+    }
+
+    /// Has the herd bring what is there already.
+    fn gather(&mut self) -> io::Result<()> {
+        self.stats.waits += 1;
+        let Self { runtime, herd, .. } = self;
+        runtime.block_on(async {
+            herd.muster();
+            ::tokio_uring::no_op().await
         })
     }
 
@@ -153,13 +191,14 @@ fn runtime() -> io::Result<Runtime> {
 impl Datapath for TokioUring {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.release();
+        self.turn = Turn::default();
+        if timeout == Some(Duration::ZERO) {
+            return self.gather();
+        }
         self.stats.waits += 1;
         let Self { bell, timer, runtime, herd, stats, .. } = self;
         runtime.block_on(async {
             herd.muster();
-            if timeout == Some(Duration::ZERO) {
-                return ::tokio_uring::no_op().await;
-            }
             timer.set(timeout);
             poll_fn(|context| {
                 let rung = poll_bell(bell, context)?;
@@ -173,13 +212,19 @@ impl Datapath for TokioUring {
 
     fn advance(&mut self) -> io::Result<Advance> {
         self.release();
-        while let Some(arrival) = self.herd.take() {
-            self.arrived(arrival)?;
-            if self.current.is_some() {
-                return Ok(Advance::Datagram);
+        loop {
+            while let Some(arrival) = self.herd.take() {
+                self.arrived(arrival)?;
+                if let Some(Current { source, .. }) = &self.current {
+                    self.turn.add(*source);
+                    return Ok(Advance::Datagram);
+                }
             }
+            if !self.turn.is_short() || !self.herd.is_behind() {
+                return Ok(Advance::Done);
+            }
+            self.gather()?;
         }
-        Ok(Advance::Done)
     }
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {

@@ -94,6 +94,39 @@ fn every_datagram_comes_in_order_however_long_the_wait() {
     }
 }
 
+/// Datagrams of the longest turn, when shards that are behind have some of so many
+/// peers that ask in turn.
+fn longest_turn(peers: usize) -> u32 {
+    let Rig { mut tokio_uring, peer, .. } = Rig::new("127.0.0.1");
+    let bound = |_| StdSocket::bind("127.0.0.1:0").expect("loopback is there");
+    let peers: Vec<_> = (0..peers).map(bound).collect();
+    let node = peer.peer_addr().expect("connected");
+    let mut longest = 0;
+    for _ in 0..20 {
+        for peer in peers.iter().cycle().take(BURST as usize) {
+            peer.send_to(&[0], node).expect("loopback takes it");
+        }
+        let (begun, mut missing) = (StdInstant::now(), BURST);
+        while missing > 0 {
+            assert!(begun.elapsed() < PATIENCE, "{missing} never came: {:?}", tokio_uring.stats);
+            tokio_uring.wait(AT_ONCE).expect("the ring is sound");
+            let mut turn = 0;
+            while tokio_uring.advance().expect("the socket is sound") == Advance::Datagram {
+                turn += 1;
+            }
+            missing -= turn;
+            longest = longest.max(turn);
+        }
+    }
+    longest
+}
+
+#[test]
+fn a_turn_of_a_shard_that_is_behind_is_longer_than_the_herd_if_it_is_of_several_peers() {
+    assert!(longest_turn(1) <= herd::SIZE_MAX as u32, "what goes to one peer goes together");
+    assert!(longest_turn(2) > herd::SIZE_MAX as u32);
+}
+
 #[test]
 fn a_source_at_a_dual_socket_is_an_ipv4_address() {
     if !is_there("::") {
