@@ -2,12 +2,14 @@
 //!
 //! Standard output carries results alone; progress goes to standard error, when
 //! that is a terminal. Exit status 0: done; 1: no result, or a value that came
-//! back was wrong; 2: asked for wrongly; 3: an assertion does not hold.
+//! back was wrong; 2: asked for wrongly; 3: an assertion does not hold;
+//! 130, 143: told to end by SIGINT, SIGTERM.
 
 use std::fs;
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::thread;
 use std::time::SystemTime;
 
 use loadgen::options::{self, Mode, Options};
@@ -17,19 +19,23 @@ use loadgen::report::{compare, hgrm, html, text};
 use loadgen::run::{RunResult, Runner};
 use loadgen::setup;
 use loadgen::summary::{FORMAT, Report, RunSummary};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// An assertion does not hold.
 const NOT_HELD: u8 = 3;
+/// What a shell adds to a signal's number to tell it by an exit status.
+const SIGNALLED: i32 = 128;
 
 fn main() -> ExitCode {
     let cli = match options::parse() {
         Ok(cli) => cli,
         Err(status) => return status,
     };
-    let outcome = match cli.mode {
+    let outcome = end_on_signals().and_then(|()| match cli.mode {
         Some(Mode::Compare { a, b }) => compare_files(&a, &b),
         None => run(&cli.options),
-    };
+    });
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error}");
         ExitCode::FAILURE
@@ -56,6 +62,19 @@ fn run(options: &Options) -> Result<ExitCode, String> {
     print(&text::report(&report))?;
     runner.close()?;
     judge(options, &results)
+}
+
+/// Ends the program on SIGINT and SIGTERM. Mostly the kernel would do so by itself, but
+/// not to the first process of a container.
+fn end_on_signals() -> Result<(), String> {
+    let catching = |error: io::Error| format!("cannot catch signals: {error}");
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(catching)?;
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            process::exit(SIGNALLED + signal);
+        }
+    };
+    thread::Builder::new().name("signals".into()).spawn(wait).map(drop).map_err(catching)
 }
 
 /// Prints a result: the one place that writes to standard output.

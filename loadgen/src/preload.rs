@@ -136,6 +136,8 @@ impl Preloader {
             (0..corpus.len() as u32).map(|index| (index, 1)).collect();
         let mut in_flight: HashMap<u32, (u32, Instant)> = HashMap::new();
         let (mut done, mut missing) = (0, 0);
+        // What was not answered goes first, so that a target that is gone is given up
+        // after a few seconds, however many keys there are.
         while done < corpus.len() {
             while in_flight.len() < WINDOW
                 && let Some((index, send)) = waiting.pop_front()
@@ -163,7 +165,7 @@ impl Preloader {
                 in_flight.retain(|&index, &mut (send, deadline)| {
                     let waits = deadline > now;
                     if !waits {
-                        waiting.push_back((index, send + 1));
+                        waiting.push_front((index, send + 1));
                     }
                     waits
                 });

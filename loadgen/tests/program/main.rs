@@ -6,7 +6,8 @@ mod responder;
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
 
 use serde_json::Value;
 
@@ -342,6 +343,37 @@ fn a_target_that_is_not_there_is_told_on_one_line() {
         assert!(line.starts_with("error: ") && line.lines().count() == 1, "{line}");
         assert!(line.contains(said) && line.contains(&target), "{line}");
         assert_eq!(stdout(&output), "");
+    }
+}
+
+#[test]
+fn a_target_that_falls_silent_while_it_is_filled_is_soon_given_up() {
+    let responder = Responder::start_silent_after(100);
+    let output = loadgen(&format!("--keys 2000 --target {}", responder.addr));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("no node of this network answers at"), "{}", stderr(&output));
+    // A dozen sends of what was in flight, not of all that was to be stored.
+    assert!(responder.received() < 1000, "{} datagrams", responder.received());
+}
+
+#[test]
+fn a_signal_ends_it_wherever_it_runs() {
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let responder = Responder::start();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        command.args(["--keys", "50", "--duration", "1h", "--rate", "1k"]);
+        command.args(["--target", &responder.addr.to_string()]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("the program starts");
+        while responder.received() < 200 {
+            assert_eq!(child.try_wait().expect("a child"), None, "it has an hour");
+            thread::yield_now();
+        }
+        let kill = format!("kill -{signal} {}", child.id());
+        let killed = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
+        assert!(killed.success());
+        // By itself: the kernel kills no first process of a container.
+        assert_eq!(child.wait().expect("a child").code(), Some(status));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time;
 
@@ -18,8 +18,19 @@ const PATIENCE: time::Duration = time::Duration::from_millis(20);
 /// A node on a loopback port, stopped when it is dropped.
 pub(crate) struct Responder {
     pub(crate) addr: SocketAddr,
+    /// Datagrams received.
+    received: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How long a node is a good one.
+#[derive(Clone, Copy)]
+struct Good {
+    /// Requests for values of which the answers arrive sound, however often each is sent.
+    sound: usize,
+    /// Datagrams that it takes notice of.
+    heard: usize,
 }
 
 impl Responder {
@@ -30,13 +41,28 @@ impl Responder {
     /// A node whose values arrive damaged, but for those of the first `sound`
     /// requests for one, however often these are sent.
     pub(crate) fn start_corrupting_after(sound: usize) -> Self {
+        Self::start_with(Good { sound, heard: usize::MAX })
+    }
+
+    /// A node that says nothing more once it has `heard` so many datagrams.
+    pub(crate) fn start_silent_after(heard: usize) -> Self {
+        Self::start_with(Good { sound: usize::MAX, heard })
+    }
+
+    fn start_with(good: Good) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         let addr = socket.local_addr().expect("bound");
         let stopping = Arc::new(AtomicBool::new(false));
-        let stop = Arc::clone(&stopping);
-        let thread = thread::spawn(move || serve(&socket, &stop, sound));
-        Self { addr, stopping, thread: Some(thread) }
+        let received = Arc::new(AtomicUsize::new(0));
+        let (stop, count) = (Arc::clone(&stopping), Arc::clone(&received));
+        let thread = thread::spawn(move || serve(&socket, &stop, &count, good));
+        Self { addr, received, stopping, thread: Some(thread) }
+    }
+
+    /// Datagrams received so far.
+    pub(crate) fn received(&self) -> usize {
+        self.received.load(Ordering::Relaxed)
     }
 }
 
@@ -49,7 +75,7 @@ impl Drop for Responder {
     }
 }
 
-fn serve(socket: &UdpSocket, stopping: &AtomicBool, sound: usize) {
+fn serve(socket: &UdpSocket, stopping: &AtomicBool, received: &AtomicUsize, good: Good) {
     let origin = time::Instant::now();
     let now = || Instant::ZERO + origin.elapsed();
     let mut rng = Rng::from_u64(7);
@@ -59,6 +85,9 @@ fn serve(socket: &UdpSocket, stopping: &AtomicBool, sound: usize) {
     let mut buffer = [0; 2048];
     while !stopping.load(Ordering::Relaxed) {
         if let Ok((length, source)) = socket.recv_from(&mut buffer) {
+            if received.fetch_add(1, Ordering::Relaxed) >= good.heard {
+                continue;
+            }
             node.handle_datagram(now(), source, &buffer[..length], &mut outbox);
         }
         node.handle_timeout(now(), &mut outbox);
@@ -67,7 +96,7 @@ fn serve(socket: &UdpSocket, stopping: &AtomicBool, sound: usize) {
             if let Ok(Datagram { transaction, body: Body::Value(_), .. }) = wire::decode(&bytes)
                 && !answered.contains(transaction.as_bytes())
             {
-                if answered.len() < sound {
+                if answered.len() < good.sound {
                     answered.insert(*transaction.as_bytes());
                 } else {
                     *bytes.last_mut().expect("not empty") ^= 1;
