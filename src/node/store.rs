@@ -85,8 +85,9 @@ struct Share {
 }
 
 /// What a value weighs beside its bytes: its key, its entry and its places in
-/// the indexes, so that a million empty values do not weigh nothing.
-const OVERHEAD_BYTES: usize = 256;
+/// the indexes, as measured with values of a few bytes, so that a million empty values
+/// do not weigh nothing.
+const OVERHEAD_BYTES: usize = 480;
 
 const _: () = assert!(
     STORE_BYTES_MIN / SHARDS_MAX >= VALUE_BYTES_MAX + OVERHEAD_BYTES,

@@ -153,7 +153,7 @@ proptest! {
                     };
                     let key = id(number);
                     let before = store.held(key).map(|held| (held.purpose, held.expires));
-                    let storing = store.store(key, &[0; 4000][..bytes], source(from), purpose, life);
+                    let storing = store.store(key, &[0; 13 * OVERHEAD_BYTES][..bytes], source(from), purpose, life);
                     let replicate = (purpose == Purpose::Replica).then_some(life.replicate);
                     let expires = life.expires;
                     let new = Kept { key, bytes, source: source(from), purpose, expires, replicate };
@@ -235,17 +235,18 @@ fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
 
 #[test]
 fn nobody_loses_a_value_for_one_that_is_refused() {
+    const HALF: usize = OVERHEAD_BYTES / 2;
     let mut store = store();
     // Source 2 weighs the most, and after the eviction of a small value, 1 does.
-    store.store(id(1), &[0; 500], source(1), Purpose::Replica, until(100));
-    store.store(id(2), &[0; 400], source(1), Purpose::Replica, until(100));
-    store.store(id(3), &[0; 1112], source(2), Purpose::Replica, until(100));
+    store.store(id(1), &[0; 4 * HALF], source(1), Purpose::Replica, until(100));
+    store.store(id(2), &[0; 3 * HALF], source(1), Purpose::Replica, until(100));
+    store.store(id(3), &[0; 8 * HALF], source(2), Purpose::Replica, until(100));
     store.store(id(4), &[], source(2), Purpose::Replica, until(90));
-    let storing = store.store(id(5), &[0; 1112], source(1), Purpose::Replica, until(50));
+    let storing = store.store(id(5), &[0; 8 * HALF], source(1), Purpose::Replica, until(50));
     assert!(matches!(storing, Storing::Held { evicted: 2.. }), "{storing:?}");
     // Now source 1 weighs the most, and has nothing that ends sooner.
     let before = store.len();
-    let storing = store.store(id(6), &[0; 1112], source(1), Purpose::Replica, until(50));
+    let storing = store.store(id(6), &[0; 8 * HALF + 1], source(1), Purpose::Replica, until(50));
     assert_eq!((storing, store.len()), (Storing::Refused, before));
     store.assert_consistent();
 }
