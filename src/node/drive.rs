@@ -14,7 +14,9 @@ use super::routing_table::Health;
 use super::store::{Life, Source, Storing, cache_life};
 use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX};
+use crate::limits::{
+    ALPHA_MAX, CACHE_LIFE_MIN, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX,
+};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Contacts, Purpose, Role, Value};
 
@@ -49,22 +51,57 @@ impl Node {
         self.stats.lookups_started += 1;
         self.table.looked_up(now, target);
         self.maintenance_lookups += usize::from(is_maintenance);
-        let mut lookup = self.lookup_for(target, &errand);
-        let mut seeds = self.table.closest(target, self.config.k, Health::Good, self.config.id);
+        self.generation = self.generation.wrapping_add(1);
+        let task = Task {
+            generation: self.generation,
+            lookup: self.lookup_for(target, &errand),
+            errand,
+            phase: Phase::Looking,
+            started: now,
+            seedings: 0,
+            unasked: 0,
+        };
+        let id = TaskId { slot: self.tasks.insert(task), generation: self.generation };
+        self.seed(id);
+        self.advance(now, id, outbox);
+        Ok(())
+    }
+
+    /// Offers a lookup the K closest contacts, the next time K others of the 2 K closest,
+    /// and so on. Whether any was new to it.
+    fn seed(&mut self, id: TaskId) -> bool {
+        let Some(task) = self.task(id) else {
+            return false;
+        };
+        task.seedings += 1;
+        let (target, count) = (task.lookup.target(), task.seedings * self.config.k);
+        let mut seeds = self.table.closest(target, count, Health::Good, self.config.id);
         if seeds.is_empty() {
-            seeds = self.table.closest(target, self.config.k, Health::Any, self.config.id);
+            seeds = self.table.closest(target, count, Health::Any, self.config.id);
         }
+        let mut new = 0;
         for contact in seeds {
             let (round_trip, credential) = self.knowledge(contact);
-            lookup.offer(contact, NamedBy::Table, round_trip, credential);
+            let lookup = &mut self.tasks[id.slot].lookup;
+            let offer = lookup.offer(contact, NamedBy::Table, round_trip, credential);
+            new += usize::from(offer == Offer::Taken);
+            if new == self.config.k {
+                break;
+            }
         }
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        let phase = Phase::Looking;
-        let task = Task { generation, errand, lookup, phase, started: now, unasked: 0 };
-        let slot = self.tasks.insert(task);
-        self.advance(now, TaskId { slot, generation }, outbox);
-        Ok(())
+        new > 0
+    }
+
+    /// Offers more contacts of the table to a lookup that has come to its end without an
+    /// answer: those that it began with may be dead, and others that live may know who
+    /// has the value. Where anybody has answered nothing is missing but what was lost on
+    /// the way, and to ask more would lose more. Whether there were any.
+    fn seed_again(&mut self, id: TaskId) -> bool {
+        let may_grow =
+            |task: &mut Task| task.seedings < SEEDINGS_MAX && task.lookup.is_unanswered();
+        let has_grown = self.task(id).is_some_and(may_grow) && self.seed(id);
+        self.stats.lookups_seeded_again += u64::from(has_grown);
+        has_grown
     }
 
     /// A lookup for `target` that goes as far as its errand asks.
@@ -177,15 +214,24 @@ impl Node {
     /// when it has ended.
     fn advance(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
         loop {
-            let Some(task) = self.task(id) else {
-                return;
-            };
-            if task.phase != Phase::Looking {
+            self.ask_next(now, id, outbox);
+            let has_ended =
+                |task: &mut Task| task.phase == Phase::Looking && task.lookup.has_ended();
+            if !self.task(id).is_some_and(has_ended) {
                 return;
             }
-            let Some(candidate) = task.lookup.next() else {
-                break;
-            };
+            if !self.seed_again(id) {
+                return self.finish_lookup(now, id, outbox);
+            }
+        }
+    }
+
+    /// Asks whom the lookup wants asked.
+    fn ask_next(&mut self, now: Instant, id: TaskId, outbox: &mut Outbox) {
+        while let Some(task) = self.task(id)
+            && task.phase == Phase::Looking
+            && let Some(candidate) = task.lookup.next()
+        {
             let target = task.lookup.target();
             let ask = match task.errand {
                 Errand::Get { .. } => Ask::FindValue { key: target },
@@ -198,9 +244,6 @@ impl Node {
                 task.unasked += 1;
                 task.lookup.failed(candidate.contact);
             }
-        }
-        if self.task(id).is_some_and(|task| task.lookup.has_ended()) {
-            self.finish_lookup(now, id, outbox);
         }
     }
 

@@ -41,8 +41,10 @@ pub(super) enum Vouched {
 /// Whether a candidate was taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
-    /// It is a candidate now, or was one already.
+    /// It is a candidate now.
     Taken,
+    /// It was one already.
+    Known,
     /// Its address has answered under another name, or not at all; or there are
     /// [`CANDIDATES_MAX`] and its namer has named more of them than others have.
     Dropped,
@@ -127,7 +129,7 @@ impl Lookup {
         credential: Credential,
     ) -> Offer {
         if self.position(contact).is_some() {
-            return Offer::Taken;
+            return Offer::Known;
         }
         if self.is_settled_at(contact) {
             return Offer::Dropped;
@@ -339,6 +341,11 @@ impl Lookup {
     /// The K closest that have answered, the closest first.
     pub(super) fn closest(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|known| known.state == State::Answered).take(self.k)
+    }
+
+    /// Whether nobody has answered, and it may ask others.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.credits.answers() == 0 && self.asked < ASKED_MAX
     }
 
     /// How many nodes were asked.

@@ -94,6 +94,9 @@ counters! {
         introductions_refused,
         /// Lookups begun.
         lookups_started,
+        /// Times that a lookup was offered more contacts of the routing table: none of
+        /// those before them had answered.
+        lookups_seeded_again,
         /// Lookups not begun: too many in progress.
         lookups_refused,
         /// Candidates not taken up: a lookup keeps only the closest.

@@ -17,6 +17,8 @@ pub(super) struct Task {
     pub(super) lookup: Lookup,
     pub(super) phase: Phase,
     pub(super) started: Instant,
+    /// How often contacts of the table were offered to the lookup.
+    pub(super) seedings: usize,
     /// Candidates that could not be asked, since too much was in flight.
     pub(super) unasked: usize,
 }

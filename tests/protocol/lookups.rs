@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::K_DEFAULT;
+use kad_node::limits::{K_DEFAULT, SEEDINGS_MAX};
 use kad_node::node::{Event, Hop, HopAnswer, Stored};
 use kad_node::wire::{self, Body, Value};
 
@@ -143,6 +143,64 @@ fn a_get_of_a_key_that_nobody_has_on_a_node_without_contacts_is_not_found() {
         net.answers(operation).collect::<Vec<_>>()[..],
         [Event::Get { outcome: Ok(None), asked: 0, .. }]
     ));
+}
+
+/// A network of lookups to the 4 closest.
+fn narrow(seed: u64, count: u16) -> Net {
+    let mut net = Net::new(seed);
+    for number in 0..count {
+        net.add_with(number, |config| config.k = 4);
+        if number > 0 {
+            net.join(number, 0);
+        }
+    }
+    net.run_for(Duration::from_secs(30));
+    net
+}
+
+#[test]
+fn a_get_goes_beyond_the_k_closest_contacts_where_they_are_all_dead() {
+    let mut net = narrow(10, 30);
+    let contacts = |net: &Net, key| net.nodes[&addr(0)].closest(key, 5);
+    let is_fifth = |text: &String| {
+        let key = Id::of_value(text.as_bytes());
+        contacts(&net, key).get(4).is_some_and(|fifth| fifth.addr == addr(7))
+    };
+    let text = (0..1000).map(|number| format!("value {number}")).find(is_fifth);
+    let text = text.expect("one in a few dozen");
+    let key = net.put(7, &text);
+    net.settle();
+    let closest = contacts(&net, key).into_iter().take(4).map(|contact| contact.addr);
+    let holders = net.nodes.iter().filter(|(_, node)| node.holds(key)).map(|(addr, _)| *addr);
+    let mut dead: BTreeSet<_> = closest.chain(holders).collect();
+    dead.remove(&addr(7));
+    assert!(!dead.contains(&addr(0)), "the reader asks the network");
+    for addr in dead {
+        net.nodes.remove(&addr);
+    }
+    let operation = net.get(0, key);
+    net.run_for(Duration::from_mins(1));
+    assert_eq!(net.found(operation), Some(text));
+    assert_eq!(net.stats(0).lookups_seeded_again, 1);
+}
+
+#[test]
+fn a_get_of_a_node_that_is_cut_off_ends_and_asks_no_more_than_it_may() {
+    let mut net = narrow(10, 60);
+    for number in 1..60 {
+        net.kill(number);
+    }
+    let known = net.stats(0).contacts as usize;
+    let most = SEEDINGS_MAX * 4;
+    assert!(known > most, "{known} contacts");
+    let operation = net.get(0, Id::of_value(b"nothing"));
+    net.run_for(Duration::from_mins(5));
+    let outcome = net.answers(operation).find_map(|event| match event {
+        Event::Get { outcome, asked, .. } => Some((outcome.clone(), *asked)),
+        _ => None,
+    });
+    assert_eq!(outcome, Some((Ok(None), most)));
+    assert_eq!(net.stats(0).lookups_seeded_again, SEEDINGS_MAX as u64 - 1);
 }
 
 #[test]
