@@ -32,9 +32,10 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// None where there is no bar.
     pub(crate) fn is_met(&self) -> Option<bool> {
+        let median = self.ratio.rounds.median();
         match self.row.bar {
-            Bar::AtMost(most) => Some(self.ratio.of_medians <= most),
-            Bar::AtLeast(least) => Some(self.ratio.of_medians >= least),
+            Bar::AtMost(most) => Some(median <= most),
+            Bar::AtLeast(least) => Some(median >= least),
             Bar::Shown => None,
         }
     }
@@ -144,8 +145,9 @@ fn with_cpu(titles: [&'static str; 2], (part, whole): (Case, Case), bar: Bar) ->
 /// Each driver against the one that needs the least CPU under this load.
 fn against_best(results: &Results, load: Load) -> Vec<Row> {
     let case = |io| (Subject::node(io, Grouping::On), load);
-    let cpu_us = |io: &NodeIo| results.figure(case(*io), Figure::CpuUs).map(|cpu| cpu.median());
-    let measured = NODE_IOS.into_iter().filter_map(|io| Some((io, cpu_us(&io)?)));
+    // Any driver will do to compare all of them with.
+    let to_first = |io: NodeIo| results.ratio(Figure::CpuUs, case(io), case(NODE_IOS[0]));
+    let measured = NODE_IOS.into_iter().filter_map(|io| Some((io, to_first(io)?.rounds.median())));
     let best = measured.min_by(|(_, one), (_, other)| one.total_cmp(other));
     let Some((best, _)) = best else {
         return Vec::new();

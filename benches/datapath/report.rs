@@ -85,8 +85,8 @@ fn case(results: &Results, case: Case) {
 pub(crate) fn bars(verdicts: &[Verdict], unmeasured: usize) {
     println!();
     println!(
-        "{:40} {:12} {:22} {:>6} {:>8} {:>15}  met?",
-        "ratio", "load", "server", "bar", "measured", "least..greatest"
+        "{:40} {:12} {:22} {:>6} {:>8} {:>15} {:>10}  met?",
+        "ratio", "load", "server", "bar", "median", "least..greatest", "of medians"
     );
     for verdict in verdicts {
         let (subject, load) = verdict.row.part;
@@ -103,8 +103,10 @@ pub(crate) fn bars(verdicts: &[Verdict], unmeasured: usize) {
         let ratio = &verdict.ratio;
         let spread = format!("{:.3}..{:.3}", ratio.rounds.least(), ratio.rounds.greatest());
         println!(
-            "{:40} {load:12} {subject:22} {bar:>6} {:>8.3} {spread:>15}  {met}",
-            verdict.row.title, ratio.of_medians,
+            "{:40} {load:12} {subject:22} {bar:>6} {:>8.3} {spread:>15} {:>10.3}  {met}",
+            verdict.row.title,
+            ratio.rounds.median(),
+            ratio.of_medians,
         );
     }
     if unmeasured > 0 {
