@@ -20,7 +20,7 @@ const WORDS: usize = 3;
 /// each times a secret factor. Over the choice of the secrets any two ids have hashes
 /// that are uniform and independent (Dietzfelbinger 1996): whoever knows the ids and
 /// not the secrets meets collisions as chance has them. A hash that keeps its secrets
-/// even from those who see it, as `SipHash` does, would be a sixth of the instructions
+/// even from those who see it, as `SipHash` does, would be a fifth of the instructions
 /// of a `FIND_VALUE`; nobody sees these.
 #[derive(Clone)]
 pub(super) struct Keyed {
