@@ -72,8 +72,8 @@ pub const UNANSWERED_MAX: i16 = 4;
 /// How often a lookup is offered contacts of the routing table, K each time: to begin
 /// with, and when none of them has answered. Where four nodes in
 /// five are gone, a lookup to the 8 closest that begins with 8 contacts meets the dead
-/// alone in one case of six, with 32 in one of a thousand. A node that is cut off has as
-/// much longer to wait for the news.
+/// alone in one case of six, with 32 in one of a thousand. A node that is cut off waits
+/// four times as long for the news.
 pub const SEEDINGS_MAX: usize = 4;
 /// Lookups in progress on one shard, [`MAINTENANCE_LOOKUPS_MAX`] of them not the
 /// user's.

@@ -190,6 +190,7 @@ impl Node {
         outbox: &mut Outbox,
     ) {
         self.stats.datagrams_received += 1;
+        // By reference: to move it would be to copy what was only just written.
         let decoded = wire::decode(bytes);
         let datagram = match &decoded {
             Ok(datagram) => datagram,

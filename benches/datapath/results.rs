@@ -16,8 +16,8 @@ pub(crate) struct Results {
 /// How one case's figure compares with another's.
 pub(crate) struct Ratio {
     /// Of each round by itself. Their median is what counts: a virtual machine has spells
-    /// of seconds in which datagrams between its cores cost half as much again, and the
-    /// medians of two servers may be of different ones.
+    /// of seconds in which datagrams between its cores cost half to two thirds as much
+    /// again, and the medians of two servers may be of different ones.
     pub(crate) rounds: Spread,
     /// Of the medians of all rounds.
     pub(crate) of_medians: f64,

@@ -95,10 +95,12 @@ impl Node {
     /// Offers more contacts of the table to a lookup that has come to its end without an
     /// answer: those that it began with may be dead, and others that live may know who
     /// has the value. Where anybody has answered nothing is missing but what was lost on
-    /// the way, and to ask more would lose more. Whether there were any.
+    /// the way, and to ask more would lose more; where too much is in flight to ask
+    /// anybody, to ask others would be as vain. Whether there were any.
     fn seed_again(&mut self, id: TaskId) -> bool {
-        let may_grow =
-            |task: &mut Task| task.seedings < SEEDINGS_MAX && task.lookup.is_unanswered();
+        let may_grow = |task: &mut Task| {
+            task.seedings < SEEDINGS_MAX && task.unasked == 0 && task.lookup.is_unanswered()
+        };
         let has_grown = self.task(id).is_some_and(may_grow) && self.seed(id);
         self.stats.lookups_seeded_again += u64::from(has_grown);
         has_grown

@@ -149,7 +149,8 @@ fn among_forgetful_peers_with(count: u16, alpha: usize) -> Net {
 
 #[test]
 fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
-    let mut net = among_forgetful_peers_with(20, ALPHA_MAX);
+    // More than K, so that there are others to ask when those fail.
+    let mut net = among_forgetful_peers_with(30, ALPHA_MAX);
     let gets = LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
     assert!(gets * ALPHA_MAX > IN_FLIGHT_MAX, "together they want more than may be in flight");
     for number in 0..gets as u64 {
@@ -165,6 +166,7 @@ fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
     assert!(busy.iter().all(|outcome| matches!(outcome, Err(Refusal::Busy))));
     // Those that came first had whom they wanted in flight, the last had nobody.
     assert!(busy.len() >= gets - IN_FLIGHT_MAX / ALPHA_MAX, "{} were busy", busy.len());
+    assert_eq!(net.stats(0).lookups_seeded_again, 0, "nobody else could be asked either");
 }
 
 #[test]

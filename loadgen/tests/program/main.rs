@@ -8,6 +8,7 @@ use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use responder::Responder;
 
 /// Few requests in a short time, and patience.
 const SHORT: &str = "--rate 1k --duration 200ms --warmup 20ms --keys 50 --timeout 20s";
+
+/// Longest wait for what must come: only a failing test ever waits so long.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn loadgen(arguments: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
@@ -365,8 +369,10 @@ fn a_signal_ends_it_wherever_it_runs() {
         command.args(["--target", &responder.addr.to_string()]);
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the program starts");
+        let begun = Instant::now();
         while responder.received() < 200 {
             assert_eq!(child.try_wait().expect("a child"), None, "it has an hour");
+            assert!(begun.elapsed() < PATIENCE, "it sends nothing");
             thread::yield_now();
         }
         let kill = format!("kill -{signal} {}", child.id());
