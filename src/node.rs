@@ -256,6 +256,7 @@ impl Node {
                 let outcome = self.forget(now, key);
                 outbox.event(Event::Forget { operation, key, outcome });
             }
+            Command::Abandon { operation, key } => self.abandon(now, operation, key, outbox),
             Command::Peers { operation } => {
                 outbox.event(Event::Peers { operation, buckets: self.view_buckets(now) });
             }

@@ -48,6 +48,15 @@ pub enum Command {
         /// The value's key.
         key: Id,
     },
+    /// End a put or a get that is in progress. It is then answered at once, with
+    /// [`Refusal::Abandoned`]. A put's value stays published here, and STOREs that are
+    /// on their way stay so. Nothing happens where the operation has ended already.
+    Abandon {
+        /// The put's or the get's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+    },
     /// Show the routing table. Answered by [`Event::Peers`].
     Peers {
         /// Names the answer.
@@ -188,6 +197,8 @@ pub enum Refusal {
     /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
     /// kept because they were put here.
     Full,
+    /// [`Command::Abandon`] ended it.
+    Abandoned,
 }
 
 /// Whether there was something to forget.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use super::Node;
 use super::answer::Answer;
 use super::call::Begun;
-use super::command::{Event, Found, Hop, HopAnswer, Refusal, Trace};
+use super::command::{Event, Found, Hop, HopAnswer, OperationId, Refusal, Trace};
 use super::credential::Credential;
 use super::lookup::{Candidate, Extent, Lookup, NamedBy, Offer, Vouched};
 use super::outbox::Outbox;
@@ -391,6 +391,34 @@ impl Node {
             })),
             asked: task.lookup.asked(),
             elapsed: now.since(task.started),
+        });
+    }
+
+    /// Ends the put or the get that the user calls `operation`, where it is in progress.
+    /// Its requests in flight are not sent again once the lookup is gone.
+    pub(super) fn abandon(
+        &mut self,
+        now: Instant,
+        operation: OperationId,
+        key: Id,
+        outbox: &mut Outbox,
+    ) {
+        let is_asked =
+            |task: &Task| task.lookup.target() == key && task.errand.operation() == Some(operation);
+        let Some((slot, task)) = self.tasks.iter().find(|(_, task)| is_asked(task)) else {
+            return;
+        };
+        let task = self.end_task(TaskId { slot, generation: task.generation });
+        let elapsed = now.since(task.started);
+        outbox.event(match task.errand {
+            Errand::Get { .. } => Event::Get {
+                operation,
+                key,
+                outcome: Err(Refusal::Abandoned),
+                asked: task.lookup.asked(),
+                elapsed,
+            },
+            _ => Event::Put { operation, key, outcome: Err(Refusal::Abandoned), elapsed },
         });
     }
 

@@ -113,7 +113,9 @@ impl Place {
         match command {
             Command::Bootstrap { .. } => Route::One(ShardIndex::FIRST),
             Command::Put { value, .. } => Route::One(self.of_key(Id::of_value(value))),
-            Command::Get { key, .. } | Command::Forget { key, .. } => Route::One(self.of_key(*key)),
+            Command::Get { key, .. }
+            | Command::Forget { key, .. }
+            | Command::Abandon { key, .. } => Route::One(self.of_key(*key)),
             Command::Peers { .. } | Command::Stats { .. } | Command::Leave { .. } => Route::Every,
         }
     }

@@ -51,6 +51,16 @@ pub(super) enum Reason {
 }
 
 impl Errand {
+    /// The user's operation that it carries out, where it does.
+    pub(super) const fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::Get { operation, .. } | Self::Place { reason: Reason::Put(operation), .. } => {
+                Some(*operation)
+            }
+            Self::Join | Self::Refresh | Self::Place { .. } => None,
+        }
+    }
+
     /// Whether it is maintenance, which is paced, rather than the user's.
     pub(super) const fn is_maintenance(&self) -> bool {
         match self {

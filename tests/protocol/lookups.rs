@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{K_DEFAULT, SEEDINGS_MAX};
-use kad_node::node::{Event, Hop, HopAnswer, Stored};
+use kad_node::node::{Command, Event, Hop, HopAnswer, OperationId, Refusal, Stored};
 use kad_node::wire::{self, Body, Value};
 
 use crate::net::{Net, addr};
@@ -261,4 +261,39 @@ fn a_value_that_does_not_hash_to_its_key_is_not_returned() {
     net.settle();
     assert_eq!(net.found(operation).as_deref(), Some("the truth"));
     assert_eq!(net.stats(50).values_mismatched, 1, "the lie was heard, and counted");
+}
+
+#[test]
+fn a_get_and_a_put_that_are_abandoned_end_at_once_and_are_forgotten() {
+    let mut net = Net::joined(10, 30);
+    (1..30).for_each(|number| net.kill(number));
+    let absent = Id::of_value(b"absent");
+    let get = net.get(0, absent);
+    let put = net.put(0, "kept");
+    assert_eq!(net.stats(0).lookups, 2);
+    // Of the operations in progress, each is named by its own number and key.
+    let put_operation = OperationId(get.0 + 1);
+    net.command(0, Command::Abandon { operation: put_operation, key: absent });
+    assert_eq!(net.stats(0).lookups, 2);
+
+    net.command(0, Command::Abandon { operation: get, key: absent });
+    net.command(0, Command::Abandon { operation: put_operation, key: put });
+    net.command(0, Command::Abandon { operation: put_operation, key: put });
+    for (operation, answers) in [(get, 1), (put_operation, 1)] {
+        let abandoned = net.answers(operation).filter(|event| {
+            matches!(
+                event,
+                Event::Get { outcome: Err(Refusal::Abandoned), .. }
+                    | Event::Put { outcome: Err(Refusal::Abandoned), .. }
+            )
+        });
+        assert_eq!(abandoned.count(), answers);
+    }
+    assert_eq!(net.stats(0).lookups, 0);
+    assert!(net.nodes[&addr(0)].holds(put), "the value is kept here, and republished");
+
+    let sent = net.sent_by(0, |body| matches!(body, Body::FindValue { .. })).len();
+    net.run_for(Duration::from_secs(10));
+    let later = net.sent_by(0, |body| matches!(body, Body::FindValue { .. })).len();
+    assert_eq!(later, sent, "what was asked for the get is not asked again");
 }

@@ -108,6 +108,7 @@ pub(crate) fn refusal(refusal: Refusal) -> String {
         Refusal::Full => {
             format!("ERR full ({PUBLISHED_VALUES_MAX} values put here): forget some")
         }
+        Refusal::Abandoned => "ERR abandoned".into(),
     }
 }
 
