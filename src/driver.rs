@@ -34,6 +34,7 @@ mod choice;
 mod clock;
 mod commander;
 mod datapath;
+mod descriptors;
 mod error;
 mod events;
 mod grouping;
@@ -69,6 +70,7 @@ use self::wiring::Wiring;
 
 pub use choice::{Io, IoChoice, ParseIoError};
 pub use commander::{COMMANDS_MAX, Commander, SendError};
+pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
 pub use loss::Loss;
