@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::quantity::{nanos, parse_count, parse_duration, show_count, show_ns};
-use crate::run::RunResult;
+use crate::result::RunResult;
 
 /// A condition on one number of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -234,7 +234,6 @@ mod tests {
     use super::*;
     use crate::mix::Kind;
     use crate::record::{Course, Record, Worth};
-    use crate::run::RunResult;
 
     fn assertion(text: &str) -> Assertion {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -18,6 +18,9 @@ pub struct Books {
     pub answered: u64,
     /// Requests that were given up.
     pub timed_out: u64,
+    /// Requests that still waited for an answer when the run was cut short.
+    #[serde(default)]
+    pub unfinished: u64,
     /// Of those answered: what was asked for, and a value as it was stored.
     pub fulfilled: u64,
     /// Of those answered: contacts instead of a value, or a lookup in vain.
@@ -81,13 +84,14 @@ impl Books {
         }
     }
 
-    fn fields(&mut self) -> [&mut u64; 27] {
+    fn fields(&mut self) -> [&mut u64; 28] {
         let Self {
             scheduled,
             unsent,
             sent,
             answered,
             timed_out,
+            unfinished,
             fulfilled,
             missed,
             refused,
@@ -120,6 +124,7 @@ impl Books {
             sent,
             answered,
             timed_out,
+            unfinished,
             fulfilled,
             missed,
             refused,
@@ -152,7 +157,11 @@ impl Books {
             if left == right { Ok(()) } else { Err(format!("{name}: {left} is not {right}")) }
         };
         equal("scheduled = sent + unsent", self.scheduled, self.sent + self.unsent)?;
-        equal("sent = answered + timed out", self.sent, self.answered + self.timed_out)?;
+        equal(
+            "sent = answered + timed out + unfinished",
+            self.sent,
+            self.answered + self.timed_out + self.unfinished,
+        )?;
         equal(
             "answered = fulfilled + missed + refused + wrong",
             self.answered,
@@ -214,7 +223,8 @@ mod tests {
             unsent: 1,
             sent: 9,
             answered: 7,
-            timed_out: 2,
+            timed_out: 1,
+            unfinished: 1,
             fulfilled: 4,
             missed: 1,
             refused: 1,

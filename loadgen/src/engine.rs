@@ -338,8 +338,19 @@ impl Engine {
         }
     }
 
-    /// What was measured, once all [is done](Self::is_done): what the schedule
-    /// still holds was never sent.
+    /// Ends the run at `now_ns`, before its time. What is in flight stays unfinished; of
+    /// the schedule, what is due later no longer counts. Nothing may be composed and not
+    /// yet [sent](Self::sent).
+    pub fn cut_short(&mut self, now_ns: u64) {
+        debug_assert!(self.composed.is_empty());
+        let measured = self.in_flight.iter().filter(|one| self.is_measured(one.transaction));
+        self.record.books.unfinished += measured.count() as u64;
+        self.in_flight.clear();
+        self.traffic.cut_short(now_ns);
+    }
+
+    /// What was measured, once all [is done](Self::is_done) or [cut
+    /// short](Self::cut_short): what the schedule still holds was never sent.
     pub fn finish(mut self) -> Record {
         if let Pacer::Open(schedule) = &mut self.pacer {
             while schedule.next_ns() < self.traffic.end_ns() {

@@ -70,6 +70,17 @@ impl InFlight {
         self.requests.is_empty()
     }
 
+    /// Every one of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Request> {
+        self.requests.iter().map(|(_, request)| request)
+    }
+
+    /// Forgets all of them.
+    pub fn clear(&mut self) {
+        self.requests.clear();
+        self.deadlines.clear();
+    }
+
     /// Whether there is room for another.
     pub fn has_room(&self) -> bool {
         self.requests.len() < IN_FLIGHT_MAX

@@ -2,149 +2,181 @@
 //!
 //! Standard output carries results alone; progress goes to standard error, when
 //! that is a terminal. Exit status 0: done; 1: no result, or a value that came
-//! back was wrong; 2: asked for wrongly; 3: an assertion does not hold;
-//! 130, 143: told to end by SIGINT, SIGTERM.
+//! back was wrong; 2: asked for wrongly, or an output that cannot be written;
+//! 3: an assertion does not hold; 4: measured, and not all results could be
+//! written; 129, 130, 143: cut short by SIGHUP, SIGINT, SIGTERM.
+#![deny(clippy::print_stderr)] // it panics where standard error cannot be written
 
 use std::fs;
-use std::io::{self, ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
-use std::process::{self, ExitCode};
-use std::thread;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use loadgen::interruption::{Interruption, Signal};
 use loadgen::options::{self, Mode, Options};
+use loadgen::output_file;
+use loadgen::outputs::Outputs;
 use loadgen::progress::Display;
-use loadgen::quantity::Percent;
-use loadgen::report::{compare, hgrm, html, text};
-use loadgen::run::{RunResult, Runner};
+use loadgen::report::compare;
+use loadgen::result::RunResult;
+use loadgen::run::Runner;
+use loadgen::say::say;
 use loadgen::setup;
-use loadgen::summary::{FORMAT, Report, RunSummary};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use loadgen::summary::{CutShort, FORMAT, Report, RunSummary};
 
+/// The command line asks for what cannot be.
+const ASKED_WRONGLY: u8 = 2;
 /// An assertion does not hold.
 const NOT_HELD: u8 = 3;
-/// What a shell adds to a signal's number to tell it by an exit status.
-const SIGNALLED: i32 = 128;
+/// Not all results could be written.
+const NOT_WRITTEN: u8 = 4;
+
+/// An error, and the exit status that tells of it.
+struct Failure {
+    status: u8,
+    error: String,
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Self {
+        Self { status: 1, error }
+    }
+}
 
 fn main() -> ExitCode {
     let cli = match options::parse() {
         Ok(cli) => cli,
         Err(status) => return status,
     };
-    let outcome = end_on_signals().and_then(|()| match cli.mode {
-        Some(Mode::Compare { a, b }) => compare_files(&a, &b),
-        None => run(&cli.options),
-    });
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
-        ExitCode::FAILURE
+    let outcome =
+        Interruption::catch().map_err(Failure::from).and_then(|interruption| match cli.mode {
+            Some(Mode::Compare { a, b }) => compare_files(&a, &b),
+            None => run(&cli.options, &interruption),
+        });
+    outcome.unwrap_or_else(|Failure { status, error }| {
+        say(format_args!("error: {error}"));
+        ExitCode::from(status)
     })
 }
 
-fn run(options: &Options) -> Result<ExitCode, String> {
+fn run(options: &Options, interruption: &Arc<Interruption>) -> Result<ExitCode, Failure> {
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let refused = |error| Failure { status: ASKED_WRONGLY, error };
+    options.check_server_pid().map_err(refused)?;
+    let outputs = Outputs::open(options).map_err(refused)?;
     let mut display = Display::new();
-    let runner = Runner::open(options, &mut display)?;
+    let runner = Runner::open(options, interruption, &mut display)?;
     let setup = setup::describe(options, &runner);
-    let mut results = Vec::new();
-    for &drop in &options.drop {
-        results.push(runner.run(drop, &mut display)?);
+    let (results, failure) = run_all(options, &runner, &mut display);
+    if results.is_empty() {
+        return match (failure, interruption.signal()) {
+            (Some(error), _) => Err(error.into()),
+            (None, signal) => Err(Failure {
+                status: signal.map_or(1, Signal::exit_status),
+                error: "cut short before anything was measured".into(),
+            }),
+        };
     }
     let report = Report {
         format: FORMAT,
         program: concat!("loadgen ", env!("CARGO_PKG_VERSION")).into(),
         started,
         setup,
+        cut_short: cut_short(options, &results, interruption, failure.as_deref()),
         runs: results.iter().map(RunSummary::of).collect(),
     };
-    write_files(options, &report, &results)?;
-    print(&text::report(&report))?;
+    let written = outputs.write(&report, &results);
+    for failure in written.as_ref().err().into_iter().flatten() {
+        say(format_args!("error: {failure}"));
+    }
     runner.close()?;
-    judge(options, &results)
-}
-
-/// Ends the program on SIGINT and SIGTERM. Mostly the kernel would do so by itself, but
-/// not to the first process of a container.
-fn end_on_signals() -> Result<(), String> {
-    let catching = |error: io::Error| format!("cannot catch signals: {error}");
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(catching)?;
-    let wait = move || {
-        if let Some(signal) = signals.forever().next() {
-            process::exit(SIGNALLED + signal);
-        }
-    };
-    thread::Builder::new().name("signals".into()).spawn(wait).map(drop).map_err(catching)
-}
-
-/// Prints a result: the one place that writes to standard output.
-fn print(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        // A reader that closed its pipe has seen what it wanted.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        done => done.map_err(|error| format!("cannot write to standard output: {error}")),
+    check_values(&results)?;
+    if let Some(error) = failure {
+        return Err(error.into());
     }
+    let held = judge(options, &report, &results);
+    Ok(ExitCode::from(match interruption.signal() {
+        _ if written.is_err() => NOT_WRITTEN,
+        Some(signal) if report.cut_short.is_some() => signal.exit_status(),
+        _ if !held => NOT_HELD,
+        _ => 0,
+    }))
 }
 
-fn write_files(options: &Options, report: &Report, results: &[RunResult]) -> Result<(), String> {
-    if let Some(path) = &options.json {
-        let json = serde_json::to_string_pretty(report).map_err(|error| error.to_string())?;
-        write(path, &(json + "\n"))?;
-    }
-    if let Some(path) = &options.hgrm {
-        for result in results {
-            let path = if results.len() > 1 { with_drop(path, result.drop) } else { path.clone() };
-            write(&path, &hgrm::table(&result.corrected))?;
+/// A run for each drop rate, until a signal comes or one fails: what was measured before
+/// is kept.
+fn run_all(
+    options: &Options,
+    runner: &Runner,
+    display: &mut Display,
+) -> (Vec<RunResult>, Option<String>) {
+    let mut results = Vec::new();
+    for &drop in &options.drop {
+        match runner.run(drop, display) {
+            Ok(Some(result)) => results.push(result),
+            Ok(None) => break,
+            Err(error) => return (results, Some(error)),
         }
     }
-    if let Some(path) = &options.html {
-        write(path, &html::page(report, results))?;
+    (results, None)
+}
+
+/// Why there is less than was asked for, if there is.
+fn cut_short(
+    options: &Options,
+    results: &[RunResult],
+    interruption: &Interruption,
+    failure: Option<&str>,
+) -> Option<CutShort> {
+    let left_out = &options.drop[results.len()..];
+    let is_whole = left_out.is_empty() && results.iter().all(|result| !result.is_cut_short);
+    let signal = interruption.signal().map(|signal| signal.to_string());
+    let cause = failure.map(|error| format!("an error: {error}")).or(signal)?;
+    let drops_left_out = left_out.iter().map(|drop| drop.value()).collect();
+    (!is_whole).then_some(CutShort { cause, drops_left_out })
+}
+
+/// A wrong value is the one result that is an error by itself.
+fn check_values(results: &[RunResult]) -> Result<(), String> {
+    match results.iter().map(|result| result.record.books.wrong).sum::<u64>() {
+        0 => Ok(()),
+        wrong => Err(format!("{wrong} answers were not what was stored: do not trust this target")),
     }
-    Ok(())
 }
 
-/// One file for each run of a sweep: `out.hgrm` becomes `out-drop10.hgrm`.
-fn with_drop(path: &Path, drop: Percent) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_os_string();
-    name.push(format!("-drop{}", drop.value()));
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
+/// Checks every assertion on every run. What was cut short proves nothing either way.
+fn judge(options: &Options, report: &Report, results: &[RunResult]) -> bool {
+    if report.cut_short.is_some() {
+        if !options.assertions.is_empty() {
+            say("no assertion was checked: the run was cut short");
+        }
+        return true;
     }
-    path.with_file_name(name)
-}
-
-fn write(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
-}
-
-/// Checks every assertion on every run.
-fn judge(options: &Options, results: &[RunResult]) -> Result<ExitCode, String> {
     let mut held = true;
     for result in results {
         for assertion in &options.assertions {
             let checked = assertion.check(result);
             if !checked.holds {
                 held = false;
-                let drop = result.drop;
-                eprintln!(
-                    "assertion '{assertion}' does not hold at drop {drop}: {}",
-                    checked.found
-                );
+                let (drop, found) = (result.drop, checked.found);
+                say(format_args!("assertion '{assertion}' does not hold at drop {drop}: {found}"));
             }
         }
     }
-    let wrong: u64 = results.iter().map(|result| result.record.books.wrong).sum();
-    if wrong > 0 {
-        return Err(format!("{wrong} answers were not what was stored: do not trust this target"));
-    }
-    Ok(if held { ExitCode::SUCCESS } else { ExitCode::from(NOT_HELD) })
+    held
 }
 
-fn compare_files(a: &Path, b: &Path) -> Result<ExitCode, String> {
-    print(&compare::table(&read(a)?, &read(b)?))?;
-    Ok(ExitCode::SUCCESS)
+fn compare_files(a: &Path, b: &Path) -> Result<ExitCode, Failure> {
+    match output_file::to_standard_output(&compare::table(&read(a)?, &read(b)?)) {
+        // A reader that closed its pipe has seen what it wanted.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure {
+            status: NOT_WRITTEN,
+            error: format!("cannot write to standard output: {error}"),
+        }),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn read(path: &Path) -> Result<Report, String> {

@@ -3,7 +3,7 @@
 mod value;
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,9 +13,11 @@ use kad_node::driver::IoChoice;
 
 use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
+use crate::cpu;
 use crate::engine::Pace;
 use crate::mix::{Kind, Mix};
 use crate::quantity::{Percent, parse_duration};
+use crate::say::say;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
 
@@ -128,10 +130,12 @@ pub struct Options {
     /// Process of the target, whose CPU time per request is then measured.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<NonZeroU32>,
-    /// Writes the results for programs.
+    /// Writes the results for programs; `-` for standard output, and then the report goes
+    /// to standard error.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Writes the latency as `HdrHistogram`'s percentile table, for its plotter.
+    /// Writes the latency as `HdrHistogram`'s percentile table, for its plotter; of a
+    /// sweep, one file for each drop rate.
     #[arg(long, value_name = "FILE")]
     pub hgrm: Option<PathBuf>,
     /// Writes a page with plots.
@@ -204,16 +208,17 @@ impl Options {
         if self.server_pid.is_some() && self.targets.is_empty() {
             return Err("--server-pid goes with --target: a node of its own is known".into());
         }
-        let files = [("--json", &self.json), ("--hgrm", &self.hgrm), ("--html", &self.html)];
-        for (flag, path) in files {
-            // Better now than after the run.
-            if let Some(path) = path
-                && !path.parent().is_some_and(is_folder)
-            {
-                return Err(format!("'{flag} {}': there is no such folder", path.display()));
-            }
-        }
         Ok(())
+    }
+
+    /// Refuses a process that is not there.
+    pub fn check_server_pid(&self) -> Result<(), String> {
+        match self.server_pid {
+            Some(process) if cpu::of_process_ns(process.get(), &[]).is_none() => Err(format!(
+                "'--server-pid {process}': there is no such process: give the target's"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses what says nothing to lookups, which send their own datagrams.
@@ -262,7 +267,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!("{} (try '--help')", one_line(&error.to_string()));
+            say(format_args!("{} (try '--help')", one_line(&error.to_string())));
             ExitCode::from(2)
         }
     })
@@ -282,11 +287,6 @@ fn one_line(error: &str) -> String {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
     said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether a file can be made there; nothing stands for the current folder.
-fn is_folder(path: &Path) -> bool {
-    path.as_os_str().is_empty() || path.is_dir()
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! How far a run is, on a terminal: one line on standard error, written over and
 //! over, and nothing at all where nobody watches.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::engine::Traffic;
+use crate::interruption::{Interruption, Signal};
 use crate::quantity::{SECOND_NS, show_count};
+use crate::say;
 use crate::worker::Progress;
 
 /// How often the line is written anew.
@@ -40,19 +41,24 @@ impl Display {
         }
     }
 
-    /// Waits until the clock shows `time_ns`, and shows what the threads do.
-    pub fn until(&mut self, clock: Clock, time_ns: u64, traffic: &Traffic, progress: &[Progress]) {
+    /// Waits until the clock shows `time_ns` or a signal comes, and shows what the
+    /// threads do. Returns the signal.
+    pub fn until(
+        &mut self,
+        time_ns: u64,
+        clock: Clock,
+        traffic: &Traffic,
+        progress: &[Progress],
+        interruption: &Interruption,
+    ) -> Option<Signal> {
         let (mut last_ns, mut last_sent) = (clock.now_ns(), sum(progress, |one| &one.sent));
         loop {
             let left = clock.until(time_ns);
-            if left.is_zero() {
-                return;
+            let shortest = if self.watched { left.min(PERIOD) } else { left };
+            let signal = interruption.wait(shortest);
+            if signal.is_some() || left <= shortest {
+                return signal;
             }
-            if !self.watched {
-                thread::sleep(left);
-                continue;
-            }
-            thread::sleep(left.min(PERIOD));
             let (now_ns, sent) = (clock.now_ns(), sum(progress, |one| &one.sent));
             let elapsed_ns = (now_ns - last_ns).max(1);
             let rate =
@@ -82,19 +88,14 @@ impl Display {
     /// Takes the line away.
     pub fn clear(&mut self) {
         if self.shown.take().is_some() {
-            self.write("\r\x1b[K");
+            say::write(say::ERASE_LINE);
         }
     }
 
     fn show(&mut self, text: &str) {
-        self.write(&format!("\r\x1b[K{text}"));
-        self.shown = Some(Instant::now());
-    }
-
-    fn write(&self, text: &str) {
         if self.watched {
-            // A terminal that went away misses nothing that counts.
-            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+            say::write(&format!("{}{text}", say::ERASE_LINE));
+            self.shown = Some(Instant::now());
         }
     }
 }

@@ -88,6 +88,13 @@ impl Timeline {
             .unwrap_or(duration_ns / 120)
     }
 
+    /// Leaves out what a run that was cut short after `duration_ns` did not come to.
+    pub fn cut_short(&mut self, duration_ns: u64) {
+        let begun = duration_ns.div_ceil(self.interval_ns) as usize;
+        let used = self.intervals.iter().rposition(|interval| interval.sent > 0);
+        self.intervals.truncate(begun.max(used.map_or(0, |last| last + 1)).max(1));
+    }
+
     fn at(&mut self, since_ns: u64) -> &mut Interval {
         let last = self.intervals.len() - 1;
         &mut self.intervals[((since_ns / self.interval_ns) as usize).min(last)]

@@ -3,17 +3,17 @@
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use kad_node::wire::NetworkId;
 
 use crate::clock::Clock;
 use crate::corpus::Corpus;
-use crate::cpu::{self, ThreadTime};
-use crate::engine::{Pace, Traffic};
+use crate::cpu;
+use crate::engine::Traffic;
+use crate::interruption::Interruption;
 use crate::kernel::Coalescing;
 use crate::local_node::LocalNode;
 use crate::mix::Kind;
@@ -21,56 +21,14 @@ use crate::options::Options;
 use crate::preload::Preloader;
 use crate::progress::Display;
 use crate::quantity::{Percent, nanos};
-use crate::record::Record;
+use crate::result::{RunResult, Watched};
 use crate::target_drops;
-use crate::worker::{Coalesced, Measured, Plan, Progress, Target, Waiting, Worker};
+use crate::worker::{Cut, Measured, Plan, Progress, Target, Waiting, Worker};
 
 /// From the moment when all threads are ready to the run's start.
 const START_AHEAD: Duration = Duration::from_millis(20);
-
-/// What was measured at one drop rate.
-#[derive(Debug)]
-pub struct RunResult {
-    /// The drop rate.
-    pub drop: Percent,
-    /// The measured time.
-    pub duration_ns: u64,
-    /// What decided when a request was sent.
-    pub pace: Pace,
-    /// How the threads waited.
-    pub waiting: Waiting,
-    /// Threads of the generator.
-    pub threads: u64,
-    /// Requests and their latency.
-    pub record: Record,
-    /// Latency of answers from when they were due, of all kinds.
-    pub corrected: Histogram<u64>,
-    /// The same with lost requests counted at their time-out.
-    pub with_lost: Histogram<u64>,
-    /// Datagrams that were no replies.
-    pub strange: u64,
-    /// Replies that the kernel dropped at our own sockets, from the end of the warm-up
-    /// on.
-    pub receive_drops: u64,
-    /// What travelled as one, where bursts were asked for.
-    pub coalescing: Option<Coalesced>,
-    /// The time of the generator's threads, of the measured time.
-    pub generator: ThreadTime,
-    /// Time in which they had something to do.
-    pub busy_ns: u64,
-    /// What the target's side of the machine told of the measured time.
-    pub target: Watched,
-}
-
-/// What was seen of the target from outside in the measured time, where it is on
-/// this machine.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Watched {
-    /// Its CPU time.
-    pub cpu_ns: Option<u64>,
-    /// Requests that the kernel dropped at its sockets.
-    pub receive_drops: Option<u64>,
-}
+/// How often it is seen whether a signal has come while the last answers are awaited.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Everything that the runs of one call share.
 pub struct Runner {
@@ -80,11 +38,16 @@ pub struct Runner {
     targets: Vec<SocketAddr>,
     local: Option<LocalNode>,
     waiting: Waiting,
+    interruption: Arc<Interruption>,
 }
 
 impl Runner {
     /// Finds or starts the target, and stores the values on it.
-    pub fn open(options: &Options, display: &mut Display) -> Result<Self, String> {
+    pub fn open(
+        options: &Options,
+        interruption: &Arc<Interruption>,
+        display: &mut Display,
+    ) -> Result<Self, String> {
         let network = NetworkId::of_name(&options.network);
         let (targets, local) = if options.targets.is_empty() {
             let local = LocalNode::start(network, options.io.unwrap_or_default())
@@ -97,7 +60,8 @@ impl Runner {
         let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
-        let runner = Self { options: options.clone(), network, corpus, targets, local, waiting };
+        let (options, interruption) = (options.clone(), Arc::clone(interruption));
+        let runner = Self { options, network, corpus, targets, local, waiting, interruption };
         runner.fill(display)?;
         Ok(runner)
     }
@@ -136,8 +100,9 @@ impl Runner {
         Ok(())
     }
 
-    /// Runs once, with this drop rate.
-    pub fn run(&self, drop: Percent, display: &mut Display) -> Result<RunResult, String> {
+    /// Runs once, with this drop rate. None when a signal came before anything was
+    /// measured.
+    pub fn run(&self, drop: Percent, display: &mut Display) -> Result<Option<RunResult>, String> {
         let traffic = self.traffic(drop);
         let targets = self.greet()?;
         let plans = (0..self.options.threads).map(|thread| Plan {
@@ -148,22 +113,35 @@ impl Runner {
             coalescing: if self.options.burst > 1 { Coalescing::On } else { Coalescing::Off },
             waiting: self.waiting,
         });
-        let (measured, target) = self.run_threads(plans.collect(), &traffic, display)?;
+        let cut = Cut::new();
+        let (measured, target) = self.run_threads(plans.collect(), &traffic, &cut, display)?;
+        self.result(traffic, &cut, measured, target)
+    }
+
+    fn result(
+        &self,
+        mut traffic: Traffic,
+        cut: &Cut,
+        measured: Vec<Measured>,
+        target: Watched,
+    ) -> Result<Option<RunResult>, String> {
         let mut measured = measured.into_iter();
         let mut all = measured.next().ok_or("there is at least one thread")?;
         for other in measured {
-            all.record.merge(&other.record);
-            all.strange += other.strange;
-            all.receive_drops += other.receive_drops;
-            all.coalescing = all.coalescing.and(other.coalescing);
-            all.time.cpu_ns += other.time.cpu_ns;
-            all.time.queued_ns += other.time.queued_ns;
-            all.busy_ns += other.busy_ns;
+            all.merge(&other);
         }
         all.record.books.check().map_err(|sum| format!("the books do not close: {sum}"))?;
-        Ok(RunResult {
-            drop,
+        if let Some(at_ns) = cut.at_ns() {
+            traffic.cut_short(at_ns);
+            all.record.timeline.cut_short(traffic.duration_ns);
+        }
+        if traffic.duration_ns == 0 || all.record.books.scheduled == 0 && cut.at_ns().is_some() {
+            return Ok(None);
+        }
+        Ok(Some(RunResult {
+            drop: traffic.drop,
             duration_ns: traffic.duration_ns,
+            is_cut_short: cut.at_ns().is_some(),
             pace: traffic.pace,
             waiting: self.waiting,
             threads: traffic.threads,
@@ -176,7 +154,7 @@ impl Runner {
             generator: all.time,
             busy_ns: all.busy_ns,
             target,
-        })
+        }))
     }
 
     fn traffic(&self, drop: Percent) -> Traffic {
@@ -214,30 +192,37 @@ impl Runner {
         &self,
         plans: Vec<Plan>,
         traffic: &Traffic,
+        cut: &Cut,
         display: &mut Display,
     ) -> Result<(Vec<Measured>, Watched), String> {
         let progress: Vec<Progress> = plans.iter().map(|_| Progress::default()).collect();
         let (ready_sender, ready) = mpsc::channel();
+        let (ending, ended) = mpsc::channel();
         thread::scope(|scope| {
             let mut starts = Vec::new();
             let mut threads = Vec::new();
             for (plan, progress) in plans.into_iter().zip(&progress) {
                 let (start_sender, start) = mpsc::channel::<Clock>();
-                let ready = ready_sender.clone();
+                let (ready, ending) = (ready_sender.clone(), ending.clone());
                 starts.push(start_sender);
-                threads.push(scope.spawn(move || {
+                let work = move || {
+                    let _ending: Sender<()> = ending;
                     let worker = Worker::new(plan);
                     let made = worker.as_ref().map(|_| cpu::this_thread()).map_err(String::clone);
-                    // Nobody listens any more where another has failed.
+                    // Where another thread has failed, the receiver is gone.
                     let _ = ready.send(made);
-                    // Or who waits would not hear of the end of those who panicked.
+                    // A thread that panics from here on is not waited for any more.
                     drop(ready);
                     let worker = worker?;
                     let clock = start.recv().map_err(|_| "never started".to_owned())?;
-                    worker.run(clock, progress)
-                }));
+                    worker.run(clock, cut, progress)
+                };
+                match thread::Builder::new().spawn_scoped(scope, work) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => return Err(format!("no thread: {error}: use fewer --threads")),
+                }
             }
-            drop(ready_sender);
+            drop((ready_sender, ending));
             let mut generator = match all_ready(&ready, threads.len()) {
                 Ok(generator) => generator,
                 Err(error) => {
@@ -250,12 +235,14 @@ impl Runner {
                 }
             };
             generator.extend(cpu::this_thread());
+            self.interruption.begin_measuring();
             let clock = Clock::starting_in(START_AHEAD);
             for start in starts {
-                // Whoever has panicked since tells so below.
+                // A thread that has panicked since tells so below.
                 let _ = start.send(clock);
             }
-            let target = self.watch(clock, traffic, &generator, &progress, display);
+            let target = self.watch(clock, traffic, cut, &generator, &progress, display);
+            self.await_threads(clock, cut, &ended);
             let measured: Result<Vec<Measured>, String> = threads
                 .into_iter()
                 .map(|thread| thread.join().map_err(|_| "a thread panicked".to_owned())?)
@@ -264,12 +251,23 @@ impl Runner {
         })
     }
 
-    /// Shows progress until the measured time is over, and watches the target
-    /// meanwhile.
+    /// Waits until every thread has ended. They are cut short when a signal comes.
+    fn await_threads(&self, clock: Clock, cut: &Cut, ended: &Receiver<()>) {
+        // Nothing is ever sent: the threads' ends of the channel go with the threads.
+        while ended.recv_timeout(LOOK_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            if cut.at_ns().is_none() && self.interruption.signal().is_some() {
+                cut.short(clock.now_ns());
+            }
+        }
+    }
+
+    /// Shows progress until the measured time is over or a signal comes, and watches the
+    /// target meanwhile.
     fn watch(
         &self,
         clock: Clock,
         traffic: &Traffic,
+        cut: &Cut,
         generator: &[u32],
         progress: &[Progress],
         display: &mut Display,
@@ -284,9 +282,13 @@ impl Runner {
             receive_drops: target_drops::receive_drops(&self.targets),
         };
         let less = |after: Option<u64>, before: Option<u64>| after?.checked_sub(before?);
-        display.until(clock, traffic.warmup_ns, traffic, progress);
+        let mut until =
+            |time_ns| display.until(time_ns, clock, traffic, progress, &self.interruption);
+        until(traffic.warmup_ns);
         let before = look();
-        display.until(clock, traffic.end_ns(), traffic, progress);
+        if until(traffic.end_ns()).is_some() {
+            cut.short(clock.now_ns());
+        }
         let after = look();
         display.clear();
         Watched {
@@ -302,7 +304,7 @@ impl Runner {
 /// # Errors
 /// Why the first that is not could not be made.
 fn all_ready(
-    ready: &mpsc::Receiver<Result<Option<u32>, String>>,
+    ready: &Receiver<Result<Option<u32>, String>>,
     count: usize,
 ) -> Result<Vec<u32>, String> {
     let mut threads = Vec::new();
@@ -331,31 +333,6 @@ fn find(target: &str, network: NetworkId) -> Result<SocketAddr, String> {
         }
     }
     Err(failure)
-}
-
-#[cfg(test)]
-impl RunResult {
-    /// A result with nothing but a record.
-    pub(crate) fn for_tests(record: Record, duration_ns: u64) -> Self {
-        let rate = 100;
-        let pace = Pace::Open { rate, arrivals: crate::schedule::Arrivals::Uniform };
-        Self {
-            drop: Percent::ZERO,
-            duration_ns,
-            pace,
-            waiting: Waiting::Spin,
-            threads: 1,
-            corrected: record.corrected(),
-            with_lost: record.with_lost(),
-            record,
-            strange: 0,
-            receive_drops: 0,
-            coalescing: None,
-            generator: ThreadTime::default(),
-            busy_ns: 0,
-            target: Watched::default(),
-        }
-    }
 }
 
 #[cfg(test)]

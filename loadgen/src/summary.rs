@@ -1,13 +1,16 @@
 //! A run in numbers: what `--json` writes, and what every other form of a result
 //! is made from.
 
+use std::fmt;
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::books::{Books, KindBooks};
 use crate::kernel::Coalescing;
+use crate::quantity::show_ns;
 use crate::record::Timeline;
-use crate::run::RunResult;
+use crate::result::RunResult;
 use crate::verdict::Verdict;
 
 /// Version of the JSON form; another number means that fields have changed.
@@ -24,8 +27,31 @@ pub struct Report {
     pub started: String,
     /// What was asked for, by name: what the command line said, defaults included.
     pub setup: Vec<(String, String)>,
+    /// Why it ended before all was measured; nothing where it did not.
+    #[serde(default)]
+    pub cut_short: Option<CutShort>,
     /// One run for each drop rate.
     pub runs: Vec<RunSummary>,
+}
+
+/// Why a call of the program ended before all was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CutShort {
+    /// A signal's name, or an error.
+    pub cause: String,
+    /// Drop rates, in percent, of which there is no run.
+    pub drops_left_out: Vec<f64>,
+}
+
+impl fmt::Display for CutShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cut short by {}", self.cause)?;
+        for (index, drop) in self.drops_left_out.iter().enumerate() {
+            let before = if index == 0 { "; not measured: drop " } else { ", " };
+            write!(f, "{before}{drop} %")?;
+        }
+        Ok(())
+    }
 }
 
 /// One run.
@@ -35,6 +61,10 @@ pub struct RunSummary {
     pub drop_percent: f64,
     /// The measured time in seconds.
     pub duration_s: f64,
+    /// Whether the run was cut short: the measured time is then less than was asked for,
+    /// or requests are unfinished.
+    #[serde(default)]
+    pub cut_short: bool,
     /// The accounts. They close, or there would be no result.
     pub books: Books,
     /// The same by kind.
@@ -186,6 +216,14 @@ impl RunSummary {
         })
     }
 
+    /// What to say when the run was cut short.
+    pub fn ended_early(&self) -> Option<String> {
+        self.cut_short.then(|| {
+            let measured_ns = (self.duration_s * 1e9).round() as u64;
+            format!("this run was cut short, after {} of measured time", show_ns(measured_ns))
+        })
+    }
+
     /// What to say when bursts did not travel as one.
     pub fn parted(&self) -> Option<&'static str> {
         match self.coalesced? {
@@ -214,6 +252,7 @@ impl RunSummary {
         Self {
             drop_percent: result.drop.value(),
             duration_s,
+            cut_short: result.is_cut_short,
             books,
             kinds: kinds.collect(),
             answered_per_s: books.answered as f64 / duration_s,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Pace;
-use crate::run::RunResult;
+use crate::result::RunResult;
 use crate::worker::Waiting;
 
 /// What the generator was found to be.

@@ -44,6 +44,8 @@ const SPIN_NS: u64 = 200_000;
 const SOCKETS_POLLED_SINGLY: usize = 2;
 /// How often a thread tells how far it is.
 const TELL_NS: u64 = 20_000_000;
+/// Longest sleep: so soon a thread notices that the run is cut short.
+const SLEEP_NS_MAX: u64 = 100_000_000;
 
 /// Where requests go.
 #[derive(Clone, Copy, Debug)]
@@ -118,6 +120,19 @@ pub struct Measured {
     pub busy_ns: u64,
 }
 
+impl Measured {
+    /// Adds what another thread has measured.
+    pub fn merge(&mut self, other: &Self) {
+        self.record.merge(&other.record);
+        self.strange += other.strange;
+        self.receive_drops += other.receive_drops;
+        self.coalescing = self.coalescing.and(other.coalescing);
+        self.time.cpu_ns += other.time.cpu_ns;
+        self.time.queued_ns += other.time.queued_ns;
+        self.busy_ns += other.busy_ns;
+    }
+}
+
 /// One thread of the generator.
 pub struct Worker {
     engine: Engine,
@@ -130,6 +145,35 @@ pub struct Worker {
     polled: Vec<libc::pollfd>,
     end_ns: u64,
     warmup_ns: u64,
+}
+
+/// When a run ends at the latest, which may be set while it goes on.
+#[derive(Debug)]
+pub struct Cut {
+    at_ns: AtomicU64,
+}
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Cut {
+    /// Not before the run's own end.
+    pub const fn new() -> Self {
+        Self { at_ns: AtomicU64::new(u64::MAX) }
+    }
+
+    /// At `now_ns`.
+    pub fn short(&self, now_ns: u64) {
+        self.at_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// When, where that has been set.
+    pub fn at_ns(&self) -> Option<u64> {
+        Some(self.at_ns.load(Ordering::Relaxed)).filter(|&at_ns| at_ns < u64::MAX)
+    }
 }
 
 /// Whether a turn had anything to do.
@@ -187,8 +231,9 @@ impl Worker {
         })
     }
 
-    /// Runs from the clock's zero until every request is answered or given up.
-    pub fn run(mut self, clock: Clock, progress: &Progress) -> Result<Measured, String> {
+    /// Runs from the clock's zero until every request is answered or given up, or until
+    /// it is cut short.
+    pub fn run(mut self, clock: Clock, cut: &Cut, progress: &Progress) -> Result<Measured, String> {
         kernel::wake_punctually();
         std::thread::sleep(clock.until(0).saturating_sub(Duration::from_millis(1)));
         while !clock.until(0).is_zero() {
@@ -220,6 +265,12 @@ impl Worker {
             }
             turn = self.turn(now_ns, clock)?;
             if self.engine.is_done(now_ns) {
+                break;
+            }
+            if let Some(at_ns) = cut.at_ns().filter(|&at_ns| at_ns <= now_ns) {
+                // What the last replies had it send again.
+                self.send(clock);
+                self.engine.cut_short(at_ns);
                 break;
             }
             if turn == Turn::Idle {
@@ -305,6 +356,7 @@ impl Worker {
         if let Some(due) = self.lookups.as_ref().and_then(LookupClient::next_timeout) {
             gap_ns = gap_ns.min(crate::quantity::nanos(due));
         }
+        let gap_ns = gap_ns.min(SLEEP_NS_MAX);
         match self.waiting {
             Waiting::Spin if self.engine.in_flight() > 0 || gap_ns <= SPIN_NS => {
                 std::hint::spin_loop();

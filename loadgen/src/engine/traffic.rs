@@ -58,6 +58,11 @@ pub enum Pace {
 }
 
 impl Traffic {
+    /// Has the measured time end at `now_ns` at the latest.
+    pub fn cut_short(&mut self, now_ns: u64) {
+        self.duration_ns = self.duration_ns.min(now_ns.saturating_sub(self.warmup_ns));
+    }
+
     /// When the last request is due.
     pub const fn end_ns(&self) -> u64 {
         self.warmup_ns + self.duration_ns

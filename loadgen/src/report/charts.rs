@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 
 use super::plot::{Axis, Legend, Look, Plot, Point, Scale, Series};
 use crate::quantity::{show_count, show_ns};
-use crate::run::RunResult;
+use crate::result::RunResult;
 use crate::summary::{Moment, RunSummary};
 
 /// Points of one curve.

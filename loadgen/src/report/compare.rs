@@ -57,6 +57,11 @@ pub fn table(a: &Report, b: &Report) -> String {
             let _ = writeln!(text, "{name}: - | {of_b}");
         }
     }
+    for (name, report) in [("A", a), ("B", b)] {
+        if let Some(cut_short) = &report.cut_short {
+            let _ = writeln!(text, "{name}: {cut_short}");
+        }
+    }
     for run_a in &a.runs {
         let Some(run_b) = find(b, run_a.drop_percent) else {
             let _ = writeln!(text, "\ndrop {} %: only in A", run_a.drop_percent);

@@ -7,10 +7,22 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
+use crate::quantity::show_ns;
+use crate::result::RunResult;
+
 /// Rows for each halving of the distance to 100 %: what the Java library writes.
 const TICKS_PER_HALVING: u32 = 5;
 /// Nanoseconds in the table's unit.
 const UNIT_NS: f64 = 1e6;
+
+/// The table of one run.
+pub fn of_run(result: &RunResult) -> String {
+    let mut text = table(&result.corrected);
+    if result.is_cut_short {
+        let _ = writeln!(text, "#[Cut short after {}]", show_ns(result.duration_ns));
+    }
+    text
+}
 
 /// The table.
 pub fn table(histogram: &Histogram<u64>) -> String {

@@ -6,7 +6,7 @@ use super::charts;
 use super::plot::escape;
 use crate::books::LookupDatagrams;
 use crate::quantity::{show_count, show_ns, show_share};
-use crate::run::RunResult;
+use crate::result::RunResult;
 use crate::summary::{Percentiles, Report, RunSummary};
 
 const STYLE: &str = include_str!("page.css");
@@ -19,7 +19,10 @@ pub fn page(report: &Report, results: &[RunResult]) -> String {
         found.map_or("", |(_, value)| value.as_str())
     };
     let title = format!("{}: rate {}", parameter("target"), parameter("rate"));
-    let title = unbroken(&title);
+    let title = match &report.cut_short {
+        Some(_) => format!("{} (cut short)", unbroken(&title)),
+        None => unbroken(&title),
+    };
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -29,6 +32,10 @@ pub fn page(report: &Report, results: &[RunResult]) -> String {
         program = escape(&report.program),
         started = escape(&report.started),
     );
+    if let Some(cut_short) = &report.cut_short {
+        let notice = escape(&capitalised(&cut_short.to_string()));
+        add(&mut page, &format!("<p class=\"verdict bad\"><strong>{notice}</strong></p>"));
+    }
     if report.runs.len() > 1 {
         write_sweep(&mut page, report, results);
     }
@@ -72,6 +79,9 @@ fn write_run(page: &mut String, run: &RunSummary, result: &RunResult) {
         page,
         &format!("<p class=\"{class}\">{}</p>", escape(&capitalised(&run.verdict.to_string()))),
     );
+    if let Some(ended_early) = run.ended_early() {
+        add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(&ended_early))));
+    }
     if let Some(crowded) = run.crowded() {
         add(page, &format!("<p class=\"verdict bad\">{}</p>", escape(&capitalised(&crowded))));
     }
@@ -162,6 +172,7 @@ fn write_books(page: &mut String, run: &RunSummary) {
         ("unsent", books.unsent, "and not with these"),
         ("answered", books.answered, "of those sent"),
         ("timed out", books.timed_out, "of those sent: given up after the last retry"),
+        ("unfinished", books.unfinished, "of those sent: not answered when the run was cut short"),
         ("fulfilled", books.fulfilled, "of the answers: what was asked for, verified"),
         ("missed", books.missed, "of the answers: the target does not hold the value"),
         ("refused", books.refused, "of the answers: an error"),

@@ -11,6 +11,9 @@ pub fn report(report: &Report) -> String {
     let mut text = String::new();
     let parameters = report.setup.iter().map(|(name, value)| format!("{name} {value}"));
     line(&mut text, &parameters.collect::<Vec<_>>().join(", "));
+    if let Some(cut_short) = &report.cut_short {
+        line(&mut text, &format!("\n*** {cut_short} ***"));
+    }
     for run in &report.runs {
         text.push('\n');
         if report.runs.len() > 1 {
@@ -48,6 +51,9 @@ fn describe_run(text: &mut String, run: &RunSummary) {
     text.push('\n');
     line(text, &format!("CPU        {}", cpu(run)));
     line(text, &format!("verdict    {}", run.verdict));
+    if let Some(ended_early) = run.ended_early() {
+        line(text, &format!("           {ended_early}"));
+    }
     if let Some(crowded) = run.crowded() {
         line(text, &format!("           {crowded}"));
     }
@@ -71,6 +77,10 @@ fn cpu(run: &RunSummary) -> String {
 fn describe_books(text: &mut String, run: &RunSummary) {
     let books = &run.books;
     let count = show_count;
+    let unfinished = match books.unfinished {
+        0 => String::new(),
+        unfinished => format!(" + {} unfinished", count(unfinished)),
+    };
     line(
         text,
         &format!(
@@ -83,7 +93,7 @@ fn describe_books(text: &mut String, run: &RunSummary) {
     line(
         text,
         &format!(
-            "           {} sent = {} answered + {} timed out ({}); {} answered a second",
+            "           {} sent = {} answered + {} timed out ({}){unfinished}; {} answered a second",
             count(books.sent),
             count(books.answered),
             count(books.timed_out),

@@ -1,14 +1,15 @@
 //! The program itself, against a real node on loopback. Time-outs are so long
 //! that a slow machine changes latencies and nothing else.
 
+mod outputs;
 mod responder;
+mod signals;
 
 use std::fs;
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -257,12 +258,12 @@ fn the_json_has_the_fields_that_programs_rely_on() {
         names.sort();
         names
     };
-    assert_eq!(fields(&report), sorted("format program started setup runs"));
+    assert_eq!(fields(&report), sorted("format program started setup cut_short runs"));
     let run = &report["runs"][0];
     assert_eq!(
         fields(run),
         sorted(
-            "drop_percent duration_s books kinds answered_per_s corrected uncorrected with_lost \
+            "drop_percent duration_s cut_short books kinds answered_per_s corrected uncorrected with_lost \
              pacing verdict strange receive_drops coalesced target_receive_drops generator_cpu_ns \
              generator_busy_ns generator_queued_share server_cpu_ns timeline"
         )
@@ -358,37 +359,6 @@ fn a_target_that_falls_silent_while_it_is_filled_is_soon_given_up() {
     assert!(stderr(&output).contains("no node of this network answers at"), "{}", stderr(&output));
     // A dozen sends of what was in flight, not of all that was to be stored.
     assert!(responder.received() < 1000, "{} datagrams", responder.received());
-}
-
-#[test]
-fn a_signal_ends_it_wherever_it_runs() {
-    for (signal, status) in [("INT", 130), ("TERM", 143)] {
-        let responder = Responder::start();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-        command.args(["--keys", "50", "--duration", "1h", "--rate", "1k"]);
-        command.args(["--target", &responder.addr.to_string()]);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.spawn().expect("the program starts");
-        let begun = Instant::now();
-        while responder.received() < 200 {
-            assert_eq!(child.try_wait().expect("a child"), None, "it has an hour");
-            assert!(begun.elapsed() < PATIENCE, "it sends nothing");
-            thread::yield_now();
-        }
-        let kill = format!("kill -{signal} {}", child.id());
-        let killed = Command::new("sh").args(["-c", &kill]).status().expect("there is a shell");
-        assert!(killed.success());
-        // By itself: the kernel kills no first process of a container.
-        assert_eq!(child.wait().expect("a child").code(), Some(status));
-    }
-}
-
-#[test]
-fn a_result_that_could_not_be_written_is_told_before_the_run() {
-    let output = loadgen("--duration 1h --json /nonexistent/run.json");
-    assert_eq!(output.status.code(), Some(2));
-    let line = stderr(&output);
-    assert!(line.contains("/nonexistent/run.json'") && line.lines().count() == 1, "{line}");
 }
 
 #[test]
