@@ -109,7 +109,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
     }
     let Wiring { commander, halt, links } = wiring::wire(shards).map_err(StartError::System)?;
     let configs: Vec<_> = node.shards(shards.get()).collect();
-    let numbers = configs.iter().map(|config| config.place.index());
+    let numbers = configs.iter().map(|config| config.position.index());
     let (senders, events) = events::events(shards, numbers);
     let losses = loss.map(|loss| loss.shards(shards));
     let clock = Clock::start();

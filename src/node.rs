@@ -22,33 +22,29 @@
 //! is done by the clock), `leaving` (how it ends) and `show`.
 
 mod answer;
-mod bucket;
 mod call;
 mod command;
-mod compact;
 mod config;
 mod contacts;
 mod credential;
 mod drive;
 mod handoff;
-mod in_flight;
-mod joining;
-mod keyed_map;
+mod jobs;
 mod leaving;
-mod lookup;
 mod maintain;
 mod outbox;
 mod placement;
-mod published;
+mod query;
 mod round_trip;
-mod routing_table;
+mod rpc;
 #[cfg(test)]
 mod samples;
 mod serve;
 mod shard;
 mod show;
 mod stats;
-mod store;
+mod storage;
+mod table;
 mod task;
 mod token;
 
@@ -66,13 +62,13 @@ use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::{self, Contact, DecodeError};
 use handoff::Message;
-use in_flight::InFlight;
-use joining::Joining;
-use keyed_map::Keyed;
+use jobs::join::Joining;
 use leaving::Leaving;
-use published::Published;
-use routing_table::{Health, RoutingTable};
-use store::{Life, Source, Store};
+use rpc::in_flight::InFlight;
+use storage::keyed_map::Keyed;
+use storage::published::Published;
+use storage::store::{Life, Source, Store};
+use table::routing_table::{Health, RoutingTable};
 use task::{Call, Errand, Reason, Task};
 use token::Tokens;
 
@@ -81,9 +77,9 @@ pub use command::{
     Refusal, Stored, Trace,
 };
 pub use config::Config;
-pub use handoff::{HANDOFF_SLOTS, Handoff, Weight};
+pub use handoff::Handoff;
 pub use outbox::{Outbox, OutboxFull};
-pub use shard::{Place, Route, ShardIndex};
+pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPosition, Weight};
 pub use stats::Stats;
 #[cfg(feature = "std")]
 pub(crate) use stats::counters;
@@ -132,7 +128,7 @@ impl Node {
         Self {
             tokens: Tokens::new(config.token_secret),
             table: RoutingTable::new(config.id, config.k),
-            in_flight: InFlight::new(config.place.reply_tag()),
+            in_flight: InFlight::new(config.position.reply_tag()),
             probing: Vec::new(),
             introducing: Vec::new(),
             tasks: Slab::new(),
@@ -170,7 +166,7 @@ impl Node {
     /// Whether the node sees to it that the value of `key` lives on: whether it
     /// was put here or is held as a replica, not as a cached copy.
     pub fn keeps_alive(&self, key: Id) -> bool {
-        let is_replica = |held: &store::Held| held.purpose == wire::Purpose::Replica;
+        let is_replica = |held: &storage::store::Held| held.purpose == wire::Purpose::Replica;
         self.published.value(key).is_some() || self.store.held(key).is_some_and(is_replica)
     }
 
@@ -201,7 +197,7 @@ impl Node {
         } else if datagram.sender == self.config.id {
             self.stats.datagrams_own += 1;
         } else {
-            let place = self.config.place;
+            let place = self.config.position;
             match place.of_datagram(datagram).filter(|&owner| owner != place.index()) {
                 None => self.dispatch(now, source, datagram, bytes.len(), outbox),
                 Some(owner) => {
@@ -298,7 +294,7 @@ impl Node {
         let republish = now + self.rng.jitter(self.config.republish);
         let is_new = self.published.value(key).is_none();
         let kept = self.published.put(key, Arc::clone(&value), republish);
-        kept.map_err(|published::Full| Refusal::Full)?;
+        kept.map_err(|storage::published::Full| Refusal::Full)?;
         let life = self.config.expire;
         let errand = Errand::Place { value, life, reason: Reason::Put(operation) };
         self.begin_task(now, key, errand, outbox).inspect_err(|_| {

@@ -24,7 +24,7 @@ use kad_node::driver::{
 };
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
-use kad_node::node::{Command, Event, Found, OperationId, Place, Stats, Trace};
+use kad_node::node::{Command, Event, Found, OperationId, ShardPosition, Stats, Trace};
 use kad_node::wire::STEER_OFFSET;
 
 use client::{Client, WINDOW};
@@ -109,7 +109,7 @@ fn exchange_as_predicted(node: &Running) {
     const COUNT: u64 = 50_000;
     let client = Client::new(node);
     client.exchange(COUNT);
-    let place = Place::new(0, node.shards().get());
+    let place = ShardPosition::new(0, node.shards().get());
     let mut predicted = vec![0; place.count()];
     let mut predict = |datagram: Vec<u8>| {
         predicted[place.of_steer(datagram[STEER_OFFSET]).as_usize()] += 1;

@@ -16,7 +16,7 @@ use std::time::Instant;
 use kad_node::driver::{DriverEvent, IoChoice, Running, ShardCount, ShardStats, Steering, start};
 use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
-use kad_node::node::{Command, Event, OperationId, Place};
+use kad_node::node::{Command, Event, OperationId, ShardPosition};
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
@@ -189,7 +189,7 @@ fn received(node: &Running) -> Vec<u64> {
 /// A key that shard number `shard` owns.
 fn key_of(shard: usize) -> Id {
     let mut bytes = [0; ID_BYTES];
-    bytes[ID_BYTES - 1] = Place::new(shard, SHARDS).reply_tag();
+    bytes[ID_BYTES - 1] = ShardPosition::new(shard, SHARDS).reply_tag();
     Id::new(bytes)
 }
 
@@ -203,7 +203,7 @@ fn newcomer() -> Id {
 
 /// A value whose key the stuck shard owns.
 fn stuck_value() -> Box<[u8]> {
-    let place = Place::new(STUCK, SHARDS);
+    let place = ShardPosition::new(STUCK, SHARDS);
     let value = (0..u32::MAX)
         .map(u32::to_be_bytes)
         .find(|value| place.of_key(Id::of_value(value)) == place.index());

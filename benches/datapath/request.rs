@@ -3,7 +3,7 @@
 
 use kad_node::id::Id;
 use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
-use kad_node::node::Place;
+use kad_node::node::ShardPosition;
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId, Value};
 
 use crate::subject::Shards;
@@ -84,7 +84,7 @@ impl Requests {
         };
         let tag = |index| {
             let key = Id::of_value(text(index).as_bytes());
-            let place = |shard| Place::new(shard, shards.count());
+            let place = |shard| ShardPosition::new(shard, shards.count());
             let owner = place(0).of_key(key);
             place(owner.as_usize()).reply_tag()
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::halt::{Halt, Order};
 use crate::handoff::Producer;
-use crate::node::{Command, Place, Route};
+use crate::node::{Command, Route, ShardPosition};
 
 /// Commands that wait for one shard at most; a shard takes as many a turn.
 pub const COMMANDS_MAX: usize = 1024;
@@ -22,7 +22,7 @@ pub struct Commander {
 /// takes it; under it, commands for every shard come to all in the same order.
 #[derive(Debug)]
 struct Control {
-    place: Place,
+    position: ShardPosition,
     rings: Mutex<Vec<Producer<Command>>>,
     halt: Arc<Halt>,
 }
@@ -30,8 +30,8 @@ struct Control {
 impl Commander {
     /// A commander of the shards at the other ends of `rings`, in their order.
     pub(super) fn new(rings: Vec<Producer<Command>>, halt: Arc<Halt>) -> Self {
-        let place = Place::new(0, rings.len());
-        Self { control: Arc::new(Control { place, rings: Mutex::new(rings), halt }) }
+        let position = ShardPosition::new(0, rings.len());
+        Self { control: Arc::new(Control { position, rings: Mutex::new(rings), halt }) }
     }
 
     /// Hands `command` to the shards that it concerns, and wakes them. Never
@@ -43,10 +43,10 @@ impl Commander {
     /// is carried out even if the node is told to stop meanwhile, but not if it ends
     /// by itself.
     pub fn send(&self, command: Command) -> Result<(), SendError> {
-        let Control { place, rings, halt } = &*self.control;
-        let shards = match place.route(&command) {
+        let Control { position, rings, halt } = &*self.control;
+        let shards = match position.route(&command) {
             Route::One(shard) => shard.as_usize()..shard.as_usize() + 1,
-            Route::Every => 0..place.count(),
+            Route::Every => 0..position.count(),
         };
         let mut rings = rings.lock().unwrap_or_else(PoisonError::into_inner);
         let rings = &mut rings[shards.clone()];

@@ -196,10 +196,10 @@ impl<T> Rounds<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Place;
+    use crate::node::ShardPosition;
 
     fn shard(index: usize) -> ShardIndex {
-        Place::new(index, 3).index()
+        ShardPosition::new(index, 3).index()
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Threads {
 /// Runs a shard on the calling thread until it stops.
 pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
     let ShardPlan { pin, io, coalescing, socket, core } = plan;
-    let index = core.node.place.index().as_usize();
+    let index = core.node.position.index().as_usize();
     if pin == Pin::Pinned
         && let Err(error) = sys::pin(index)
     {

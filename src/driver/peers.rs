@@ -6,20 +6,17 @@
 //! if it waits. A turn may have more for a peer than its ring holds: so the peer
 //! takes from one half while the other fills.
 //!
-//! When the ring is full, a droppable message is dropped, as a network would, and
-//! counted; a binding one waits here, where a later one of its slot takes its
-//! place, so that at most [`HANDOFF_SLOTS`] wait for a peer however long that is
-//! stuck. Nobody tells when room appears: the shard tries again every turn, and
+//! A message that finds the ring full goes to the peer's [`Backlog`], which drops it or
+//! lets it wait. Nothing tells when room appears: the shard tries again every turn, and
 //! takes a turn every [`RETRY`] while something waits.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::bell::Alarm;
 use super::stats::DriverStats;
 use crate::handoff::{Producer, Wake};
 use crate::limits::{OUTBOX_HANDOFFS_MAX, SHARDS_MAX};
-use crate::node::{HANDOFF_SLOTS, Handoff, ShardIndex, Weight};
+use crate::node::{Backlog, Handoff, Outcome, ShardIndex};
 
 /// Handoffs that wait for one shard at most, in the rings of all others together.
 /// A message is some 200 bytes, so a shard's rings take less than a megabyte.
@@ -82,68 +79,50 @@ impl Peers {
 pub(super) struct Peer {
     ring: Producer<Handoff>,
     alarm: Alarm,
-    backlog: Backlog,
+    backlog: Backlog<Handoff>,
 }
-
-/// Binding messages that found the ring full, in the order in which they were
-/// made, at most one of a slot.
-type Backlog = VecDeque<(u8, Handoff)>;
 
 impl Peer {
     pub(super) fn new(ring: Producer<Handoff>, alarm: Alarm) -> Self {
-        Self { ring, alarm, backlog: Backlog::new() }
+        Self { ring, alarm, backlog: Backlog::default() }
     }
 
     fn push(&mut self, handoff: Handoff, stats: &mut DriverStats) {
-        // What waits goes first, and nothing overtakes it.
-        self.catch_up(stats);
-        let refused =
-            if self.backlog.is_empty() { self.fill(handoff, stats) } else { Some(handoff) };
-        let Some(handoff) = refused else {
-            return;
-        };
-        match handoff.weight() {
-            Weight::Droppable => stats.handoffs_dropped += 1,
-            Weight::Binding { slot } => {
-                stats.handoffs_waited += 1;
-                self.backlog.retain(|(earlier, _)| *earlier != slot);
-                self.backlog.push_back((slot, handoff));
-                debug_assert!(self.backlog.len() <= HANDOFF_SLOTS);
-            }
+        let Self { ring, alarm, backlog } = self;
+        let fill_ring = |handoff| fill(ring, alarm, handoff, stats);
+        match backlog.push(handoff.weight(), handoff, fill_ring) {
+            Outcome::Sent => {}
+            Outcome::Waits => stats.handoffs_waited += 1,
+            Outcome::Dropped => stats.handoffs_dropped += 1,
         }
-    }
-
-    /// Moves what waits into the ring, as far as there is room.
-    fn catch_up(&mut self, stats: &mut DriverStats) {
-        while let Some((slot, handoff)) = self.backlog.pop_front() {
-            if let Some(handoff) = self.fill(handoff, stats) {
-                return self.backlog.push_front((slot, handoff));
-            }
-        }
-    }
-
-    /// Puts a message into the ring; gives it back when that is full. Half a ring
-    /// of what the peer has not seen is shown to it at once.
-    fn fill(&mut self, handoff: Handoff, stats: &mut DriverStats) -> Option<Handoff> {
-        if let Err(handoff) = self.ring.push(handoff) {
-            return Some(handoff);
-        }
-        stats.handoffs_sent += 1;
-        if self.ring.batch() >= self.ring.capacity() / 2 {
-            self.show(stats);
-        }
-        None
     }
 
     fn publish(&mut self, stats: &mut DriverStats) {
-        self.catch_up(stats);
-        self.show(stats);
+        let Self { ring, alarm, backlog } = self;
+        backlog.drain(|handoff| fill(ring, alarm, handoff, stats));
+        show(ring, alarm, stats);
     }
+}
 
-    /// Publishes what has been pushed, and wakes the peer if need be.
-    fn show(&mut self, stats: &mut DriverStats) {
-        if self.ring.publish() > 0 && self.alarm.raise() == Wake::Needed {
-            stats.wakes_sent += 1;
-        }
+/// Puts a message into the ring; returns it when the ring is full. Half a ring that the
+/// peer has not seen is shown to it at once.
+fn fill(
+    ring: &mut Producer<Handoff>,
+    alarm: &Alarm,
+    handoff: Handoff,
+    stats: &mut DriverStats,
+) -> Result<(), Handoff> {
+    ring.push(handoff)?;
+    stats.handoffs_sent += 1;
+    if ring.batch() >= ring.capacity() / 2 {
+        show(ring, alarm, stats);
+    }
+    Ok(())
+}
+
+/// Publishes what has been pushed, and wakes the peer if it waits.
+fn show(ring: &mut Producer<Handoff>, alarm: &Alarm, stats: &mut DriverStats) {
+    if ring.publish() > 0 && alarm.raise() == Wake::Needed {
+        stats.wakes_sent += 1;
     }
 }

@@ -39,7 +39,7 @@ const _: () = assert!(STEER == 3, "the wire's description and the program agree"
 /// Instructions of the program.
 const INSTRUCTIONS: usize = 9;
 
-/// The program for `shards`: [`Place::of_steer`](crate::node::Place::of_steer) in
+/// The program for `shards`: [`ShardPosition::of_steer`](crate::node::ShardPosition::of_steer) in
 /// the kernel's words. Loads beyond a datagram's end would steer it to the first
 /// socket, so the length is looked at first.
 const fn program(shards: ShardCount) -> [sock_filter; INSTRUCTIONS] {

@@ -7,7 +7,9 @@ use super::stats::DriverStats;
 use super::wiring::{Links, Wiring, wire};
 use super::{COMMANDS_MAX, Commander, SendError, ShardCount};
 use crate::id::Id;
-use crate::node::{Command, HANDOFF_SLOTS, Handoff, OperationId, Place, ShardIndex, Weight};
+use crate::node::{
+    Command, HANDOFF_SLOTS, Handoff, OperationId, ShardIndex, ShardPosition, Weight,
+};
 
 fn wired(count: usize) -> (Commander, Vec<Links>) {
     let Wiring { commander, links, .. } =
@@ -55,7 +57,7 @@ fn a_command_for_every_shard_comes_to_all_or_none() {
 fn a_command_comes_to_the_shard_that_owns_its_key_and_to_no_other() {
     const COUNT: usize = 5;
     let (commander, mut links) = wired(COUNT);
-    let place = Place::new(0, COUNT);
+    let place = ShardPosition::new(0, COUNT);
     for number in 0..100 {
         let (operation, key) = (OperationId(number), Id::of_value(&number.to_be_bytes()));
         commander.send(Command::Forget { operation, key }).expect("there is room");
@@ -110,7 +112,7 @@ impl Stuck {
 
     /// The same turn, without its end.
     fn begin_turn(&mut self, to: usize, weights: impl IntoIterator<Item = Weight>) {
-        let shard: ShardIndex = Place::new(to, 3).index();
+        let shard: ShardIndex = ShardPosition::new(to, 3).index();
         let Self { links, stats } = self;
         for weight in weights {
             links[0].peers.hand_over(shard, Handoff::sample(weight), stats);

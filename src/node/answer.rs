@@ -4,10 +4,10 @@
 use core::net::SocketAddr;
 
 use super::Node;
-use super::bucket::Entry;
 use super::credential::Credential;
-use super::in_flight::{Overdue, Rpc};
 use super::outbox::Outbox;
+use super::rpc::in_flight::{Overdue, Rpc};
+use super::table::bucket::Entry;
 use super::task::{Ask, Call, Owner, Renewal};
 use crate::id::Id;
 use crate::time::Instant;

@@ -2,11 +2,11 @@
 
 use core::net::SocketAddr;
 
-use super::bucket::Entry;
 use super::credential::Credential;
-use super::in_flight::RpcId;
 use super::outbox::Outbox;
 use super::round_trip::RoundTrip;
+use super::rpc::in_flight::RpcId;
+use super::table::bucket::Entry;
 use super::task::{Ask, Call, Owner, Renewal};
 use super::{Node, whole_seconds};
 use crate::limits::{

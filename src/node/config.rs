@@ -4,7 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::shard::Place;
+use super::shard::ShardPosition;
 use crate::id::Id;
 use crate::limits::{
     ALPHA_DEFAULT, EXPIRE_DEFAULT, K_DEFAULT, REPUBLISH_DEFAULT, STORE_BYTES_MAX, STORE_VALUES_MAX,
@@ -36,7 +36,7 @@ pub struct Config {
     /// Count of values stored for others.
     pub store_values_max: usize,
     /// Which shard of the node this is.
-    pub place: Place,
+    pub position: ShardPosition,
     /// Start of the shard's random stream: transaction ids, hash keys, jitter.
     pub seed: [u8; SEED_BYTES],
     /// Key of the tokens that the node gives out; the same for all its shards.
@@ -55,7 +55,7 @@ impl fmt::Debug for Config {
             .field("alpha", &self.alpha)
             .field("republish", &self.republish)
             .field("expire", &self.expire)
-            .field("place", &self.place)
+            .field("position", &self.position)
             .field("store_bytes_max", &self.store_bytes_max)
             .field("store_values_max", &self.store_values_max)
             .finish_non_exhaustive()
@@ -76,7 +76,7 @@ impl Config {
             expire: EXPIRE_DEFAULT,
             store_bytes_max: STORE_BYTES_MAX,
             store_values_max: STORE_VALUES_MAX,
-            place: Place::ALONE,
+            position: ShardPosition::ALONE,
             seed,
             token_secret: Rng::from_seed(seed).bytes(),
         }
@@ -87,7 +87,7 @@ impl Config {
     pub fn shards(&self, count: usize) -> impl Iterator<Item = Self> + '_ {
         let mut seeds = Rng::from_seed(self.seed);
         (0..count).map(move |index| Self {
-            place: Place::new(index, count),
+            position: ShardPosition::new(index, count),
             seed: seeds.seed(),
             store_bytes_max: self.store_bytes_max / count,
             store_values_max: self.store_values_max / count,

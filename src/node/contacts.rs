@@ -4,11 +4,11 @@
 use alloc::boxed::Box;
 
 use super::Node;
-use super::bucket::{Admission, Entry, Failure};
 use super::handoff::{Handoff, Message};
 use super::outbox::Outbox;
-use super::routing_table::{Freshness, RoutingTable};
 use super::shard::ShardIndex;
+use super::table::bucket::{Admission, Entry, Failure};
+use super::table::routing_table::{Freshness, RoutingTable};
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -132,7 +132,7 @@ impl Node {
         if self.table.revision(index) != before
             && let Some(bucket) = self.table.buckets().get(index)
         {
-            for shard in self.config.place.others() {
+            for shard in self.config.position.others() {
                 let bucket = Box::new(bucket.clone());
                 outbox.handoff(shard, Handoff(Message::Bucket { index: index as u8, bucket }));
             }
@@ -141,7 +141,7 @@ impl Node {
     }
 
     fn owner(&self, id: Id) -> Owner {
-        let place = self.config.place;
+        let place = self.config.position;
         let owner = place.of_bucket(self.table.index(id));
         if owner == place.index() { Owner::Us } else { Owner::Other(owner) }
     }

@@ -1,6 +1,6 @@
 //! The token that a peer gave us, and when.
 
-use super::compact::Tick;
+use super::table::compact::Tick;
 use crate::limits::{TIMEOUT_MAX, TOKEN_EPOCH};
 use crate::time::Instant;
 use crate::wire::Token;

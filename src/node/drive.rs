@@ -7,11 +7,11 @@ use super::answer::Answer;
 use super::call::Begun;
 use super::command::{Event, Found, Hop, HopAnswer, OperationId, Refusal, Trace};
 use super::credential::Credential;
-use super::lookup::{Candidate, Extent, Lookup, NamedBy, Offer, Vouched};
 use super::outbox::Outbox;
+use super::query::lookup::{Candidate, Extent, Lookup, NamedBy, Offer, Vouched};
 use super::round_trip::RoundTrip;
-use super::routing_table::Health;
-use super::store::{Life, Source, Storing, cache_life};
+use super::storage::store::{Life, Source, Storing, cache_life};
+use super::table::routing_table::Health;
 use super::task::{Ask, Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
 use crate::limits::{

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use core::net::SocketAddr;
 
-use super::bucket::{Bucket, Entry};
+use super::shard::{HANDOFF_SLOTS, Weight};
+use super::table::bucket::{Bucket, Entry};
 use crate::wire::Contact;
 
 /// A message from one shard of a node to another; opaque to the driver that
@@ -12,25 +13,8 @@ use crate::wire::Contact;
 #[derive(Clone, Debug)]
 pub struct Handoff(pub(super) Message);
 
-/// Whether a message may be dropped when there is no room for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
-    /// It may: a datagram, which a network loses as well, or something that will
-    /// be seen again.
-    Droppable,
-    /// It must arrive. A later one of the same `slot` takes the place of an
-    /// earlier one that still waits, so that [`HANDOFF_SLOTS`] bounds the wait.
-    Binding {
-        /// Below [`HANDOFF_SLOTS`].
-        slot: u8,
-    },
-}
-
-/// Binding messages of different slots: one for each bucket, and one more.
-pub const HANDOFF_SLOTS: usize = crate::id::ID_BITS + 1;
-
 const JOINED_SLOT: u8 = crate::id::ID_BITS as u8;
-const _: () = assert!(HANDOFF_SLOTS <= u8::MAX as usize + 1);
+const _: () = assert!((JOINED_SLOT as usize) < HANDOFF_SLOTS);
 
 #[derive(Clone, Debug)]
 pub(super) enum Message {

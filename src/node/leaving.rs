@@ -41,13 +41,13 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Node;
-use super::bucket::Entry;
 use super::call::Begun;
 use super::command::{Event, OperationId};
 use super::credential::Credential;
-use super::in_flight::{Rpc, RpcId};
 use super::outbox::Outbox;
-use super::published::Placement;
+use super::rpc::in_flight::{Rpc, RpcId};
+use super::storage::published::Placement;
+use super::table::bucket::Entry;
 use super::task::{Call, Errand, Owner, Phase, Reason, Renewal, Task, TaskId};
 use crate::id::Id;
 use crate::limits::{

@@ -4,13 +4,13 @@ use alloc::sync::Arc;
 use core::net::SocketAddr;
 
 use super::Node;
-use super::bucket::Entry;
 use super::command::Event;
 use super::handoff::{Handoff, Message};
-use super::lookup::Lookup;
 use super::outbox::Outbox;
+use super::query::lookup::Lookup;
 use super::round_trip::RoundTrip;
-use super::routing_table::Health;
+use super::table::bucket::Entry;
+use super::table::routing_table::Health;
 use super::task::{Ask, Call, Errand, Owner, Reason, Renewal};
 use crate::id::Id;
 use crate::limits::{
@@ -53,7 +53,7 @@ impl Node {
         self.joining.joined();
         let found_beyond = self.found_beyond(lookup);
         self.note_joined(now, found_beyond);
-        for shard in self.config.place.others() {
+        for shard in self.config.position.others() {
             outbox.handoff(shard, Handoff(Message::Joined { found_beyond }));
         }
         outbox.event(Event::Joined { contacts: self.table.entries().count() });
@@ -120,7 +120,7 @@ impl Node {
 
     /// Tries to come back when every good contact is lost.
     pub(super) fn rejoin_if_lost(&mut self, now: Instant) {
-        let is_lost = self.config.place.is_first() && !self.table.has_good();
+        let is_lost = self.config.position.is_first() && !self.table.has_good();
         if is_lost {
             self.joining.lost(now);
         }
@@ -165,7 +165,7 @@ impl Node {
         if self.next_self_lookup <= now {
             self.schedule_self_lookup(now);
             self.probe_stale(now, outbox);
-            if self.config.place.is_first() {
+            if self.config.position.is_first() {
                 self.ping_addresses(now, outbox);
                 return Some((self.config.id, Errand::Refresh));
             }

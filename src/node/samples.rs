@@ -2,9 +2,9 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 
-use super::bucket::Entry;
 use super::credential::Credential;
 use super::round_trip::RoundTrip;
+use super::table::bucket::Entry;
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::Contact;

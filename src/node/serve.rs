@@ -4,8 +4,8 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::outbox::Outbox;
-use super::routing_table::Health;
-use super::store::{Life, Source, Storing, cache_life};
+use super::storage::store::{Life, Source, Storing, cache_life};
+use super::table::routing_table::Health;
 use super::token::{Checked, Proof};
 use super::{Node, whole_seconds};
 use crate::id::Id;

@@ -2,9 +2,9 @@
 
 use alloc::vec::Vec;
 
-use super::bucket::Bucket;
 use super::command::{BucketView, ContactView};
 use super::leaving::Leaving;
+use super::table::bucket::Bucket;
 use super::{Node, Stats};
 use crate::time::Instant;
 
@@ -54,7 +54,7 @@ impl Node {
 
     /// Whether this shard owns bucket `index`.
     pub(super) fn owns_bucket(&self, index: usize) -> bool {
-        let place = self.config.place;
+        let place = self.config.position;
         place.of_bucket(index) == place.index()
     }
 }

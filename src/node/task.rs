@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::command::{OperationId, Trace};
-use super::lookup::Lookup;
+use super::query::lookup::Lookup;
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::{Purpose, Token};

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use kad_node::id::Id;
-use kad_node::node::{Command, Config, Handoff, Node, Outbox, Place, Route, ShardIndex, Stats};
+use kad_node::node::{
+    Command, Config, Handoff, Node, Outbox, Route, ShardIndex, ShardPosition, Stats,
+};
 use kad_node::time::Instant;
 use kad_node::wire::{Contact, STEER_OFFSET};
 
@@ -65,7 +67,7 @@ impl Sharded {
         outbox: &mut Outbox,
     ) {
         self.landed += 1;
-        let place = Place::new(0, self.shards.len());
+        let place = ShardPosition::new(0, self.shards.len());
         let shard = match self.landing {
             Landing::Steered => {
                 bytes.get(STEER_OFFSET).map_or(0, |&steer| place.of_steer(steer).as_usize())
@@ -77,7 +79,7 @@ impl Sharded {
     }
 
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
-        match Place::new(0, self.shards.len()).route(&command) {
+        match ShardPosition::new(0, self.shards.len()).route(&command) {
             Route::One(shard) => self.shards[shard.as_usize()].handle_command(now, command, outbox),
             Route::Every => {
                 for shard in &mut self.shards {

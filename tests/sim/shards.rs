@@ -3,8 +3,8 @@
 //!
 //! A ring is what the driver makes of it: what is handed from one shard to
 //! another stays in its order, and between different pairs anything may overtake.
-//! It holds so many messages and no more; then a datagram is dropped and counted,
-//! and a binding message waits, where a later one of its slot takes its place.
+//! It holds so many messages and no more. What finds no room goes to the production
+//! [`Backlog`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::node::{
-    Command, Config, HANDOFF_SLOTS, Handoff, Node, Outbox, Place, Route, Stats, Weight,
+    Backlog, Command, Config, Handoff, Node, Outbox, Outcome, Route, ShardPosition, Stats, Weight,
 };
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -147,14 +147,13 @@ impl std::ops::AddAssign for HandoffTally {
 struct Ring {
     /// In their order, each with the moment of its arrival, which never decreases.
     under_way: VecDeque<(Instant, Handoff)>,
-    /// Binding ones that found no room, at most one of a slot.
-    waiting: VecDeque<(u8, Handoff)>,
+    backlog: Backlog<Handoff>,
     last: Instant,
 }
 
 impl Ring {
-    const fn new(now: Instant) -> Self {
-        Self { under_way: VecDeque::new(), waiting: VecDeque::new(), last: now }
+    fn new(now: Instant) -> Self {
+        Self { under_way: VecDeque::new(), backlog: Backlog::default(), last: now }
     }
 }
 
@@ -219,7 +218,7 @@ impl Shards {
 
     /// Whether no message is under way or waits.
     pub(crate) fn is_drained(&self) -> bool {
-        let drained = |ring: &Ring| ring.under_way.is_empty() && ring.waiting.is_empty();
+        let drained = |ring: &Ring| ring.under_way.is_empty() && ring.backlog.is_empty();
         self.between.as_ref().is_none_or(|between| between.rings.iter().all(drained))
     }
 
@@ -241,7 +240,7 @@ impl Shards {
         let count = self.nodes.len();
         let shard = self.between.as_mut().map_or(0, |between| {
             let steered =
-                bytes.get(STEER_OFFSET).map(|&steer| Place::new(0, count).of_steer(steer));
+                bytes.get(STEER_OFFSET).map(|&steer| ShardPosition::new(0, count).of_steer(steer));
             match steered {
                 Some(shard) if !between.temper.missteered.draw(&mut between.rng) => {
                     shard.as_usize()
@@ -266,7 +265,7 @@ impl Shards {
     }
 
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
-        match Place::new(0, self.nodes.len()).route(&command) {
+        match ShardPosition::new(0, self.nodes.len()).route(&command) {
             Route::One(shard) => self.command(shard.as_usize(), now, command, outbox),
             Route::Every => {
                 for shard in 0..self.nodes.len() {
@@ -315,36 +314,41 @@ impl Between {
         if matches!(weight, Weight::Binding { .. }) && self.temper.binding == Binding::Lost {
             return;
         }
-        let Ring { under_way, waiting, .. } = &mut self.rings[ring];
-        if waiting.is_empty() && under_way.len() < self.temper.capacity {
-            return self.launch(ring, now, handoff);
+        let Self { rings, temper, rng, tally } = self;
+        let Ring { under_way, backlog, last } = &mut rings[ring];
+        let launch = |handoff| launch(under_way, last, temper, rng, now, handoff);
+        match backlog.push(weight, handoff, launch) {
+            Outcome::Sent => {}
+            Outcome::Waits => tally.waited += 1,
+            Outcome::Dropped => tally.dropped += 1,
         }
-        match weight {
-            Weight::Droppable => self.tally.dropped += 1,
-            Weight::Binding { slot } => {
-                self.tally.waited += 1;
-                waiting.retain(|(earlier, _)| *earlier != slot);
-                waiting.push_back((slot, handoff));
-                assert!(waiting.len() <= HANDOFF_SLOTS, "one message of a slot waits at most");
-            }
-        }
-    }
-
-    fn launch(&mut self, ring: usize, now: Instant, handoff: Handoff) {
-        let delay = self.temper.draw_delay(&mut self.rng);
-        let ring = &mut self.rings[ring];
-        ring.last = ring.last.max(now + delay);
-        ring.under_way.push_back((ring.last, handoff));
     }
 
     /// The next message of a ring that has arrived; what waits moves up.
     fn take(&mut self, ring: usize, now: Instant) -> Option<Handoff> {
-        self.rings[ring].under_way.front().filter(|(at, _)| *at <= now)?;
-        let (_, handoff) = self.rings[ring].under_way.pop_front()?;
-        self.tally.arrived += 1;
-        if let Some((_, waited)) = self.rings[ring].waiting.pop_front() {
-            self.launch(ring, now, waited);
-        }
+        let Self { rings, temper, rng, tally } = self;
+        let Ring { under_way, backlog, last } = &mut rings[ring];
+        under_way.front().filter(|(at, _)| *at <= now)?;
+        let (_, handoff) = under_way.pop_front()?;
+        tally.arrived += 1;
+        backlog.drain(|handoff| launch(under_way, last, temper, rng, now, handoff));
         Some(handoff)
     }
+}
+
+/// Puts a message under way; returns it when the ring is full.
+fn launch(
+    under_way: &mut VecDeque<(Instant, Handoff)>,
+    last: &mut Instant,
+    temper: &Rings,
+    rng: &mut Rng,
+    now: Instant,
+    handoff: Handoff,
+) -> Result<(), Handoff> {
+    if under_way.len() >= temper.capacity {
+        return Err(handoff);
+    }
+    *last = (*last).max(now + temper.draw_delay(rng));
+    under_way.push_back((*last, handoff));
+    Ok(())
 }

@@ -135,7 +135,7 @@ fn config() -> Config {
 fn rig(count: usize) -> (Wiring, Vec<EventSender>, Events) {
     let count = ShardCount::new(count).expect("a few");
     let (senders, events) =
-        events(count, config().shards(count.get()).map(|config| config.place.index()));
+        events(count, config().shards(count.get()).map(|config| config.position.index()));
     (wire(count).expect("an eventfd"), senders, events)
 }
 
@@ -161,7 +161,7 @@ fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
     let foreign = 2 * ring_capacity(2);
     let config = config().shards(2).next().expect("the first");
     let mut keys = (0..u8::MAX).map(|number| Id::of_value(&[number]));
-    let key = keys.find(|&key| config.place.of_key(key) != config.place.index());
+    let key = keys.find(|&key| config.position.of_key(key) != config.position.index());
     let body = Body::FindValue { key: key.expect("one in two"), offset: 0 };
     let mut datapath = Burst::of(foreign, body, Ending::Fails);
     let ring = wiring.links[1].inbox.handoffs.remove(0);

@@ -9,7 +9,7 @@ use siphasher::sip::SipHasher24;
 use crate::id::Id;
 
 /// A hash map by id under a secret key.
-pub(super) type IdMap<V> = HashMap<Id, V, Keyed>;
+pub(crate) type IdMap<V> = HashMap<Id, V, Keyed>;
 
 /// Words of an id.
 const WORDS: usize = 3;
@@ -23,13 +23,13 @@ const WORDS: usize = 3;
 /// even from those who see it, as `SipHash` does, would be a fifth of the instructions
 /// of a `FIND_VALUE`; nobody sees these.
 #[derive(Clone)]
-pub(super) struct Keyed {
+pub(crate) struct Keyed {
     factors: [u128; WORDS],
     offset: u128,
 }
 
 impl Keyed {
-    pub(super) fn new(secret: [u8; 16]) -> Self {
+    pub(crate) fn new(secret: [u8; 16]) -> Self {
         let random = SipHasher24::new_with_key(&secret);
         let half = |number: u8| u128::from(random.hash(&[number]));
         let whole = |number: u8| half(2 * number) << 64 | half(2 * number + 1);
@@ -46,7 +46,7 @@ impl BuildHasher for Keyed {
 }
 
 /// Hashes an id, which comes in words.
-pub(super) struct IdHasher {
+pub(crate) struct IdHasher {
     factors: [u128; WORDS],
     sum: u128,
     words: usize,

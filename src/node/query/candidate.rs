@@ -1,45 +1,46 @@
 //! The nodes that a lookup has heard of.
 
-use super::credit::{AnswerNumber, Chance};
-use super::{Credential, RoundTrip};
+use super::budget::{AnswerNumber, Chance};
 use crate::id::Distance;
+use crate::node::credential::Credential;
+use crate::node::round_trip::RoundTrip;
 use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::node) struct Candidate {
-    pub(in crate::node) contact: Contact,
-    pub(in crate::node) round_trip: RoundTrip,
-    pub(in crate::node) credential: Credential,
+pub(crate) struct Candidate {
+    pub(crate) contact: Contact,
+    pub(crate) round_trip: RoundTrip,
+    pub(crate) credential: Credential,
     /// 1 for a contact of ours, one more for each node that lay between.
-    pub(in crate::node) depth: u8,
+    pub(crate) depth: u8,
     /// How often it was given up.
-    pub(super) failures: u8,
-    pub(super) named_in: AnswerNumber,
+    pub(crate) failures: u8,
+    pub(crate) named_in: AnswerNumber,
     /// Of the answers that named it, the one with the most credit when it did.
-    pub(super) vouched_in: AnswerNumber,
+    pub(crate) vouched_in: AnswerNumber,
     /// The number of its own answer, once it has answered.
-    pub(super) answer: AnswerNumber,
-    pub(super) distance: Distance,
-    pub(super) state: State,
+    pub(crate) answer: AnswerNumber,
+    pub(crate) distance: Distance,
+    pub(crate) state: State,
 }
 
 impl Candidate {
-    pub(super) const fn chance(&self) -> Chance {
+    pub(crate) const fn chance(&self) -> Chance {
         if self.failures == 0 { Chance::First } else { Chance::Second }
     }
 
-    pub(super) fn may_be_revived(&self) -> bool {
+    pub(crate) fn may_be_revived(&self) -> bool {
         self.state == State::Failed && self.failures < FAILURES_MAX
     }
 }
 
 /// How often one lookup gives a node up for good.
-pub(super) const FAILURES_MAX: u8 = 2;
+pub(crate) const FAILURES_MAX: u8 = 2;
 
 /// Who names a candidate.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::node) enum NamedBy {
+pub(crate) enum NamedBy {
     /// Our own routing table.
     Table,
     /// This node, in its answer.
@@ -47,7 +48,7 @@ pub(in crate::node) enum NamedBy {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     /// Not asked yet.
     New,
     /// Asked, and holding one of the alpha slots.
@@ -68,12 +69,12 @@ pub(super) enum State {
 
 impl State {
     /// Whether it may still be one of the closest that answer.
-    pub(super) const fn is_hopeful(self) -> bool {
+    pub(crate) const fn is_hopeful(self) -> bool {
         matches!(self, Self::New | Self::Asked | Self::Slow | Self::Late | Self::Answered)
     }
 
     /// Whether it was asked and has neither answered nor been given up.
-    pub(super) const fn owes_an_answer(self) -> bool {
+    pub(crate) const fn owes_an_answer(self) -> bool {
         matches!(self, Self::Asked | Self::Slow | Self::Late)
     }
 }

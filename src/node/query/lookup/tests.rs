@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::candidate::FAILURES_MAX;
+use super::super::candidate::FAILURES_MAX;
 use super::*;
 use crate::limits::{ALPHA_MAX, K_MAX};
-use crate::node::routing_table::{Health, RoutingTable};
 use crate::node::samples::{addr, contact, entry, id};
+use crate::node::table::routing_table::{Health, RoutingTable};
 use crate::rng::Rng;
 use crate::time::Instant;
 

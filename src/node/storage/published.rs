@@ -11,7 +11,7 @@ use crate::time::Instant;
 
 /// Whether another node holds a published value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Placement {
+pub(crate) enum Placement {
     /// At least one does.
     Placed,
     /// None does, so far as we know: to be stored as soon as there is someone.
@@ -27,29 +27,29 @@ struct Publication {
 
 /// There is no room for one more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
 /// The values put here, and when each is republished.
-pub(super) struct Published {
+pub(crate) struct Published {
     values: IdMap<Publication>,
     due: BTreeSet<(Instant, Id)>,
 }
 
 impl Published {
-    pub(super) fn new(hash: Keyed) -> Self {
+    pub(crate) fn new(hash: Keyed) -> Self {
         Self { values: IdMap::with_hasher(hash), due: BTreeSet::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
-    pub(super) fn value(&self, key: Id) -> Option<&Arc<[u8]>> {
+    pub(crate) fn value(&self, key: Id) -> Option<&Arc<[u8]>> {
         self.values.get(&key).map(|publication| &publication.value)
     }
 
     /// Keeps a value, to be republished at `republish`.
-    pub(super) fn put(
+    pub(crate) fn put(
         &mut self,
         key: Id,
         value: Arc<[u8]>,
@@ -67,26 +67,26 @@ impl Published {
     }
 
     /// Gives up a value, and returns it.
-    pub(super) fn forget(&mut self, key: Id) -> Option<Arc<[u8]>> {
+    pub(crate) fn forget(&mut self, key: Id) -> Option<Arc<[u8]>> {
         let publication = self.values.remove(&key)?;
         self.due.remove(&(publication.republish, key));
         Some(publication.value)
     }
 
     /// Notes whether storing a value has placed it on another node.
-    pub(super) fn placed(&mut self, key: Id, placement: Placement) {
+    pub(crate) fn placed(&mut self, key: Id, placement: Placement) {
         if let Some(publication) = self.values.get_mut(&key) {
             publication.placement = placement;
         }
     }
 
     /// When the next value is to be republished.
-    pub(super) fn next_republish(&self) -> Option<Instant> {
+    pub(crate) fn next_republish(&self) -> Option<Instant> {
         self.due.first().map(|&(due, _)| due)
     }
 
     /// The next value due at `now`; its next turn comes at `again`.
-    pub(super) fn take_due(&mut self, now: Instant, again: Instant) -> Option<(Id, Arc<[u8]>)> {
+    pub(crate) fn take_due(&mut self, now: Instant, again: Instant) -> Option<(Id, Arc<[u8]>)> {
         let (due, key) = *self.due.first()?;
         if due > now {
             return None;
@@ -97,14 +97,14 @@ impl Published {
 
     /// The keys of the values of this placement, in the order in which they are to
     /// be republished.
-    pub(super) fn keys(&self, placement: Placement) -> impl Iterator<Item = Id> {
+    pub(crate) fn keys(&self, placement: Placement) -> impl Iterator<Item = Id> {
         let keys = self.due.iter().map(|&(_, key)| key);
         keys.filter(move |key| self.values[key].placement == placement)
     }
 
     /// Makes every value that no other node holds due at `now`: there is someone
     /// to store it on.
-    pub(super) fn hasten_unplaced(&mut self, now: Instant) {
+    pub(crate) fn hasten_unplaced(&mut self, now: Instant) {
         let keys: alloc::vec::Vec<Id> = self.keys(Placement::Unplaced).collect();
         for key in keys {
             self.reschedule(key, now);

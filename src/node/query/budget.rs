@@ -7,11 +7,11 @@ use crate::limits::UNANSWERED_MAX;
 
 /// Numbers a lookup's answers: 0 is what our own routing table says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AnswerNumber(pub(super) u16);
+pub(crate) struct AnswerNumber(pub(super) u16);
 
 impl AnswerNumber {
     /// Our own routing table, or what it knows.
-    pub(super) const TABLE: Self = Self(0);
+    pub(crate) const TABLE: Self = Self(0);
 
     fn index(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
@@ -20,7 +20,7 @@ impl AnswerNumber {
 
 /// Whether somebody may be asked, as far as those who named it are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Good,
     /// Too many whom the same answer named owe an answer.
     Pending,
@@ -40,7 +40,7 @@ struct Credit {
 
 /// Which chance somebody is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chance {
+pub(crate) enum Chance {
     First,
     /// It is not charged again.
     Second,
@@ -49,7 +49,7 @@ pub(super) enum Chance {
 /// The credit of each answer of a lookup. What our own routing table says is no
 /// answer, and not limited.
 #[derive(Clone, Debug)]
-pub(super) struct Credits {
+pub(crate) struct Credits {
     /// By the answer's number, but for the first.
     answers: Vec<Credit>,
     /// Whether those who were not asked because of who named them, or some, were
@@ -58,32 +58,32 @@ pub(super) struct Credits {
 }
 
 impl Credits {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { answers: Vec::new(), has_relented: false }
     }
 
     /// How many answers there are.
-    pub(super) const fn answers(&self) -> usize {
+    pub(crate) const fn answers(&self) -> usize {
         self.answers.len()
     }
 
-    pub(super) const fn has_relented(&self) -> bool {
+    pub(crate) const fn has_relented(&self) -> bool {
         self.has_relented
     }
 
     /// Takes up one more answer, and numbers it.
-    pub(super) fn open(&mut self) -> AnswerNumber {
+    pub(crate) fn open(&mut self) -> AnswerNumber {
         self.answers.push(Credit { left: UNANSWERED_MAX, owed: 0 });
         AnswerNumber(self.answers.len() as u16)
     }
 
     /// How many more may be asked on the credit of an answer.
-    pub(super) fn left(&self, number: AnswerNumber) -> i16 {
+    pub(crate) fn left(&self, number: AnswerNumber) -> i16 {
         number.index().map_or(i16::MAX, |index| self.answers[index].left)
     }
 
     /// Whether those for whom an answer vouches may be asked.
-    pub(super) fn standing(&self, number: AnswerNumber) -> Standing {
+    pub(crate) fn standing(&self, number: AnswerNumber) -> Standing {
         match number.index().map(|index| self.answers[index]) {
             None | Some(Credit { left: 1.., .. }) => Standing::Good,
             Some(Credit { owed: 1.., .. }) => Standing::Pending,
@@ -92,7 +92,7 @@ impl Credits {
     }
 
     /// Notes that somebody for whom an answer vouches is asked.
-    pub(super) fn charge(&mut self, number: AnswerNumber, chance: Chance) {
+    pub(crate) fn charge(&mut self, number: AnswerNumber, chance: Chance) {
         if let Some(credit) = self.of(number) {
             credit.left -= i16::from(chance == Chance::First);
             credit.owed += 1;
@@ -100,21 +100,21 @@ impl Credits {
     }
 
     /// Notes that somebody who was asked owes no answer any more.
-    pub(super) fn settle(&mut self, number: AnswerNumber) {
+    pub(crate) fn settle(&mut self, number: AnswerNumber) {
         if let Some(credit) = self.of(number) {
             credit.owed -= 1;
         }
     }
 
     /// Notes that somebody for whom an answer vouches has answered.
-    pub(super) fn reward(&mut self, number: AnswerNumber) {
+    pub(crate) fn reward(&mut self, number: AnswerNumber) {
         if let Some(credit) = self.of(number) {
             credit.left += 2;
         }
     }
 
     /// Gives every answer some credit again, once.
-    pub(super) fn relent(&mut self) {
+    pub(crate) fn relent(&mut self) {
         if !self.has_relented {
             self.has_relented = true;
             for credit in &mut self.answers {

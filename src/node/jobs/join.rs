@@ -16,7 +16,7 @@ use crate::time::Instant;
 /// Each has waits of its own, so that knocks in vain do not delay the lookup's next
 /// try, nor a peer that answers knocks alone keep us busy.
 #[derive(Debug)]
-pub(super) struct Joining {
+pub(crate) struct Joining {
     addresses: Vec<SocketAddr>,
     knocks: Backoff,
     lookups: Backoff,
@@ -55,7 +55,7 @@ impl Backoff {
 }
 
 impl Joining {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             addresses: Vec::new(),
             knocks: Backoff::SHORTEST,
@@ -66,12 +66,12 @@ impl Joining {
         }
     }
 
-    pub(super) fn addresses(&self) -> &[SocketAddr] {
+    pub(crate) fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
 
     /// Takes new addresses, to be tried at once.
-    pub(super) fn start(&mut self, now: Instant, mut addresses: Vec<SocketAddr>) {
+    pub(crate) fn start(&mut self, now: Instant, mut addresses: Vec<SocketAddr>) {
         addresses.truncate(BOOTSTRAP_ADDRESSES_MAX);
         self.addresses = addresses;
         self.restart(now);
@@ -79,14 +79,14 @@ impl Joining {
 
     /// Every good contact has been lost: tries again, unless it is trying, or the lookup
     /// in progress will say whether anybody is there.
-    pub(super) fn lost(&mut self, now: Instant) {
+    pub(crate) fn lost(&mut self, now: Instant) {
         if self.next.is_none() && !self.is_looking {
             self.restart(now);
         }
     }
 
     /// Tries again at once, and then after the shortest waits.
-    pub(super) fn restart(&mut self, now: Instant) {
+    pub(crate) fn restart(&mut self, now: Instant) {
         self.knocks = Backoff::SHORTEST;
         self.lookups = Backoff::SHORTEST;
         self.is_looking = false;
@@ -94,7 +94,7 @@ impl Joining {
     }
 
     /// Tries no more, whatever happens: the node leaves.
-    pub(super) fn give_up(&mut self) {
+    pub(crate) fn give_up(&mut self) {
         self.goal = Goal::Out;
         self.next = None;
     }
@@ -104,37 +104,37 @@ impl Joining {
     }
 
     /// Stops knocking: somebody has answered, and the lookup begins.
-    pub(super) fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.knocks = Backoff::SHORTEST;
         self.next = None;
         self.is_looking = true;
     }
 
     /// Tries again after a wait: the lookup has found nobody.
-    pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
+    pub(crate) fn retry(&mut self, now: Instant, rng: &mut Rng) {
         self.is_looking = false;
         let wait = self.lookups.take(rng);
         self.schedule(now + wait);
     }
 
     /// The lookup has found the neighbours.
-    pub(super) fn joined(&mut self) {
+    pub(crate) fn joined(&mut self) {
         self.lookups = Backoff::SHORTEST;
         self.is_looking = false;
     }
 
     /// Whether it is trying.
-    pub(super) const fn is_trying(&self) -> bool {
+    pub(crate) const fn is_trying(&self) -> bool {
         self.next.is_some()
     }
 
     /// When to knock next.
-    pub(super) const fn next_knock(&self) -> Option<Instant> {
+    pub(crate) const fn next_knock(&self) -> Option<Instant> {
         self.next
     }
 
     /// Whether a knock is due at `now`; if so, the next one comes after a wait.
-    pub(super) fn take_knock(&mut self, now: Instant, rng: &mut Rng) -> bool {
+    pub(crate) fn take_knock(&mut self, now: Instant, rng: &mut Rng) -> bool {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }

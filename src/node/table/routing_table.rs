@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-pub(super) use super::bucket::Freshness;
+pub(crate) use super::bucket::Freshness;
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
@@ -13,11 +13,11 @@ use crate::time::Instant;
 use crate::wire::Contact;
 
 /// Contacts on the stack, the closest first.
-pub(super) type Closest = SmallVec<[Contact; K_MAX]>;
+pub(crate) type Closest = SmallVec<[Contact; K_MAX]>;
 
 /// Which contacts to consider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Health {
+pub(crate) enum Health {
     /// Those that may be handed to others.
     Good,
     /// Stale ones too: better than none to begin with.
@@ -27,7 +27,7 @@ pub(super) enum Health {
 /// All buckets. Bucket `b` holds the contacts that share exactly `b` leading
 /// bits with our own id; the buckets beyond the deepest contact are not built.
 #[derive(Debug)]
-pub(super) struct RoutingTable {
+pub(crate) struct RoutingTable {
     own: Id,
     k: usize,
     buckets: Vec<Bucket>,
@@ -37,29 +37,29 @@ pub(super) struct RoutingTable {
 }
 
 impl RoutingTable {
-    pub(super) const fn new(own: Id, k: usize) -> Self {
+    pub(crate) const fn new(own: Id, k: usize) -> Self {
         Self { own, k, buckets: Vec::new(), looked_up: Vec::new() }
     }
 
     /// The buckets that are built, the farthest first.
-    pub(super) fn buckets(&self) -> &[Bucket] {
+    pub(crate) fn buckets(&self) -> &[Bucket] {
         &self.buckets
     }
 
     /// Whether a stranger called `id` would be of use if it answered.
-    pub(super) fn wants(&self, id: Id) -> bool {
+    pub(crate) fn wants(&self, id: Id) -> bool {
         let index = self.index(id);
         index < ID_BITS && self.buckets.get(index).is_none_or(|bucket| bucket.wants(self.k, id))
     }
 
     /// The entry of a contact.
-    pub(super) fn entry(&self, id: Id) -> Option<&Entry> {
+    pub(crate) fn entry(&self, id: Id) -> Option<&Entry> {
         let bucket = self.buckets.get(self.index(id))?;
         bucket.entries().iter().find(|entry| entry.id() == id)
     }
 
     /// Takes in a contact that has just answered.
-    pub(super) fn answered(&mut self, entry: Entry) -> Admission {
+    pub(crate) fn answered(&mut self, entry: Entry) -> Admission {
         let index = self.index(entry.id());
         assert!(index < ID_BITS, "our own id is no contact");
         // A new range has not been looked up yet, but the lookup that led here
@@ -70,14 +70,14 @@ impl RoutingTable {
 
     /// Notes what a contact of another shard's bucket has answered, and says
     /// whether the owner needs to know.
-    pub(super) fn note(&mut self, entry: Entry) -> Freshness {
+    pub(crate) fn note(&mut self, entry: Entry) -> Freshness {
         let index = self.index(entry.id());
         self.buckets.get_mut(index).map_or(Freshness::News, |bucket| bucket.note(entry))
     }
 
     /// Notes that a contact of another shard's bucket was heard from, and says
     /// whether the owner needs to know.
-    pub(super) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
         let index = self.index(contact.id);
         let bucket = self.buckets.get_mut(index);
         bucket.map_or(Freshness::Known, |bucket| bucket.note_heard(now, contact))
@@ -85,25 +85,25 @@ impl RoutingTable {
 
     /// Notes that an RPC to a contact of another shard's bucket has failed, and
     /// says whether the owner needs to know.
-    pub(super) fn note_failed(&mut self, contact: Contact) -> Freshness {
+    pub(crate) fn note_failed(&mut self, contact: Contact) -> Freshness {
         let index = self.index(contact.id);
         let bucket = self.buckets.get_mut(index);
         bucket.map_or(Freshness::Known, |bucket| bucket.note_failed(contact))
     }
 
     /// Takes over a bucket from its owner.
-    pub(super) fn adopt(&mut self, now: Instant, index: usize, told: Bucket) {
+    pub(crate) fn adopt(&mut self, now: Instant, index: usize, told: Bucket) {
         self.build(index, now);
         self.buckets[index].adopt(told);
     }
 
     /// Counts the changes of a bucket that others must know of.
-    pub(super) fn revision(&self, index: usize) -> u32 {
+    pub(crate) fn revision(&self, index: usize) -> u32 {
         self.buckets.get(index).map_or(0, Bucket::revision)
     }
 
     /// Notes that a contact was heard from.
-    pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
+    pub(crate) fn heard(&mut self, now: Instant, contact: Contact) {
         let index = self.index(contact.id);
         if let Some(bucket) = self.buckets.get_mut(index) {
             bucket.heard(now, contact);
@@ -112,7 +112,7 @@ impl RoutingTable {
 
     /// Notes that an RPC to a contact has failed. While nobody answers, the fault
     /// is likelier ours than theirs, and no contact is forgotten for it.
-    pub(super) fn failed(&mut self, contact: Contact) -> Failure {
+    pub(crate) fn failed(&mut self, contact: Contact) -> Failure {
         let failures_max = if self.has_good() { FAILURES_FORGET } else { FAILURES_STALE };
         let index = self.index(contact.id);
         let bucket = self.buckets.get_mut(index);
@@ -120,12 +120,12 @@ impl RoutingTable {
     }
 
     /// Whether some contact is not stale.
-    pub(super) fn has_good(&self) -> bool {
+    pub(crate) fn has_good(&self) -> bool {
         self.entries().any(|entry| !entry.is_stale())
     }
 
     /// Drops a contact at whose address another node answers now.
-    pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
+    pub(crate) fn renamed(&mut self, contact: Contact) -> Failure {
         let index = self.index(contact.id);
         self.buckets.get_mut(index).map_or(Failure::Unknown, |bucket| bucket.renamed(contact))
     }
@@ -141,7 +141,7 @@ impl RoutingTable {
     /// we are where that bit is set, the more so the smaller `i` (zoom in), and
     /// farther where it is clear, the less so the larger `i` (zoom out). Last
     /// come the buckets below `p`, from `p - 1` to 0.
-    pub(super) fn closest(&self, target: Id, count: usize, health: Health, except: Id) -> Closest {
+    pub(crate) fn closest(&self, target: Id, count: usize, health: Health, except: Id) -> Closest {
         let distance = self.own ^ target;
         let built = self.buckets.len();
         let prefix = distance.shared_prefix_bits();
@@ -176,19 +176,19 @@ impl RoutingTable {
     }
 
     /// How many of the K closest contacts to `key` are closer than we are.
-    pub(super) fn closer_than_self(&self, key: Id) -> usize {
+    pub(crate) fn closer_than_self(&self, key: Id) -> usize {
         let own = self.own ^ key;
         let closest = self.closest(key, self.k, Health::Good, self.own);
         closest.iter().take_while(|contact| contact.id ^ key < own).count()
     }
 
     /// Every contact, of the farthest bucket first.
-    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.buckets.iter().flat_map(Bucket::entries)
     }
 
     /// Notes that a lookup for `target` fell into its bucket.
-    pub(super) fn looked_up(&mut self, now: Instant, target: Id) {
+    pub(crate) fn looked_up(&mut self, now: Instant, target: Id) {
         let index = self.index(target);
         if let Some(looked_up) = self.looked_up.get_mut(index) {
             *looked_up = Some(now);
@@ -197,14 +197,14 @@ impl RoutingTable {
 
     /// Notes that a lookup for our own id has found everybody beyond bucket
     /// `index`.
-    pub(super) fn looked_up_beyond(&mut self, now: Instant, index: usize) {
+    pub(crate) fn looked_up_beyond(&mut self, now: Instant, index: usize) {
         let beyond = self.looked_up.iter_mut().skip(index + 1);
         beyond.for_each(|looked_up| *looked_up = Some(now));
     }
 
     /// Of the buckets that `is_owned` picks, the one in which no lookup has fallen
     /// for longest, with the time of the last one, if there was one.
-    pub(super) fn quietest(
+    pub(crate) fn quietest(
         &self,
         is_owned: impl Fn(usize) -> bool,
     ) -> Option<(usize, Option<Instant>)> {
@@ -215,13 +215,13 @@ impl RoutingTable {
 
     /// Counts every bucket as never looked up, so that all are refreshed: what a
     /// node does when it has joined (Kademlia 2.3).
-    pub(super) fn forget_lookups(&mut self) {
+    pub(crate) fn forget_lookups(&mut self) {
         self.looked_up.fill(None);
     }
 
     /// A random id in the range of bucket `index`: equal to ours in the first
     /// `index` bits, different in the next.
-    pub(super) fn random_id(&self, rng: &mut Rng, index: usize) -> Id {
+    pub(crate) fn random_id(&self, rng: &mut Rng, index: usize) -> Id {
         assert!(index < ID_BITS);
         let mut bytes = rng.id().to_bytes();
         let own = self.own.to_bytes();
@@ -243,7 +243,7 @@ impl RoutingTable {
     }
 
     /// The bucket into whose range `id` falls.
-    pub(super) fn index(&self, id: Id) -> usize {
+    pub(crate) fn index(&self, id: Id) -> usize {
         (self.own ^ id).shared_prefix_bits()
     }
 }

@@ -4,25 +4,25 @@
 use alloc::vec::Vec;
 
 use super::compact::{CompactContact, Tick};
-use super::credential::Credential;
-use super::round_trip::RoundTrip;
 use crate::id::Id;
 use crate::limits::{
     CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, K_DEFAULT, REPLACEMENTS_MAX,
 };
+use crate::node::credential::Credential;
+use crate::node::round_trip::RoundTrip;
 use crate::time::Instant;
 use crate::wire::Contact;
 
 /// A contact and what we know of it. It has answered us at least once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     contact: CompactContact,
     /// When it last answered, or sent a request with a valid token.
     seen: Tick,
-    pub(super) round_trip: RoundTrip,
-    pub(super) credential: Credential,
+    pub(crate) round_trip: RoundTrip,
+    pub(crate) credential: Credential,
     /// RPCs failed in a row.
-    pub(super) failures: u8,
+    pub(crate) failures: u8,
 }
 
 /// A cache line: id 20, address 18, token 8 and its date 4, round trip 8, last
@@ -31,7 +31,7 @@ const _: () = assert!(size_of::<Entry>() <= 64);
 
 impl Entry {
     /// A contact that answered at `seen`.
-    pub(super) fn new(
+    pub(crate) fn new(
         contact: Contact,
         seen: Instant,
         round_trip: RoundTrip,
@@ -41,26 +41,26 @@ impl Entry {
         Self { contact, seen, round_trip, credential, failures: 0 }
     }
 
-    pub(super) const fn id(&self) -> Id {
+    pub(crate) const fn id(&self) -> Id {
         self.contact.id
     }
 
-    pub(super) const fn contact(&self) -> Contact {
+    pub(crate) const fn contact(&self) -> Contact {
         self.contact.contact()
     }
 
     /// When it was last seen.
-    pub(super) const fn seen(&self) -> Instant {
+    pub(crate) const fn seen(&self) -> Instant {
         self.seen.start()
     }
 
     /// Whether it is this contact, at this address.
-    pub(super) fn is(&self, contact: Contact) -> bool {
+    pub(crate) fn is(&self, contact: Contact) -> bool {
         self.contact == CompactContact::new(contact)
     }
 
     /// Whether it has failed so often that it is no longer handed to others.
-    pub(super) const fn is_stale(&self) -> bool {
+    pub(crate) const fn is_stale(&self) -> bool {
         self.failures >= FAILURES_STALE
     }
 
@@ -91,14 +91,14 @@ impl Entry {
 /// Whether what one shard has heard from a contact is news to the owner of its
 /// bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Freshness {
+pub(crate) enum Freshness {
     News,
     Known,
 }
 
 /// What came of a contact's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(crate) enum Admission {
     /// It was in the bucket already.
     Known,
     /// It has entered the bucket.
@@ -112,7 +112,7 @@ pub(super) enum Admission {
 
 /// What came of a failed RPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// It is not in the bucket.
     Unknown,
     /// It is suspect: ping it, to settle whether it is dead.
@@ -128,7 +128,7 @@ pub(super) enum Failure {
 /// At most K contacts, the least recently seen first, and at most
 /// [`REPLACEMENTS_MAX`] more that wait for one of them to die.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(crate) struct Bucket {
     entries: Vec<Entry>,
     replacements: Vec<Entry>,
     /// Counts the changes that others must know of: who is in the bucket, at which
@@ -144,26 +144,26 @@ const _: () = assert!(K_DEFAULT.is_multiple_of(ENTRIES_STEP));
 const _: () = assert!(REPLACEMENTS_MAX.is_multiple_of(ENTRIES_STEP));
 
 impl Bucket {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { entries: Vec::new(), replacements: Vec::new(), revision: 0 }
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(crate) fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    pub(super) const fn revision(&self) -> u32 {
+    pub(crate) const fn revision(&self) -> u32 {
         self.revision
     }
 
-    pub(super) fn replacements(&self) -> usize {
+    pub(crate) fn replacements(&self) -> usize {
         self.replacements.len()
     }
 
     /// Whether a stranger's answer would be of use: whether there is room for
     /// it, in the bucket or in the replacement cache. A stale contact that asks us
     /// something counts as a stranger, since it seems to be back.
-    pub(super) fn wants(&self, k: usize, id: Id) -> bool {
+    pub(crate) fn wants(&self, k: usize, id: Id) -> bool {
         let known = |entries: &[Entry]| {
             entries.iter().any(|entry| entry.contact.id == id && !entry.is_stale())
         };
@@ -177,7 +177,7 @@ impl Bucket {
     }
 
     /// Takes in a contact that has just answered.
-    pub(super) fn answered(&mut self, k: usize, newcomer: Entry) -> Admission {
+    pub(crate) fn answered(&mut self, k: usize, newcomer: Entry) -> Admission {
         if let Some(index) = self.position(newcomer.contact.id) {
             let known = self.entries[index];
             if known.contact.addr == newcomer.contact.addr {
@@ -227,7 +227,7 @@ impl Bucket {
     }
 
     /// Notes that a contact, or one that waits, was heard from at its own address.
-    pub(super) fn heard(&mut self, now: Instant, contact: Contact) {
+    pub(crate) fn heard(&mut self, now: Instant, contact: Contact) {
         let contact = CompactContact::new(contact);
         for entries in [&mut self.entries, &mut self.replacements] {
             if let Some(index) = entries.iter().position(|entry| entry.contact == contact) {
@@ -239,7 +239,7 @@ impl Bucket {
 
     /// Notes that an RPC to a contact has failed, as one more failure in a row up
     /// to `failures_max`.
-    pub(super) fn failed(&mut self, contact: Contact, failures_max: u8) -> Failure {
+    pub(crate) fn failed(&mut self, contact: Contact, failures_max: u8) -> Failure {
         self.withdraw(contact);
         let Some(index) = self.position(contact.id) else {
             return Failure::Unknown;
@@ -264,7 +264,7 @@ impl Bucket {
     }
 
     /// Drops a contact at whose address another node answers now.
-    pub(super) fn renamed(&mut self, contact: Contact) -> Failure {
+    pub(crate) fn renamed(&mut self, contact: Contact) -> Failure {
         self.withdraw(contact);
         match self.position(contact.id) {
             Some(index) if self.entries[index].is(contact) => self.evict(index),
@@ -274,7 +274,7 @@ impl Bucket {
 
     /// Takes over what the owner of the bucket has told, but for what has been
     /// heard from its contacts since.
-    pub(super) fn adopt(&mut self, mut told: Self) {
+    pub(crate) fn adopt(&mut self, mut told: Self) {
         for entry in &mut told.entries {
             let own = self.position(entry.contact.id).map(|index| self.entries[index]);
             if let Some(own) = own.filter(|own| own.contact == entry.contact)
@@ -288,7 +288,7 @@ impl Bucket {
 
     /// Notes, for a bucket that another shard owns, what a contact has just
     /// answered, and says whether the owner needs to know.
-    pub(super) fn note(&mut self, answered: Entry) -> Freshness {
+    pub(crate) fn note(&mut self, answered: Entry) -> Freshness {
         let known = self.entries.iter_mut().find(|known| known.contact == answered.contact);
         let Some(known) = known else {
             return Freshness::News;
@@ -300,7 +300,7 @@ impl Bucket {
 
     /// Notes, for a bucket that another shard owns, that a contact was heard
     /// from, and says whether the owner needs to know.
-    pub(super) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
         let known = self.entries.iter_mut().find(|known| known.is(contact));
         known.map_or(Freshness::Known, |known| known.note_seen(now))
     }
@@ -309,7 +309,7 @@ impl Bucket {
     /// failed, and says whether the owner needs to know. The estimate is this
     /// shard's own, so it starts anew here as it does at the owner's. How often it
     /// has failed the owner counts; here stands that it has.
-    pub(super) fn note_failed(&mut self, contact: Contact) -> Freshness {
+    pub(crate) fn note_failed(&mut self, contact: Contact) -> Freshness {
         let known = self.entries.iter_mut().find(|known| known.is(contact));
         known.map_or(Freshness::Known, |known| {
             known.round_trip = RoundTrip::default();

@@ -15,14 +15,14 @@ use crate::wire::Purpose;
 /// 64 bits count, for one host has all the others to choose from; of one that
 /// stands for an IPv4 address, as a socket of both families has it, that address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// This node itself: copies of what it was asked to find.
     Own,
     Peer(IpAddr),
 }
 
 impl Source {
-    pub(super) fn of_ip(ip: IpAddr) -> Self {
+    pub(crate) fn of_ip(ip: IpAddr) -> Self {
         match ip.to_canonical() {
             ip @ IpAddr::V4(_) => Self::Peer(ip),
             IpAddr::V6(ip) => {
@@ -35,10 +35,10 @@ impl Source {
 
 /// A stored value.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
-    pub(super) value: Arc<[u8]>,
-    pub(super) expires: Instant,
-    pub(super) purpose: Purpose,
+pub(crate) struct Held {
+    pub(crate) value: Arc<[u8]>,
+    pub(crate) expires: Instant,
+    pub(crate) purpose: Purpose,
     source: Source,
     /// When to replicate it, unless it is stored anew before; never a cached copy.
     replicate: Option<Instant>,
@@ -46,7 +46,7 @@ pub(super) struct Held {
 
 /// What came of storing a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Storing {
+pub(crate) enum Storing {
     /// It is held, and `evicted` values had to go.
     Held { evicted: u64 },
     /// It was held already; its life may have become longer.
@@ -58,14 +58,14 @@ pub(super) enum Storing {
 
 /// How long a value lives, and when to replicate it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Life {
-    pub(super) expires: Instant,
-    pub(super) replicate: Instant,
+pub(crate) struct Life {
+    pub(crate) expires: Instant,
+    pub(crate) replicate: Instant,
 }
 
 /// Values by key, indexed by the end of their life, by their source, and by when
 /// they are to be replicated.
-pub(super) struct Store {
+pub(crate) struct Store {
     bytes_max: usize,
     values_max: usize,
     bytes: usize,
@@ -95,7 +95,7 @@ const _: () = assert!(
 );
 
 impl Store {
-    pub(super) fn new(bytes_max: usize, values_max: usize, hash: Keyed) -> Self {
+    pub(crate) fn new(bytes_max: usize, values_max: usize, hash: Keyed) -> Self {
         Self {
             bytes_max,
             values_max,
@@ -108,23 +108,23 @@ impl Store {
         }
     }
 
-    pub(super) fn held(&self, key: Id) -> Option<&Held> {
+    pub(crate) fn held(&self, key: Id) -> Option<&Held> {
         self.values.get(&key)
     }
 
     /// How many values are held.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.values.len()
     }
 
     /// What they weigh, in bytes, overhead included.
-    pub(super) const fn bytes(&self) -> usize {
+    pub(crate) const fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Stores a value that hashes to `key`, evicting from the heaviest source
     /// first where there is no room.
-    pub(super) fn store(
+    pub(crate) fn store(
         &mut self,
         key: Id,
         value: &[u8],
@@ -171,7 +171,7 @@ impl Store {
 
     /// Lengthens the life of a value that is held: it never becomes shorter, and
     /// a replica never becomes a cached copy.
-    pub(super) fn renew(&mut self, key: Id, purpose: Purpose, life: Life) -> bool {
+    pub(crate) fn renew(&mut self, key: Id, purpose: Purpose, life: Life) -> bool {
         let Some(mut held) = self.remove(key) else {
             return false;
         };
@@ -186,7 +186,7 @@ impl Store {
 
     /// Turns a replica into a cached copy that lives until `expires` at most: K
     /// closer nodes hold the value now.
-    pub(super) fn demote(&mut self, key: Id, expires: Instant) {
+    pub(crate) fn demote(&mut self, key: Id, expires: Instant) {
         if let Some(mut held) = self.remove(key) {
             held.purpose = Purpose::Cache;
             held.replicate = None;
@@ -196,13 +196,13 @@ impl Store {
     }
 
     /// When the next value's life ends.
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
         self.expiries.first().map(|&(expires, _)| expires)
     }
 
     /// Drops what has expired at `now`, at most `most` values, and says how many
     /// that were.
-    pub(super) fn expire(&mut self, now: Instant, most: usize) -> usize {
+    pub(crate) fn expire(&mut self, now: Instant, most: usize) -> usize {
         let mut expired = 0;
         while expired < most
             && let Some(&(expires, key)) = self.expiries.first()
@@ -215,17 +215,17 @@ impl Store {
     }
 
     /// When the next replica is to be replicated.
-    pub(super) fn next_replication(&self) -> Option<Instant> {
+    pub(crate) fn next_replication(&self) -> Option<Instant> {
         self.replications.first().map(|&(due, _)| due)
     }
 
     /// The keys of the replicas, in the order in which they are to be replicated.
-    pub(super) fn replicas_in_turn(&self) -> impl Iterator<Item = Id> {
+    pub(crate) fn replicas_in_turn(&self) -> impl Iterator<Item = Id> {
         self.replications.iter().map(|&(_, key)| key)
     }
 
     /// The next replica due at `now`; its next turn comes at `again`.
-    pub(super) fn take_replication(&mut self, now: Instant, again: Instant) -> Option<(Id, Held)> {
+    pub(crate) fn take_replication(&mut self, now: Instant, again: Instant) -> Option<(Id, Held)> {
         let (due, key) = *self.replications.first()?;
         if due > now {
             return None;
@@ -275,7 +275,7 @@ impl Store {
 
 /// The life of a copy that `closer` nodes nearer to the key than we are outlive:
 /// half as long for each of them (Kademlia 2.3), within `least` and `most`.
-pub(super) fn cache_life(most: Duration, closer: usize, least: Duration) -> Duration {
+pub(crate) fn cache_life(most: Duration, closer: usize, least: Duration) -> Duration {
     let halvings = u32::try_from(closer).unwrap_or(u32::MAX).min(31);
     (most / (1 << halvings)).max(least).min(most)
 }

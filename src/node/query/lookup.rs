@@ -1,25 +1,22 @@
 //! The iterative lookup (Kademlia 2.3) as a pure state machine: whom to ask
 //! next, and when it has ended.
 
-mod candidate;
-mod credit;
-
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::credential::Credential;
-use super::round_trip::RoundTrip;
+use super::budget::{AnswerNumber, Chance, Credits, Standing};
+use super::candidate::State;
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
+use crate::node::credential::Credential;
+use crate::node::round_trip::RoundTrip;
 use crate::wire::Contact;
-use candidate::State;
-use credit::{AnswerNumber, Chance, Credits, Standing};
 
-pub(super) use candidate::{Candidate, NamedBy};
+pub(crate) use super::candidate::{Candidate, NamedBy};
 
 /// How far a lookup goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// To the K closest.
     Closest,
     /// To as many as are asked at a time, whoever they are, and not beyond the
@@ -33,14 +30,14 @@ pub(super) enum Extent {
 
 /// Whether a node that someone names is a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vouched {
+pub(crate) enum Vouched {
     Known,
     Unknown,
 }
 
 /// Whether a candidate was taken up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(crate) enum Offer {
     /// It is a candidate now.
     Taken,
     /// It was one already.
@@ -72,7 +69,7 @@ pub(super) enum Offer {
 /// [`slow`](Self::slow) or [`failed`](Self::failed), offer what was learned, and
 /// go on until it [has ended](Self::has_ended).
 #[derive(Clone, Debug)]
-pub(super) struct Lookup {
+pub(crate) struct Lookup {
     target: Id,
     k: usize,
     alpha: usize,
@@ -86,7 +83,7 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) const fn new(target: Id, k: usize, alpha: usize) -> Self {
+    pub(crate) const fn new(target: Id, k: usize, alpha: usize) -> Self {
         Self {
             target,
             k,
@@ -100,16 +97,16 @@ impl Lookup {
     }
 
     /// The same lookup, to another extent.
-    pub(super) fn to(self, extent: Extent) -> Self {
+    pub(crate) fn to(self, extent: Extent) -> Self {
         Self { extent, ..self }
     }
 
-    pub(super) const fn target(&self) -> Id {
+    pub(crate) const fn target(&self) -> Id {
         self.target
     }
 
     /// Notes that `from` names a node, and says whether it is a candidate already.
-    pub(super) fn vouch(&mut self, contact: Contact, from: Candidate) -> Vouched {
+    pub(crate) fn vouch(&mut self, contact: Contact, from: Candidate) -> Vouched {
         let Some(index) = self.position(contact) else {
             return Vouched::Unknown;
         };
@@ -121,7 +118,7 @@ impl Lookup {
     }
 
     /// Takes up a node to ask, with what we know of it.
-    pub(super) fn offer(
+    pub(crate) fn offer(
         &mut self,
         contact: Contact,
         named_by: NamedBy,
@@ -190,7 +187,7 @@ impl Lookup {
     /// The next node to ask: the closest of the K in question that has not been
     /// asked, while fewer than alpha are. An address that owes an answer under one
     /// name is not asked under another meanwhile.
-    pub(super) fn next(&mut self) -> Option<Candidate> {
+    pub(crate) fn next(&mut self) -> Option<Candidate> {
         if self.is_enough() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
         }
@@ -212,7 +209,7 @@ impl Lookup {
     /// returns it: the STORE that may follow waits and proves accordingly. Whoever
     /// else is said to be at its address is not asked any more: one node that
     /// lends its address to a hundred names gets one slot.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &mut self,
         contact: Contact,
         round_trip: RoundTrip,
@@ -231,7 +228,7 @@ impl Lookup {
 
     /// Notes that a candidate that has answered leaves the network: what it named
     /// counts, it does not.
-    pub(super) fn left(&mut self, contact: Contact) {
+    pub(crate) fn left(&mut self, contact: Contact) {
         if let Some(candidate) = self.find(contact)
             && candidate.state == State::Answered
         {
@@ -241,7 +238,7 @@ impl Lookup {
 
     /// Notes that a candidate is late, and at the first time that its slot is free
     /// for another.
-    pub(super) fn slow(&mut self, contact: Contact) {
+    pub(crate) fn slow(&mut self, contact: Contact) {
         let Some(candidate) = self.find(contact) else {
             return;
         };
@@ -270,7 +267,7 @@ impl Lookup {
     /// at its address, where there was no answer: a hundred names at one dead
     /// address cost one wait. A second chance waits as for an unknown peer: its path
     /// may have become slower than all sends together waited.
-    pub(super) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
+    pub(crate) fn failed(&mut self, contact: Contact) -> Option<Candidate> {
         let index = self.settle(contact, State::Failed)?;
         let candidate = &mut self.candidates[index];
         candidate.failures += 1;
@@ -283,7 +280,7 @@ impl Lookup {
     /// Notes that another node, called `actual`, has answered at a candidate's
     /// address, and returns the candidate. Under that name, if at all, the address
     /// may be asked again.
-    pub(super) fn misnamed(&mut self, contact: Contact, actual: Id) -> Option<Candidate> {
+    pub(crate) fn misnamed(&mut self, contact: Contact, actual: Id) -> Option<Candidate> {
         let index = self.settle(contact, State::Misnamed)?;
         let misnamed = self.candidates[index];
         self.forget_others_at(contact.addr, actual);
@@ -292,7 +289,7 @@ impl Lookup {
 
     /// Whether the K closest that have not failed have all answered, or as many
     /// have as it needs, or nobody is left whom the lookup may ask.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         if self.is_enough() {
             return true;
         }
@@ -339,17 +336,17 @@ impl Lookup {
     }
 
     /// The K closest that have answered, the closest first.
-    pub(super) fn closest(&self) -> impl Iterator<Item = &Candidate> {
+    pub(crate) fn closest(&self) -> impl Iterator<Item = &Candidate> {
         self.candidates.iter().filter(|known| known.state == State::Answered).take(self.k)
     }
 
     /// Whether nobody has answered, and it may ask others.
-    pub(super) fn is_unanswered(&self) -> bool {
+    pub(crate) fn is_unanswered(&self) -> bool {
         self.credits.answers() == 0 && self.asked < ASKED_MAX
     }
 
     /// How many nodes were asked.
-    pub(super) const fn asked(&self) -> usize {
+    pub(crate) const fn asked(&self) -> usize {
         self.asked
     }
 
@@ -433,7 +430,7 @@ impl Lookup {
     }
 
     /// Drops those who have not been asked yet and are said to be at `addr`.
-    pub(super) fn forget_at(&mut self, addr: SocketAddr) {
+    pub(crate) fn forget_at(&mut self, addr: SocketAddr) {
         self.candidates.retain(|known| known.state != State::New || known.contact.addr != addr);
     }
 

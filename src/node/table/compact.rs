@@ -12,7 +12,7 @@ use crate::wire::Contact;
 /// 2.5.5.2), which is never a peer's own. The scope of a link-local one stands in
 /// bytes 4 to 7, which are zero in every such address (RFC 4291, 2.5.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CompactAddr {
+pub(crate) struct CompactAddr {
     ip: [u8; 16],
     port: [u8; 2],
 }
@@ -21,7 +21,7 @@ pub(super) struct CompactAddr {
 const MAPPED: u128 = 0xffff;
 
 impl CompactAddr {
-    pub(super) const fn new(addr: SocketAddr) -> Self {
+    pub(crate) const fn new(addr: SocketAddr) -> Self {
         let ip = match addr {
             SocketAddr::V4(addr) => addr.ip().to_ipv6_mapped().octets(),
             SocketAddr::V6(addr) => {
@@ -35,7 +35,7 @@ impl CompactAddr {
         Self { ip, port: addr.port().to_be_bytes() }
     }
 
-    pub(super) const fn addr(self) -> SocketAddr {
+    pub(crate) const fn addr(self) -> SocketAddr {
         let port = u16::from_be_bytes(self.port);
         let bits = u128::from_be_bytes(self.ip);
         if bits >> 32 == MAPPED {
@@ -53,17 +53,17 @@ impl CompactAddr {
 
 /// A contact with such an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CompactContact {
-    pub(super) id: Id,
-    pub(super) addr: CompactAddr,
+pub(crate) struct CompactContact {
+    pub(crate) id: Id,
+    pub(crate) addr: CompactAddr,
 }
 
 impl CompactContact {
-    pub(super) const fn new(contact: Contact) -> Self {
+    pub(crate) const fn new(contact: Contact) -> Self {
         Self { id: contact.id, addr: CompactAddr::new(contact.addr) }
     }
 
-    pub(super) const fn contact(self) -> Contact {
+    pub(crate) const fn contact(self) -> Contact {
         Contact { id: self.id, addr: self.addr.addr() }
     }
 }
@@ -72,7 +72,7 @@ impl CompactContact {
 /// What comes later counts as the end of the eighth: contacts then seem silent for
 /// long, so they are pinged more often than need be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Tick(u32);
+pub(crate) struct Tick(u32);
 
 /// What is measured with ticks is from half a minute up.
 const TICK_US: u64 = 1_000_000 / 16;
@@ -81,15 +81,15 @@ const _: () = assert!(CONTACT_NEWS.as_micros() >= 100 * TICK_US as u128);
 
 impl Tick {
     /// The first.
-    pub(super) const ZERO: Self = Self(0);
+    pub(crate) const ZERO: Self = Self(0);
 
     /// The tick in which `instant` falls.
-    pub(super) fn of(instant: Instant) -> Self {
+    pub(crate) fn of(instant: Instant) -> Self {
         Self(u32::try_from(instant.as_micros() / TICK_US).unwrap_or(u32::MAX))
     }
 
     /// The moment at which it begins.
-    pub(super) const fn start(self) -> Instant {
+    pub(crate) const fn start(self) -> Instant {
         Instant::from_micros(self.0 as u64 * TICK_US)
     }
 }

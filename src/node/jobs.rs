@@ -1,0 +1,3 @@
+//! What the node does on its own account.
+
+pub(super) mod join;
