@@ -3,6 +3,11 @@
 use kad_node::id::Id;
 use kad_node::rng::Rng;
 
+use crate::memory::{self, OutOfMemory};
+
+/// What the memory of [`AliasTable`] is for.
+const TABLE: &str = "the popularity of keys";
+
 /// Names one key of the corpus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyIndex(pub u32);
@@ -27,9 +32,10 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 impl Corpus {
     /// `keys` values of `value_bytes` each.
-    pub fn new(keys: usize, value_bytes: usize, seed: u64) -> Self {
+    pub fn new(keys: usize, value_bytes: usize, seed: u64) -> Result<Self, OutOfMemory> {
         let mut rng = Rng::from_u64(seed);
-        let mut values = Vec::with_capacity(keys * value_bytes);
+        let mut values = memory::room(keys * value_bytes, "values")?;
+        let mut all_keys = memory::room(keys, "keys")?;
         while values.len() < keys * value_bytes {
             // Ten letters of six bits from each 64.
             let bits = rng.u64();
@@ -37,8 +43,8 @@ impl Corpus {
             values.extend((0..room).map(|letter| ALPHABET[(bits >> (letter * 6)) as usize & 63]));
         }
         let value = |index: usize| &values[index * value_bytes..][..value_bytes];
-        let keys = (0..keys).map(|index| Id::of_value(value(index))).collect();
-        Self { keys, values, value_bytes }
+        all_keys.extend((0..keys).map(|index| Id::of_value(value(index))));
+        Ok(Self { keys: all_keys, values, value_bytes })
     }
 
     /// How many keys there are.
@@ -88,13 +94,15 @@ pub enum KeyPicker {
 
 impl KeyPicker {
     /// A picker of `keys` keys.
-    pub fn new(popularity: Popularity, keys: usize) -> Self {
-        match popularity {
+    pub fn new(popularity: Popularity, keys: usize) -> Result<Self, OutOfMemory> {
+        Ok(match popularity {
             Popularity::Uniform => Self::Uniform { keys: keys as u64 },
-            Popularity::Zipf { exponent } => Self::Weighted(AliasTable::new(
-                (1..=keys).map(|rank| (rank as f64).powf(-exponent)).collect(),
-            )),
-        }
+            Popularity::Zipf { exponent } => {
+                let mut weights = memory::room(keys, TABLE)?;
+                weights.extend((1..=keys).map(|rank| (rank as f64).powf(-exponent)));
+                Self::Weighted(AliasTable::new(weights)?)
+            }
+        })
     }
 
     /// The next key.
@@ -114,11 +122,12 @@ pub struct AliasTable {
 }
 
 impl AliasTable {
-    fn new(mut weights: Vec<f64>) -> Self {
+    fn new(mut weights: Vec<f64>) -> Result<Self, OutOfMemory> {
         let count = weights.len();
         let mean = weights.iter().sum::<f64>() / count as f64;
-        let mut columns: Vec<(f64, u32)> = (0..count as u32).map(|index| (1.0, index)).collect();
-        let (mut light, mut heavy) = (Vec::new(), Vec::new());
+        let mut columns = memory::room(count, TABLE)?;
+        columns.extend((0..count as u32).map(|index| (1.0, index)));
+        let (mut light, mut heavy) = (memory::room(count, TABLE)?, memory::room(count, TABLE)?);
         for (index, weight) in weights.iter_mut().enumerate() {
             *weight /= mean;
             if *weight < 1.0 { light.push(index) } else { heavy.push(index) }
@@ -131,7 +140,7 @@ impl AliasTable {
                 light.push(large);
             }
         }
-        Self { columns }
+        Ok(Self { columns })
     }
 
     fn pick(&self, rng: &mut Rng) -> u32 {
@@ -149,19 +158,19 @@ mod tests {
 
     #[test]
     fn values_are_the_seed_s_and_hash_to_their_keys() {
-        let corpus = Corpus::new(100, 33, 1);
+        let corpus = Corpus::new(100, 33, 1).expect("memory");
         for index in (0..100).map(KeyIndex) {
             assert_eq!(Id::of_value(corpus.value(index)), corpus.key(index));
             assert_eq!(corpus.value(index).len(), 33);
         }
-        let again = Corpus::new(100, 33, 1);
+        let again = Corpus::new(100, 33, 1).expect("memory");
         assert_eq!(corpus.values, again.values);
-        assert_ne!(corpus.values, Corpus::new(100, 33, 2).values);
+        assert_ne!(corpus.values, Corpus::new(100, 33, 2).expect("memory").values);
     }
 
     #[test]
     fn zipf_draws_each_key_in_proportion_to_its_rank() {
-        let picker = KeyPicker::new(Popularity::Zipf { exponent: 1.0 }, 10);
+        let picker = KeyPicker::new(Popularity::Zipf { exponent: 1.0 }, 10).expect("memory");
         let harmonic: f64 = (1..=10).map(|rank| 1.0 / f64::from(rank)).sum();
         let mut rng = Rng::from_u64(1);
         let mut counts = [0u32; 10];
@@ -178,7 +187,7 @@ mod tests {
 
     #[test]
     fn uniform_keys_reach_the_first_and_the_last() {
-        let picker = KeyPicker::new(Popularity::Uniform, 3);
+        let picker = KeyPicker::new(Popularity::Uniform, 3).expect("memory");
         let mut rng = Rng::from_u64(1);
         let mut seen = [false; 3];
         for _ in 0..100 {

@@ -22,6 +22,7 @@ use crate::batch::BATCH_MAX;
 use crate::corpus::KeyPicker;
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
 use crate::loss::{Leg, Loss};
+use crate::memory::OutOfMemory;
 use crate::mix::{Deck, Kind};
 use crate::record::{Course, Record};
 use crate::schedule::{Schedule, Share};
@@ -74,7 +75,7 @@ pub struct Engine {
 
 impl Engine {
     /// Thread number `thread`, with a link for each of `tokens`.
-    pub fn new(traffic: Traffic, thread: u64, tokens: &[Token]) -> Self {
+    pub fn new(traffic: Traffic, thread: u64, tokens: &[Token]) -> Result<Self, OutOfMemory> {
         let mut seeds = Rng::from_u64(traffic.seed);
         for _ in 0..thread {
             seeds = Rng::from_seed(seeds.seed());
@@ -90,10 +91,10 @@ impl Engine {
         let deck = Deck::new(&traffic.mix, rng());
         let mut rng = rng();
         let links = tokens.iter().map(|&token| LinkState { token, sender: rng.id() }).collect();
-        Self {
+        Ok(Self {
             pacer,
             deck,
-            picker: KeyPicker::new(traffic.popularity, traffic.corpus.len()),
+            picker: KeyPicker::new(traffic.popularity, traffic.corpus.len())?,
             rng,
             loss: Loss::new(traffic.drop, traffic.seed, thread),
             links,
@@ -107,7 +108,7 @@ impl Engine {
             record: Record::new(traffic.mix.kinds(), traffic.duration_ns),
             strange: 0,
             traffic,
-        }
+        })
     }
 
     /// What was measured so far.

@@ -15,6 +15,7 @@
     reason = "nanoseconds and counts of a run are below 2^53, and none is negative"
 )]
 
+pub mod address;
 pub mod assertion;
 pub mod batch;
 pub mod books;
@@ -29,12 +30,14 @@ pub mod link;
 pub mod local_node;
 pub mod lookups;
 pub mod loss;
+pub mod memory;
 pub mod mix;
 pub mod options;
 pub mod output_file;
 pub mod outputs;
 pub mod preload;
 pub mod progress;
+pub mod publish;
 pub mod quantity;
 pub mod record;
 pub mod report;
@@ -45,6 +48,7 @@ pub mod schedule;
 pub mod setup;
 pub mod summary;
 pub mod target_drops;
+pub mod targets;
 pub mod transaction;
 pub mod verdict;
 pub mod worker;

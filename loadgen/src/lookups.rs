@@ -4,7 +4,7 @@
 mod drops;
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
@@ -17,15 +17,16 @@ use kad_node::wire::{NetworkId, Role};
 use socket2::SockRef;
 
 use self::drops::LookupLoss;
+use crate::address::{Family, canonical};
 use crate::books::LookupDatagrams;
 use crate::engine::LookupEnd;
 use crate::kernel;
 use crate::link::RECEIVE_BUFFER_BYTES;
 use crate::loss::Loss;
 
-/// How long joining may take: a few of the node's own attempts.
-const JOIN_TIME: time::Duration = time::Duration::from_secs(10);
-/// Datagrams taken in before it is somebody else's turn.
+/// Longest sleep while joining. The node's own deadlines end most of them before.
+const JOIN_SLEEP_MAX: time::Duration = time::Duration::from_secs(1);
+/// Datagrams taken in before something else has its turn.
 const RECEIVED_MAX: usize = 64;
 
 /// A node that only asks.
@@ -33,17 +34,19 @@ pub struct LookupClient {
     node: Node,
     outbox: Outbox,
     socket: UdpSocket,
+    family: Family,
     origin: time::Instant,
     loss: Option<LookupLoss>,
     account: LookupDatagrams,
 }
 
 impl LookupClient {
-    /// A client that has joined the network of `targets`.
+    /// A client that has joined the network of `targets`, within `join_timeout`.
     pub fn join(
         network: NetworkId,
         targets: &[SocketAddr],
         seed: [u8; 32],
+        join_timeout: time::Duration,
     ) -> Result<Self, String> {
         let mut rng = Rng::from_seed(seed);
         let config = Config {
@@ -54,21 +57,24 @@ impl LookupClient {
             store_values_max: 0,
             ..Config::new(rng.id(), rng.seed())
         };
-        let socket = bind(targets).map_err(|error| format!("no socket for lookups: {error}"))?;
+        let family = Family::of(targets);
+        let socket = bind(family).map_err(|error| format!("no socket for lookups: {error}"))?;
         let mut client = Self {
             node: Node::new(config, Instant::ZERO),
             outbox: Outbox::new(),
             socket,
+            family,
             origin: time::Instant::now(),
             loss: None,
             account: LookupDatagrams::default(),
         };
         client.command(Command::Bootstrap { addresses: targets.to_vec() });
         while !client.turn().into_iter().any(|event| matches!(event, Event::Joined { .. })) {
-            if client.origin.elapsed() > JOIN_TIME {
-                return Err(format!("no network answers at {targets:?} within {JOIN_TIME:?}"));
+            let left = join_timeout.saturating_sub(client.origin.elapsed());
+            if left.is_zero() {
+                return Err(not_joined(targets, join_timeout));
             }
-            let wait = client.next_timeout().unwrap_or(JOIN_TIME).min(JOIN_TIME);
+            let wait = client.wait_max().min(JOIN_SLEEP_MAX).min(left);
             kernel::wait(&mut [kernel::readable(&client)], wait);
         }
         Ok(client)
@@ -94,6 +100,21 @@ impl LookupClient {
         self.command(Command::Get { operation, key, trace: Trace::Off });
     }
 
+    /// Puts a value into the network.
+    pub fn put(&mut self, operation: OperationId, value: &[u8]) {
+        self.command(Command::Put { operation, value: value.into() });
+    }
+
+    /// Puts a value no more.
+    pub fn forget(&mut self, operation: OperationId, key: Id) {
+        self.command(Command::Forget { operation, key });
+    }
+
+    /// How long nothing is due at least.
+    pub fn wait_max(&self) -> time::Duration {
+        self.next_timeout().unwrap_or(time::Duration::MAX)
+    }
+
     /// How long until something is due.
     pub fn next_timeout(&self) -> Option<time::Duration> {
         self.node.next_timeout().map(|due| due.since(self.now()))
@@ -104,13 +125,15 @@ impl LookupClient {
         self.turn().into_iter().filter_map(LookupEnd::from_event).collect()
     }
 
-    fn turn(&mut self) -> Vec<Event> {
+    /// Takes in what has come, does what is due, and returns what that led to.
+    pub fn turn(&mut self) -> Vec<Event> {
         // One byte more than any datagram of ours, to see that one is too long.
         let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
         for _ in 0..RECEIVED_MAX {
             let Ok((length, source)) = self.socket.recv_from(&mut buffer) else {
                 break; // nothing waits, or an ICMP error of an earlier send was told
             };
+            let source = canonical(source);
             self.account.received += 1;
             let loss = self.loss.as_mut();
             if loss.is_some_and(|loss| loss.drops_received(&buffer[..length])) {
@@ -140,12 +163,12 @@ impl LookupClient {
     }
 
     fn flush(&mut self) {
-        let Self { outbox, loss, account, socket, .. } = self;
+        let Self { outbox, loss, account, socket, family, .. } = self;
         for (destination, bytes) in outbox.datagrams() {
             account.composed += 1;
             if loss.as_mut().is_some_and(|loss| loss.drops_sent(destination, bytes)) {
                 account.dropped += 1;
-            } else if socket.send_to(bytes, destination).is_ok() {
+            } else if socket.send_to(bytes, family.reached(destination)).is_ok() {
                 account.transmitted += 1;
             } else {
                 // It is lost, and sent again in time.
@@ -166,13 +189,17 @@ impl AsRawFd for LookupClient {
     }
 }
 
-fn bind(targets: &[SocketAddr]) -> io::Result<UdpSocket> {
-    let any: SocketAddr = if targets.iter().all(SocketAddr::is_ipv4) {
-        (Ipv4Addr::UNSPECIFIED, 0).into()
-    } else {
-        (Ipv6Addr::UNSPECIFIED, 0).into()
-    };
-    let socket = UdpSocket::bind(any)?;
+fn not_joined(targets: &[SocketAddr], join_timeout: time::Duration) -> String {
+    let addresses: Vec<String> = targets.iter().map(ToString::to_string).collect();
+    let join_timeout = humantime::format_duration(join_timeout);
+    format!(
+        "the network of {} is not joined within {join_timeout}: try a longer --join-timeout",
+        addresses.join(", ")
+    )
+}
+
+fn bind(family: Family) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind((family.unspecified(), 0))?;
     SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -36,11 +36,6 @@ impl Kind {
             Self::Lookup => "lookup",
         }
     }
-
-    /// Whether the target must hold the values before the run.
-    pub const fn needs_values(self) -> bool {
-        matches!(self, Self::Get | Self::Lookup)
-    }
 }
 
 /// Largest sum of a mix's weights: the cards of one deck.

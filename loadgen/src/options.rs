@@ -120,6 +120,9 @@ pub struct Options {
     /// Fixes kinds, keys, values, arrivals and drops.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// How long to try until each target answers and, with lookups, its network is joined.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub join_timeout: Duration,
     /// The targets' network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub network: String,

@@ -9,24 +9,28 @@ use std::time::{Duration, Instant};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::wire::{self, Body, Datagram, ErrorCode, NetworkId, Role, Token, TransactionId};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::corpus::{Corpus, KeyIndex};
 use crate::engine::store;
+use crate::memory::OutOfMemory;
 
 /// Requests in flight: what the smallest receive buffer of a target holds.
 const WINDOW: usize = 64;
 /// How long each send waits for its answer.
 const TIMEOUT: Duration = Duration::from_millis(250);
 /// Sends of each request: a live target on a bad line is still reached.
-const SENDS_MAX: u32 = 12;
+pub const SENDS_MAX: u32 = 12;
 
 /// Why a target is not fit for a run.
 #[derive(Debug)]
 pub enum PreloadError {
+    /// There is no memory for what is to be asked.
+    Memory(OutOfMemory),
     /// The socket failed.
     Socket(SocketAddr, io::Error),
-    /// Nothing was heard.
-    Silent(SocketAddr),
+    /// No answer came. With it, what the kernel last said of a send.
+    Silent(SocketAddr, Option<io::Error>),
     /// Its system says that nothing listens there.
     Closed(SocketAddr),
     /// A request was refused.
@@ -38,16 +42,21 @@ pub enum PreloadError {
 impl fmt::Display for PreloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Memory(error) => error.fmt(f),
             Self::Socket(target, error) => write!(f, "no way to {target}: {error}"),
-            Self::Silent(target) => write!(
+            Self::Silent(target, None) => write!(
                 f,
                 "no node of this network answers at {target}: start one, check --network, \
                  or leave --target out to load a node of loadgen's own"
             ),
+            Self::Silent(target, Some(error)) => {
+                write!(f, "no node answers at {target}, and the kernel says: {error}")?;
+                f.write_str(remedy(error))
+            }
             Self::Closed(target) => write!(
                 f,
-                "nothing listens at {target}: start a node there, or leave --target out to load \
-                 a node of loadgen's own"
+                "nothing listens at {target} (the kernel says: connection refused): start a node \
+                 there, or leave --target out to load a node of loadgen's own"
             ),
             Self::Refused(target, code) => write!(
                 f,
@@ -64,6 +73,20 @@ impl fmt::Display for PreloadError {
 
 impl std::error::Error for PreloadError {}
 
+/// What helps against an error of a send.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        // A new neighbour finds no place in the table (ARP) that all containers share.
+        Some(libc::ENOBUFS) => {
+            "; the table of neighbours may be full: raise net.ipv4.neigh.default.gc_thresh3"
+        }
+        Some(libc::EHOSTUNREACH) => "; its host is down, or in another network",
+        Some(libc::ENETUNREACH) => "; this machine has no route there",
+        Some(libc::EPERM | libc::EACCES) => "; a firewall forbids it",
+        _ => "",
+    }
+}
+
 /// A conversation with one target.
 pub struct Preloader {
     target: SocketAddr,
@@ -71,6 +94,20 @@ pub struct Preloader {
     sender: Id,
     socket: UdpSocket,
     token: Token,
+    /// Sends of each request at most.
+    sends_max: u32,
+    /// What the kernel last said of a send.
+    trouble: Option<io::Error>,
+}
+
+/// Has the kernel tell of every send that fails: by default it keeps to itself that it had
+/// no room for one (`ENOBUFS`).
+fn report_errors(socket: &UdpSocket, target: SocketAddr) -> io::Result<()> {
+    match target {
+        SocketAddr::V4(_) => setsockopt(socket, sockopt::Ipv4RecvErr, &true)?,
+        SocketAddr::V6(_) => setsockopt(socket, sockopt::Ipv6RecvErr, &true)?,
+    }
+    Ok(())
 }
 
 /// How a request ended.
@@ -90,8 +127,12 @@ enum Task {
 }
 
 impl Preloader {
-    /// Greets the target, for a token.
-    pub fn greet(target: SocketAddr, network: NetworkId) -> Result<Self, PreloadError> {
+    /// Greets the target, for a token, `sends_max` times at most.
+    pub fn greet(
+        target: SocketAddr,
+        network: NetworkId,
+        sends_max: u32,
+    ) -> Result<Self, PreloadError> {
         let failed = |error| PreloadError::Socket(target, error);
         let any = match target {
             SocketAddr::V4(_) => "0.0.0.0:0",
@@ -100,9 +141,12 @@ impl Preloader {
         let socket = UdpSocket::bind(any).map_err(failed)?;
         socket.connect(target).map_err(failed)?;
         let sender = Id::of_value(b"loadgen");
-        let mut preloader = Self { target, network, sender, socket, token: Token::NONE };
-        let corpus = Corpus::new(1, 1, 0);
+        report_errors(&socket, target).map_err(failed)?;
+        let (token, trouble) = (Token::NONE, None);
+        let mut preloader = Self { target, network, sender, socket, token, sends_max, trouble };
+        let corpus = Corpus::new(1, 1, 0).map_err(PreloadError::Memory)?;
         preloader.ask_all(&corpus, Task::Greet, &mut |_| {})?;
+        preloader.sends_max = SENDS_MAX;
         Ok(preloader)
     }
 
@@ -132,18 +176,19 @@ impl Preloader {
         task: Task,
         progress: &mut impl FnMut(usize),
     ) -> Result<usize, PreloadError> {
-        let mut waiting: VecDeque<(u32, u32)> =
-            (0..corpus.len() as u32).map(|index| (index, 1)).collect();
+        let mut waiting: VecDeque<(u32, u32)> = VecDeque::new();
+        let mut fresh = 0..corpus.len() as u32;
         let mut in_flight: HashMap<u32, (u32, Instant)> = HashMap::new();
         let (mut done, mut missing) = (0, 0);
         // What was not answered goes first, so that a target that is gone is given up
         // after a few seconds, however many keys there are.
         while done < corpus.len() {
             while in_flight.len() < WINDOW
-                && let Some((index, send)) = waiting.pop_front()
+                && let Some((index, send)) =
+                    waiting.pop_front().or_else(|| Some((fresh.next()?, 1)))
             {
-                if send > SENDS_MAX {
-                    return Err(PreloadError::Silent(self.target));
+                if send > self.sends_max {
+                    return Err(PreloadError::Silent(self.target, self.trouble.take()));
                 }
                 self.send(corpus, task, index);
                 in_flight.insert(index, (send, Instant::now() + TIMEOUT));
@@ -174,7 +219,7 @@ impl Preloader {
         Ok(missing)
     }
 
-    fn send(&self, corpus: &Corpus, task: Task, index: u32) {
+    fn send(&mut self, corpus: &Corpus, task: Task, index: u32) {
         let key = corpus.key(KeyIndex(index));
         let body = match task {
             Task::Greet => Body::Ping,
@@ -193,7 +238,9 @@ impl Preloader {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(&datagram, &mut buffer);
         // What the kernel refuses is lost, and sent again in time.
-        let _ = self.socket.send(&buffer[..length]);
+        if let Err(error) = self.socket.send(&buffer[..length]) {
+            self.trouble = Some(error);
+        }
     }
 
     /// The next reply; none when nothing came for a while.
@@ -211,7 +258,14 @@ impl Preloader {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 return Err(PreloadError::Closed(self.target));
             }
-            Err(_) => return Ok(None),
+            Err(error) => {
+                let is_wait_over =
+                    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted);
+                if !is_wait_over {
+                    self.trouble = Some(error);
+                }
+                return Ok(None);
+            }
         };
         let reply = wire::decode(&buffer[..length]).ok();
         let reply = reply.filter(|reply| reply.network == self.network);
@@ -230,5 +284,26 @@ impl Preloader {
             };
             Some((index, outcome))
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_kernel_comes_with_its_remedy() {
+        let target = SocketAddr::from(([192, 0, 2, 1], 9001));
+        for (number, said, remedy) in [
+            (libc::ENOBUFS, "No buffer space", "gc_thresh3"),
+            (libc::EHOSTUNREACH, "No route to host", "is down"),
+            (libc::ENETUNREACH, "Network is unreachable", "no route"),
+            (libc::EPERM, "not permitted", "firewall"),
+        ] {
+            let error = io::Error::from_raw_os_error(number);
+            let text = PreloadError::Silent(target, Some(error)).to_string();
+            assert!(text.contains("192.0.2.1:9001") && !text.contains('\n'), "{text}");
+            assert!(text.contains(said) && text.contains(remedy), "{text}");
+        }
     }
 }

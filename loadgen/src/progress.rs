@@ -2,7 +2,6 @@
 //! over, and nothing at all where nobody watches.
 
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,8 @@ const PERIOD: Duration = Duration::from_millis(200);
 pub struct Display {
     watched: bool,
     shown: Option<Instant>,
+    /// The reason that a line has told last.
+    told: String,
 }
 
 impl Default for Display {
@@ -31,14 +32,27 @@ impl Default for Display {
 impl Display {
     /// Shown when standard error is a terminal.
     pub fn new() -> Self {
-        Self { watched: std::io::stderr().is_terminal(), shown: None }
+        let watched = std::io::stderr().is_terminal();
+        Self { watched, shown: None, told: String::new() }
     }
 
-    /// Shows how much of a target is filled, from 0 to 1.
-    pub fn filling(&mut self, target: SocketAddr, share: f64) {
+    /// Shows how much of `what` is filled with values, from 0 to 1.
+    pub fn filling(&mut self, what: &str, share: f64) {
         if self.watched && self.shown.is_none_or(|shown| shown.elapsed() >= PERIOD) {
-            self.show(&format!("storing values on {target}: {:3.0} %", share * 100.0));
+            self.show(&format!("storing values {what}: {:3.0} %", share * 100.0));
         }
+    }
+
+    /// Shows that a target is waited for. A line of its own tells why, and one more
+    /// whenever the reason changes, also where standard error is no terminal.
+    pub fn waiting(&mut self, target: &str, reason: &str, since: Duration, longest: Duration) {
+        let longest = humantime::format_duration(longest);
+        if self.told != reason {
+            reason.clone_into(&mut self.told);
+            self.clear();
+            say::say(format_args!("waiting for {target}, up to {longest}: {reason}"));
+        }
+        self.show(&format!("waiting for {target}: {} s of {longest}", since.as_secs()));
     }
 
     /// Waits until the clock shows `time_ns` or a signal comes, and shows what the

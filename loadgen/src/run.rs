@@ -1,12 +1,15 @@
 //! From options to results: finds or starts the target, fills it, and runs once
 //! for each drop rate.
 
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::fs;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
+use kad_node::driver::raise_descriptor_limit;
+use kad_node::rng::Rng;
 use kad_node::wire::NetworkId;
 
 use crate::clock::Clock;
@@ -16,17 +19,25 @@ use crate::engine::Traffic;
 use crate::interruption::Interruption;
 use crate::kernel::Coalescing;
 use crate::local_node::LocalNode;
+use crate::lookups::LookupClient;
 use crate::mix::Kind;
 use crate::options::Options;
-use crate::preload::Preloader;
+use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
+use crate::publish;
 use crate::quantity::{Percent, nanos};
 use crate::result::{RunResult, Watched};
 use crate::target_drops;
+use crate::targets;
 use crate::worker::{Cut, Measured, Plan, Progress, Target, Waiting, Worker};
 
 /// From the moment when all threads are ready to the run's start.
 const START_AHEAD: Duration = Duration::from_millis(20);
+/// Files that a thread has open at a time: it reads the scheduler's account.
+const FILES_OF_A_THREAD: u64 = 1;
+/// Files that the program has open at a time beside them: those of the target's accounts,
+/// and the one result that is written.
+const FILES: u64 = 4;
 /// How often it is seen whether a signal has come while the last answers are awaited.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -54,10 +65,11 @@ impl Runner {
                 .map_err(|error| error.to_string())?;
             (vec![local.address()], Some(local))
         } else {
-            (find_all(&options.targets, network)?, None)
+            let wait = options.join_timeout;
+            (targets::find_all(&options.targets, network, wait, display)?, None)
         };
         let keys = options.keys as usize;
-        let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed));
+        let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed)?);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
         let (options, interruption) = (options.clone(), Arc::clone(interruption));
@@ -85,16 +97,27 @@ impl Runner {
         self.local.map_or(Ok(()), |local| local.stop().map(drop))
     }
 
+    /// Stores the values where the run asks for them: on each target, which is asked for
+    /// single RPCs, and in the network, which is asked for lookups.
     fn fill(&self, display: &mut Display) -> Result<(), String> {
-        let needs_values = self.options.mix.kinds().any(Kind::needs_values);
+        let mix = &self.options.mix;
         for &target in &self.targets {
-            let greeted = Preloader::greet(target, self.network);
+            let greeted = Preloader::greet(target, self.network, SENDS_MAX);
             let mut preloader = greeted.map_err(|error| error.to_string())?;
-            if needs_values {
+            if mix.contains(Kind::Get) {
+                let what = format!("on {target}");
                 preloader
-                    .fill(&self.corpus, &mut |share| display.filling(target, share))
+                    .fill(&self.corpus, &mut |share| display.filling(&what, share))
                     .map_err(|error| error.to_string())?;
             }
+        }
+        if mix.contains(Kind::Lookup) {
+            let (join_timeout, seed) = (self.options.join_timeout, self.options.seed);
+            // None of the threads' clients has this id.
+            let seed = Rng::from_u64(!seed).seed();
+            let mut client = LookupClient::join(self.network, &self.targets, seed, join_timeout)?;
+            let mut progress = |share| display.filling("in the network", share);
+            publish::publish(&mut client, &self.corpus, &mut progress)?;
         }
         display.clear();
         Ok(())
@@ -112,10 +135,24 @@ impl Runner {
             peers: self.options.peers,
             coalescing: if self.options.burst > 1 { Coalescing::On } else { Coalescing::Off },
             waiting: self.waiting,
+            join_timeout: self.options.join_timeout,
         });
+        self.check_descriptors()?;
         let cut = Cut::new();
         let (measured, target) = self.run_threads(plans.collect(), &traffic, &cut, display)?;
         self.result(traffic, &cut, measured, target)
+    }
+
+    /// Sees that all sockets can be open at once, before any of them is made.
+    fn check_descriptors(&self) -> Result<(), String> {
+        let Options { threads, peers, mix, .. } = &self.options;
+        let lookups = u64::from(mix.contains(Kind::Lookup));
+        let sockets = (self.targets.len() * peers) as u64 + lookups;
+        let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
+        let needed = open + threads * (sockets + FILES_OF_A_THREAD) + FILES;
+        raise_descriptor_limit().allows(needed).map_err(|error| {
+            format!("'--peers {peers}' with '--threads {threads}': {error}, or use fewer of them")
+        })
     }
 
     fn result(
@@ -179,7 +216,7 @@ impl Runner {
     /// A fresh token from each target, for the runs of a sweep may be far apart.
     fn greet(&self) -> Result<Vec<Target>, String> {
         let greet = |&address: &SocketAddr| {
-            let preloader = Preloader::greet(address, self.network);
+            let preloader = Preloader::greet(address, self.network, SENDS_MAX);
             preloader
                 .map(|preloader| Target { address, token: preloader.token() })
                 .map_err(|error| error.to_string())
@@ -314,25 +351,6 @@ fn all_ready(
         threads.extend(thread?);
     }
     Ok(threads)
-}
-
-/// The address of each target: of a name with several, the first that answers.
-fn find_all(targets: &[String], network: NetworkId) -> Result<Vec<SocketAddr>, String> {
-    targets.iter().map(|target| find(target, network)).collect()
-}
-
-fn find(target: &str, network: NetworkId) -> Result<SocketAddr, String> {
-    let addresses = target.to_socket_addrs().map_err(|error| {
-        format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001")
-    })?;
-    let mut failure = format!("'--target {target}': the name has no address");
-    for address in addresses {
-        match Preloader::greet(address, network) {
-            Ok(_) => return Ok(address),
-            Err(error) => failure = error.to_string(),
-        }
-    }
-    Err(failure)
 }
 
 #[cfg(test)]

@@ -13,10 +13,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::wire::Token;
 use socket2::Socket;
 
+use crate::batch::BATCH_MAX;
 use crate::clock::Clock;
 use crate::cpu::{self, ThreadTime};
 use crate::engine::{Engine, Outgoing, Traffic};
@@ -25,6 +27,7 @@ use crate::kernel::{self, Coalescing, Receiver, Sender};
 use crate::link;
 use crate::lookups::LookupClient;
 use crate::loss::Loss;
+use crate::memory;
 use crate::mix::Kind;
 use crate::record::Record;
 
@@ -46,6 +49,12 @@ const SOCKETS_POLLED_SINGLY: usize = 2;
 const TELL_NS: u64 = 20_000_000;
 /// Longest sleep: so soon a thread notices that the run is cut short.
 const SLEEP_NS_MAX: u64 = 100_000_000;
+
+/// Memory of one socket: what is to leave through it.
+const LINK_BYTES: usize = BATCH_MAX * DATAGRAM_BYTES_MAX + 4096;
+/// Memory of a thread beside that, rounded up: its histograms, the ends of its requests and
+/// its receive buffers.
+const OWN_BYTES: usize = 8 << 20;
 
 /// Where requests go.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +80,8 @@ pub struct Plan {
     pub coalescing: Coalescing,
     /// How it waits.
     pub waiting: Waiting,
+    /// How long it may take to join the network, for lookups.
+    pub join_timeout: Duration,
 }
 
 /// How far a thread is, told now and then.
@@ -186,7 +197,8 @@ enum Turn {
 impl Worker {
     /// Opens the sockets, and joins the network where whole lookups are asked for.
     pub fn new(plan: Plan) -> Result<Self, String> {
-        let Plan { traffic, thread, targets, peers, coalescing, waiting } = plan;
+        let Plan { traffic, thread, targets, peers, coalescing, waiting, join_timeout } = plan;
+        memory::check(targets.len() * peers * LINK_BYTES + OWN_BYTES, "a thread")?;
         let (mut sending, mut receiving) = (coalescing, Coalescing::Off);
         let mut sockets = Vec::new();
         let mut tokens = Vec::new();
@@ -208,7 +220,7 @@ impl Worker {
         let lookups = if traffic.mix.contains(Kind::Lookup) {
             let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
             let seed = Rng::from_u64(traffic.seed ^ (thread << 32)).seed();
-            let mut client = LookupClient::join(traffic.network, &addresses, seed)?;
+            let mut client = LookupClient::join(traffic.network, &addresses, seed, join_timeout)?;
             // Another stream than that of the single requests.
             client.set_loss(Loss::new(traffic.drop, !traffic.seed, thread));
             Some(client)
@@ -223,7 +235,7 @@ impl Worker {
             receiver: Receiver::new(receiving),
             end_ns: traffic.end_ns(),
             warmup_ns: traffic.warmup_ns,
-            engine: Engine::new(traffic, thread, &tokens),
+            engine: Engine::new(traffic, thread, &tokens)?,
             sockets,
             lookups,
             waiting,

@@ -24,7 +24,7 @@ pub(crate) fn traffic(mix: &str, pace: Pace) -> Traffic {
     Traffic {
         network: NetworkId::of_name("default"),
         mix: mix.parse().expect(mix),
-        corpus: Arc::new(Corpus::new(50, 20, 1)),
+        corpus: Arc::new(Corpus::new(50, 20, 1).expect("memory")),
         popularity: Popularity::Uniform,
         pace,
         burst: 1,
@@ -110,7 +110,7 @@ impl World {
         let corpus = Arc::clone(&traffic.corpus);
         let tokens = [Token::new([TOKEN + 1; 8]); 2];
         Self {
-            engine: Some(Engine::new(traffic, 0, &tokens)),
+            engine: Some(Engine::new(traffic, 0, &tokens).expect("memory")),
             corpus,
             target,
             now_ns: 0,

@@ -49,8 +49,16 @@ impl Responder {
         Self::start_with(Good { sound: usize::MAX, heard })
     }
 
+    /// A node on a socket that was there before it.
+    pub(crate) fn start_on(socket: UdpSocket) -> Self {
+        Self::serve_on(socket, Good { sound: usize::MAX, heard: usize::MAX })
+    }
+
     fn start_with(good: Good) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        Self::serve_on(UdpSocket::bind("127.0.0.1:0").expect("a port"), good)
+    }
+
+    fn serve_on(socket: UdpSocket, good: Good) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         let addr = socket.local_addr().expect("bound");
         let stopping = Arc::new(AtomicBool::new(false));
