@@ -68,6 +68,7 @@ use self::launch::{Core, Ready, ShardPlan, Threads};
 use self::socket::UdpSocket;
 use self::wiring::Wiring;
 
+pub use address::canonical;
 pub use choice::{Io, IoChoice, ParseIoError};
 pub use commander::{COMMANDS_MAX, Commander, SendError};
 pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};

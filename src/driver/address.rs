@@ -121,8 +121,10 @@ pub(super) fn read(name: &[u8]) -> Option<SocketAddr> {
     }
 }
 
-/// The address by which the node knows who is at `address`.
-pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+/// The form of `address` that the node knows a peer by: IPv4 where it is IPv4-mapped, and
+/// without a flow label.
+#[must_use]
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     match (address.ip().to_canonical(), address) {
         (IpAddr::V6(ip), SocketAddr::V6(address)) => {
             // The flow label is no part of who the peer is.

@@ -4,6 +4,7 @@
 //! Nothing here sleeps: a test waits for a line of the child's log or output,
 //! under a deadline that only guards against hanging for ever.
 
+mod bootstrap;
 mod child;
 mod errors;
 mod full_store;

@@ -94,7 +94,8 @@ pub(crate) fn warn_of_fallback(running: &Running) {
 }
 
 /// The address by which others reach a node bound to `bound`: for a wildcard,
-/// that of the interface which reaches `peer`, or the default route.
+/// that of the interface which reaches `peer`, or the default route, or loopback
+/// where there is no route.
 pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAddr {
     /// Addresses for documentation, which only a default route leads to.
     const BEYOND_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -103,15 +104,20 @@ pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAd
     if !bound.ip().is_unspecified() {
         return bound;
     }
-    let beyond = if bound.is_ipv4() { BEYOND_V4 } else { BEYOND_V6 };
-    let peer = peer.unwrap_or(SocketAddr::new(beyond, 9));
+    let loopback = SocketAddr::from((Ipv4Addr::LOCALHOST, bound.port()));
+    let beyond_v6 = bound.is_ipv6().then_some(BEYOND_V6);
+    let beyond = beyond_v6.into_iter().chain([BEYOND_V4]).map(|ip| SocketAddr::new(ip, 9));
+    let routed = peer.into_iter().chain(beyond).find_map(source_to);
+    routed.map_or(loopback, |ip| SocketAddr::new(ip, bound.port()))
+}
+
+/// The address from which the kernel sends to `peer`.
+fn source_to(peer: SocketAddr) -> Option<IpAddr> {
     // Connecting a UDP socket chooses a route, and sends nothing.
-    let routed = UdpSocket::bind(SocketAddr::new(bound.ip(), 0))
-        .and_then(|socket| socket.connect(peer).and_then(|()| socket.local_addr()));
-    match routed {
-        Ok(local) if !local.ip().is_unspecified() => SocketAddr::new(local.ip(), bound.port()),
-        _ => bound,
-    }
+    let socket = UdpSocket::bind(any_like(peer)).ok()?;
+    socket.connect(peer).ok()?;
+    let source = socket.local_addr().ok()?.ip();
+    (!source.is_unspecified()).then_some(source)
 }
 
 /// Any port of any address of the family of `addr`.
@@ -136,5 +142,8 @@ mod tests {
         let peer = SocketAddr::from(([127, 0, 0, 1], 9002));
         assert_eq!(reachable(bound, Some(peer)), SocketAddr::from(([127, 0, 0, 1], 9001)));
         assert_eq!(reachable(peer, None), peer);
+        let bound = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 9001));
+        assert_eq!(reachable(bound, Some(peer)), SocketAddr::from(([127, 0, 0, 1], 9001)));
+        assert!(!reachable(bound, None).ip().is_unspecified());
     }
 }

@@ -115,11 +115,12 @@ impl Client {
             return Err(Failure::Failed(format!("{} has no address", listed(&args.bootstrap))));
         };
         let listen = launch::any_like(*first);
+        let reach = Reach::of(listen);
         let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
         let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
         launch::warn_of_fallback(&running);
         let addresses =
-            resolved.into_iter().filter(|addr| Reach::of(listen).includes(*addr)).collect();
+            resolved.into_iter().filter(|addr| reach.obstacle(*addr).is_none()).collect();
         launch::join(&running, addresses)?;
         let events = running.take_events();
         if !joined(&events, Instant::now() + JOIN_MAX) {

@@ -11,7 +11,7 @@ use kad_node::rng::Rng;
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 
 use crate::args::PingArgs;
-use crate::bootstrap;
+use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
 use crate::launch;
 use crate::reply;
@@ -68,10 +68,10 @@ fn first_answer(
     for (&peer, untried) in addresses.iter().zip((1..=addresses.len()).rev()) {
         let remaining = deadline.saturating_duration_since(Instant::now());
         let patience = remaining / u32::try_from(untried).unwrap_or(u32::MAX);
-        reason = match ask(peer, network, rng, patience) {
+        reason = match ask(peer, launch::any_like(peer), network, rng, patience) {
             Ok(Some(pong)) => return Ok(Answer { peer, pong }),
             Ok(None) => format!("no answer within {}", reply::time(patience)),
-            Err(error) => error.to_string(),
+            Err(error) => unsent(peer, &error),
         };
         if addresses.len() > 1 {
             reason = format!(
@@ -83,17 +83,43 @@ fn first_answer(
     Err(reason)
 }
 
-/// Sends `peer` up to [`SENDS_MAX`] PINGs within `patience`, and waits for the PONG
-/// of any.
+/// The id of the node at `peer`, which is asked from `local` within `patience`, or why
+/// there is none.
+pub(crate) fn id_at(
+    peer: SocketAddr,
+    local: SocketAddr,
+    network: NetworkId,
+    patience: Duration,
+) -> Result<Id, String> {
+    let mut rng = launch::rng().map_err(|_| "not asked".to_owned())?;
+    match ask(peer, local, network, &mut rng, patience) {
+        Ok(Some(pong)) => Ok(pong.id),
+        Ok(None) => Err("no answer".into()),
+        Err(error) => Err(unsent(peer, &error)),
+    }
+}
+
+/// Why a PING did not get to `peer`, in words.
+fn unsent(peer: SocketAddr, error: &io::Error) -> String {
+    match (error.kind(), Reach::of(launch::any_like(peer)).obstacle(peer)) {
+        (io::ErrorKind::ConnectionRefused, _) => "refused: nothing listens there".into(),
+        (_, Some(obstacle)) => obstacle.to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// Sends `peer` up to [`SENDS_MAX`] PINGs from `local` within `patience`, and waits
+/// for the PONG of any.
 fn ask(
     peer: SocketAddr,
+    local: SocketAddr,
     network: NetworkId,
     rng: &mut Rng,
     patience: Duration,
 ) -> io::Result<Option<Pong>> {
     // Connected: datagrams from elsewhere are not received, and a closed port is
     // told at once.
-    let socket = UdpSocket::bind(launch::any_like(peer))?;
+    let socket = UdpSocket::bind(local)?;
     socket.connect(peer)?;
     let mut pings = Pings { network, sender: rng.id(), sent: Vec::new() };
     for _ in 0..SENDS_MAX {

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::args::NodeArgs;
-use crate::bootstrap::{self, Reach};
+use crate::bootstrap::{self, Joiner, Reach};
 use crate::failure::Failure;
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
@@ -28,6 +28,7 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Runs a node until it is told to stop.
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
+    bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
     let signals = Termination::catch()?;
     let mut rng = launch::rng()?;
     let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
@@ -49,15 +50,19 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     };
     tracing::info!(%id, %address, shards = running.shards().get(), io = %running.io(), "ready");
 
+    let reach = Reach::of(bound);
+    if let Some(announce) = announce
+        && let Some(obstacle) = reach.obstacle(address)
+    {
+        tracing::warn!("peers do not reach this node at --announce {announce}: {obstacle}");
+    }
     let joining = Joining::default();
     if !args.bootstrap.is_empty() {
         let commander = running.commander();
-        bootstrap::follow(
-            args.bootstrap.clone(),
-            Reach::of(bound),
-            joining.clone(),
-            move |addresses| commander.send(Command::Bootstrap { addresses }),
-        );
+        let node = Joiner { id, network: args.lookup.network.clone(), reach };
+        bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |addresses| {
+            commander.send(Command::Bootstrap { addresses })
+        });
     }
     if io::stdin().is_terminal() {
         welcome(address);
@@ -84,7 +89,7 @@ fn first_peer(args: &NodeArgs, bound: SocketAddr) -> Option<SocketAddr> {
         return None;
     }
     let addresses = bootstrap::resolve_within(&args.bootstrap, RESOLVE_MAX).ok()?;
-    addresses.into_iter().find(|addr| Reach::of(bound).includes(*addr))
+    addresses.into_iter().find(|addr| Reach::of(bound).obstacle(*addr).is_none())
 }
 
 /// Says what a person who has just started a node can do.

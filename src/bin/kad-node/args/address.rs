@@ -4,10 +4,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use kad_node::driver::canonical;
+
 /// A node to join by: a name or an address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
-    /// A name or an IP address, without brackets.
+    /// A name or an IP address, without brackets; IPv4 where it was IPv4-mapped.
     pub(crate) host: String,
     /// Never 0.
     pub(crate) port: u16,
@@ -34,7 +36,18 @@ impl FromStr for HostPort {
             }
             None => host,
         };
-        Ok(Self { host: host.into(), port })
+        let host = match host.parse::<IpAddr>() {
+            Ok(ip) => ip.to_canonical().to_string(),
+            Err(_) => host.into(),
+        };
+        Ok(Self { host, port })
+    }
+}
+
+impl HostPort {
+    /// The address that it is, unless it is a name, which may get another one.
+    pub(crate) fn literal(&self) -> Option<SocketAddr> {
+        self.host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
     }
 }
 
@@ -62,8 +75,8 @@ impl FromStr for Announce {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let announce = match (text.parse::<SocketAddr>(), text.parse::<IpAddr>()) {
-            (Ok(addr), _) => Self { ip: addr.ip(), port: Some(addr.port()) },
-            (_, Ok(ip)) => Self { ip, port: None },
+            (Ok(addr), _) => Self { ip: addr.ip().to_canonical(), port: Some(addr.port()) },
+            (_, Ok(ip)) => Self { ip: ip.to_canonical(), port: None },
             _ => {
                 return Err("expected ADDR or ADDR:PORT, such as 10.0.0.7 or 10.0.0.7:9001".into());
             }
@@ -77,9 +90,10 @@ impl FromStr for Announce {
     }
 }
 
-/// The address to bind.
+/// The address to bind, IPv4 where it is IPv4-mapped.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001".into())
+    let address = text.parse().map(canonical);
+    address.map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001".into())
 }
 
 #[cfg(test)]
@@ -91,6 +105,24 @@ mod tests {
         for text in ["seed:9001", "127.0.0.1:1", "[::1]:65535"] {
             assert_eq!(text.parse::<HostPort>().expect(text).to_string(), text);
         }
+    }
+
+    #[test]
+    fn an_ipv4_mapped_address_is_an_ipv4_address() {
+        let mapped = "[::ffff:127.0.0.1]:9001";
+        assert_eq!(mapped.parse::<HostPort>().expect(mapped).to_string(), "127.0.0.1:9001");
+        assert_eq!(listen(mapped), Ok("127.0.0.1:9001".parse().expect("an address")));
+        let announce: Announce = "[::ffff:10.0.0.7]:9001".parse().expect("an address");
+        assert_eq!(announce, "10.0.0.7:9001".parse().expect("an address"));
+        assert_eq!(listen("[fe80::1%3]:9001"), Ok("[fe80::1%3]:9001".parse().expect("a scope")));
+    }
+
+    #[test]
+    fn a_name_is_no_literal() {
+        let literal = |text: &str| text.parse::<HostPort>().expect(text).literal();
+        assert_eq!(literal("[::1]:9001"), "[::1]:9001".parse().ok());
+        assert_eq!(literal("localhost:9001"), None);
+        assert_eq!(literal("[fe80::1%eth0]:9001"), None, "the interface may come later");
     }
 
     #[test]

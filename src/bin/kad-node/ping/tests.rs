@@ -82,7 +82,13 @@ fn a_late_pong_is_timed_from_the_ping_that_it_answers() {
 fn pings_to_one_address_have_transactions_of_their_own() {
     let (silent, address) = listening();
     let mut rng = Rng::from_u64(7);
-    let asked = ask(address, default_network(), &mut rng, Duration::from_millis(3));
+    let asked = ask(
+        address,
+        launch::any_like(address),
+        default_network(),
+        &mut rng,
+        Duration::from_millis(3),
+    );
     assert!(asked.expect("loopback takes it").is_none());
     let mut transactions = Vec::new();
     for _ in 0..SENDS_MAX {

@@ -1,0 +1,124 @@
+//! What keeps a node from joining, told at intervals that grow.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use kad_node::id::Id;
+use kad_node::wire::NetworkId;
+
+use super::{Follower, Reach};
+use crate::joining::Joining;
+use crate::ping;
+
+/// How long a node tries to join before it says that it has not: some attempts.
+const NOTICE_WAIT_MIN: Duration = Duration::from_secs(3);
+/// Longest time between two notices.
+const NOTICE_WAIT_MAX: Duration = Duration::from_mins(15);
+/// How long an address has to answer when the cause is looked for.
+const PROBE_WAIT: Duration = Duration::from_millis(600);
+/// Addresses of which a notice says what is wrong; the others are counted.
+const ADDRESSES_SHOWN_MAX: usize = 3;
+
+/// The node that is to join.
+#[derive(Clone, Debug)]
+pub(crate) struct Joiner {
+    pub(crate) id: Id,
+    /// The network's name.
+    pub(crate) network: String,
+    pub(crate) reach: Reach,
+}
+
+/// The notices of one node.
+pub(super) struct Notices {
+    node: Joiner,
+    due: Instant,
+    wait: Duration,
+    /// Addresses of which it was said that a node of the same id is there.
+    twins: BTreeSet<SocketAddr>,
+}
+
+/// What came of a PING to a bootstrap address.
+struct Probe {
+    addr: SocketAddr,
+    /// The id of the node there, or why none answers.
+    outcome: Result<Id, String>,
+}
+
+impl Notices {
+    pub(super) fn new(node: Joiner) -> Self {
+        let due = Instant::now() + NOTICE_WAIT_MIN;
+        Self { node, due, wait: NOTICE_WAIT_MIN, twins: BTreeSet::new() }
+    }
+
+    /// The node has not joined by the addresses of `follower`: finds out why, and says
+    /// so when it is time. At once it says which of them is a node of the same id,
+    /// since that never answers.
+    pub(super) fn look(&mut self, follower: &Follower, joining: &Joining) {
+        let is_first = self.wait == NOTICE_WAIT_MIN;
+        let is_due = self.due <= Instant::now();
+        if !is_due && !is_first {
+            return;
+        }
+        let addresses = follower.told().iter().copied();
+        let probes = self.probe(addresses.take(ADDRESSES_SHOWN_MAX).collect());
+        if joining.wait(Duration::ZERO) {
+            return;
+        }
+        for probe in &probes {
+            if probe.outcome == Ok(self.node.id) && self.twins.insert(probe.addr) {
+                self.tell_twin(probe.addr);
+            }
+        }
+        if !is_due {
+            return;
+        }
+        self.wait = (self.wait * 2).min(NOTICE_WAIT_MAX);
+        self.due = Instant::now() + self.wait;
+        let unresolved = follower.unresolved().map(|name| format!("'{name}' (does not resolve)"));
+        let mut tried: Vec<_> = probes.iter().map(|probe| self.shown(probe)).collect();
+        tried.extend(unresolved.take(ADDRESSES_SHOWN_MAX));
+        let hidden = follower.told().len() - probes.len();
+        if hidden > 0 {
+            tried.push(format!("{hidden} more"));
+        }
+        if !tried.is_empty() {
+            let (network, tried) = (&self.node.network, tried.join(", "));
+            tracing::warn!(
+                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: check addresses, firewall and the network's name; trying on"
+            );
+        }
+    }
+
+    fn tell_twin(&self, addr: SocketAddr) {
+        let id = self.node.id;
+        tracing::warn!(
+            "the node at {addr} has this node's id {id}: it is this node itself, or one of the two needs another --id"
+        );
+    }
+
+    fn shown(&self, Probe { addr, outcome }: &Probe) -> String {
+        match outcome {
+            Ok(id) if *id == self.node.id => format!("{addr} (has this node's id)"),
+            Ok(_) => format!("{addr} (answers a PING)"),
+            Err(reason) => format!("{addr} ({reason})"),
+        }
+    }
+
+    /// Asks all of `addresses` at the same time.
+    fn probe(&self, addresses: Vec<SocketAddr>) -> Vec<Probe> {
+        let Joiner { network, reach, .. } = &self.node;
+        let network = NetworkId::of_name(network);
+        thread::scope(|scope| {
+            let ask = |addr| {
+                scope.spawn(move || {
+                    let outcome = ping::id_at(addr, reach.beside(addr), network, PROBE_WAIT);
+                    Probe { addr, outcome }
+                })
+            };
+            let asked: Vec<_> = addresses.into_iter().map(ask).collect();
+            asked.into_iter().filter_map(|probe| probe.join().ok()).collect()
+        })
+    }
+}

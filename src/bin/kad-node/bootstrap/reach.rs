@@ -1,0 +1,167 @@
+//! What a node can send to, by the address that it is bound to.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use kad_node::driver::canonical;
+
+use crate::launch;
+
+/// Port of the examples in remedies: any will do.
+const PORT_SHOWN: u16 = 9001;
+
+/// The addresses that a socket can send to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    bound: SocketAddr,
+}
+
+/// Why a datagram to an address never gets there, and the remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// The address is no node's own: unspecified, multicast or broadcast.
+    NotOneNode,
+    /// The address is link-local and names no interface.
+    NoInterface,
+    /// The socket has no addresses of the peer's family.
+    Family { bound: SocketAddr, peer: SocketAddr },
+    /// The socket is bound to loopback, and the peer is on another host.
+    Loopback { bound: SocketAddr, peer: SocketAddr },
+}
+
+impl Reach {
+    /// The reach of a socket bound to `bound`.
+    pub(crate) fn of(bound: SocketAddr) -> Self {
+        Self { bound: canonical(bound) }
+    }
+
+    /// Why a datagram never gets to `peer`; none where it may.
+    pub(crate) fn obstacle(self, peer: SocketAddr) -> Option<Obstacle> {
+        let bound = self.bound;
+        // A socket bound to [::] has both families.
+        let has_family =
+            bound.is_ipv4() == peer.is_ipv4() || (bound.is_ipv6() && bound.ip().is_unspecified());
+        if !is_of_one_node(peer.ip()) {
+            Some(Obstacle::NotOneNode)
+        } else if lacks_interface(peer) {
+            Some(Obstacle::NoInterface)
+        } else if !has_family {
+            Some(Obstacle::Family { bound, peer })
+        } else if bound.ip().is_loopback() && !peer.ip().is_loopback() && !is_local(peer.ip()) {
+            Some(Obstacle::Loopback { bound, peer })
+        } else {
+            None
+        }
+    }
+
+    /// Whether the socket itself is at `peer`.
+    pub(crate) fn is_own(self, peer: SocketAddr) -> bool {
+        let bound = self.bound;
+        peer == bound
+            || (bound.ip().is_unspecified() && peer.port() == bound.port() && is_local(peer.ip()))
+    }
+
+    /// Where another socket sends from that has the same reach to `peer`.
+    pub(crate) fn beside(self, peer: SocketAddr) -> SocketAddr {
+        if self.bound.ip().is_unspecified() {
+            return launch::any_like(peer);
+        }
+        let mut beside = self.bound;
+        beside.set_port(0);
+        beside
+    }
+}
+
+fn is_of_one_node(ip: IpAddr) -> bool {
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
+}
+
+fn lacks_interface(peer: SocketAddr) -> bool {
+    matches!(peer, SocketAddr::V6(peer) if peer.ip().is_unicast_link_local() && peer.scope_id() == 0)
+}
+
+/// Whether `ip` is this host's: the kernel binds no other.
+fn is_local(ip: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NotOneNode => {
+                f.write_str("this address is no node's own: name the address of one node")
+            }
+            Self::NoInterface => write!(
+                f,
+                "a link-local address needs its interface: add it, as in [fe80::1%eth0]:{PORT_SHOWN}"
+            ),
+            Self::Family { bound, peer } => {
+                let family = if peer.is_ipv4() { "IPv4" } else { "IPv6" };
+                let port = bound.port();
+                write!(f, "--listen {bound} has no {family}: listen on [::]:{port}, which has both")
+            }
+            Self::Loopback { bound, peer } => {
+                let mut listen = launch::any_like(peer);
+                listen.set_port(bound.port());
+                write!(f, "--listen {bound} reaches this host alone: listen on {listen}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn an_address_that_can_never_be_reached_comes_with_the_remedy() {
+        // 192.0.2.0/24 and 2001:db8::/32 are for documentation: no host has them.
+        for (bound, peer, remedy) in [
+            ("127.0.0.1:9001", "192.0.2.1:9001", "listen on 0.0.0.0:9001"),
+            ("127.0.0.1:9001", "0.0.0.0:9001", "name the address of one node"),
+            ("127.0.0.1:9001", "[::1]:9001", "listen on [::]:9001"),
+            ("0.0.0.0:9001", "[2001:db8::1]:9001", "listen on [::]:9001"),
+            ("0.0.0.0:9001", "224.0.0.1:9001", "name the address of one node"),
+            ("0.0.0.0:9001", "255.255.255.255:9001", "name the address of one node"),
+            ("[::1]:9001", "[2001:db8::1]:9001", "listen on [::]:9001"),
+            ("[::1]:9001", "127.0.0.1:9001", "listen on [::]:9001"),
+            ("[::]:9001", "[fe80::1]:9001", "[fe80::1%eth0]:9001"),
+            ("[::ffff:127.0.0.1]:9001", "192.0.2.1:9001", "--listen 127.0.0.1:9001 reaches"),
+        ] {
+            let obstacle = Reach::of(addr(bound)).obstacle(addr(peer));
+            let said = obstacle.unwrap_or_else(|| panic!("{bound} to {peer}")).to_string();
+            assert!(said.contains(remedy), "{bound} to {peer}: {said}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_may_be_reached_has_no_obstacle() {
+        for (bound, peer) in [
+            ("127.0.0.1:9001", "127.0.0.2:9001"),
+            ("0.0.0.0:9001", "192.0.2.1:9001"),
+            ("0.0.0.0:9001", "127.0.0.1:9002"),
+            ("[::]:9001", "192.0.2.1:9001"),
+            ("[::]:9001", "[2001:db8::1]:9001"),
+            ("[::]:9001", "[fe80::1%3]:9001"),
+            ("192.0.2.7:9001", "127.0.0.1:9001"),
+        ] {
+            assert_eq!(Reach::of(addr(bound)).obstacle(addr(peer)), None, "{bound} to {peer}");
+        }
+    }
+
+    #[test]
+    fn a_node_knows_its_own_address() {
+        let own = |bound: &str, peer: &str| Reach::of(addr(bound)).is_own(addr(peer));
+        assert!(own("127.0.0.1:9001", "127.0.0.1:9001"));
+        assert!(own("0.0.0.0:9001", "127.0.0.1:9001"));
+        assert!(!own("127.0.0.1:9001", "127.0.0.1:9002"));
+        assert!(!own("127.0.0.1:9001", "127.0.0.2:9001"));
+        assert!(!own("0.0.0.0:9001", "127.0.0.1:9002"));
+        assert!(!own("0.0.0.0:9001", "192.0.2.1:9001"));
+    }
+}
