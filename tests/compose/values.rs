@@ -41,7 +41,7 @@ impl Put {
     pub(crate) fn is_found_in(&self, node: &Container) {
         let Self { text, key } = self;
         let ended = node.get(key);
-        let found = ended.stdout.starts_with(&format!("{text}\nfrom "));
+        let found = ended.stdout == *text && ended.stderr.starts_with("from ");
         assert!(
             found && ended.status == Some(0),
             "{key} {text:?}: {ended:?} in {}",

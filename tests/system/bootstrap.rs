@@ -60,7 +60,7 @@ under_each_driver! {
         let put = run(&[&["put"], &client[..], &["mapped"]].concat(), b"");
         assert_eq!(put.status, Some(0), "{put:?}");
         let get = run(&[&["get"], &client[..], &[put.stdout.trim_end()]].concat(), b"");
-        assert!(get.stdout.starts_with("mapped\n"), "{get:?}");
+        assert_eq!((get.status, get.stdout.as_str()), (Some(0), "mapped\n"), "{get:?}");
         let ping = run(&["ping", &address], b"");
         assert!(ping.stdout.contains(&format!(" at {} in ", first.addr)), "{ping:?}");
     }
@@ -119,6 +119,9 @@ under_each_driver! {
         let live = ["--bootstrap".to_owned(), live.addr.to_string()];
         let all: Vec<_> = dead.chain(live.iter().map(String::as_str)).collect();
         Node::start(io, &all).await_log(" joined ");
+        let client = ["--io", io.flag(), "--timeout", "1m", "reached"];
+        let put = run(&[&["put"], &all[..], &client].concat(), b"");
+        assert_eq!(put.status, Some(0), "{put:?}");
     }
 }
 

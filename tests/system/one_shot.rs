@@ -1,16 +1,49 @@
 //! `kad-node put` and `kad-node get`.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::UdpSocket;
+use std::process::{Output, Stdio};
+use std::thread;
+
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
+use nix::libc;
+use rexpect::session::spawn_command;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
 
 use crate::Io;
-use crate::child::{Ended, Node, run};
+use crate::child::{DEADLINE, Ended, Node, program, run};
 use crate::under_each_driver;
+
+const ABSENT: &str = "0000000000000000000000000000000000000000";
 
 /// Runs a one-shot client of `node`.
 fn client(io: Io, node: &Node, subcommand: &str, argument: &str, input: &[u8]) -> Ended {
     let peer = node.addr.to_string();
     run(&[subcommand, "--bootstrap", &peer, "--io", io.flag(), "--log", "warn", argument], input)
+}
+
+/// The same, byte for byte; its standard input is `value`.
+fn exactly(io: Io, node: &Node, subcommand: &str, argument: &str, value: &[u8]) -> Output {
+    let peer = node.addr.to_string();
+    let arguments = ["--bootstrap", &peer, "--io", io.flag(), "--log", "warn", argument];
+    let mut command = program();
+    command.arg(subcommand).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    child.stdin.take().expect("a pipe").write_all(value).expect("it reads its input");
+    child.wait_with_output().expect("it ends")
+}
+
+/// 600 bytes: every byte there is, line ends and zeros among them, and none at the end
+/// that a line would have.
+fn binary() -> Vec<u8> {
+    (0..600_usize).map(|index| (index * 7 + index / 256) as u8).collect()
 }
 
 under_each_driver! {
@@ -19,26 +52,138 @@ under_each_driver! {
         let put = client(io, &node, "put", "from a script", b"");
         let key = Id::of_value(b"from a script").to_string();
         assert_eq!((put.status, put.stdout.as_str()), (Some(0), format!("{key}\n").as_str()));
+        assert_eq!(put.stderr, "", "a script is told the key alone");
         let get = client(io, &node, "get", &key, b"");
-        let expected = format!("from a script\nfrom {}\n", node.addr);
-        assert_eq!((get.status, get.stdout), (Some(0), expected));
+        assert_eq!((get.status, get.stdout.trim_end()), (Some(0), "from a script"));
+        assert_eq!(get.stderr, format!("from {}\n", node.addr));
         assert_eq!(node.found(&key, "from a script"), "local", "the node holds it");
         assert_eq!(node.ask("peers"), "0 contacts in 0 buckets", "a client is no contact");
     }
 
-    fn a_key_that_no_one_has_is_not_found(io: Io) {
-        let node = Node::start(io, &[]);
-        let get = client(io, &node, "get", "0000000000000000000000000000000000000000", b"");
-        assert_eq!((get.status, get.stdout.as_str()), (Some(1), "NOTFOUND\n"));
+    fn a_binary_value_comes_back_byte_for_byte(io: Io) {
+        let node = Node::start(io, &["--cores", "2"]);
+        for value in [binary(), b"two lines\nand an end\n\n".to_vec(), vec![0], vec![b'\n']] {
+            let key = Id::of_value(&value).to_string();
+            let put = exactly(io, &node, "put", "-", &value);
+            assert_eq!((put.status.code(), put.stdout), (Some(0), format!("{key}\n").into_bytes()));
+            let get = exactly(io, &node, "get", &key, b"");
+            assert_eq!((get.status.code(), get.stdout), (Some(0), value));
+        }
     }
 
-    fn a_put_reads_standard_input_as_it_is(io: Io) {
-        let mut node = Node::start(io, &[]);
-        let value = b"two lines\nand \xff a byte that is not text\n";
-        let put = client(io, &node, "put", "-", value);
-        let key = Id::of_value(value).to_string();
+    fn a_key_that_no_one_has_is_not_found(io: Io) {
+        let node = Node::start(io, &[]);
+        let get = client(io, &node, "get", ABSENT, b"");
+        assert_eq!((get.status, get.stdout.as_str()), (Some(1), ""), "{get:?}");
+        assert_eq!(get.stderr, "NOTFOUND\n");
+    }
+
+    fn where_no_node_answers_the_status_is_4(io: Io) {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let silent = socket.local_addr().expect("it is bound").to_string();
+        for (subcommand, argument) in [("put", "lost"), ("get", ABSENT)] {
+            let client = ["--io", io.flag(), "--bootstrap", &silent, "--timeout", "500ms"];
+            let ended = run(&[&[subcommand], &client[..], &[argument]].concat(), b"");
+            assert_eq!(ended.status, Some(4), "{ended:?}");
+            let error = ended.error();
+            assert!(error.contains(&silent) && error.contains("within 500 ms"), "{error}");
+        }
+    }
+
+    fn bootstrap_addresses_of_both_families_are_all_tried(io: Io) {
+        // [::1]:1 and 127.0.0.1:1 answer nothing.
+        let v4 = Node::start(io, &[]);
+        put_by(io, "[::1]:1", &v4.addr.to_string());
+        put_by(io, &v4.addr.to_string(), "[::1]:1");
+        if UdpSocket::bind("[::1]:0").is_ok() {
+            let v6 = Node::start(io, &["--listen", "[::1]:0"]);
+            put_by(io, "127.0.0.1:1", &v6.addr.to_string());
+            put_by(io, &v6.addr.to_string(), "127.0.0.1:1");
+        }
+    }
+}
+
+/// Puts by two bootstrap addresses, of which one answers.
+fn put_by(io: Io, first: &str, second: &str) {
+    let bootstrap = ["--bootstrap", first, "--bootstrap", second];
+    let client = ["--io", io.flag(), "--timeout", "1m", "reached"];
+    let put = run(&[&["put"], &bootstrap[..], &client].concat(), b"");
+    assert_eq!(put.status, Some(0), "{bootstrap:?}: {put:?}");
+}
+
+#[test]
+fn on_a_host_without_ipv6_the_ipv4_addresses_are_tried() {
+    let node = Node::start(Io::Mmsg, &[]);
+    let peer = node.addr.to_string();
+    let (put, hopeless) = without_ipv6(move || {
+        let put = run(&["put", "--bootstrap", "[::1]:1", "--bootstrap", &peer, "reached"], b"");
+        (put, run(&["put", "--bootstrap", "[::1]:1", "lost"], b""))
+    });
+    assert_eq!(put.status, Some(0), "{put:?}");
+    assert_eq!(hopeless.status, Some(4), "{hopeless:?}");
+    assert!(hopeless.error().contains("this host has no IPv6"), "{hopeless:?}");
+}
+
+/// What `start` gives on a thread on which, as on a host without IPv6, there are no
+/// sockets of that family; children inherit the filter of the thread that starts them.
+fn without_ipv6<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
+    let family = libc::AF_INET6.unsigned_abs().into();
+    let is_v6 = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, family)
+        .expect("a condition");
+    let rule = SeccompRule::new(vec![is_v6]).expect("a rule");
+    let filter = SeccompFilter::new(
+        BTreeMap::from([(libc::SYS_socket, vec![rule])]),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EAFNOSUPPORT.unsigned_abs()),
+        std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),
+    );
+    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a valid filter");
+    let filtered = thread::spawn(move || {
+        seccompiler::apply_filter(&program).expect("seccomp is there");
+        start()
+    });
+    filtered.join().expect("the child did as it should")
+}
+
+#[test]
+fn on_a_terminal_the_value_ends_a_line_and_commands_nothing() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let key = node.put("\u{7}rings");
+    let mut command = program();
+    command.args(["get", "--bootstrap", &node.addr.to_string(), &key]);
+    let timeout_ms = DEADLINE.as_millis().try_into().ok();
+    let mut terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
+    let shown = terminal.exp_eof().expect("the program ends");
+    assert!(shown.contains("\\u{7}rings\r\n"), "{shown:?}");
+    assert!(shown.contains(&format!("from {} (", node.addr)), "{shown:?}");
+}
+
+#[test]
+fn a_text_that_begins_with_dashes_comes_after_two() {
+    let node = Node::start(Io::Mmsg, &[]);
+    let peer = node.addr.to_string();
+    for text in ["-5", "--help", "--", "-- x"] {
+        let put = run(&["put", "--bootstrap", &peer, "--", text], b"");
+        let key = Id::of_value(text.as_bytes()).to_string();
         assert_eq!((put.status, put.stdout.trim_end()), (Some(0), key.as_str()), "{put:?}");
-        assert_eq!(node.ask(format!("get {key}")), "two lines");
+    }
+    let refused = run(&["put", "--bootstrap", &peer, "-5"], b"");
+    assert_eq!(refused.status, Some(2), "{refused:?}");
+    assert!(refused.error().contains("'-- -5'"), "the remedy: {refused:?}");
+}
+
+#[test]
+fn a_result_that_cannot_be_written_has_a_status_of_its_own() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let key = node.put("unwritten");
+    for (subcommand, argument) in [("put", "unwritten"), ("get", &key)] {
+        let full = File::options().write(true).open("/dev/full").expect("a full disk");
+        let mut command = program();
+        command.args([subcommand, "--bootstrap", &node.addr.to_string(), argument]).stdout(full);
+        let ended = command.output().expect("the program starts");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(3), "{said}");
+        assert!(said.contains("cannot write the result"), "{said}");
     }
 }
 
@@ -64,16 +209,26 @@ fn bad_usage_is_status_2() {
 
 #[test]
 fn a_name_that_does_not_resolve_is_named() {
-    let ended = run(&["get", "--bootstrap", "no-such-host.invalid:1", &"0".repeat(40)], b"");
-    assert_eq!(ended.status, Some(1), "{ended:?}");
+    let ended = run(&["get", "--bootstrap", "no-such-host.invalid:1", ABSENT], b"");
+    assert_eq!(ended.status, Some(4), "{ended:?}");
     assert!(ended.error().contains("'no-such-host.invalid:1'"), "{ended:?}");
+}
+
+#[test]
+fn addresses_that_can_never_answer_are_bad_usage() {
+    for addr in ["0.0.0.0:9001", "[fe80::1]:9001", "224.0.0.1:9001"] {
+        let ended = run(&["put", "--bootstrap", addr, "lost"], b"");
+        assert_eq!(ended.status, Some(2), "{ended:?}");
+        assert!(ended.error().contains(addr), "{ended:?}");
+    }
 }
 
 #[test]
 fn a_network_where_no_one_answers_is_named() {
     let node = Node::start(Io::Mmsg, &["--network", "another"]);
     let peer = node.addr.to_string();
-    let ended = run(&["put", "--bootstrap", &peer, "--log", "off", "lost"], b"");
-    assert_eq!(ended.status, Some(1), "{ended:?}");
+    let ended =
+        run(&["put", "--bootstrap", &peer, "--log", "off", "--timeout", "500ms", "lost"], b"");
+    assert_eq!(ended.status, Some(4), "{ended:?}");
     assert!(ended.error().contains(&peer) && ended.error().contains("'default'"), "{ended:?}");
 }

@@ -20,6 +20,14 @@ pub(crate) use value::Percent;
 /// Nodes of one `demo` at most: each is a thread and a socket.
 const DEMO_NODES_MAX: usize = 500;
 
+const PUT_STATUS: &str = "\
+Exit status: 0 stored; 1 no node took it; 2 bad usage; 3 the client itself failed; 4 no
+node answers, or not within --timeout.";
+
+const GET_STATUS: &str = "\
+Exit status: 0 found; 1 not found; 2 bad usage; 3 the client itself failed; 4 no node
+answers, or not within --timeout.";
+
 /// A Kademlia distributed key-value store.
 ///
 /// Without a subcommand it runs a node, with a prompt on standard input: type
@@ -36,8 +44,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
     /// Store TEXT in a network, print its key, and leave.
+    #[command(after_help = PUT_STATUS)]
     Put(PutArgs),
     /// Find the text of KEY in a network, print it, and leave.
+    ///
+    /// Standard output carries the value's exact bytes; which node had it, or NOTFOUND,
+    /// goes to standard error.
+    #[command(after_help = GET_STATUS)]
     Get(GetArgs),
     /// Ask one node whether it is there, and leave: exit status 0 when it is.
     Ping(PingArgs),
@@ -100,7 +113,8 @@ pub(crate) struct PutArgs {
     /// How long the network keeps the value.
     #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
     pub(crate) expire: Duration,
-    /// The text; `-` reads it from standard input, to its end and as it is.
+    /// The text; `-` reads it from standard input, to its end and as it is. One that
+    /// begins with a dash comes after `--`.
     #[arg(value_name = "TEXT")]
     pub(crate) text: OsString,
 }
@@ -125,16 +139,19 @@ pub(crate) struct PingArgs {
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
     /// How long to wait for its answer; it is asked three times.
-    #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::period)]
+    #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]
     pub(crate) timeout: Duration,
 }
 
 /// What a client that joins for one operation is told.
 #[derive(Args, Debug)]
 pub(crate) struct ClientArgs {
-    /// A node of the network; repeatable.
+    /// A node of the network; repeatable: all are tried.
     #[arg(long, value_name = "HOST:PORT", required = true)]
     pub(crate) bootstrap: Vec<HostPort>,
+    /// How long joining and the operation may take together.
+    #[arg(long, value_name = "PERIOD", default_value = "10s", value_parser = value::timeout)]
+    pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]

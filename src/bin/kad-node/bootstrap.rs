@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::joining::Joining;
 
 pub(crate) use notices::Joiner;
-pub(crate) use reach::Reach;
+pub(crate) use reach::{Obstacle, Reach};
 
 /// The addresses of `name`, IPv4 where they are IPv4-mapped, or why there are none.
 fn resolve(name: &HostPort) -> Result<Vec<SocketAddr>, String> {
@@ -69,7 +69,7 @@ fn unresolved(name: &HostPort, reason: &str) -> String {
 }
 
 /// `names` in a row.
-fn listed(names: &[HostPort]) -> String {
+pub(crate) fn listed(names: &[HostPort]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 

@@ -18,8 +18,14 @@ pub(crate) enum Failure {
     Request(RequestError),
     /// The node did not begin the operation, in the prompt's words: exit status 1.
     Refused(Refusal),
-    /// The value was not found, as standard output says: exit status 1.
+    /// No node took the value: exit status 1.
+    NotStored(String),
+    /// The value was not found, as standard error says: exit status 1.
     NotFound,
+    /// No node answers, or not in time: exit status 4.
+    Unreachable(String),
+    /// A one-shot command could not do its own part: exit status 3.
+    Broken(String),
 }
 
 impl Failure {
@@ -30,7 +36,7 @@ impl Failure {
                 eprintln!("error: {text}");
                 ExitCode::from(2)
             }
-            Self::Failed(text) => {
+            Self::Failed(text) | Self::NotStored(text) => {
                 eprintln!("error: {text}");
                 ExitCode::FAILURE
             }
@@ -43,6 +49,14 @@ impl Failure {
                 ExitCode::FAILURE
             }
             Self::NotFound => ExitCode::FAILURE,
+            Self::Unreachable(text) => {
+                eprintln!("error: {text}");
+                ExitCode::from(4)
+            }
+            Self::Broken(text) => {
+                eprintln!("error: {text}");
+                ExitCode::from(3)
+            }
         }
     }
 }

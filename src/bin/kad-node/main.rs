@@ -2,10 +2,13 @@
 //! network in one process.
 //!
 //! Standard output carries results alone; the log goes to standard error. Exit
-//! status 0: done; 1: it did not come about; 2: it was asked for wrongly.
+//! status 0: done; 1: it did not come about; 2: it was asked for wrongly. Of a one-shot
+//! put or get, 1 says that the value is not there; 3: the client itself failed;
+//! 4: no node answers, or not in time.
 
 mod args;
 mod bootstrap;
+mod client;
 mod demo;
 mod failure;
 mod joining;

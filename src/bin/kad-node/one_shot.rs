@@ -2,66 +2,73 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read as _, Write};
-use std::iter;
 use std::os::unix::ffi::OsStrExt as _;
-use std::time::{Duration, Instant};
 
-use kad_node::driver::{DriverEvent, Events, Running};
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
-use kad_node::node::{Config, Event, Trace};
-use kad_node::wire::Role;
+use kad_node::node::{Config, Trace};
 
-use crate::args::{ClientArgs, GetArgs, HostPort, PutArgs};
-use crate::bootstrap::{self, Reach};
+use crate::args::{GetArgs, PutArgs};
+use crate::client::Client;
 use crate::failure::Failure;
-use crate::launch::{self, RESOLVE_MAX, Shards};
-use crate::log;
-use crate::operations::{NodeGone, Operations};
 use crate::reply::{self, Audience};
 use crate::request::{self, RequestError};
 
-/// How long a client tries to join.
-const JOIN_MAX: Duration = Duration::from_secs(10);
-
-/// Stores one text.
+/// Stores one text, and prints its key alone.
 pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
+    store(args).map_err(of_one_shot)
+}
+
+/// Finds one text, and prints it alone, byte for byte.
+pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {
+    find(args).map_err(of_one_shot)
+}
+
+/// Exit status 1 says that the value is not there, and nothing else.
+fn of_one_shot(failure: Failure) -> Failure {
+    match failure {
+        Failure::Failed(text) => Failure::Broken(text),
+        other => other,
+    }
+}
+
+fn store(args: &PutArgs) -> Result<(), Failure> {
     let value = value(&args.text)?;
     let key = Id::of_value(&value);
     let mut client = Client::join(&args.client, |config| Config { expire: args.expire, ..config })?;
-    let answer = client.operations.put(value)?;
+    let answer = client.ask(|operations| operations.put(value))?;
     let stored = answer.outcome.map_err(Failure::Refused)?;
     if stored.holders == 0 {
-        return Err(Failure::Failed(format!(
+        return Err(Failure::NotStored(format!(
             "'{key}' was not stored: none of the {} closest nodes took it; try again",
             stored.asked
         )));
     }
-    print(|out, audience| {
-        writeln!(out, "{key}")?;
-        match audience {
-            Audience::Person => reply::stored(&stored, answer.elapsed, out),
-            Audience::Program => Ok(()),
-        }
-    })?;
+    print(|out, _| writeln!(out, "{key}"))?;
+    if Audience::of_stderr() == Audience::Person {
+        tell(|err| reply::stored(&stored, answer.elapsed, err));
+    }
     client.leave()
 }
 
-/// Finds one text.
-pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {
+fn find(args: &GetArgs) -> Result<(), Failure> {
     let key = request::key(&args.key.to_string_lossy(), "get KEY").map_err(Failure::Request)?;
     let mut client = Client::join(&args.client, |config| config)?;
-    let answer = client.operations.get(key, Trace::Off, |_| {})?;
-    let found = match &answer.outcome {
-        Ok(found) => found.as_ref(),
-        Err(refusal) => return Err(Failure::Refused(*refusal)),
-    };
-    print(|out, audience| match found {
-        Some(found) => reply::found(found, &answer, audience, out),
-        None => reply::not_found(&answer, audience, out),
-    })?;
-    client.leave()?;
-    if found.is_some() { Ok(()) } else { Err(Failure::NotFound) }
+    let answer = client.ask(|operations| operations.get(key, Trace::Off, |_| {}))?;
+    let audience = Audience::of_stderr();
+    match &answer.outcome {
+        Ok(Some(found)) => {
+            print(|out, audience| reply::value(&found.value, audience, out))?;
+            tell(|err| reply::origin(found, &answer, audience, err));
+            client.leave()
+        }
+        Ok(None) => {
+            tell(|err| reply::not_found(&answer, audience, err));
+            client.leave()?;
+            Err(Failure::NotFound)
+        }
+        Err(refusal) => Err(Failure::Refused(*refusal)),
+    }
 }
 
 /// The value to store: `text`, or all of standard input where it is `-`.
@@ -100,65 +107,9 @@ fn print(
     }
 }
 
-/// A client that has joined.
-struct Client {
-    running: Running,
-    operations: Operations,
-}
-
-impl Client {
-    fn join(args: &ClientArgs, adjust: impl FnOnce(Config) -> Config) -> Result<Self, Failure> {
-        log::start(&args.log)?;
-        let resolved =
-            bootstrap::resolve_within(&args.bootstrap, RESOLVE_MAX).map_err(Failure::Failed)?;
-        let Some(first) = resolved.first() else {
-            return Err(Failure::Failed(format!("{} has no address", listed(&args.bootstrap))));
-        };
-        let listen = launch::any_like(*first);
-        let reach = Reach::of(listen);
-        let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
-        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
-        launch::warn_of_fallback(&running);
-        let addresses =
-            resolved.into_iter().filter(|addr| reach.obstacle(*addr).is_none()).collect();
-        launch::join(&running, addresses)?;
-        let events = running.take_events();
-        if !joined(&events, Instant::now() + JOIN_MAX) {
-            return Err(Failure::Failed(format!(
-                "no node of network '{}' answers at {} within {} s: check the address and the network's name",
-                args.lookup.network,
-                listed(&args.bootstrap),
-                JOIN_MAX.as_secs()
-            )));
-        }
-        let operations =
-            Operations::new(running.commander(), iter::from_fn(move || events.recv().ok()));
-        Ok(Self { running, operations })
-    }
-
-    fn leave(self) -> Result<(), Failure> {
-        launch::stop(self.running).map(drop)
-    }
-}
-
-/// Waits until the client knows a node, and says whether it does.
-fn joined(events: &Events, deadline: Instant) -> bool {
-    loop {
-        let remaining = deadline.saturating_duration_since(Instant::now());
-        match events.recv_timeout(remaining) {
-            Ok(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => return true,
-            Ok(_) => {}
-            Err(_) => return false,
-        }
-    }
-}
-
-fn listed(names: &[HostPort]) -> String {
-    names.iter().map(HostPort::to_string).collect::<Vec<_>>().join(", ")
-}
-
-impl From<NodeGone> for Failure {
-    fn from(NodeGone: NodeGone) -> Self {
-        Self::Failed("the node's thread has ended".into())
-    }
+/// Writes what is no result to standard error, in one piece. Where that cannot be
+/// written, the result and the exit status say enough.
+fn tell(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+    let mut text = Vec::new();
+    let _ = write(&mut text).and_then(|()| io::stderr().write_all(&text));
 }

@@ -1,6 +1,6 @@
 //! How results are printed, for a person on a terminal and for a program.
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use kad_node::driver::ShardStats;
@@ -24,7 +24,16 @@ pub(crate) enum Audience {
 impl Audience {
     /// The audience of standard output.
     pub(crate) fn of_stdout() -> Self {
-        if io::stdout().is_terminal() { Self::Person } else { Self::Program }
+        Self::of(&io::stdout())
+    }
+
+    /// The audience of standard error.
+    pub(crate) fn of_stderr() -> Self {
+        Self::of(&io::stderr())
+    }
+
+    fn of(output: &impl io::IsTerminal) -> Self {
+        if output.is_terminal() { Self::Person } else { Self::Program }
     }
 }
 
@@ -67,6 +76,16 @@ pub(crate) fn found(
             out.write_all(b"\n")?;
         }
     }
+    origin(found, answer, audience, out)
+}
+
+/// Which node had a value.
+pub(crate) fn origin(
+    found: &Found,
+    answer: &GetAnswer,
+    audience: Audience,
+    out: &mut impl Write,
+) -> io::Result<()> {
     match found.from {
         Some(contact) => write!(out, "from {}", contact.addr)?,
         None => write!(out, "from local")?,
@@ -234,6 +253,14 @@ pub(crate) fn time(duration: Duration) -> String {
         format!("{seconds:.1} s")
     } else {
         format!("{:.0} min", seconds / 60.0)
+    }
+}
+
+/// A value alone: to a program its exact bytes, to a person text that ends a line.
+pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> io::Result<()> {
+    match audience {
+        Audience::Person => writeln!(out, "{}", printable(value)),
+        Audience::Program => out.write_all(value),
     }
 }
 

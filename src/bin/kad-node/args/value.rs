@@ -17,6 +17,9 @@ const PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Longest that a node may take to leave: whoever stops it waits for it.
 const LEAVE_MAX: Duration = Duration::from_hours(1);
 
+/// Longest that a command may take.
+const TIMEOUT_MAX: Duration = Duration::from_hours(1);
+
 /// A chance, as the exact ratio of the decimals that were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percent {
@@ -130,6 +133,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())
 }
 
+/// How long a command may take.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let period = duration(text)?;
+    if period.is_zero() || period > TIMEOUT_MAX {
+        return Err("expected a period of up to 1h, such as 10s".into());
+    }
+    Ok(period)
+}
+
 /// How long a node may take to leave; zero where it does not.
 pub(super) fn leave(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
@@ -188,6 +200,8 @@ mod tests {
         assert_eq!(leave("0s"), Ok(Duration::ZERO));
         assert_eq!(leave("250ms"), Ok(Duration::from_millis(250)));
         assert_eq!(leave("1h"), Ok(LEAVE_MAX));
+        assert_eq!(timeout("250ms"), Ok(Duration::from_millis(250)));
+        assert!(timeout("0s").is_err() && timeout("9999999999y").is_err());
         assert!(leave("1h 1s").is_err() && leave("9999999999y").is_err() && leave("5").is_err());
     }
 }

@@ -1,0 +1,149 @@
+//! A client that joins for one operation, within a time for all of it.
+
+use std::iter;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use kad_node::driver::{DriverEvent, Events, Running};
+use kad_node::limits::{BOOTSTRAP_ADDRESSES_MAX, BOOTSTRAP_WAIT_MIN};
+use kad_node::node::{Config, Event};
+use kad_node::wire::Role;
+
+use crate::args::ClientArgs;
+use crate::bootstrap::{self, Obstacle, Reach};
+use crate::failure::Failure;
+use crate::launch::{self, RESOLVE_MAX, Shards};
+use crate::log;
+use crate::operations::{NodeGone, Operations};
+use crate::reply;
+
+/// Any port of every address of either family.
+const ANY: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+/// The same on a host without IPv6.
+const ANY_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// A client that has joined.
+pub(crate) struct Client<'a> {
+    args: &'a ClientArgs,
+    deadline: Instant,
+    running: Running,
+    operations: Operations,
+}
+
+impl<'a> Client<'a> {
+    /// Joins by the first of the bootstrap nodes that answers.
+    pub(crate) fn join(
+        args: &'a ClientArgs,
+        adjust: impl FnOnce(Config) -> Config,
+    ) -> Result<Self, Failure> {
+        log::start(&args.log)?;
+        bootstrap::refuse_hopeless(&args.bootstrap, ANY)?;
+        let deadline = Instant::now() + args.timeout;
+        // Half of the time is left for a name that resolves beside one that does not.
+        let patience = RESOLVE_MAX.min(args.timeout / 2);
+        let resolved = bootstrap::resolve_within(&args.bootstrap, patience);
+        let resolved = resolved.map_err(Failure::Unreachable)?;
+        let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
+        let listen = any_address();
+        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
+        launch::warn_of_fallback(&running);
+        let addresses = usable(args, resolved, Reach::of(listen))?;
+        let events = running.take_events();
+        if !join_by(&running, &events, &addresses, deadline)? {
+            return Err(Failure::Unreachable(format!(
+                "no node of network '{}' answers at {} within {}: check the address and the network's name",
+                args.lookup.network,
+                bootstrap::listed(&args.bootstrap),
+                reply::time(args.timeout)
+            )));
+        }
+        let remaining = move || deadline.saturating_duration_since(Instant::now());
+        let answers = iter::from_fn(move || events.recv_timeout(remaining()).ok());
+        let operations = Operations::new(running.commander(), answers);
+        Ok(Self { args, deadline, running, operations })
+    }
+
+    /// Carries out the one operation.
+    pub(crate) fn ask<T>(
+        &mut self,
+        operation: impl FnOnce(&mut Operations) -> Result<T, NodeGone>,
+    ) -> Result<T, Failure> {
+        operation(&mut self.operations).map_err(|NodeGone| {
+            if Instant::now() < self.deadline {
+                return Failure::Failed("the node's thread has ended".into());
+            }
+            Failure::Unreachable(format!(
+                "no result within {}: try again, or with a longer --timeout",
+                reply::time(self.args.timeout)
+            ))
+        })
+    }
+
+    /// Ends the client.
+    pub(crate) fn leave(self) -> Result<(), Failure> {
+        launch::stop(self.running).map(drop)
+    }
+}
+
+/// The address to bind: one socket that reaches both families, where the host has them.
+fn any_address() -> SocketAddr {
+    if UdpSocket::bind(ANY).is_ok() { ANY } else { ANY_V4 }
+}
+
+/// Those of `resolved` that are in `reach`.
+fn usable(
+    args: &ClientArgs,
+    resolved: Vec<SocketAddr>,
+    reach: Reach,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let (usable, out_of_reach): (Vec<_>, Vec<_>) =
+        resolved.into_iter().partition(|addr| reach.obstacle(*addr).is_none());
+    if !usable.is_empty() {
+        return Ok(usable);
+    }
+    let why = match out_of_reach.first().and_then(|addr| reach.obstacle(*addr)) {
+        Some(Obstacle::Family { .. }) => "this host has no IPv6: give an IPv4 address".into(),
+        Some(obstacle) => obstacle.to_string(),
+        None => "it has no address".into(),
+    };
+    Err(Failure::Unreachable(format!(
+        "cannot join by {}: {why}",
+        bootstrap::listed(&args.bootstrap)
+    )))
+}
+
+/// Tries `addresses`, as many at a time as a node keeps, until the client knows a node.
+/// Says whether it does.
+fn join_by(
+    running: &Running,
+    events: &Events,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+) -> Result<bool, Failure> {
+    let rounds = addresses.chunks(BOOTSTRAP_ADDRESSES_MAX);
+    let mut wait = if rounds.len() > 1 { BOOTSTRAP_WAIT_MIN } else { Duration::MAX };
+    for round in rounds.cycle() {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            break;
+        }
+        launch::join(running, round.to_vec())?;
+        if has_joined(events, Instant::now() + wait.min(remaining)) {
+            return Ok(true);
+        }
+        wait = wait.saturating_mul(2);
+    }
+    Ok(false)
+}
+
+/// Waits until the client knows a node, and says whether it does.
+fn has_joined(events: &Events, until: Instant) -> bool {
+    loop {
+        let remaining = until.saturating_duration_since(Instant::now());
+        match events.recv_timeout(remaining) {
+            Ok(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
