@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::quantity::{nanos, parse_count, parse_duration, show_count, show_ns};
+use crate::quantity::{Percent, nanos, parse_count, parse_duration, show_count, show_ns};
 use crate::result::RunResult;
 
 /// A condition on one number of a run.
@@ -115,13 +115,10 @@ fn parse_metric(name: &str, limit: &str) -> Result<(Metric, f64), String> {
         _ => None,
     };
     if let Some(end) = end {
-        return match limit.strip_suffix('%') {
-            Some(percent) => {
-                let percent = percent.parse::<f64>().ok().filter(|p| (0.0..=100.0).contains(p));
-                let percent = percent.ok_or("expected a percentage from 0% to 100%")?;
-                Ok((Metric::Share(end), percent))
-            }
-            None => Ok((Metric::Count(end), parse_count(limit)? as f64)),
+        return if limit.ends_with('%') {
+            Ok((Metric::Share(end), limit.parse::<Percent>()?.value()))
+        } else {
+            Ok((Metric::Count(end), parse_count(limit)? as f64))
         };
     }
     let metric = parse_latency(name).ok_or_else(|| {

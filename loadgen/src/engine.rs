@@ -217,7 +217,7 @@ impl Engine {
     }
 
     /// When the measured time has come, leaves out what of the warm-up was not sent
-    /// yet: nobody counts it, and it would make what is measured late. Numbers and
+    /// yet: it is not counted, and it would make what is measured late. Numbers and
     /// draws go on as if it had been sent, so that the measured requests are the
     /// seed's.
     fn skip_warm_up(&mut self, now_ns: u64) {

@@ -15,7 +15,6 @@
     reason = "nanoseconds and counts of a run are below 2^53, and none is negative"
 )]
 
-pub mod address;
 pub mod assertion;
 pub mod batch;
 pub mod books;

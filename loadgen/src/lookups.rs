@@ -4,7 +4,7 @@
 mod drops;
 
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
@@ -17,7 +17,6 @@ use kad_node::wire::{NetworkId, Role};
 use socket2::SockRef;
 
 use self::drops::LookupLoss;
-use crate::address::{Family, canonical};
 use crate::books::LookupDatagrams;
 use crate::engine::LookupEnd;
 use crate::kernel;
@@ -34,7 +33,6 @@ pub struct LookupClient {
     node: Node,
     outbox: Outbox,
     socket: UdpSocket,
-    family: Family,
     origin: time::Instant,
     loss: Option<LookupLoss>,
     account: LookupDatagrams,
@@ -57,13 +55,11 @@ impl LookupClient {
             store_values_max: 0,
             ..Config::new(rng.id(), rng.seed())
         };
-        let family = Family::of(targets);
-        let socket = bind(family).map_err(|error| format!("no socket for lookups: {error}"))?;
+        let socket = bind(targets).map_err(|error| format!("no socket for lookups: {error}"))?;
         let mut client = Self {
             node: Node::new(config, Instant::ZERO),
             outbox: Outbox::new(),
             socket,
-            family,
             origin: time::Instant::now(),
             loss: None,
             account: LookupDatagrams::default(),
@@ -133,7 +129,6 @@ impl LookupClient {
             let Ok((length, source)) = self.socket.recv_from(&mut buffer) else {
                 break; // nothing waits, or an ICMP error of an earlier send was told
             };
-            let source = canonical(source);
             self.account.received += 1;
             let loss = self.loss.as_mut();
             if loss.is_some_and(|loss| loss.drops_received(&buffer[..length])) {
@@ -163,12 +158,12 @@ impl LookupClient {
     }
 
     fn flush(&mut self) {
-        let Self { outbox, loss, account, socket, family, .. } = self;
+        let Self { outbox, loss, account, socket, .. } = self;
         for (destination, bytes) in outbox.datagrams() {
             account.composed += 1;
             if loss.as_mut().is_some_and(|loss| loss.drops_sent(destination, bytes)) {
                 account.dropped += 1;
-            } else if socket.send_to(bytes, family.reached(destination)).is_ok() {
+            } else if socket.send_to(bytes, destination).is_ok() {
                 account.transmitted += 1;
             } else {
                 // It is lost, and sent again in time.
@@ -198,8 +193,14 @@ fn not_joined(targets: &[SocketAddr], join_timeout: time::Duration) -> String {
     )
 }
 
-fn bind(family: Family) -> io::Result<UdpSocket> {
-    let socket = UdpSocket::bind((family.unspecified(), 0))?;
+/// A socket for all of `targets`. An IPv6 one reaches IPv4 addresses as well.
+fn bind(targets: &[SocketAddr]) -> io::Result<UdpSocket> {
+    let any: SocketAddr = if targets.iter().all(SocketAddr::is_ipv4) {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    };
+    let socket = UdpSocket::bind(any)?;
     SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

@@ -149,7 +149,7 @@ fn try_opened(mut file: File) -> Result<OutputFile, String> {
 }
 
 /// Follows symbolic links, up to a file or to a descriptor that `/proc` stands for:
-/// replacing what such a link leads to would take it away from who holds it open.
+/// a file that is replaced is no longer the one that the descriptor has open.
 fn resolve(path: &Path) -> Result<Place, String> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -202,7 +202,7 @@ fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
 fn replace(file: &Path, text: &str) -> io::Result<()> {
     let mut temporary = temporary_beside(file)?;
     if let Ok(old) = fs::metadata(file) {
-        // Who may not give a file away keeps it: the results count more.
+        // Without the right to give a file away it becomes ours: the results count more.
         let _ = fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()));
         temporary.as_file().set_permissions(old.permissions())?;
     }

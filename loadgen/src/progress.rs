@@ -1,5 +1,5 @@
 //! How far a run is, on a terminal: one line on standard error, written over and
-//! over, and nothing at all where nobody watches.
+//! over; and nothing where standard error is no terminal.
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicU64, Ordering};

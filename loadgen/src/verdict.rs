@@ -134,7 +134,7 @@ impl fmt::Display for Verdict {
                 busy_share * 100.0
             ),
             Self::Unknown => f.write_str(
-                "a closed loop with sleeping threads does not know who set the pace; \
+                "a closed loop with sleeping threads does not know what set the pace; \
                  --wait spin does",
             ),
         }

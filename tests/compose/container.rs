@@ -72,7 +72,7 @@ impl Container {
         Ready { id: field("id=").parse().expect("an id"), io: field("io=") }
     }
 
-    /// Its name and the end of its log, for the one who reads a failure.
+    /// Its name and the end of its log, for a failure's text.
     pub(crate) fn account(&self) -> String {
         let mut command = Command::new("docker");
         let command = command.args(["logs", "--tail", TAIL_LINES, &self.0]);

@@ -5,7 +5,7 @@
 //! loudly that it is skipped anywhere else; what needs no engine it checks anywhere.
 //! All that it makes (containers, network, image) bears a name of its own and is gone
 //! at the end, as is the room in the neighbour table: when it fails and when a signal
-//! ends it as well, but for SIGKILL, which nobody can catch.
+//! ends it as well, but for SIGKILL, which cannot be caught.
 
 mod container;
 mod engine;

@@ -62,7 +62,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         for (limit, was) in self.raised.drain(..).rev() {
-            // Who could raise it can lower it.
+            // What may raise a limit may lower it.
             let _ = fs::write(limit, was.to_string());
         }
     }

@@ -231,8 +231,8 @@ impl Project {
         listed.lines().map(Into::into).collect()
     }
 
-    /// Shows the one who reads a failure how the containers are, and the ends of the
-    /// logs of the seed and of some that are not well.
+    /// Shows how the containers are, and the ends of the logs of the seed and of some
+    /// that are not well.
     fn report(&self) {
         let filter = self.filter();
         let all = ["ps", "--all", "--filter", &filter];

@@ -70,9 +70,9 @@ pub(crate) fn play(compose: &Compose) {
     let late = healed_nodes_find_what_they_missed(&project, &mut seed, &ids, &survivors, &puts);
     scene("60 nodes");
     project.scale(NODES_LATER);
-    a_new_node_finds_old_values(&project, puts.iter().chain([&late]));
-    scene("the load generator, from inside");
+    scene("the load generator, from inside, at once");
     the_load_generator_is_answered(&project);
+    a_new_node_finds_old_values(&project, puts.iter().chain([&late]));
 
     scene("the end");
     no_container_ran_out_of_memory(&project);
@@ -189,7 +189,7 @@ fn values_outlive_killed_nodes(
     mut nodes: Vec<Container>,
     puts: &[Put],
 ) -> Vec<Container> {
-    // Nobody asks for it before, so that no copy of it comes to the seed.
+    // It is not asked for before, so that no copy of it comes to the seed.
     let text = text_not_for(ids.seed, &ids.of(&nodes), "not for the seed");
     let unseen = Put::in_a_container(nodes.last().expect("50 nodes"), text);
     let survivors = nodes.split_off(KILLED);
@@ -265,8 +265,8 @@ fn a_new_node_finds_old_values<'a>(project: &Project, puts: impl IntoIterator<It
     puts.into_iter().for_each(|put| put.is_found_in(newest));
 }
 
-/// Its own assertions say that no value was wrong and that what it had stored was
-/// there; its books say that there were answers at all.
+/// It waits for nodes that still join. Its own assertions say that no value was wrong and
+/// that what it had stored was there; its books say that there were answers at all.
 fn the_load_generator_is_answered(project: &Project) {
     let ended = project.loadgen();
     assert_eq!(ended.status, Some(0), "{ended:?}");

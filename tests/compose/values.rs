@@ -1,4 +1,4 @@
-//! Values that cross the network, and who would hold them.
+//! Values that cross the network, and the nodes that hold them.
 
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
@@ -37,7 +37,7 @@ impl Put {
         Self { text, key }
     }
 
-    /// Gets it in a container, from whoever has it.
+    /// Gets it in a container, from any node that has it.
     pub(crate) fn is_found_in(&self, node: &Container) {
         let Self { text, key } = self;
         let ended = node.get(key);

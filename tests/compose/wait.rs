@@ -26,8 +26,8 @@ pub(crate) fn longest() -> Duration {
     }
 }
 
-/// Waits until `look` finds what it looks for; `what` says that for the one who
-/// reads the failure.
+/// Waits until `look` finds what it looks for; `what` says that in
+/// the failure.
 pub(crate) fn wait_for<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + longest();
     loop {

@@ -1,8 +1,8 @@
 //! Loss on purpose of what lookups send and receive.
 //!
 //! In which order their datagrams come is a matter of timing, and their transaction
-//! ids are a node's own. So a draw is made of what a request asks whom, and how often
-//! it has asked that before; with it the fate of its reply is known as well.
+//! ids are a node's own. So a draw is made of a request's content and destination, and of
+//! how often that was sent before; with it the fate of its reply is known as well.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -64,14 +64,14 @@ impl LookupLoss {
     }
 }
 
-/// What is asked whom.
+/// A request's content and destination as one number.
 fn question(destination: SocketAddr, body: &Body<'_>) -> u64 {
     let (kind, key) = match body {
         Body::FindNode { target } => (1, Some(*target)),
         Body::FindValue { key, .. } => (2, Some(*key)),
         Body::Store(store) => (3, Some(store.key)),
         Body::Ping => (4, None),
-        // Replies: of a client, to whoever asks it.
+        // Replies: of a client, to a node that asks it.
         _ => (5, None),
     };
     let ip = match destination.ip() {

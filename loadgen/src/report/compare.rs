@@ -42,7 +42,7 @@ fn time(ns: f64) -> String {
 }
 
 /// The table: the parameters in which they differ, then for each drop rate that
-/// both have, their numbers and the ratio of B to A; of others, who has them.
+/// both have, their numbers and the ratio of B to A; of others, which one has them.
 pub fn table(a: &Report, b: &Report) -> String {
     let mut text = String::new();
     // Writing to a string does not fail.

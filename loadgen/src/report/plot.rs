@@ -139,7 +139,7 @@ pub enum Legend {
 /// A plot.
 #[derive(Clone, Debug)]
 pub struct Plot {
-    /// Names it, for those who do not see it; unique on a page.
+    /// Names it, for people who do not see it; unique on a page.
     pub name: String,
     /// Height, where the width is 960.
     pub height: f64,

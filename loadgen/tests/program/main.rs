@@ -45,7 +45,7 @@ fn measure(arguments: &str) -> Value {
     let json_arg = json.display();
     let output = loadgen(&format!("{SHORT} --target {target} --json {json_arg} {arguments}"));
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stderr(&output), "", "nobody watches: no progress");
+    assert_eq!(stderr(&output), "", "no terminal: no progress");
     serde_json::from_str(&fs::read_to_string(json).expect("written")).expect("JSON")
 }
 

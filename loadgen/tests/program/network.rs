@@ -78,23 +78,6 @@ fn an_ipv4_address_may_be_written_as_an_ipv6_one() {
 }
 
 #[test]
-fn lookups_reach_targets_of_both_families() {
-    if UdpSocket::bind("[::1]:0").is_err() {
-        eprintln!("SKIPPED: this machine has no ::1");
-        return;
-    }
-    let nodes = [node("127.0.0.1:0", 1), node("[::1]:0", 2)];
-    let targets: Vec<String> =
-        nodes.iter().map(|node| format!("--target {}", node.address())).collect();
-    let run = measure(&format!("{} --mix lookup=100", targets.join(" ")));
-    assert_eq!(run["books"]["fulfilled"], 200, "{}", run["books"]);
-    assert_eq!(run["books"]["lookup_datagrams"]["unsendable"], 0);
-    for node in nodes {
-        node.stop().expect("it runs");
-    }
-}
-
-#[test]
 fn a_target_that_is_not_there_yet_is_waited_for() {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let target = socket.local_addr().expect("bound");

@@ -95,6 +95,22 @@ fn a_second_signal_ends_it_at_once() {
 }
 
 #[test]
+fn ctrl_c_at_a_terminal_shows_what_was_measured() {
+    let responder = Responder::start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    let target = responder.addr.to_string();
+    command.args(["--rate", "1k", "--warmup", "0s", "--duration", "1h", "--keys", "50"]);
+    command.args(["--timeout", "20s", "--target", &target]);
+    let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).expect("a terminal");
+    terminal.exp_string(" requests/s, ").expect("it runs");
+    terminal.send_control('c').expect("the terminal takes it");
+    terminal.exp_string("\r\x1b[Ktarget ").expect("the progress is taken away");
+    terminal.exp_string("*** cut short by SIGINT ***").expect("the report");
+    terminal.exp_string("verdict ").expect("the report");
+    terminal.exp_eof().expect("it ends");
+}
+
+#[test]
 fn a_signal_that_is_ignored_from_outside_stays_ignored() {
     let responder = Responder::start();
     let child = running(&responder, "trap '' HUP;", "--json -");
