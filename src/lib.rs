@@ -5,7 +5,7 @@
 //! and what follows is encoded straight into the send buffer.
 //!
 //! ```text
-//! limits  time  rng  id  <-  wire  <-  node  <-  driver  <-  bin/kad-node
+//! id  <-  limits  rng  time  <-  wire  <-  node  <-  driver  <-  bin/kad-node
 //! ```
 //!
 //! Without any feature the library is the core alone (everything left of

@@ -4,7 +4,6 @@
 use core::time::Duration;
 
 use crate::id::ID_BYTES;
-use crate::wire::{CONTACT_BYTES_MAX, HEADER_BYTES};
 
 /// Largest datagram of ours: 1280, the least that every IPv6 path carries, less
 /// 40 of IPv6 header and 8 of UDP header, so that no path fragments it.
@@ -19,6 +18,12 @@ pub const AMPLIFICATION_MAX: usize = 3;
 /// what answers it is little more than a header, and a padded PING would itself
 /// amplify when it goes to an address that a stranger only claims to have.
 pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
+
+/// Bytes of a datagram before the announced address and the body.
+pub const HEADER_BYTES: usize = 48;
+
+/// Bytes of an IPv6 contact, the larger of the two: family, id, IP address, port.
+pub const CONTACT_BYTES_MAX: usize = 1 + ID_BYTES + 16 + 2;
 
 /// A STORE's fields before the value: key, offset, total, lifetime, purpose.
 pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
@@ -168,6 +173,10 @@ pub const STORE_BYTES_MAX: usize = 256 << 20;
 /// Least that may be asked for: each of [`SHARDS_MAX`] shards has room for the
 /// largest value.
 pub const STORE_BYTES_MIN: usize = 128 << 10;
+/// What a stored value weighs beside its bytes: its key, its entry and its places in
+/// the indexes, as measured with values of a few bytes, so that a million empty values
+/// do not weigh nothing.
+pub const VALUE_OVERHEAD_BYTES: usize = 480;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
 /// Values whose life is ended at one time-out; the rest follow at the next, which

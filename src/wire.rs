@@ -56,6 +56,7 @@ use core::net::SocketAddr;
 
 use crate::id::Id;
 
+pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
 pub use address::{Contact, is_reachable};
 pub use contacts::Contacts;
 pub use decode::{DecodeError, decode};
@@ -65,10 +66,6 @@ pub use encode::encode;
 pub const MAGIC: u8 = 0x4b;
 /// Version of the wire format.
 pub const VERSION: u8 = 1;
-/// Bytes before the announced address and the body.
-pub const HEADER_BYTES: usize = 48;
-/// Bytes of an IPv6 contact, the larger of the two: family, id, IP address, port.
-pub const CONTACT_BYTES_MAX: usize = 1 + 20 + 16 + 2;
 /// Where the steer byte is, for the kernel's steering program.
 pub const STEER_OFFSET: usize = 3;
 

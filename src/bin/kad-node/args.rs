@@ -1,6 +1,8 @@
 //! The command line.
 
 mod address;
+#[cfg(test)]
+mod numbers;
 mod value;
 
 use std::ffi::OsString;
@@ -86,7 +88,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
     pub(crate) steering: Steering,
     /// How much others may store on this node, its shards together; each value
-    /// counts 256 bytes more than it has, for its key and the indexes. Beyond it,
+    /// counts 480 bytes more than it has, for its key and the indexes. Beyond it,
     /// values make way for new ones, first those of whoever has stored most.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
     pub(crate) store_bytes: usize,
@@ -113,7 +115,7 @@ pub(crate) struct PutArgs {
     /// How long the network keeps the value.
     #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
     pub(crate) expire: Duration,
-    /// The text; `-` reads it from standard input, to its end and as it is. One that
+    /// The text, of 1132 bytes at most; `-` reads it from standard input, to its end and as it is. One that
     /// begins with a dash comes after `--`.
     #[arg(value_name = "TEXT")]
     pub(crate) text: OsString,
@@ -138,7 +140,7 @@ pub(crate) struct PingArgs {
     /// The node's network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
-    /// How long to wait for its answer; it is asked three times.
+    /// How long to wait for its answer; it is asked 3 times.
     #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]
     pub(crate) timeout: Duration,
 }
@@ -163,7 +165,7 @@ pub(crate) struct ClientArgs {
 /// A whole network in one process.
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
-    /// How many nodes.
+    /// How many nodes, 1 to 500.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = value::number::<1, DEMO_NODES_MAX>)]
     pub(crate) nodes: usize,
     /// The first node's port on 127.0.0.1, the others' following; 0 lets the
@@ -186,10 +188,10 @@ pub(crate) struct LookupArgs {
     /// Nodes of another network are ignored.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
-    /// Replication: how many of the closest nodes hold a value.
+    /// Replication: how many of the closest nodes hold a value, 1 to 28.
     #[arg(long, value_name = "N", default_value_t = K_DEFAULT, value_parser = value::number::<1, K_MAX>)]
     pub(crate) k: usize,
-    /// How many nodes a lookup asks at a time.
+    /// How many nodes a lookup asks at a time, 1 to 16.
     #[arg(long, value_name = "N", default_value_t = ALPHA_DEFAULT, value_parser = value::number::<1, ALPHA_MAX>)]
     pub(crate) alpha: usize,
 }

@@ -19,7 +19,7 @@ use crate::reply;
 /// PINGs sent to an address before the node counts as absent there: where one
 /// datagram in ten is lost, each way, one exchange in five fails, and all three of
 /// them one time in 150.
-const SENDS_MAX: u32 = 3;
+pub(crate) const SENDS_MAX: u32 = 3;
 
 /// Prints the node's id and how long it took to answer.
 pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {

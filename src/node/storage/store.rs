@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
-use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX};
+use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
@@ -84,13 +84,8 @@ struct Share {
     expiries: BTreeSet<(Instant, Id)>,
 }
 
-/// What a value weighs beside its bytes: its key, its entry and its places in
-/// the indexes, as measured with values of a few bytes, so that a million empty values
-/// do not weigh nothing.
-const OVERHEAD_BYTES: usize = 480;
-
 const _: () = assert!(
-    STORE_BYTES_MIN / SHARDS_MAX >= VALUE_BYTES_MAX + OVERHEAD_BYTES,
+    STORE_BYTES_MIN / SHARDS_MAX >= VALUE_BYTES_MAX + VALUE_OVERHEAD_BYTES,
     "the smallest part of the smallest store holds any value"
 );
 
@@ -135,7 +130,7 @@ impl Store {
         if self.renew(key, purpose, life) {
             return Storing::Renewed;
         }
-        let weight = value.len() + OVERHEAD_BYTES;
+        let weight = value.len() + VALUE_OVERHEAD_BYTES;
         if weight > self.bytes_max || self.values_max == 0 {
             return Storing::Refused;
         }
@@ -237,7 +232,7 @@ impl Store {
     }
 
     fn insert(&mut self, key: Id, held: Held) {
-        let weight = held.value.len() + OVERHEAD_BYTES;
+        let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
         self.bytes += weight;
         self.expiries.insert((held.expires, key));
         if let Some(due) = held.replicate {
@@ -254,7 +249,7 @@ impl Store {
 
     fn remove(&mut self, key: Id) -> Option<Held> {
         let held = self.values.remove(&key)?;
-        let weight = held.value.len() + OVERHEAD_BYTES;
+        let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
         self.bytes -= weight;
         self.expiries.remove(&(held.expires, key));
         if let Some(due) = held.replicate {

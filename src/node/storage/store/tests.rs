@@ -8,14 +8,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::node::samples::id;
 
-const BYTES_MAX: usize = 12 * OVERHEAD_BYTES;
+const BYTES_MAX: usize = 12 * VALUE_OVERHEAD_BYTES;
 const VALUES_MAX: usize = 8;
 
 impl Store {
     /// Counts everything anew and compares.
     fn assert_consistent(&self) {
         assert!(self.bytes <= self.bytes_max && self.values.len() <= self.values_max);
-        let weight = |held: &Held| held.value.len() + OVERHEAD_BYTES;
+        let weight = |held: &Held| held.value.len() + VALUE_OVERHEAD_BYTES;
         assert_eq!(self.bytes, self.values.values().map(weight).sum::<usize>());
         let expiries: BTreeSet<_> =
             self.values.iter().map(|(&key, held)| (held.expires, key)).collect();
@@ -62,7 +62,7 @@ struct Model(Vec<Kept>);
 impl Model {
     fn weight(&self, source: Option<Source>) -> usize {
         let of = self.0.iter().filter(|kept| source.is_none_or(|source| source == kept.source));
-        of.map(|kept| kept.bytes + OVERHEAD_BYTES).sum()
+        of.map(|kept| kept.bytes + VALUE_OVERHEAD_BYTES).sum()
     }
 
     fn store(&mut self, new: Kept) -> Storing {
@@ -73,11 +73,11 @@ impl Model {
             }
             return Storing::Renewed;
         }
-        if new.bytes + OVERHEAD_BYTES > BYTES_MAX {
+        if new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX {
             return Storing::Refused;
         }
         let mut evicted = 0;
-        while self.weight(None) + new.bytes + OVERHEAD_BYTES > BYTES_MAX
+        while self.weight(None) + new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX
             || self.0.len() == VALUES_MAX
         {
             let sources = self.0.iter().map(|kept| kept.source);
@@ -108,7 +108,8 @@ enum Act {
 
 fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
     let purpose = prop_oneof![Just(Purpose::Replica), Just(Purpose::Cache)];
-    let bytes = prop_oneof![4 => 0..200_usize, 2 => 0..1112_usize, 1 => Just(13 * OVERHEAD_BYTES)];
+    let bytes =
+        prop_oneof![4 => 0..200_usize, 2 => 0..1112_usize, 1 => Just(13 * VALUE_OVERHEAD_BYTES)];
     let store = (0..24_u16, bytes, 0..4_u8, purpose, 0..100_u64, 0..50_u64);
     let store = store.prop_map(|(number, bytes, source, purpose, life_s, wait_s)| Act::Store {
         number,
@@ -153,7 +154,7 @@ proptest! {
                     };
                     let key = id(number);
                     let before = store.held(key).map(|held| (held.purpose, held.expires));
-                    let storing = store.store(key, &[0; 13 * OVERHEAD_BYTES][..bytes], source(from), purpose, life);
+                    let storing = store.store(key, &[0; 13 * VALUE_OVERHEAD_BYTES][..bytes], source(from), purpose, life);
                     let replicate = (purpose == Purpose::Replica).then_some(life.replicate);
                     let expires = life.expires;
                     let new = Kept { key, bytes, source: source(from), purpose, expires, replicate };
@@ -235,7 +236,7 @@ fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
 
 #[test]
 fn nobody_loses_a_value_for_one_that_is_refused() {
-    const HALF: usize = OVERHEAD_BYTES / 2;
+    const HALF: usize = VALUE_OVERHEAD_BYTES / 2;
     let mut store = store();
     // Source 2 weighs the most, and after the eviction of a small value, 1 does.
     store.store(id(1), &[0; 4 * HALF], source(1), Purpose::Replica, until(100));
@@ -254,7 +255,7 @@ fn nobody_loses_a_value_for_one_that_is_refused() {
 #[test]
 fn a_store_without_room_holds_nothing() {
     let hash = Keyed::new([7; 16]);
-    for (bytes_max, values_max) in [(0, 10), (OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
+    for (bytes_max, values_max) in [(0, 10), (VALUE_OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
         let mut store = Store::new(bytes_max, values_max, hash.clone());
         let storing = store.store(id(1), &[], source(1), Purpose::Replica, until(1));
         assert_eq!(storing, Storing::Refused);
