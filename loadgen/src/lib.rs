@@ -5,10 +5,13 @@
 //! mix  corpus  schedule  loss  transaction  in_flight  books  record
 //!   <- engine                     what to send and what came of it; no I/O
 //!     <- worker                   one thread: kernel, link, lookups, clock
-//!       <- run                    preload, all threads, CPU time
-//!         <- summary, verdict, assertion
-//!           <- report             text, JSON, HdrHistogram's table, a page
+//!       <- result                 what a run has measured
+//!         <- run                  targets, preload, publish, all threads, CPU time
+//!         <- assertion            <- options
+//!         <- verdict, summary     <- report: text, JSON, HdrHistogram's table, a page
+//!                                   <- outputs: where each of them is written
 //! ```
+#![deny(clippy::print_stderr)] // it panics where standard error cannot be written
 #![allow(
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
