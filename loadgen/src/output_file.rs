@@ -60,7 +60,7 @@ impl OutputFile {
             Place::Descriptor(descriptor) => open_descriptor(&descriptor),
             Place::File(file) => match fs::metadata(&file) {
                 Err(error) if error.kind() == ErrorKind::NotFound => Self::new_file(file),
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(elsewhere(&error)),
                 Ok(found) if found.is_dir() => Err("it is a folder: name a file in it".into()),
                 Ok(found) if found.file_type().is_block_device() => {
                     Err("it is a block device: name a file".into())
@@ -142,6 +142,11 @@ fn elsewhere(error: &io::Error) -> String {
     format!("{error}: choose another place")
 }
 
+/// What the system said, without the temporary file's name.
+fn plain(error: &io::Error) -> io::Error {
+    error.kind().into()
+}
+
 /// A full device refuses even to write nothing.
 fn try_opened(mut file: File) -> Result<OutputFile, String> {
     file.write(&[]).map_err(|error| elsewhere(&error))?;
@@ -196,7 +201,9 @@ fn open_descriptor(path: &Path) -> Result<OutputFile, String> {
 fn temporary_beside(file: &Path) -> io::Result<NamedTempFile> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     let mode = Permissions::from_mode(NEW_FILE_MODE);
-    Builder::new().prefix(".loadgen-").suffix(".tmp").permissions(mode).tempfile_in(folder)
+    let mut builder = Builder::new();
+    let builder = builder.prefix(".loadgen-").suffix(".tmp").permissions(mode);
+    builder.tempfile_in(folder).map_err(|error| plain(&error))
 }
 
 fn replace(file: &Path, text: &str) -> io::Result<()> {
@@ -206,7 +213,7 @@ fn replace(file: &Path, text: &str) -> io::Result<()> {
         let _ = fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()));
         temporary.as_file().set_permissions(old.permissions())?;
     }
-    temporary.write_all(text.as_bytes())?;
+    temporary.as_file_mut().write_all(text.as_bytes())?;
     temporary.as_file().sync_all()?;
     if temporary.persist(file).is_err() {
         // A file that is mounted by itself, as into a container, cannot be replaced.
