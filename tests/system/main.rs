@@ -14,6 +14,8 @@ mod networks;
 mod one_shot;
 mod ping;
 mod prompt;
+mod signals;
+mod standard_error;
 mod terminal;
 
 /// A driver under test.

@@ -1,9 +1,13 @@
 //! The prompt on a pipe.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
+use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
 
 use crate::Io;
-use crate::child::Node;
+use crate::child::{self, Node};
 use crate::under_each_driver;
 
 const ABSENT: &str = "0000000000000000000000000000000000000000";
@@ -58,7 +62,9 @@ under_each_driver! {
         let mut node = Node::start(io, &[]);
         let key = node.put("counted");
         assert_eq!(node.counter("values_published"), 1);
-        assert_eq!(node.ask(format!("forget {key}")), "forgotten");
+        let forgotten = node.ask(format!("forget {key}"));
+        assert!(forgotten.starts_with("forgotten: "), "{forgotten}");
+        assert!(forgotten.contains("keeps it until it expires"), "{forgotten}");
         assert_eq!(node.counter("values_published"), 0);
         node.tell("stats");
         let puts = std::iter::repeat_with(|| node.line()).find(|line| line.starts_with("  puts"));
@@ -91,13 +97,67 @@ fn errors_are_those_of_the_interface() {
 }
 
 #[test]
-fn help_names_every_command() {
+fn help_names_every_command_and_tells_more_of_one() {
     let mut node = Node::start(Io::Mmsg, &[]);
-    let first = node.ask("help");
-    let rest: Vec<_> = (1..8).map(|_| node.line()).collect();
-    let commands: Vec<_> = std::iter::once(&first)
-        .chain(&rest)
-        .map(|line| line.split_whitespace().next().unwrap_or_default())
-        .collect();
-    assert_eq!(commands, ["put", "get", "forget", "peers", "stats", "trace", "help", "exit"]);
+    node.tell("help");
+    let lines: Vec<_> = std::iter::repeat_with(|| node.line()).take(9).collect();
+    let commands: Vec<_> =
+        lines.iter().map(|line| line.split([' ', ',']).next().unwrap_or_default()).collect();
+    let expected = ["put", "put", "get", "forget", "peers", "stats", "trace", "help", "exit"];
+    assert_eq!(commands, expected);
+    assert!(node.ask("help forget").starts_with("forget KEY"));
+    assert!(node.line().contains("until it expires"));
+    assert!(node.ask("HELP nonsense").starts_with("ERR unknown command 'nonsense'"));
+}
+
+#[test]
+fn blanks_around_a_text_are_part_of_it_at_the_prompt_as_they_are_on_a_command_line() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    for text in [" both ", "  before", "after  ", "\ttabs\t"] {
+        let key = node.put(text);
+        assert_eq!(node.found(&key, text), "local");
+        let get = ["get", "--bootstrap", &node.addr.to_string(), &key];
+        assert!(child::run(&get, b"").stdout.starts_with(text));
+        let put = ["put", "--bootstrap", &node.addr.to_string(), text];
+        assert_eq!(child::run(&put, b"").stdout.trim_end(), key);
+    }
+}
+
+#[test]
+fn a_text_of_several_lines_is_put_by_a_dash_and_ended_by_a_dot() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let key = node.ask("put -\nfirst\n  exit\n\n..\n.");
+    assert_eq!(key, Id::of_value(b"first\n  exit\n\n.").to_string());
+    assert_eq!(node.ask("put -\nlost\nget\n.\nget"), Id::of_value(b"lost\nget").to_string());
+    assert!(node.line().starts_with("ERR missing argument"));
+    node.tell("put -\nnever ended");
+    node.close_stdin();
+    assert!(node.line().starts_with("ERR put - without an end"));
+    node.await_log("the node serves on");
+}
+
+#[test]
+fn capitals_and_quit_are_understood() {
+    let mut node = Node::start(Io::Mmsg, &[]);
+    let key = node.ask("PUT Hello");
+    assert_eq!(key, Id::of_value(b"Hello").to_string());
+    assert_eq!(node.ask(format!("Get {}", key.to_uppercase())), "Hello");
+    node.tell("QUIT");
+    assert_eq!(node.end().0.code(), Some(0));
+}
+
+#[test]
+fn a_demo_whose_input_ends_says_that_it_goes_on() {
+    let mut child = child::program()
+        .args(["demo", "--nodes", "2", "--io", "mmsg"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let log = BufReader::new(child.stderr.take().expect("a pipe"));
+    let said = log.lines().map_while(Result::ok).find(|line| line.contains("input has ended"));
+    assert!(said.is_some_and(|line| line.contains("SIGTERM stops it")));
+    child.kill().expect("it serves on");
+    child.wait().expect("a killed child ends");
 }

@@ -16,6 +16,8 @@ use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 
+use crate::log;
+
 pub(crate) use address::{Announce, HostPort};
 pub(crate) use value::Percent;
 
@@ -245,7 +247,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        eprintln!("{} (try '--help')", one_line(&error.to_string()));
+        log::say(format_args!("{} (try '--help')", one_line(&error.to_string())));
         ExitCode::from(2)
     })
 }

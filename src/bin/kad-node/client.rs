@@ -14,6 +14,7 @@ use crate::bootstrap::{self, Obstacle, Reach};
 use crate::failure::Failure;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::log;
+use crate::ongoing::Ongoing;
 use crate::operations::{NodeGone, Operations};
 use crate::reply;
 
@@ -59,7 +60,8 @@ impl<'a> Client<'a> {
         }
         let remaining = move || deadline.saturating_duration_since(Instant::now());
         let answers = iter::from_fn(move || events.recv_timeout(remaining()).ok());
-        let operations = Operations::new(running.commander(), answers);
+        let ongoing = Ongoing::new(running.commander());
+        let operations = Operations::new(running.commander(), answers, ongoing);
         Ok(Self { args, deadline, running, operations })
     }
 

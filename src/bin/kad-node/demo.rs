@@ -7,7 +7,7 @@ use std::sync::mpsc::TryRecvError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{DriverEvent, Running};
+use kad_node::driver::{self, DriverEvent, IoChoice, Running};
 use kad_node::id::Id;
 use kad_node::node::{Command, Event, OperationId};
 use kad_node::wire::Role;
@@ -18,12 +18,28 @@ use crate::joining::Joining;
 use crate::launch::{self, Shards};
 use crate::log;
 use crate::reply;
-use crate::serve::{self, Attended, Termination};
+use crate::serve::{self, Attended};
+use crate::stop::StopSignals;
+use crate::terminal::Terminal;
 
 /// How long the network may take to form before the demo gives up.
 const FORM_MAX: Duration = Duration::from_mins(5);
 /// How long a put may take before the demo gives up.
 const PUT_MAX: Duration = Duration::from_mins(1);
+
+/// Descriptors that the process has open beside those of its nodes, the terminal's
+/// among them.
+const DESCRIPTORS_OWN_MAX: u64 = 24;
+
+/// Descriptors of one node of one shard: its socket, its eventfd and its ring, and
+/// what the library under `tokio-uring` opens beside them.
+const fn descriptors_per_node(io: IoChoice) -> u64 {
+    match io {
+        IoChoice::Mmsg => 2,
+        IoChoice::Auto | IoChoice::Uring => 3,
+        IoChoice::TokioUring => 7,
+    }
+}
 
 /// Runs a network until the prompt says `exit`.
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -37,6 +53,14 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
             usize::from(u16::MAX) + 1 - args.nodes
         )));
     }
+    let needed = DESCRIPTORS_OWN_MAX + args.nodes as u64 * descriptors_per_node(args.io.io);
+    driver::raise_descriptor_limit().allows(needed).map_err(|few| {
+        Failure::Failed(format!(
+            "a demo of {} nodes cannot start: {few}, or ask for fewer --nodes",
+            args.nodes
+        ))
+    })?;
+    let terminal = Terminal::open();
     let begun = Instant::now();
     let (mut nodes, ids) = start_all(args)?;
     launch::warn_of_fallback(&nodes[0]);
@@ -55,7 +79,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         // The whole network ends: there is nobody to leave to.
         leave: Duration::ZERO,
     };
-    let result = serve::attend(attended, Termination::catch()?);
+    let result = serve::attend(attended, terminal, StopSignals::catch()?);
     for node in nodes {
         launch::stop(node)?;
     }
@@ -65,9 +89,11 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
 /// Says what is worth typing: `greeting` is a text of another node's.
 fn welcome(nodes: usize, greeting: Id) {
     if io::stdin().is_terminal() {
-        eprintln!("This prompt is on the first of {nodes} nodes; the last one has put a text. Try");
-        eprintln!("    trace {greeting}");
-        eprintln!("and 'put some text', 'get KEY', 'peers', 'stats'; 'help' lists the commands.");
+        log::say(format_args!(
+            "This prompt is on the first of {nodes} nodes; the last one has put a text. Try\n    \
+             trace {greeting}\n\
+             and 'put some text', 'get KEY', 'peers', 'stats'; 'help' lists the commands."
+        ));
     }
 }
 

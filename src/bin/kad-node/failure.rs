@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use kad_node::node::Refusal;
 
+use crate::log;
 use crate::reply;
 use crate::request::RequestError;
 
@@ -33,28 +34,28 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Usage(text) => {
-                eprintln!("error: {text}");
+                log::say(format_args!("error: {text}"));
                 ExitCode::from(2)
             }
             Self::Failed(text) | Self::NotStored(text) => {
-                eprintln!("error: {text}");
+                log::say(format_args!("error: {text}"));
                 ExitCode::FAILURE
             }
             Self::Request(error) => {
-                eprintln!("{error}");
+                log::say(error);
                 ExitCode::from(2)
             }
             Self::Refused(refusal) => {
-                eprintln!("{}", reply::refusal(*refusal));
+                log::say(reply::refusal(*refusal));
                 ExitCode::FAILURE
             }
             Self::NotFound => ExitCode::FAILURE,
             Self::Unreachable(text) => {
-                eprintln!("error: {text}");
+                log::say(format_args!("error: {text}"));
                 ExitCode::from(4)
             }
             Self::Broken(text) => {
-                eprintln!("error: {text}");
+                log::say(format_args!("error: {text}"));
                 ExitCode::from(3)
             }
         }

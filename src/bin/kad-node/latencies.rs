@@ -7,6 +7,13 @@ use hdrhistogram::Histogram;
 /// Longest latency told apart, in microseconds: a lookup ends well before.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
+/// Those of a session's operations.
+#[derive(Default)]
+pub(crate) struct SessionLatencies {
+    pub(crate) puts: Latencies,
+    pub(crate) gets: Latencies,
+}
+
 /// One kind of operation.
 pub(crate) struct Latencies(Histogram<u64>);
 

@@ -7,7 +7,7 @@ use kad_node::driver::{Commander, Stopped};
 use kad_node::node::{Command, OperationId};
 
 use crate::reply;
-use crate::serve::Stop;
+use crate::stop::Stop;
 
 /// Has the node leave, for at most `most`, and waits for that: less long where it
 /// has done all it had to, or is told once more to stop.
@@ -21,7 +21,8 @@ pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duratio
             Ok(Stop::Left | Stop::NodeGone) => return,
             Ok(Stop::Signal(name)) => return tracing::info!("stopping at once on {name}"),
             Ok(Stop::Prompt) => return tracing::info!("stopping at once"),
-            Ok(Stop::Output(_)) => {}
+            // None of these asks for haste.
+            Ok(Stop::Hangup | Stop::Output(_)) => {}
             Err(_) => return tracing::info!("stopping after {}", reply::time(most)),
         }
     }
@@ -34,7 +35,11 @@ pub(crate) fn tell(stopped: &Stopped) {
     match stats.values_not_handed_over + stats.values_to_hand_over {
         0 => tracing::info!(handed_over, "left"),
         not_handed_over => {
-            tracing::warn!(handed_over, not_handed_over, "left, and nobody took some values over");
+            tracing::warn!(
+                handed_over,
+                not_handed_over,
+                "left, and no other node took some values"
+            );
         }
     }
 }

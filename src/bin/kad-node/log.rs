@@ -1,19 +1,36 @@
 //! The log: lines on standard error, which never tear the line that is being
 //! edited on a terminal.
+//!
+//! A line of the log is never worth a node. A thread of its own writes them, so
+//! that a reader that has stopped reading stops nothing else; lines beyond
+//! [`LINES_WAITING_MAX`] are dropped and counted, and a line that cannot be written
+//! (a full disk, a closed pipe) is lost without a word.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rustyline::ExternalPrinter;
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
 use crate::args::LogArgs;
 use crate::failure::Failure;
 
-/// Prints above the line that is being edited, while one is.
-static ABOVE_PROMPT: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None);
+/// Lines that wait to be written at most: some 100 bytes each.
+const LINES_WAITING_MAX: usize = 8192;
+
+/// The line editor's printer. The writing thread alone holds the lock while it prints.
+static PRINTER: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None);
+/// Whether a line may be being edited, so that [`PRINTER`] is to be used.
+static ABOVE_PROMPT: AtomicBool = AtomicBool::new(false);
+/// The way to the writing thread, once the log has started.
+static WRITER: OnceLock<NonBlocking> = OnceLock::new();
+/// Ends the writing thread when it is dropped, once what waits is written.
+static WORKER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// Starts the log. `--log` wins over `RUST_LOG`, which wins over `info`.
 pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
@@ -27,28 +44,57 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
             ))
         },
     )?;
+    let (writer, worker) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .lossy(true)
+        .thread_name("log")
+        .finish(Line);
+    *WORKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
+    let writer = WRITER.get_or_init(|| writer).clone();
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .compact()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(colours)
-        .with_writer(|| Line)
+        .with_writer(writer)
         .init();
     Ok(())
+}
+
+/// Waits until what was logged is written, for about a second at most.
+pub(crate) fn finish() {
+    drop(WORKER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Writes one line to standard error, after what was logged so far.
+pub(crate) fn say(line: impl Display) {
+    let line = format!("{line}\n");
+    // Where it cannot be written, there is no one to tell.
+    let _ = match WRITER.get() {
+        Some(writer) => writer.clone().write_all(line.as_bytes()),
+        None => io::stderr().write_all(line.as_bytes()),
+    };
+}
+
+/// Lines dropped so far: too many waited to be written.
+pub(crate) fn lines_dropped() -> u64 {
+    WRITER.get().map_or(0, |writer| writer.error_counter().dropped_lines() as u64)
 }
 
 /// Leads the log through `printer`, where standard error is the terminal on
 /// which a line is being edited.
 pub(crate) fn print_above_prompt(printer: impl ExternalPrinter + Send + 'static) {
     if io::stderr().is_terminal() {
-        *ABOVE_PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(printer));
+        *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(printer));
+        ABOVE_PROMPT.store(true, Ordering::Relaxed);
     }
 }
 
-/// Leads the log to standard error again.
+/// Leads the log to standard error again. It waits for nothing: a printer that is at
+/// work may wait for the line editor.
 pub(crate) fn print_plainly() {
-    *ABOVE_PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    ABOVE_PROMPT.store(false, Ordering::Relaxed);
 }
 
 /// Where one line of the log goes; it is written whole, by one call.
@@ -56,16 +102,24 @@ struct Line;
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut printer = ABOVE_PROMPT.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(printer) = printer.as_mut()
-            && printer.print(String::from_utf8_lossy(line).into_owned()).is_ok()
-        {
-            return Ok(line.len());
+        if !print(line) {
+            // It is lost: a full disk or a closed pipe is no reason to stop.
+            let _ = io::stderr().write_all(line);
         }
-        io::stderr().write(line)
+        Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Prints above the line that is being edited, where there is one. Whether it did.
+fn print(line: &[u8]) -> bool {
+    if !ABOVE_PROMPT.load(Ordering::Relaxed) {
+        return false;
+    }
+    let mut printer = PRINTER.lock().unwrap_or_else(PoisonError::into_inner);
+    let line = String::from_utf8_lossy(line).into_owned();
+    printer.as_mut().is_some_and(|printer| printer.print(line).is_ok())
 }

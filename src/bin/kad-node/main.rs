@@ -5,18 +5,22 @@
 //! status 0: done; 1: it did not come about; 2: it was asked for wrongly. Of a one-shot
 //! put or get, 1 says that the value is not there; 3: the client itself failed;
 //! 4: no node answers, or not in time.
+#![deny(clippy::print_stderr)] // `eprintln!` panics where standard error cannot be written
 
 mod args;
 mod bootstrap;
 mod client;
 mod demo;
 mod failure;
+mod help;
+mod job_control;
 mod joining;
 mod latencies;
 mod launch;
 mod leaving;
 mod log;
 mod one_shot;
+mod ongoing;
 mod operations;
 mod ping;
 mod pipe;
@@ -25,17 +29,23 @@ mod request;
 mod serve;
 mod session;
 mod shard_table;
+mod stop;
 mod terminal;
+mod text;
 
 use std::process::ExitCode;
 
 use args::Mode;
+use kad_node::driver;
 
 fn main() -> ExitCode {
     let cli = match args::parse() {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
+    job_control::serve_in_background();
+    // What a mode needs beyond it, that mode says.
+    driver::raise_descriptor_limit();
     let result = match cli.mode {
         None => serve::run(&cli.node),
         Some(Mode::Put(args)) => one_shot::put(&args),
@@ -43,8 +53,10 @@ fn main() -> ExitCode {
         Some(Mode::Ping(args)) => ping::run(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
     };
-    match result {
+    let exit = match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    log::finish();
+    exit
 }

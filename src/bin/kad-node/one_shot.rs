@@ -11,6 +11,7 @@ use kad_node::node::{Config, Trace};
 use crate::args::{GetArgs, PutArgs};
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::log;
 use crate::reply::{self, Audience};
 use crate::request::{self, RequestError};
 
@@ -36,7 +37,7 @@ fn store(args: &PutArgs) -> Result<(), Failure> {
     let value = value(&args.text)?;
     let key = Id::of_value(&value);
     let mut client = Client::join(&args.client, |config| Config { expire: args.expire, ..config })?;
-    let answer = client.ask(|operations| operations.put(value))?;
+    let answer = client.ask(|operations| operations.put(key, value))?;
     let stored = answer.outcome.map_err(Failure::Refused)?;
     if stored.holders == 0 {
         return Err(Failure::NotStored(format!(
@@ -107,9 +108,10 @@ fn print(
     }
 }
 
-/// Writes what is no result to standard error, in one piece. Where that cannot be
-/// written, the result and the exit status say enough.
+/// Writes what is no result to standard error.
 fn tell(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
     let mut text = Vec::new();
-    let _ = write(&mut text).and_then(|()| io::stderr().write_all(&text));
+    if write(&mut text).is_ok() {
+        log::say(String::from_utf8_lossy(&text).trim_end());
+    }
 }

@@ -8,6 +8,8 @@ use kad_node::node::{
     BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stored, Trace,
 };
 
+use crate::ongoing::Ongoing;
+
 /// The node has stopped, and answers no more.
 #[derive(Debug)]
 pub(crate) struct NodeGone;
@@ -32,23 +34,26 @@ type Answers = Box<dyn Iterator<Item = DriverEvent> + Send>;
 pub(crate) struct Operations {
     commander: Commander,
     answers: Answers,
+    ongoing: Ongoing,
     last: u64,
 }
 
 impl Operations {
     /// Operations on the node that `commander` commands and whose events come
-    /// out of `answers`.
+    /// out of `answers`; `ongoing` may interrupt them.
     pub(crate) fn new(
         commander: Commander,
         answers: impl Iterator<Item = DriverEvent> + Send + 'static,
+        ongoing: Ongoing,
     ) -> Self {
-        Self { commander, answers: Box::new(answers), last: 0 }
+        Self { commander, answers: Box::new(answers), ongoing, last: 0 }
     }
 
     /// Stores a value.
-    pub(crate) fn put(&mut self, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
+    pub(crate) fn put(&mut self, key: Id, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
         let expected = self.next();
         self.send(Command::Put { operation: expected, value })?;
+        self.ongoing.await_operation(expected, key);
         loop {
             if let DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }) =
                 self.event()?
@@ -68,6 +73,7 @@ impl Operations {
     ) -> Result<GetAnswer, NodeGone> {
         let expected = self.next();
         self.send(Command::Get { operation: expected, key, trace })?;
+        self.ongoing.await_operation(expected, key);
         loop {
             match self.event()? {
                 DriverEvent::Node(Event::Hop { operation, hop }) if operation == expected => {

@@ -32,7 +32,10 @@ pub(crate) fn run(
                 }
             }
             Line::TooLong => Session::refuse(&RequestError::LineTooLong, &mut out)?,
-            Line::EndOfInput => return Ok(Flow::Continue),
+            Line::EndOfInput => {
+                session.end(&mut out)?;
+                return Ok(Flow::Continue);
+            }
         }
     }
 }

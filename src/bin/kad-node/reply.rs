@@ -7,10 +7,9 @@ use kad_node::driver::ShardStats;
 use kad_node::limits::{LOOKUPS_MAX, PUBLISHED_VALUES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Refusal, Stored};
 
-use crate::latencies::Latencies;
+use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
-use crate::session::SessionLatencies;
-use crate::shard_table;
+use crate::{log, shard_table};
 
 /// Who reads standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +201,9 @@ pub(crate) fn stats(
     }
     let driver: Vec<_> = total.driver.iter().filter(shown).collect();
     group("driver", &driver, out)?;
+    let log: Vec<_> =
+        [("log_lines_dropped", log::lines_dropped())].into_iter().filter(shown).collect();
+    group("log", &log, out)?;
     shard_table::write(shards, out)?;
     writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;

@@ -12,31 +12,22 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
 const _: () = assert!(LINE_BYTES_MAX > 2 * VALUE_BYTES_MAX);
 
 /// The names of the commands.
-pub(crate) const COMMANDS: [&str; 8] =
-    ["put", "get", "forget", "peers", "stats", "trace", "help", "exit"];
-
-/// What `help` prints, and so the commands that there are.
-pub(crate) const HELP: &str = "\
-put TEXT    store TEXT in the network; prints its key
-get KEY     print the text of KEY, and which node had it
-forget KEY  stop republishing what was put here
-peers       the routing table, bucket by bucket
-stats       counters, and latencies of the gets and puts typed here
-trace KEY   a get that shows each hop
-help        this list
-exit        stop the node (so does the end of input on a terminal)
-";
+pub(crate) const COMMANDS: [&str; 9] =
+    ["put", "get", "forget", "peers", "stats", "trace", "help", "exit", "quit"];
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Put(Box<[u8]>),
+    /// A put whose text follows, line by line.
+    PutLines,
     Get(Id),
     Forget(Id),
     Peers,
     Stats,
     Trace(Id),
-    Help,
+    /// All commands, or the one of this name.
+    Help(Option<&'static str>),
     Exit,
 }
 
@@ -55,6 +46,8 @@ pub(crate) enum RequestError {
     TooLarge { bytes: usize },
     /// Longer than [`LINE_BYTES_MAX`].
     LineTooLong,
+    /// The input ended within the text of a `put -`.
+    TextUnended,
     /// Not text.
     NotUtf8 { column: usize },
 }
@@ -77,6 +70,9 @@ impl fmt::Display for RequestError {
             }
             Self::LineTooLong => {
                 write!(f, "ERR line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
+            }
+            Self::TextUnended => {
+                f.write_str("ERR put - without an end: a line with a single dot ends the text")
             }
             Self::NotUtf8 { column } => {
                 write!(
@@ -105,8 +101,9 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What `line` asks, nothing where it is blank. The text of a put begins after
-/// the white space that follows `put`, and is what stands there to the line's end.
+/// What `line` asks, nothing where it is blank. Capitals do as well. The text of a put
+/// begins after the one blank that follows `put` and ends with the line: other blanks
+/// at its ends are part of it, as they are in a one-shot put.
 pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -118,23 +115,33 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
         "" => Ok(request),
         argument => Err(RequestError::NeedlessArgument { command, argument: argument.into() }),
     };
-    let request = match command {
+    let request = match command.to_ascii_lowercase().as_str() {
         "" => return Ok(None),
-        "put" => Request::Put(text(rest.trim_start())?),
+        "put" if rest.trim() == "-" => Request::PutLines,
+        "put" => Request::Put(text(rest)?),
         "get" => Request::Get(key(rest, "get KEY")?),
         "forget" => Request::Forget(key(rest, "forget KEY")?),
         "trace" => Request::Trace(key(rest, "trace KEY")?),
         "peers" => alone("peers", Request::Peers)?,
         "stats" => alone("stats", Request::Stats)?,
-        "help" => alone("help", Request::Help)?,
-        "exit" => alone("exit", Request::Exit)?,
+        "help" => Request::Help(command_name(rest.trim())?),
+        "exit" | "quit" => alone("exit", Request::Exit)?,
         _ => return Err(RequestError::UnknownCommand { text: command.into() }),
     };
     Ok(Some(request))
 }
 
-fn text(text: &str) -> Result<Box<[u8]>, RequestError> {
+/// The command that `text` names, none where it is empty.
+fn command_name(text: &str) -> Result<Option<&'static str>, RequestError> {
     if text.is_empty() {
+        return Ok(None);
+    }
+    let name = COMMANDS.iter().find(|name| name.eq_ignore_ascii_case(text)).copied();
+    name.map(Some).ok_or_else(|| RequestError::UnknownCommand { text: text.into() })
+}
+
+fn text(text: &str) -> Result<Box<[u8]>, RequestError> {
+    if text.trim().is_empty() {
         return Err(RequestError::MissingArgument { usage: "put TEXT" });
     }
     value(text.as_bytes())
@@ -171,7 +178,10 @@ mod tests {
     fn a_put_keeps_its_text_as_it_was_typed() {
         for (line, text) in [
             ("put hello", "hello"),
-            ("  put   two  words ", "two  words "),
+            ("  put two  words ", "two  words "),
+            ("put  two blanks before, one after ", " two blanks before, one after "),
+            ("PUT Hello", "Hello"),
+            ("Put -- ", "-- "),
             ("put hello\r\n", "hello"),
             ("put put\n", "put"),
             ("put größe", "größe"),
@@ -190,6 +200,11 @@ mod tests {
             (format!("forget\t{KEY}"), Request::Forget(id)),
             ("peers ".into(), Request::Peers),
             ("exit".into(), Request::Exit),
+            ("QUIT".into(), Request::Exit),
+            ("help".into(), Request::Help(None)),
+            ("help Put ".into(), Request::Help(Some("put"))),
+            (" put  - ".into(), Request::PutLines),
+            (format!("GET {KEY}"), Request::Get(id)),
         ] {
             assert_eq!(parse(line.as_bytes()), Ok(Some(request)), "{line:?}");
         }
@@ -205,7 +220,8 @@ mod tests {
             ("get xyz", "ERR invalid key", "'xyz'"),
             ("trace 00 11", "ERR invalid key", "'00 11'"),
             ("peers all", "ERR needless argument", "'all'"),
-            ("PUT x", "ERR unknown command", "'PUT'"),
+            ("puts x", "ERR unknown command", "'puts'"),
+            ("help puts", "ERR unknown command", "'puts'"),
             ("\u{1b}[2J", "ERR unknown command", "'\\u{1b}[2J'"),
         ] {
             let said = refusal(line.as_bytes());

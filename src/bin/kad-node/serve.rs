@@ -9,17 +9,18 @@ use std::time::Duration;
 use kad_node::driver::{Commander, DriverEvent, Events, Pin};
 use kad_node::node::{Command, Event};
 use kad_node::wire::Role;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::args::NodeArgs;
 use crate::bootstrap::{self, Joiner, Reach};
 use crate::failure::Failure;
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
+use crate::ongoing::Ongoing;
 use crate::reply::{self, Audience};
 use crate::session::{Flow, Session, SessionError};
-use crate::{leaving, log, pipe, terminal};
+use crate::stop::{Stop, StopSignals};
+use crate::terminal::{self, Terminal};
+use crate::{job_control, leaving, log, pipe};
 
 /// How long the first command of a pipe waits for the node to join, so that a
 /// script needs no pause before it. A person is not kept waiting.
@@ -29,7 +30,8 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
-    let signals = Termination::catch()?;
+    let signals = StopSignals::catch()?;
+    let terminal = Terminal::open();
     let mut rng = launch::rng()?;
     let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
@@ -75,7 +77,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         join_wait,
         leave: args.leave,
     };
-    let result = attend(attended, signals);
+    let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
     if !args.leave.is_zero() {
         leaving::tell(&stopped);
@@ -99,9 +101,11 @@ fn welcome(address: SocketAddr) {
     if !address.ip().is_loopback() {
         listen = launch::any_like(address);
     }
-    eprintln!("This node is {address}. Another one joins it, in a second terminal, by");
-    eprintln!("    {program} --listen {listen} --bootstrap {address}");
-    eprintln!("Type 'put some text' here and 'get KEY' there; 'help' lists the commands.");
+    log::say(format_args!(
+        "This node is {address}. Another one joins it, in a second terminal, by\n    \
+         {program} --listen {listen} --bootstrap {address}\n\
+         Type 'put some text' here and 'get KEY' there; 'help' lists the commands."
+    ));
 }
 
 /// A running node whose events go to the prompt.
@@ -116,49 +120,34 @@ pub(crate) struct Attended {
     pub(crate) leave: Duration,
 }
 
-/// Signals that end the program, from here on.
-pub(crate) struct Termination(Signals);
-
-impl Termination {
-    /// Catches SIGINT and SIGTERM.
-    pub(crate) fn catch() -> Result<Self, Failure> {
-        Signals::new([SIGINT, SIGTERM])
-            .map(Self)
-            .map_err(|error| Failure::Failed(format!("cannot catch signals: {error}")))
-    }
-}
-
-/// Why the program stops, or need not wait any longer before it does.
-pub(crate) enum Stop {
-    Signal(&'static str),
-    /// The prompt said `exit`, or its terminal's input ended.
-    Prompt,
-    /// Standard output cannot be written.
-    Output(io::Error),
-    /// The node has left, as it was told to.
-    Left,
-    NodeGone,
-}
-
 /// Runs the prompt until something asks to stop.
-pub(crate) fn attend(node: Attended, signals: Termination) -> Result<(), Failure> {
+pub(crate) fn attend(
+    node: Attended,
+    terminal: Option<Terminal>,
+    signals: StopSignals,
+) -> Result<(), Failure> {
     let original = terminal::Original::remember();
     let (stops, stopped) = mpsc::channel();
     let (answers, answered) = mpsc::channel();
 
-    let on_signal = stops.clone();
-    thread::spawn(move || await_signal(signals, &on_signal));
+    let ongoing = Ongoing::new(node.commander.clone());
+    let (on_signal, interrupted) = (stops.clone(), ongoing.clone());
+    thread::spawn(move || signals.forward(&interrupted, &on_signal));
     let (on_gone, joining) = (stops.clone(), node.joining.clone());
     thread::spawn(move || {
         route(&node.events, &joining, &answers, &on_gone);
         // The program may be stopping by itself by now.
         let _ = on_gone.send(Stop::NodeGone);
     });
-    let session = Session::new(node.commander.clone(), answered, Audience::of_stdout());
-    thread::spawn(move || prompt(session, &node.joining, node.join_wait, &stops));
+    let audience = Audience::of_stdout();
+    let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone());
+    thread::spawn(move || match terminal {
+        Some(terminal) => prompt(session, terminal, &ongoing, &stops),
+        None => read_pipe(session, &node.joining, node.join_wait, &stops),
+    });
 
     let stop = stopped.recv().unwrap_or(Stop::NodeGone);
-    if matches!(stop, Stop::Signal(_) | Stop::NodeGone) {
+    if matches!(stop, Stop::Signal(_) | Stop::Hangup | Stop::NodeGone) {
         original.restore();
     }
     log::print_plainly();
@@ -180,9 +169,10 @@ fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
     };
     match stop {
         Stop::Signal(name) => tracing::info!("stopping on {name}{first}"),
+        Stop::Hangup => tracing::info!("stopping on SIGHUP{first}"),
         Stop::Prompt => tracing::info!("stopping{first}"),
         Stop::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            tracing::debug!("stopping, for nobody reads standard output any more{first}");
+            tracing::debug!("stopping, since standard output is closed{first}");
         }
         Stop::Output(error) => {
             return Err(Failure::Failed(format!("cannot write to standard output: {error}")));
@@ -192,15 +182,6 @@ fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn await_signal(mut signals: Termination, stops: &Sender<Stop>) {
-    for signal in signals.0.forever() {
-        let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-        if stops.send(Stop::Signal(name)).is_err() {
-            return;
-        }
-    }
 }
 
 /// Hands the answers to the prompt and the rest to whom it concerns, until the
@@ -220,22 +201,36 @@ fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stop
     }
 }
 
-fn prompt(mut session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
+/// The prompt on a terminal.
+fn prompt(mut session: Session, mut terminal: Terminal, ongoing: &Ongoing, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
-    let result = if io::stdin().is_terminal() {
-        terminal::run(&mut session, out)
-    } else {
-        if !join_wait.is_zero() && !joining.wait(join_wait) {
-            tracing::warn!("no bootstrap node answers yet: commands run on this node alone");
-        }
-        pipe::run(&mut session, io::stdin().lock(), out)
-    };
-    let stop = match result {
-        // The end of input on a pipe leaves the node serving.
+    match terminal.run(&mut session, ongoing, out) {
+        Err(SessionError::Output(_)) if job_control::has_hung_up() => {}
+        ended => tell_end(ended, stops),
+    }
+}
+
+/// The prompt on a pipe, which may end while the node serves.
+fn read_pipe(mut session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
+    let out = BufWriter::new(io::stdout());
+    if !join_wait.is_zero() && !joining.wait(join_wait) {
+        tracing::warn!("no bootstrap node answers yet: commands run on this node alone");
+    }
+    let ended = pipe::run(&mut session, io::stdin().lock(), out);
+    if matches!(ended, Ok(Flow::Continue)) {
+        tracing::info!("the input has ended: the node serves on; SIGTERM stops it");
+    }
+    tell_end(ended, stops);
+}
+
+/// Has the program stop, where the prompt's end asks for it.
+fn tell_end(ended: Result<Flow, SessionError>, stops: &Sender<Stop>) {
+    let stop = match ended {
         Ok(Flow::Continue) => return,
         Ok(Flow::Exit) => Stop::Prompt,
         Err(SessionError::Output(error)) => Stop::Output(error),
         Err(SessionError::NodeGone) => Stop::NodeGone,
     };
+    // The program may be stopping by itself by now.
     let _ = stops.send(stop);
 }

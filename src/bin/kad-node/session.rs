@@ -6,12 +6,22 @@ use std::sync::mpsc::Receiver;
 
 use kad_node::driver::{Commander, DriverEvent};
 use kad_node::id::Id;
-use kad_node::node::{Forgotten, Trace};
+use kad_node::node::{Forgotten, Refusal, Trace};
 
-use crate::latencies::Latencies;
+use crate::help;
+use crate::latencies::SessionLatencies;
+use crate::ongoing::Ongoing;
 use crate::operations::{NodeGone, Operations};
 use crate::reply::{self, Audience};
-use crate::request::{self, HELP, Request, RequestError};
+use crate::request::{self, Request, RequestError};
+use crate::text::{Added, Text};
+
+/// What `forget` has come to, and what it has not.
+const FORGOTTEN: &str =
+    "forgotten: it is no longer republished from here; the network keeps it until it expires";
+/// What an interrupted put has come to.
+const ABANDONED_PUT: &str =
+    "ERR abandoned: the value is kept here and republished later; forget it if it is not to be";
 
 /// Whether there is a next line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,18 +51,13 @@ impl From<NodeGone> for SessionError {
     }
 }
 
-/// Latencies of the session's operations.
-#[derive(Default)]
-pub(crate) struct SessionLatencies {
-    pub(crate) puts: Latencies,
-    pub(crate) gets: Latencies,
-}
-
 /// One user's session with a node.
 pub(crate) struct Session {
     operations: Operations,
     audience: Audience,
     latencies: SessionLatencies,
+    /// The lines of a `put -` so far, while it is being typed.
+    text: Option<Text>,
 }
 
 impl Session {
@@ -61,14 +66,36 @@ impl Session {
         commander: Commander,
         answers: Receiver<DriverEvent>,
         audience: Audience,
+        ongoing: Ongoing,
     ) -> Self {
-        let operations = Operations::new(commander, answers.into_iter());
-        Self { operations, audience, latencies: SessionLatencies::default() }
+        let operations = Operations::new(commander, answers.into_iter(), ongoing);
+        Self { operations, audience, latencies: SessionLatencies::default(), text: None }
+    }
+
+    /// What stands before the next line.
+    pub(crate) const fn prompt(&self) -> &'static str {
+        if self.text.is_some() { "...> " } else { "kad> " }
+    }
+
+    /// Gives up the text of a `put -`; whether one was being typed.
+    pub(crate) fn cancel_text(&mut self) -> bool {
+        self.text.take().is_some()
     }
 
     /// Carries out one line and prints its result, or why there is none.
     pub(crate) fn line(&mut self, line: &[u8], out: &mut impl Write) -> Result<Flow, SessionError> {
-        let flow = match request::parse(line) {
+        let request = match self.text.take() {
+            None => request::parse(line),
+            Some(text) => match text.with_line(line) {
+                Ok(Added::More(text)) => {
+                    self.text = Some(text);
+                    return Ok(Flow::Continue);
+                }
+                Ok(Added::Whole(value)) => Ok(Some(Request::Put(value))),
+                Err(error) => Err(error),
+            },
+        };
+        let flow = match request {
             Ok(None) => Flow::Continue,
             Ok(Some(request)) => self.carry_out(request, out)?,
             Err(error) => {
@@ -80,6 +107,11 @@ impl Session {
         Ok(flow)
     }
 
+    /// Takes in that there is no further line.
+    pub(crate) fn end(&mut self, out: &mut impl Write) -> Result<(), SessionError> {
+        if self.cancel_text() { Self::refuse(&RequestError::TextUnended, out) } else { Ok(()) }
+    }
+
     /// Prints why a line was not carried out.
     pub(crate) fn refuse(error: &RequestError, out: &mut impl Write) -> Result<(), SessionError> {
         writeln!(out, "{error}")?;
@@ -89,10 +121,11 @@ impl Session {
     fn carry_out(&mut self, request: Request, out: &mut impl Write) -> Result<Flow, SessionError> {
         match request {
             Request::Put(value) => self.put(value, out)?,
+            Request::PutLines => self.text = Some(Text::default()),
             Request::Get(key) => self.get(key, Trace::Off, out)?,
             Request::Trace(key) => self.get(key, Trace::Hops, out)?,
             Request::Forget(key) => match self.operations.forget(key)? {
-                Forgotten::Forgotten => writeln!(out, "forgotten")?,
+                Forgotten::Forgotten => writeln!(out, "{FORGOTTEN}")?,
                 Forgotten::Unknown => {
                     writeln!(out, "ERR not put here '{key}': forget where it was put")?;
                 }
@@ -101,7 +134,7 @@ impl Session {
             Request::Stats => {
                 reply::stats(&self.operations.stats()?, &self.latencies, self.audience, out)?;
             }
-            Request::Help => out.write_all(HELP.as_bytes())?,
+            Request::Help(command) => help::write(command, out)?,
             Request::Exit => return Ok(Flow::Exit),
         }
         Ok(Flow::Continue)
@@ -115,7 +148,7 @@ impl Session {
             writeln!(out, "{key}")?;
             out.flush()?;
         }
-        let answer = self.operations.put(value)?;
+        let answer = self.operations.put(key, value)?;
         match answer.outcome {
             Ok(stored) => {
                 self.latencies.puts.record(answer.elapsed);
@@ -127,6 +160,7 @@ impl Session {
                     Audience::Program => writeln!(out, "{key}")?,
                 }
             }
+            Err(Refusal::Abandoned) => writeln!(out, "{ABANDONED_PUT}")?,
             Err(refusal) => writeln!(out, "{}", reply::refusal(refusal))?,
         }
         Ok(())

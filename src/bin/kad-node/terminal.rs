@@ -1,19 +1,25 @@
-//! The prompt on a terminal: line editing, history, completion of commands.
+//! The prompt on a terminal: line editing, history, completion of commands, and the
+//! keys that interrupt or suspend.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::termios::{self, SetArg, Termios};
 use rustyline::completion::Completer;
 use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
-use rustyline::{Context, Editor, Helper, Highlighter, Hinter, Validator};
+use rustyline::{
+    Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper,
+    Highlighter, Hinter, KeyEvent, RepeatCount, Validator,
+};
 
-use crate::log;
+use crate::ongoing::{Interrupted, Ongoing};
 use crate::request::{COMMANDS, RequestError};
 use crate::session::{Flow, Session, SessionError};
+use crate::{job_control, log};
 
-const PROMPT: &str = "kad> ";
 /// Ends the mode in which a terminal marks pasted text, which the line editor
 /// begins.
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
@@ -32,6 +38,9 @@ impl Original {
     pub(crate) fn restore(&self) {
         let Some(original) = &self.0 else { return };
         log::print_plainly();
+        if !job_control::is_in_foreground() {
+            return; // it is another's by now
+        }
         // The terminal may be gone by now; then there is nothing to restore.
         let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, original);
         if io::stderr().is_terminal() {
@@ -41,47 +50,180 @@ impl Original {
     }
 }
 
-/// Carries out the lines that are typed, until `exit`, the end of input or an
-/// interrupt.
-pub(crate) fn run(session: &mut Session, mut out: impl Write) -> Result<Flow, SessionError> {
-    let mut editor = match editor() {
-        Ok(editor) => editor,
-        Err(error) => {
-            tracing::warn!(%error, "the terminal cannot be edited on");
-            return Ok(Flow::Exit);
+/// A terminal with a line editor.
+pub(crate) struct Terminal {
+    editor: Editor<Commands, MemHistory>,
+    keys: Keys,
+}
+
+impl Terminal {
+    /// Opens the line editor, where standard input is a terminal. It waits by
+    /// `select`, which takes no descriptor from 1024 on: it is to be opened before
+    /// the sockets of many nodes.
+    pub(crate) fn open() -> Option<Self> {
+        if !io::stdin().is_terminal() {
+            return None;
         }
-    };
-    loop {
-        match editor.readline(PROMPT) {
-            Ok(line) => {
-                if session.line(line.as_bytes(), &mut out)? == Flow::Exit {
+        match Self::edit() {
+            Ok(terminal) => Some(terminal),
+            Err(error) => {
+                tracing::warn!(%error, "the terminal cannot be edited on: there is no prompt");
+                None
+            }
+        }
+    }
+
+    fn edit() -> rustyline::Result<Self> {
+        // Results alone go to standard output: where that is a file, the prompt
+        // goes to the terminal itself.
+        let is_terminal = io::stdout().is_terminal();
+        let behavior = if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm };
+        let config = Config::builder().behavior(behavior).auto_add_history(true).build();
+        let history = MemHistory::with_config(&config);
+        let mut editor = Editor::with_history(config, history)?;
+        editor.set_helper(Some(Commands));
+        let keys = Keys::default();
+        for key in [KeyEvent::ctrl('C'), KeyEvent::ctrl('\\'), KeyEvent::ctrl('Z')] {
+            editor.bind_sequence(key, EventHandler::Conditional(Box::new(keys.clone())));
+        }
+        if let Ok(printer) = editor.create_external_printer() {
+            log::print_above_prompt(printer);
+        }
+        Ok(Self { editor, keys })
+    }
+
+    /// Carries out the lines that are typed, until `exit`, the end of input or a second
+    /// Ctrl-C on an empty line.
+    pub(crate) fn run(
+        &mut self,
+        session: &mut Session,
+        ongoing: &Ongoing,
+        mut out: impl Write,
+    ) -> Result<Flow, SessionError> {
+        let mut before = Typed::default();
+        let mut interrupts = 0;
+        loop {
+            await_foreground();
+            let typed = (before.left.as_str(), before.right.as_str());
+            let read = self.editor.readline_with_initial(session.prompt(), typed);
+            let key = self.keys.take();
+            before = Typed::default();
+            interrupts =
+                if matches!(read, Err(ReadlineError::Interrupted)) { interrupts } else { 0 };
+            match read {
+                // SIGHUP says whether the node stops because its terminal has closed.
+                Err(_) if job_control::has_hung_up() => return Ok(Flow::Continue),
+                Ok(lines) => {
+                    if run_lines(session, ongoing, &lines, &mut out)? == Flow::Exit {
+                        return Ok(Flow::Exit);
+                    }
+                }
+                Err(ReadlineError::Interrupted) => match key {
+                    Key::Suspend(typed) => {
+                        before = typed;
+                        job_control::suspend();
+                    }
+                    Key::Interrupt { on_empty_line: false } => {
+                        session.cancel_text();
+                        interrupts = 0;
+                    }
+                    Key::Interrupt { on_empty_line: true } if session.cancel_text() => {}
+                    Key::Interrupt { on_empty_line: true } if interrupts == 0 => {
+                        interrupts = 1;
+                        log::say("To stop the node type 'exit', or press Ctrl-C once more.");
+                    }
+                    Key::Interrupt { .. } => return Ok(Flow::Exit),
+                },
+                Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                    Session::refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
+                }
+                // The terminal became another's while a line was read from it.
+                Err(ReadlineError::Io(_) | ReadlineError::Errno(_))
+                    if !job_control::is_in_foreground() => {}
+                Err(ReadlineError::Eof) => return Ok(Flow::Exit),
+                Err(error) => {
+                    tracing::warn!(%error, "the terminal cannot be read");
                     return Ok(Flow::Exit);
                 }
-            }
-            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                Session::refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
-            }
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Ok(Flow::Exit),
-            Err(error) => {
-                tracing::warn!(%error, "the terminal cannot be read");
-                return Ok(Flow::Exit);
             }
         }
     }
 }
 
-fn editor() -> rustyline::Result<Editor<Commands, MemHistory>> {
-    // Results alone go to standard output: where that is a file, the prompt
-    // goes to the terminal itself.
-    let behavior = if io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm };
-    let config = Config::builder().behavior(behavior).auto_add_history(true).build();
-    let history = MemHistory::with_config(&config);
-    let mut editor = Editor::with_history(config, history)?;
-    editor.set_helper(Some(Commands));
-    if let Ok(printer) = editor.create_external_printer() {
-        log::print_above_prompt(printer);
+/// Waits until the terminal is this process's to read.
+fn await_foreground() {
+    if !job_control::is_in_foreground() {
+        tracing::info!("serves in the background: the prompt is there in the foreground");
+        job_control::await_foreground();
     }
-    Ok(editor)
+}
+
+/// Carries out one line, or each of several that were pasted. An interrupt ends the
+/// one that runs, and those after it are not begun.
+fn run_lines(
+    session: &mut Session,
+    ongoing: &Ongoing,
+    lines: &str,
+    out: &mut impl Write,
+) -> Result<Flow, SessionError> {
+    for line in lines.split('\n') {
+        ongoing.begin();
+        let flow = session.line(line.as_bytes(), out);
+        let interrupted = ongoing.end();
+        if flow? == Flow::Exit {
+            return Ok(Flow::Exit);
+        }
+        if interrupted == Interrupted::Operation {
+            break;
+        }
+    }
+    Ok(Flow::Continue)
+}
+
+/// What stood left and right of the cursor.
+#[derive(Debug, Default)]
+struct Typed {
+    left: String,
+    right: String,
+}
+
+/// The key that ended the editing of a line.
+#[derive(Debug)]
+enum Key {
+    Interrupt { on_empty_line: bool },
+    Suspend(Typed),
+}
+
+/// Remembers what was typed when Ctrl-C or Ctrl-Z was pressed; the line editor forgets
+/// it, and tells neither from the other.
+#[derive(Clone, Default)]
+struct Keys(Arc<Mutex<Option<Key>>>);
+
+impl Keys {
+    fn take(&self) -> Key {
+        let key = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        key.unwrap_or(Key::Interrupt { on_empty_line: false })
+    }
+}
+
+impl ConditionalEventHandler for Keys {
+    fn handle(
+        &self,
+        event: &Event,
+        _count: RepeatCount,
+        _positive: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
+        let line = context.line();
+        let key = if event.get(0) == Some(&KeyEvent::ctrl('Z')) {
+            let (left, right) = line.split_at(context.pos());
+            Key::Suspend(Typed { left: left.into(), right: right.into() })
+        } else {
+            Key::Interrupt { on_empty_line: line.is_empty() }
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
+        Some(Cmd::Interrupt)
+    }
 }
 
 /// Completes the names of commands.
