@@ -310,3 +310,35 @@ fn a_node_that_ignores_hangups_outlives_its_terminal() {
     signal::kill(pid, Signal::SIGTERM).expect("it is there");
     assert_eq!(window.child.wait().expect("a child").code(), Some(0));
 }
+
+#[test]
+fn the_prompt_of_a_demo_of_many_nodes_is_there_however_many_descriptors_they_take() {
+    // Three descriptors a node: far more than the 1024 of `select`.
+    let mut demo = program();
+    demo.args(["demo", "--nodes", "500", "--io", "uring"]);
+    let mut terminal = start_by(demo);
+    type_line(&mut terminal, "put hello");
+    expect(&mut terminal, HELLO);
+    expect(&mut terminal, "held by 20 of the 20 closest");
+    type_line(&mut terminal, "exit");
+    ends_cleanly(terminal);
+}
+
+#[test]
+fn a_demo_raises_its_limit_of_descriptors_and_says_when_that_is_not_enough() {
+    let demo = |limit: &str, nodes: &str| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!(r#"{limit}; exec "$0" "$@""#), env!("CARGO_BIN_EXE_kad-node")]);
+        child::finish(shell.args(["demo", "--io", "mmsg", "--nodes", nodes]), b"exit\n")
+    };
+    let raised = demo("ulimit -Sn 40", "20");
+    assert_eq!(raised.status, Some(0), "{raised:?}");
+    let refused = demo("ulimit -n 100", "50");
+    assert_eq!(refused.status, Some(1), "{refused:?}");
+    let error = refused.error();
+    assert!(error.contains("demo of 50 nodes") && error.contains("limit is 100"), "{error}");
+    assert!(error.contains("ulimit -Hn") && error.contains("fewer --nodes"), "{error}");
+    // What a demo asks for is what it takes.
+    let least = demo("ulimit -n 124", "50");
+    assert_eq!(least.status, Some(0), "{least:?}");
+}

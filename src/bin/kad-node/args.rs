@@ -98,9 +98,10 @@ pub(crate) struct NodeArgs {
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
-    /// When the node is told to stop, how long it may take to hand its values over
-    /// to those that stay; a second signal stops it at once, and so does the first
-    /// where this is 0s. Stay below what a supervisor grants: 10s by `docker stop`.
+    /// When the node is told to stop (SIGINT, SIGTERM, SIGHUP, SIGQUIT, exit), how long
+    /// it may take to hand its values over to nodes that stay. A second signal other
+    /// than SIGHUP stops it at once, and so does the first where this is 0s. Stay below
+    /// what a supervisor grants: 10s by `docker stop`.
     #[arg(long, value_name = "PERIOD", default_value = "5s", value_parser = value::leave)]
     pub(crate) leave: Duration,
     #[command(flatten)]

@@ -2,7 +2,9 @@
 //! keys that interrupt or suspend.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::iter;
 use std::mem;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::termios::{self, SetArg, Termios};
@@ -50,16 +52,37 @@ impl Original {
     }
 }
 
+/// Descriptors that the line editor opens while a line is edited: both ends of the
+/// pipe that tells it of SIGWINCH.
+const EDITOR_DESCRIPTORS: usize = 2;
+
+/// Keeps the lowest free descriptors from everything but the line editor, which waits
+/// by `select`: that takes no descriptor from 1024 on, and the nodes of a demo may have
+/// all below.
+struct LowDescriptors(Vec<OwnedFd>);
+
+impl LowDescriptors {
+    fn keep() -> Self {
+        let copy = || io::stdin().as_fd().try_clone_to_owned().ok();
+        Self(iter::repeat_with(copy).take(EDITOR_DESCRIPTORS).flatten().collect())
+    }
+
+    /// Frees them until they are kept again.
+    fn lend(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// A terminal with a line editor.
 pub(crate) struct Terminal {
     editor: Editor<Commands, MemHistory>,
     keys: Keys,
+    low_descriptors: LowDescriptors,
 }
 
 impl Terminal {
-    /// Opens the line editor, where standard input is a terminal. It waits by
-    /// `select`, which takes no descriptor from 1024 on: it is to be opened before
-    /// the sockets of many nodes.
+    /// Opens the line editor, where standard input is a terminal. It is to be opened
+    /// before the sockets of many nodes: see [`LowDescriptors`].
     pub(crate) fn open() -> Option<Self> {
         if !io::stdin().is_terminal() {
             return None;
@@ -89,7 +112,7 @@ impl Terminal {
         if let Ok(printer) = editor.create_external_printer() {
             log::print_above_prompt(printer);
         }
-        Ok(Self { editor, keys })
+        Ok(Self { editor, keys, low_descriptors: LowDescriptors::keep() })
     }
 
     /// Carries out the lines that are typed, until `exit`, the end of input or a second
@@ -105,7 +128,9 @@ impl Terminal {
         loop {
             await_foreground();
             let typed = (before.left.as_str(), before.right.as_str());
+            self.low_descriptors.lend();
             let read = self.editor.readline_with_initial(session.prompt(), typed);
+            self.low_descriptors = LowDescriptors::keep();
             let key = self.keys.take();
             before = Typed::default();
             interrupts =
