@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Output, Stdio};
 use std::thread;
 
 use kad_node::id::Id;
-use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
+use kad_node::wire::{self, Body, Contacts, Datagram, Role, Token};
 use nix::libc;
 use rexpect::session::spawn_command;
 use seccompiler::{
@@ -101,6 +102,42 @@ under_each_driver! {
             put_by(io, &v6.addr.to_string(), "127.0.0.1:1");
         }
     }
+}
+
+/// A node by which a client joins, and which answers no `FIND_VALUE`.
+fn deaf_to_gets() -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let addr = socket.local_addr().expect("it is bound");
+    socket.set_read_timeout(Some(DEADLINE)).expect("a time-out above zero");
+    thread::spawn(move || {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+            let asked = wire::decode(&buffer[..length]).expect("a client's request");
+            let body = match asked.body {
+                Body::Ping => Body::Pong,
+                Body::FindNode { .. } => Body::Nodes(Contacts::new(&[])),
+                _ => continue,
+            };
+            let (sender, token) = (Id::of_value(b"deaf"), Token::NONE);
+            let reply = Datagram { sender, role: Role::Peer, announce: None, token, body, ..asked };
+            let mut buffer = [0; DATAGRAM_BYTES_MAX];
+            let length = wire::encode(&reply, &mut buffer);
+            socket.send_to(&buffer[..length], from).expect("loopback takes it");
+        }
+    });
+    addr
+}
+
+#[test]
+fn a_get_that_no_node_answers_does_not_say_that_the_value_is_absent() {
+    let peer = deaf_to_gets().to_string();
+    let get = run(&["get", "--bootstrap", &peer, "--timeout", "1m", ABSENT], b"");
+    assert_eq!(get.status, Some(4), "{get:?}");
+    assert!(get.error().contains("none answers"), "{get:?}");
+    // Sooner than the node is given up.
+    let get = run(&["get", "--bootstrap", &peer, "--timeout", "500ms", ABSENT], b"");
+    assert_eq!(get.status, Some(4), "{get:?}");
+    assert!(get.error().contains("within 500 ms"), "{get:?}");
 }
 
 /// Puts by two bootstrap addresses, of which one answers.

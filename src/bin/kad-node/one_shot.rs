@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
-use kad_node::node::{Config, Trace};
+use kad_node::node::{Config, Hop, HopAnswer, Trace};
 
 use crate::args::{GetArgs, PutArgs};
 use crate::client::Client;
@@ -55,7 +55,9 @@ fn store(args: &PutArgs) -> Result<(), Failure> {
 fn find(args: &GetArgs) -> Result<(), Failure> {
     let key = request::key(&args.key.to_string_lossy(), "get KEY").map_err(Failure::Request)?;
     let mut client = Client::join(&args.client, |config| config)?;
-    let answer = client.ask(|operations| operations.get(key, Trace::Off, |_| {}))?;
+    let mut has_answer = false;
+    let mut note = |hop: &Hop| has_answer |= hop.answer != HopAnswer::TimedOut;
+    let answer = client.ask(|operations| operations.get(key, Trace::Hops, &mut note))?;
     let audience = Audience::of_stderr();
     match &answer.outcome {
         Ok(Some(found)) => {
@@ -63,6 +65,11 @@ fn find(args: &GetArgs) -> Result<(), Failure> {
             tell(|err| reply::origin(found, &answer, audience, err));
             client.leave()
         }
+        // Silence does not say that the value is absent.
+        Ok(None) if !has_answer => Err(Failure::Unreachable(format!(
+            "'{key}' was not found: of {} nodes asked none answers; try again",
+            answer.asked
+        ))),
         Ok(None) => {
             tell(|err| reply::not_found(&answer, audience, err));
             client.leave()?;
