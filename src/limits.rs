@@ -96,22 +96,19 @@ pub const MAINTENANCE_PACE: Duration = Duration::from_millis(50);
 /// thousand values are handed over in 4 s. What is in flight for them is at most
 /// half of what may be.
 pub const LEAVE_LOOKUPS_MAX: usize = 128;
-/// How often a leaving node tries to hand over one value, where those that were to
-/// take it leave as well or do not answer.
-pub const LEAVE_ATTEMPTS_MAX: u8 = 3;
 /// Others that leave at the same time, as a leaving node remembers them.
-pub const LEAVERS_MAX: usize = 1024;
+pub const DEPARTING_MAX: usize = 1024;
 /// Shards of one node: each has at least four of the 256 steer bytes.
 pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.
 pub const IN_FLIGHT_MAX: usize = 8192;
 /// PINGs in flight that settle whether suspect contacts live.
-pub const PROBES_MAX: usize = 64;
+pub const CHECKS_MAX: usize = 64;
 /// PINGs in flight that settle whether strangers are where they seem to be: apart
 /// from the others, so that forged senders cannot use those up.
-pub const INTRODUCTIONS_MAX: usize = 64;
+pub const VERIFICATIONS_MAX: usize = 64;
 /// Stale contacts that are pinged at each self lookup, to see who is back.
-pub const STALE_PROBES_MAX: usize = 16;
+pub const STALE_CHECKS_MAX: usize = 16;
 /// Addresses that a node may be told to join by.
 pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
 
@@ -120,12 +117,15 @@ pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
 pub const SENDS_LOOKUP: u8 = 3;
 /// Sends of a STORE, which no other peer makes up for: four reach 89 %.
 pub const SENDS_STORE: u8 = 4;
+/// Sends of a request of a departing node, given up as it is sent for the last time: it
+/// has waited twice by then, and has seconds for all of them.
+pub const SENDS_HURRIED: u8 = 3;
 /// Sends of the PING to a stranger: anyone may have forged its address, and it
 /// will ask again if it is real.
-pub const SENDS_INTRODUCTION: u8 = 1;
+pub const SENDS_VERIFY: u8 = 1;
 /// Sends of the PING that tells a contact that the node leaves: at 35 % loss one of
 /// two arrives in 88 % of the cases, and the node waits for no third.
-pub const SENDS_FAREWELL: u8 = 2;
+pub const SENDS_GOODBYE: u8 = 2;
 
 /// Time-out of the first send to a peer whose round trip is not known yet, unless
 /// those of others suggest a shorter one and another send follows.
@@ -148,7 +148,7 @@ pub const SELF_LOOKUP: Duration = Duration::from_mins(10);
 /// The same period, to begin with, of a node that knows fewer than K contacts:
 /// whoever it joined by may have come just before it, and known nobody. It
 /// doubles up to [`SELF_LOOKUP`], so that a small network is soon left in peace.
-pub const SELF_LOOKUP_POOR: Duration = Duration::from_secs(5);
+pub const SELF_LOOKUP_SPARSE: Duration = Duration::from_secs(5);
 /// First wait between attempts to join; grows up to [`BOOTSTRAP_WAIT_MAX`].
 pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between attempts to join.
@@ -239,7 +239,7 @@ const _: () = assert!(
     PUBLISHED_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis() <= EXPIRE_DEFAULT.as_millis(),
     "as many values as may be put on one shard are all republished before they expire"
 );
-const _: () = assert!(STALE_PROBES_MAX < PROBES_MAX);
-const _: () = assert!(PROBES_MAX + INTRODUCTIONS_MAX < IN_FLIGHT_MAX);
+const _: () = assert!(STALE_CHECKS_MAX < CHECKS_MAX);
+const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

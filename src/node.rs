@@ -13,39 +13,70 @@
 //! goes backwards from one call to the next. The same seed and the same calls
 //! give the same datagrams, byte for byte.
 //!
-//! This file wires the parts together and dispatches. Their state is in modules
-//! that do not know each other: `routing_table` and `bucket`, `lookup`,
-//! `in_flight`, `store`, `published`, `joining`, `token`, `round_trip`, `shard`.
-//! What happens is in `serve` (requests of others), `call` (requests of ours),
-//! `answer` (what comes back), `contacts` (what that does to the routing table),
-//! `drive` (lookups), `placement` (the STOREs that follow them), `maintain` (what
-//! is done by the clock), `leaving` (how it ends) and `show`.
+//! # Example
+//! Two nodes, driven without a driver: the second joins by the first, then stores a value
+//! on it.
+//! ```
+//! use std::net::SocketAddr;
+//! use kad_node::{id::Id, node::{Command, Config, KeyedValue, Node, OperationId, Outbox}};
+//! use kad_node::time::Instant;
+//!
+//! let addrs: [SocketAddr; 2] = [([10, 0, 0, 1], 9001).into(), ([10, 0, 0, 2], 9001).into()];
+//! let mut now = Instant::ZERO;
+//! let mut nodes = [1, 2].map(|n| Node::new(Config::new(Id::of_value(&[n]), [n; 32]), now));
+//! let (mut outbox, mut events) = (Outbox::new(), Vec::new());
+//! let value = KeyedValue::new(b"hello".as_slice());
+//! let key = value.key();
+//! nodes[1].handle_command(now, Command::Bootstrap { addresses: vec![addrs[0]] }, &mut outbox);
+//! for turn in 0..20 {
+//!     if turn == 10 {
+//!         let put = Command::Put { operation: OperationId(1), value: value.clone() };
+//!         nodes[1].handle_command(now, put, &mut outbox);
+//!     }
+//!     for node in [1, 0] {
+//!         nodes[node].handle_timeout(now, &mut outbox);
+//!         let sent: Vec<_> = outbox.datagrams().map(|(to, bytes)| (to, bytes.to_vec())).collect();
+//!         events.extend(outbox.take_events());
+//!         outbox.clear();
+//!         for (to, bytes) in sent {
+//!             assert_eq!(to, addrs[1 - node]);
+//!             nodes[1 - node].handle_datagram(now, addrs[node], &bytes, &mut outbox);
+//!         }
+//!     }
+//!     now = nodes.iter().filter_map(Node::next_timeout).min().map_or(now, |due| due.max(now));
+//! }
+//! assert!(nodes[0].holds(key));
+//! ```
+//!
+//! # Engines and effects
+//! Five engines keep the state, and know nothing of each other: [`rpc`] (requests of this
+//! node in flight), [`query`] (lookups), [`table`] (contacts), [`jobs`] (what is due, and
+//! what a query was for), [`storage`] (values). What one asks of another it pushes as an
+//! [`Effect`](effect::Effect). `dispatch` hands effects on, one by one, until none is left:
+//! no engine calls another, and nothing recurses. `serve` answers the requests of others;
+//! it pushes no effect where the sender is known.
+//!
+//! `tests/tidy.rs` keeps it so.
 
-mod answer;
-mod call;
 mod command;
 mod config;
-mod contacts;
-mod credential;
-mod drive;
+mod dispatch;
+mod effect;
 mod handoff;
 mod jobs;
-mod leaving;
-mod maintain;
+mod known;
 mod outbox;
-mod placement;
 mod query;
+mod request;
 mod round_trip;
 mod rpc;
 #[cfg(test)]
 mod samples;
 mod serve;
 mod shard;
-mod show;
 mod stats;
 mod storage;
 mod table;
-mod task;
 mod token;
 
 use alloc::boxed::Box;
@@ -54,27 +85,23 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use slab::Slab;
-
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, K_MAX, SELF_LOOKUP, SELF_LOOKUP_POOR, VALUE_BYTES_MAX};
-use crate::rng::Rng;
+use crate::limits::{ALPHA_MAX, EXPIRIES_MAX, K_MAX, SENDS_GOODBYE, VALUE_BYTES_MAX};
 use crate::time::Instant;
-use crate::wire::{self, Contact, DecodeError};
+use crate::wire::{self, Contact, Role};
+use effect::{Effect, PublishReason, QueryKind, Turn};
 use handoff::Message;
-use jobs::join::Joining;
-use leaving::Leaving;
-use rpc::in_flight::InFlight;
-use storage::keyed_map::Keyed;
-use storage::published::Published;
-use storage::store::{Life, Source, Store};
-use table::routing_table::{Health, RoutingTable};
-use task::{Call, Errand, Reason, Task};
+use jobs::{Depart, Jobs};
+use query::Queries;
+use request::{Patience, Purpose, Request};
+use rpc::Rpcs;
+use storage::{Full, Storage};
+use table::{Entry, Health, Table};
 use token::Tokens;
 
 pub use command::{
-    BucketView, Command, ContactView, Event, Forgotten, Found, Hop, HopAnswer, OperationId,
-    Refusal, Stored, Trace,
+    BucketView, Command, ContactView, Event, Forgotten, Found, Hop, HopAnswer, KeyedValue,
+    OperationId, Refusal, Stored, Trace,
 };
 pub use config::Config;
 pub use handoff::Handoff;
@@ -86,33 +113,17 @@ pub(crate) use stats::counters;
 
 /// The protocol state of one shard.
 pub struct Node {
-    config: Config,
-    rng: Rng,
+    turn: Turn,
     tokens: Tokens,
-    table: RoutingTable,
-    in_flight: InFlight<Call>,
-    /// Contacts with a PING in flight that settles whether they live.
-    probing: Vec<SocketAddr>,
-    /// Strangers with a PING in flight that settles where they are.
-    introducing: Vec<SocketAddr>,
-    tasks: Slab<Task>,
-    generation: u32,
-    maintenance_lookups: usize,
-    /// When the next lookup of maintenance may begin.
-    next_maintenance_lookup: Instant,
-    store: Store,
-    published: Published,
-    joining: Joining,
-    next_self_lookup: Instant,
-    /// The wait for the next self lookup while fewer than K contacts are known.
-    poor_wait: Duration,
-    /// There once the node leaves.
-    leaving: Option<Leaving>,
-    stats: Stats,
+    rpcs: Rpcs,
+    queries: Queries,
+    table: Table,
+    storage: Storage,
+    jobs: Jobs,
 }
 
 impl Node {
-    /// A node that knows nobody yet.
+    /// A node that knows no other yet.
     ///
     /// # Panics
     /// When `k` or `alpha` is outside its limits, or `republish` below a second.
@@ -123,57 +134,65 @@ impl Node {
             config.republish >= Duration::from_secs(1),
             "a value is stored once a second at most"
         );
-        let mut rng = Rng::from_seed(config.seed);
-        let hash = Keyed::new(rng.bytes());
+        let mut turn = Turn::new(config, now);
+        let storage = Storage::new(&mut turn);
+        let jobs = Jobs::new(&mut turn);
+        let Config { id, k, position, token_secret, .. } = turn.config;
         Self {
-            tokens: Tokens::new(config.token_secret),
-            table: RoutingTable::new(config.id, config.k),
-            in_flight: InFlight::new(config.position.reply_tag()),
-            probing: Vec::new(),
-            introducing: Vec::new(),
-            tasks: Slab::new(),
-            generation: 0,
-            maintenance_lookups: 0,
-            next_maintenance_lookup: Instant::ZERO,
-            store: Store::new(config.store_bytes_max, config.store_values_max, hash.clone()),
-            published: Published::new(hash),
-            joining: Joining::new(),
-            next_self_lookup: now + rng.jitter(SELF_LOOKUP),
-            poor_wait: SELF_LOOKUP_POOR,
-            leaving: None,
-            stats: Stats::default(),
-            rng,
-            config,
+            tokens: Tokens::new(token_secret),
+            rpcs: Rpcs::new(position.reply_tag()),
+            queries: Queries::default(),
+            table: Table::new(id, k, position),
+            storage,
+            jobs,
+            turn,
         }
     }
 
     /// The node's id.
     pub const fn id(&self) -> Id {
-        self.config.id
+        self.turn.config.id
     }
 
     /// The `count` contacts closest to `target` that would be handed to others,
     /// the closest first.
     pub fn closest(&self, target: Id, count: usize) -> Vec<Contact> {
-        self.table.closest(target, count, Health::Good, self.config.id).to_vec()
+        self.table.routing.closest(target, count, Health::Good, self.id()).to_vec()
     }
 
     /// Whether the node holds the value of `key`.
     pub fn holds(&self, key: Id) -> bool {
-        self.published.value(key).is_some() || self.store.held(key).is_some()
+        self.storage.value(key).is_some()
     }
 
     /// Whether the node sees to it that the value of `key` lives on: whether it
     /// was put here or is held as a replica, not as a cached copy.
     pub fn keeps_alive(&self, key: Id) -> bool {
-        let is_replica = |held: &storage::store::Held| held.purpose == wire::Purpose::Replica;
-        self.published.value(key).is_some() || self.store.held(key).is_some_and(is_replica)
+        self.storage.keeps_alive(key)
+    }
+
+    /// The counters, and the gauges of this moment, of this shard: of the routing
+    /// table, the part that it owns.
+    pub fn stats(&self) -> Stats {
+        let owned = || self.table.owned_buckets().map(|(_, bucket)| bucket);
+        let to_hand_over = self.jobs.depart.as_ref().map_or(0, Depart::left_to_do);
+        Stats {
+            contacts: owned().map(|bucket| bucket.entries().len() as u64).sum(),
+            replacements: owned().map(|bucket| bucket.replacements() as u64).sum(),
+            values: self.storage.store.len() as u64,
+            value_bytes: self.storage.store.bytes() as u64,
+            values_published: self.storage.published.len() as u64,
+            values_to_hand_over: to_hand_over as u64,
+            lookups: self.queries.len() as u64,
+            rpcs: self.rpcs.len() as u64,
+            ..self.turn.stats.clone()
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     pub fn next_timeout(&self) -> Option<Instant> {
         let deadlines =
-            [self.in_flight.deadline(), self.joining.next_knock(), self.next_maintenance()];
+            [self.rpcs.deadline(), self.jobs.join.next_attempt(), self.next_maintenance()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -185,23 +204,24 @@ impl Node {
         bytes: &[u8],
         outbox: &mut Outbox,
     ) {
-        self.stats.datagrams_received += 1;
+        self.turn.now = now;
+        self.turn.stats.datagrams_received += 1;
         // By reference: to move it would be to copy what was only just written.
         let decoded = wire::decode(bytes);
         let datagram = match &decoded {
             Ok(datagram) => datagram,
-            Err(error) => return self.count_undecoded(*error),
+            Err(error) => return self.turn.stats.count_undecoded(*error),
         };
-        if datagram.network != self.config.network {
-            self.stats.datagrams_other_network += 1;
-        } else if datagram.sender == self.config.id {
-            self.stats.datagrams_own += 1;
+        if datagram.network != self.turn.config.network {
+            self.turn.stats.datagrams_other_network += 1;
+        } else if datagram.sender == self.turn.config.id {
+            self.turn.stats.datagrams_own += 1;
         } else {
-            let place = self.config.position;
-            match place.of_datagram(datagram).filter(|&owner| owner != place.index()) {
-                None => self.dispatch(now, source, datagram, bytes.len(), outbox),
+            let position = self.turn.config.position;
+            match position.of_datagram(datagram).filter(|&owner| owner != position.index()) {
+                None => self.take(source, datagram, bytes.len(), outbox),
                 Some(owner) => {
-                    self.stats.datagrams_missteered += 1;
+                    self.turn.stats.datagrams_missteered += 1;
                     let bytes = bytes.into();
                     outbox.handoff(owner, Handoff(Message::Datagram { source, bytes }));
                 }
@@ -211,151 +231,173 @@ impl Node {
 
     /// Takes in what another shard of the node hands over.
     pub fn handle_handoff(&mut self, now: Instant, handoff: Handoff, outbox: &mut Outbox) {
-        self.stats.handoffs_received += 1;
-        self.take_message(now, handoff.0, outbox);
+        self.turn.now = now;
+        self.turn.stats.handoffs_received += 1;
+        match handoff.0 {
+            Message::Datagram { source, bytes } => {
+                let datagram = wire::decode(&bytes).expect("another shard has decoded it");
+                self.take(source, &datagram, bytes.len(), outbox);
+            }
+            Message::Table(message) => {
+                self.table.take(&mut self.turn, message);
+                self.join_if_met();
+            }
+            Message::Joined { found_beyond } => self.note_joined(found_beyond),
+        }
+        self.drain(outbox);
     }
 
-    /// Acts on a datagram that another shard has found to be ours.
-    fn take_datagram(
+    /// Acts on a datagram that this shard owns.
+    fn take(
         &mut self,
-        now: Instant,
-        source: SocketAddr,
-        bytes: &[u8],
-        outbox: &mut Outbox,
-    ) {
-        let datagram = wire::decode(bytes).expect("the shard that handed it over has decoded it");
-        self.dispatch(now, source, &datagram, bytes.len(), outbox);
-    }
-
-    fn dispatch(
-        &mut self,
-        now: Instant,
         source: SocketAddr,
         datagram: &wire::Datagram<'_>,
         length: usize,
         outbox: &mut Outbox,
     ) {
         if datagram.body.is_request() {
-            self.serve(now, source, datagram, length, outbox);
+            self.serve(source, datagram, length, outbox);
         } else {
-            self.handle_reply(now, source, datagram, outbox);
+            self.handle_reply(source, datagram, outbox);
         }
+        self.drain(outbox);
     }
 
     /// Begins what `command` asks.
     pub fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
+        self.turn.now = now;
         match command {
-            Command::Bootstrap { addresses } => self.joining.start(now, addresses),
-            Command::Put { operation, value } => self.put(now, operation, value, outbox),
-            Command::Get { operation, key, trace } => self.get(now, operation, key, trace, outbox),
+            Command::Bootstrap { addresses } => self.jobs.join.start(now, addresses),
+            Command::Put { operation, value } => self.put(operation, value),
+            Command::Get { operation, key, trace } => self.get(operation, key, trace),
             Command::Forget { operation, key } => {
-                let outcome = self.forget(now, key);
+                let outcome = self.storage.forget(&mut self.turn, key);
                 outbox.event(Event::Forget { operation, key, outcome });
             }
-            Command::Abandon { operation, key } => self.abandon(now, operation, key, outbox),
+            Command::Abandon { operation, key } => {
+                self.queries.abandon(&mut self.turn, operation, key);
+            }
             Command::Peers { operation } => {
-                outbox.event(Event::Peers { operation, buckets: self.view_buckets(now) });
+                outbox.event(Event::Peers { operation, buckets: self.table.view(now) });
             }
             Command::Stats { operation } => {
                 outbox.event(Event::Stats { operation, stats: Box::new(self.stats()) });
             }
-            Command::Leave { operation } => self.leave(now, operation, outbox),
+            Command::Leave { operation } => self.depart(operation, outbox),
+        }
+        self.drain(outbox);
+    }
+
+    fn put(&mut self, operation: OperationId, value: KeyedValue) {
+        let key = value.key();
+        match self.admit_put(value) {
+            Ok(value) => {
+                let life = self.turn.config.expire;
+                let reason = PublishReason::Put(operation);
+                let kind = QueryKind::Publish { value, life, reason };
+                self.turn.push(Effect::Query { target: key, kind });
+            }
+            Err(refusal) => {
+                let (outcome, elapsed) = (Err(refusal), Duration::ZERO);
+                self.turn.push(Effect::Event(Event::Put { operation, key, outcome, elapsed }));
+            }
+        }
+    }
+
+    fn admit_put(&mut self, value: KeyedValue) -> Result<Arc<[u8]>, Refusal> {
+        let (key, value) = value.into_parts();
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(Refusal::TooLarge { bytes: value.len() });
+        }
+        if !self.queries.has_room_for_user(&mut self.turn) {
+            return Err(Refusal::Busy);
+        }
+        let value: Arc<[u8]> = value.into();
+        let kept = self.storage.publish(&mut self.turn, key, Arc::clone(&value));
+        kept.map(|()| value).map_err(|Full| Refusal::Full)
+    }
+
+    fn get(&mut self, operation: OperationId, key: Id, trace: Trace) {
+        let outcome = match self.storage.value(key) {
+            Some(value) => Ok(Some(Found { value: value[..].into(), from: None, hops: 0 })),
+            None if self.queries.has_room_for_user(&mut self.turn) => {
+                let kind = QueryKind::Get { operation, trace };
+                return self.turn.push(Effect::Query { target: key, kind });
+            }
+            None => Err(Refusal::Busy),
+        };
+        let (asked, elapsed) = (0, Duration::ZERO);
+        self.turn.push(Effect::Event(Event::Get { operation, key, outcome, asked, elapsed }));
+    }
+
+    /// Begins to depart, for good.
+    fn depart(&mut self, operation: OperationId, outbox: &mut Outbox) {
+        if self.jobs.depart.is_none() {
+            self.turn.config.role = Role::Leaving;
+            let good = self.table.owned_contacts().filter(|entry| !entry.is_stale());
+            let goodbyes = good.map(|entry: &Entry| Request {
+                sends_max: SENDS_GOODBYE,
+                patience: Patience::Hurried,
+                ..Request::ping(entry.contact(), entry.known, Purpose::Goodbye)
+            });
+            let (goodbyes, keys) = (goodbyes.collect(), self.storage.to_hand_over());
+            self.jobs.begin_departing(&mut self.turn, keys, goodbyes);
+            self.drain(outbox);
+            self.hand_over(outbox);
+        }
+        if let Some(depart) = &mut self.jobs.depart {
+            depart.answer(&mut self.turn, operation);
         }
     }
 
     /// Does what is due at `now`; what there is no room for in the outbox is due
     /// still.
     pub fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
-        self.handle_overdue(now, outbox);
-        self.knock(now, outbox);
-        self.maintain(now, outbox);
+        self.turn.now = now;
+        self.handle_overdue(outbox);
+        self.jobs.attempt_bootstrap(&mut self.turn);
+        self.drain(outbox);
+        let expired = self.storage.store.expire(now, EXPIRIES_MAX);
+        self.turn.stats.values_expired += expired as u64;
+        if self.jobs.depart.is_some() {
+            self.hand_over(outbox);
+        } else if self.next_query().is_some_and(|due| due <= now)
+            && let Some((target, kind)) = self.due_query()
+        {
+            self.jobs.query_begun(now);
+            self.turn.push(Effect::Query { target, kind });
+        }
+        self.drain(outbox);
     }
 
-    fn put(&mut self, now: Instant, operation: OperationId, value: Box<[u8]>, outbox: &mut Outbox) {
-        let key = Id::of_value(&value);
-        if let Err(refusal) = self.begin_put(now, operation, key, value, outbox) {
-            let elapsed = Duration::ZERO;
-            outbox.event(Event::Put { operation, key, outcome: Err(refusal), elapsed });
-        }
+    fn next_maintenance(&self) -> Option<Instant> {
+        let due = if self.jobs.depart.is_some() {
+            self.may_hand_over().then_some(Instant::ZERO)
+        } else {
+            self.next_query()
+        };
+        [due, self.storage.store.next_expiry()].into_iter().flatten().min()
     }
 
-    fn begin_put(
-        &mut self,
-        now: Instant,
-        operation: OperationId,
-        key: Id,
-        value: Box<[u8]>,
-        outbox: &mut Outbox,
-    ) -> Result<(), Refusal> {
-        if value.len() > VALUE_BYTES_MAX {
-            return Err(Refusal::TooLarge { bytes: value.len() });
-        }
-        let value: Arc<[u8]> = value.into();
-        let republish = now + self.rng.jitter(self.config.republish);
-        let is_new = self.published.value(key).is_none();
-        let kept = self.published.put(key, Arc::clone(&value), republish);
-        kept.map_err(|storage::published::Full| Refusal::Full)?;
-        let life = self.config.expire;
-        let errand = Errand::Place { value, life, reason: Reason::Put(operation) };
-        self.begin_task(now, key, errand, outbox).inspect_err(|_| {
-            if is_new {
-                self.published.forget(key);
-            }
+    /// When maintenance begins its next query. With the pace exhausted, the end of a query
+    /// makes room for it.
+    fn next_query(&self) -> Option<Instant> {
+        let refresh = self.table.next_refresh().map(|(_, due)| due);
+        let self_lookup = self.jobs.refresh.next();
+        let due = [Some(self_lookup), self.storage.next_publish(), refresh];
+        let due = due.into_iter().flatten().min()?;
+        self.queries.has_room_for_maintenance().then(|| self.jobs.paced(due))
+    }
+
+    /// The query of maintenance that is due.
+    fn due_query(&mut self) -> Option<(Id, QueryKind)> {
+        let contacts = self.table.routing.entries().count();
+        let turn = &mut self.turn;
+        let due = self.jobs.due_self_lookup(turn, contacts);
+        due.or_else(|| self.storage.due_publish(turn)).or_else(|| {
+            let (index, due) = self.table.next_refresh()?;
+            let is_due = due <= turn.now;
+            is_due.then(|| (self.table.routing.random_id(&mut turn.rng, index), QueryKind::Refresh))
         })
     }
-
-    fn get(
-        &mut self,
-        now: Instant,
-        operation: OperationId,
-        key: Id,
-        trace: Trace,
-        outbox: &mut Outbox,
-    ) {
-        let local = self.published.value(key).or(self.store.held(key).map(|held| &held.value));
-        let outcome = match local {
-            Some(value) => Ok(Some(Found { value: value[..].into(), from: None, hops: 0 })),
-            None => match self.begin_task(now, key, Errand::Get { operation, trace }, outbox) {
-                Ok(()) => return,
-                Err(refusal) => Err(refusal),
-            },
-        };
-        outbox.event(Event::Get { operation, key, outcome, asked: 0, elapsed: Duration::ZERO });
-    }
-
-    /// Stops republishing a value; what is left is a replica like any other.
-    fn forget(&mut self, now: Instant, key: Id) -> Forgotten {
-        let Some(value) = self.published.forget(key) else {
-            return Forgotten::Unknown;
-        };
-        let replicate = now + self.rng.jitter(crate::limits::REPLICATE);
-        let life = Life { expires: now + self.config.expire, replicate };
-        self.store.store(key, &value, Source::Own, wire::Purpose::Replica, life);
-        Forgotten::Forgotten
-    }
-
-    fn count_undecoded(&mut self, error: DecodeError) {
-        let counter = match error {
-            DecodeError::Truncated => &mut self.stats.datagrams_truncated,
-            DecodeError::Oversized => &mut self.stats.datagrams_oversized,
-            DecodeError::Magic | DecodeError::Version => &mut self.stats.datagrams_foreign,
-            DecodeError::Kind
-            | DecodeError::Address
-            | DecodeError::Contacts
-            | DecodeError::Code => &mut self.stats.datagrams_malformed,
-        };
-        *counter += 1;
-    }
-
-    fn count_sent(&mut self, sent: Result<(), OutboxFull>) {
-        match sent {
-            Ok(()) => self.stats.datagrams_sent += 1,
-            Err(OutboxFull) => self.stats.outbox_full += 1,
-        }
-    }
-}
-
-/// A duration as the wire carries it.
-fn whole_seconds(duration: Duration) -> u32 {
-    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
 }

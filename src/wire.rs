@@ -46,6 +46,7 @@
 //! than 1232 bytes, a value of more than 1132.
 
 mod address;
+mod bytes;
 mod contacts;
 mod decode;
 mod encode;
@@ -58,8 +59,9 @@ use crate::id::Id;
 
 pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
 pub use address::{Contact, is_reachable};
+pub use bytes::DecodeError;
 pub use contacts::Contacts;
-pub use decode::{DecodeError, decode};
+pub use decode::decode;
 pub use encode::encode;
 
 /// First byte of every datagram.
@@ -127,6 +129,41 @@ impl Body<'_> {
     /// Whether it asks for a reply.
     pub const fn is_request(&self) -> bool {
         matches!(self, Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } | Self::Store(_))
+    }
+
+    /// Whether it is of a kind that answers `request`.
+    pub const fn answers(&self, request: &Body<'_>) -> bool {
+        match request {
+            Body::Ping => matches!(self, Self::Pong),
+            Body::FindNode { .. } => matches!(self, Self::Nodes(_) | Self::Error(_)),
+            Body::FindValue { .. } => {
+                matches!(self, Self::Nodes(_) | Self::Value(_) | Self::Error(_))
+            }
+            Body::Store(_) => matches!(self, Self::Stored | Self::Error(_)),
+            Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => false,
+        }
+    }
+
+    /// The steer byte where only the shard that it names may act on the body.
+    pub(crate) const fn owner(&self, transaction: TransactionId) -> Option<u8> {
+        match self {
+            Self::Ping | Self::FindNode { .. } => None,
+            Self::FindValue { key, .. } => Some(key.last_byte()),
+            Self::Store(store) => Some(store.key.last_byte()),
+            Self::Pong | Self::Nodes(_) | Self::Value(_) | Self::Stored | Self::Error(_) => {
+                Some(transaction.reply_tag())
+            }
+        }
+    }
+
+    /// The byte by which the receiver's kernel picks the shard: the owner's, or where
+    /// any may act, one that spreads the load.
+    const fn steer(&self, sender: Id, transaction: TransactionId) -> u8 {
+        match (self.owner(transaction), self) {
+            (Some(steer), _) => steer,
+            (None, Self::FindNode { target }) => target.last_byte(),
+            (None, _) => sender.last_byte(),
+        }
     }
 
     pub(crate) const fn kind(&self) -> u8 {

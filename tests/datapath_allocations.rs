@@ -136,7 +136,7 @@ fn put_both(node: &Running) -> [Id; 2] {
     };
     [0, 1].map(|half| {
         let (operation, value) = (OperationId(half.into()), value(half));
-        let put = Command::Put { operation, value: value.into() };
+        let put = Command::put(operation, value);
         node.commander().send(put).expect("it runs");
         event(node, |event| match event {
             DriverEvent::Node(Event::Put { operation: ended, .. }) => {

@@ -84,7 +84,7 @@ fn join(node: &Running, by: &Running) {
 
 fn put(node: &Running, value: &[u8]) -> Id {
     let operation = OperationId(1);
-    node.commander().send(Command::Put { operation, value: value.into() }).expect("it runs");
+    node.commander().send(Command::put(operation, value)).expect("it runs");
     let (key, outcome) = event(node, |event| match event {
         DriverEvent::Node(Event::Put { key, outcome, .. }) => Some((key, outcome)),
         _ => None,

@@ -241,8 +241,8 @@ for_each_driver! {
         flood(&first);
         let newcomer = newcomer();
         first.await_contact(newcomer, || peer.knock(newcomer));
-        let (operation, value) = (OperationId(1), stuck_value());
-        node.commander().send(Command::Put { operation, value }).expect("there is room");
+        let put = Command::put(OperationId(1), stuck_value());
+        node.commander().send(put).expect("there is room");
         drop(stuck);
 
         let outcome = event(&node, |event| match event {
@@ -301,8 +301,8 @@ for_each_driver! {
         let before = stats(&node)[STUCK].driver.commands;
         let stuck = stick(STUCK);
         flood(&first);
-        let value = stuck_value();
-        node.commander().send(Command::Put { operation: OperationId(1), value }).expect("room");
+        let put = Command::put(OperationId(1), stuck_value());
+        node.commander().send(put).expect("room");
         let stopped = thread::scope(|scope| {
             let stopping = scope.spawn(|| node.stop());
             // By then the order has been given: it finds the stuck one stuck.

@@ -56,8 +56,7 @@ impl World {
             client,
             token: Token::NONE,
         };
-        let value = Box::new(VALUE);
-        let put = Command::Put { operation: OperationId(0), value };
+        let put = Command::put(OperationId(0), VALUE);
         world.node.handle_command(now, put, &mut world.outbox);
         for peer in 0..peers {
             world.meet(peer, rng.id());

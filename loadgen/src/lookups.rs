@@ -98,7 +98,7 @@ impl LookupClient {
 
     /// Puts a value into the network.
     pub fn put(&mut self, operation: OperationId, value: &[u8]) {
-        self.command(Command::Put { operation, value: value.into() });
+        self.command(Command::put(operation, value));
     }
 
     /// Puts a value no more.

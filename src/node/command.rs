@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
@@ -12,6 +13,41 @@ use crate::wire::Contact;
 /// Ties an [`Event`] to the [`Command`] that it answers; chosen by the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationId(pub u64);
+
+/// A value with its key, which is hashed once.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyedValue {
+    key: Id,
+    bytes: Box<[u8]>,
+}
+
+impl KeyedValue {
+    /// Hashes the value `bytes`.
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { key: Id::of_value(&bytes), bytes }
+    }
+
+    /// The value's key.
+    pub const fn key(&self) -> Id {
+        self.key
+    }
+
+    /// The value.
+    pub const fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn into_parts(self) -> (Id, Box<[u8]>) {
+        (self.key, self.bytes)
+    }
+}
+
+impl fmt::Debug for KeyedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} bytes", self.key, self.bytes.len())
+    }
+}
 
 /// What the user asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +65,7 @@ pub enum Command {
         /// Names the answer.
         operation: OperationId,
         /// The value.
-        value: Box<[u8]>,
+        value: KeyedValue,
     },
     /// Find a value. Answered by [`Event::Get`], and before it by
     /// [`Event::Hop`]s where they are asked for.
@@ -75,6 +111,13 @@ pub enum Command {
         /// Names the answer.
         operation: OperationId,
     },
+}
+
+impl Command {
+    /// The command to put the value `bytes`, of which it hashes the key.
+    pub fn put(operation: OperationId, bytes: impl Into<Box<[u8]>>) -> Self {
+        Self::Put { operation, value: KeyedValue::new(bytes) }
+    }
 }
 
 /// Whether a get reports each hop.

@@ -4,8 +4,7 @@ use alloc::boxed::Box;
 use core::net::SocketAddr;
 
 use super::shard::{HANDOFF_SLOTS, Weight};
-use super::table::bucket::{Bucket, Entry};
-use crate::wire::Contact;
+use super::table::TableMessage;
 
 /// A message from one shard of a node to another; opaque to the driver that
 /// carries it. Between two shards they must arrive in the order in which they
@@ -20,20 +19,10 @@ const _: () = assert!((JOINED_SLOT as usize) < HANDOFF_SLOTS);
 pub(super) enum Message {
     /// A datagram that landed on the wrong shard.
     Datagram { source: SocketAddr, bytes: Box<[u8]> },
-    /// To a bucket's owner: a contact has answered.
-    Answered(Entry),
-    /// To a bucket's owner: a contact was heard from.
-    Heard(Contact),
-    /// To a bucket's owner: an RPC to a contact has failed.
-    Failed(Contact),
-    /// To a bucket's owner: somebody else answers at a contact's address.
-    Renamed(Contact),
-    /// To a bucket's owner: a stranger has asked something.
-    Stranger(Contact),
-    /// From a bucket's owner: the bucket as it is now.
-    Bucket { index: u8, bucket: Box<Bucket> },
-    /// From the first shard: the node has joined, and has found everybody beyond
-    /// this bucket.
+    /// What it has seen of a contact, or how a bucket is now.
+    Table(TableMessage),
+    /// From the first shard: the node has joined, and has found every node beyond this
+    /// bucket.
     Joined { found_beyond: Option<u8> },
 }
 
@@ -41,17 +30,15 @@ impl Handoff {
     /// Whether it may be dropped when there is no room for it.
     pub const fn weight(&self) -> Weight {
         match self.0 {
-            Message::Datagram { .. }
-            | Message::Answered(_)
-            | Message::Heard(_)
-            | Message::Failed(_)
-            | Message::Renamed(_)
-            | Message::Stranger(_) => Weight::Droppable,
-            Message::Bucket { index, .. } => Weight::Binding { slot: index },
+            Message::Table(TableMessage::Bucket { index, .. }) => Weight::Binding { slot: index },
+            Message::Datagram { .. } | Message::Table(_) => Weight::Droppable,
             Message::Joined { .. } => Weight::Binding { slot: JOINED_SLOT },
         }
     }
 }
+
+#[cfg(test)]
+use super::table::Bucket;
 
 #[cfg(test)]
 impl Handoff {
@@ -64,7 +51,8 @@ impl Handoff {
             }
             Weight::Binding { slot: JOINED_SLOT } => Message::Joined { found_beyond: None },
             Weight::Binding { slot } => {
-                Message::Bucket { index: slot, bucket: Box::new(Bucket::new()) }
+                let bucket = Box::new(Bucket::new());
+                Message::Table(TableMessage::Bucket { index: slot, bucket })
             }
         })
     }

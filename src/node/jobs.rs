@@ -1,3 +1,181 @@
-//! What the node does on its own account.
+//! What the node does on its own account: what is due, and what to do with the result of a
+//! query.
 
-pub(super) mod join;
+mod depart;
+mod join;
+mod refresh;
+
+use alloc::vec::Vec;
+
+use super::command::{Event, Found, OperationId, Refusal, Stored};
+use super::effect::{Effect, Finished, Outcome, PublishReason, QueryKind, Turn};
+use super::request::{Ask, Purpose, Request};
+use crate::id::Id;
+use crate::limits::MAINTENANCE_PACE;
+use crate::time::Instant;
+use crate::wire;
+pub(crate) use depart::Depart;
+use join::Join;
+use refresh::Refresh;
+
+/// The jobs of one shard.
+pub(crate) struct Jobs {
+    pub(crate) join: Join,
+    pub(crate) refresh: Refresh,
+    /// Present once the node departs.
+    pub(crate) depart: Option<Depart>,
+    /// When maintenance may begin its next query.
+    next_query: Instant,
+}
+
+impl Jobs {
+    pub(crate) fn new(turn: &mut Turn) -> Self {
+        let refresh = Refresh::new(turn);
+        Self { join: Join::new(), refresh, depart: None, next_query: Instant::ZERO }
+    }
+
+    /// When maintenance that is due at `due` may begin its query.
+    pub(crate) fn paced(&self, due: Instant) -> Instant {
+        due.max(self.next_query)
+    }
+
+    /// Maintenance begins a query.
+    pub(crate) fn query_begun(&mut self, now: Instant) {
+        self.next_query = now + MAINTENANCE_PACE;
+    }
+
+    /// Sends a PING to every bootstrap address, and checks the alpha closest contacts and
+    /// the stale ones, when that is due. The first reply starts the join.
+    pub(crate) fn attempt_bootstrap(&mut self, turn: &mut Turn) {
+        if self.join.take_attempt(turn.now, &mut turn.rng) {
+            self.ping_addresses(turn);
+            turn.push(Effect::CheckStale);
+            turn.push(Effect::CheckClosest);
+        }
+    }
+
+    /// The self lookup, when it is due: of the first shard, for all. `contacts` are known.
+    pub(crate) fn due_self_lookup(
+        &mut self,
+        turn: &mut Turn,
+        contacts: usize,
+    ) -> Option<(Id, QueryKind)> {
+        if turn.now < self.refresh.next() {
+            return None;
+        }
+        self.refresh.schedule(turn, contacts);
+        turn.push(Effect::CheckStale);
+        turn.config.position.is_first().then(|| {
+            self.ping_addresses(turn);
+            (turn.config.id, QueryKind::Refresh)
+        })
+    }
+
+    /// They bring the parts of a network that fell apart together again.
+    fn ping_addresses(&self, turn: &mut Turn) {
+        for &addr in self.join.addresses() {
+            turn.push(Effect::PingAddress(addr));
+        }
+    }
+
+    /// Does what a query was made for. `contacts` are in the table.
+    pub(crate) fn finished(&mut self, turn: &mut Turn, finished: Finished, contacts: usize) {
+        match &finished.kind {
+            QueryKind::Join => self.join_finished(turn, &finished),
+            QueryKind::Refresh => self.refresh.finished(turn, &finished, contacts),
+            QueryKind::Get { operation, .. } => get_finished(turn, *operation, finished),
+            QueryKind::Publish { reason, .. } => {
+                let (asked, holders) = match finished.outcome {
+                    Outcome::Stored { asked, holders } => (asked, holders),
+                    _ => (0, 0),
+                };
+                let key = finished.target;
+                match *reason {
+                    PublishReason::Put(operation) => put_finished(turn, operation, &finished),
+                    PublishReason::Republish => {
+                        turn.stats.values_republished += 1;
+                        turn.push(Effect::Published { key, holders });
+                    }
+                    PublishReason::Replicate => {
+                        turn.stats.values_replicated += 1;
+                        replicate_finished(turn, &finished, asked.min(holders));
+                    }
+                    PublishReason::Depart => {
+                        if let Some(depart) = &mut self.depart {
+                            depart.query_finished(turn, holders);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The lookup for the node's own id has found the neighbours, unless no node has
+    /// answered.
+    fn join_finished(&mut self, turn: &mut Turn, finished: &Finished) {
+        if finished.closest.is_empty() {
+            return self.join.retry(turn.now, &mut turn.rng);
+        }
+        self.join.joined();
+        turn.push(Effect::Joined(refresh::found_beyond(turn, finished)));
+    }
+
+    /// Begins to depart: tells `contacts` so, and hands over the values of `keys`, the
+    /// last one first.
+    pub(crate) fn begin_departing(
+        &mut self,
+        turn: &mut Turn,
+        keys: Vec<Id>,
+        contacts: Vec<Request>,
+    ) {
+        self.join.stop();
+        self.depart = Some(Depart::new(turn, keys, contacts));
+    }
+}
+
+fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
+    let outcome = match finished.outcome {
+        Outcome::Stored { asked, holders } => {
+            turn.push(Effect::Published { key: finished.target, holders });
+            let hops = finished.closest.iter().map(|&(_, hops)| hops).max().unwrap_or(0);
+            Ok(Stored { holders, asked, hops })
+        }
+        _ => Err(Refusal::Abandoned),
+    };
+    let &Finished { target: key, elapsed, .. } = finished;
+    turn.push(Effect::Event(Event::Put { operation, key, outcome, elapsed }));
+}
+
+/// Where K closer nodes hold a replica, the node's own is but a copy.
+fn replicate_finished(turn: &mut Turn, finished: &Finished, holders: usize) {
+    let (key, own) = (finished.target, turn.config.id ^ finished.target);
+    let closer = finished.closest.iter().filter(|(contact, _)| contact.id ^ key < own).count();
+    if closer >= turn.config.k && holders >= turn.config.k {
+        turn.push(Effect::Demote { key });
+    }
+}
+
+/// A get has ended. A value that was found is cached here, and left on the closest node
+/// that did not have it.
+fn get_finished(turn: &mut Turn, operation: OperationId, finished: Finished) {
+    let Finished { target: key, outcome, asked, elapsed, .. } = finished;
+    let outcome = match outcome {
+        Outcome::Found { from, hops, value, life, without } => {
+            let life = life.min(turn.config.expire);
+            let found = Found { value: value[..].into(), from: Some(from), hops };
+            if let Some((contact, known)) = without {
+                let value = value.clone();
+                let ask = Ask::Store { key, value, life, purpose: wire::Purpose::Cache };
+                let request = Request::new(contact, known, ask, Purpose::PathCache);
+                turn.push(Effect::Request(request));
+            }
+            turn.push(Effect::Cache { key, value, life });
+            Ok(Some(found))
+        }
+        Outcome::Looked | Outcome::Stored { .. } => Ok(None),
+        // A node that was not asked may have it.
+        Outcome::Incomplete => Err(Refusal::Busy),
+        Outcome::Abandoned => Err(Refusal::Abandoned),
+    };
+    turn.push(Effect::Event(Event::Get { operation, key, outcome, asked, elapsed }));
+}

@@ -1,5 +1,387 @@
-//! Iterative queries: which node to ask next, and when a query has ended.
+//! Iterative queries: a lookup for the closest nodes, and the STOREs that may follow it.
+//!
+//! This engine says which requests to send, and hands on the result of a query that has
+//! ended. What a query is for matters here only in how it is made.
 
 mod budget;
 mod candidate;
-pub(super) mod lookup;
+mod lookup;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use slab::Slab;
+
+use super::command::{Event, Hop, HopAnswer, OperationId, Trace};
+use super::effect::{Effect, Finished, Outcome, QueryKind, Turn};
+use super::known::Known;
+use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
+use crate::id::Id;
+use crate::limits::{LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX};
+use crate::time::Instant;
+use crate::wire::{self, Body, Contact, Contacts, Role, Value};
+use candidate::{Candidate, NamedBy};
+use lookup::{Extent, Lookup, Offer};
+
+/// The queries in progress.
+#[derive(Default)]
+pub(crate) struct Queries {
+    slots: Slab<Query>,
+    generation: u32,
+    maintenance: usize,
+}
+
+struct Query {
+    generation: u32,
+    kind: QueryKind,
+    lookup: Lookup,
+    phase: Phase,
+    started: Instant,
+    /// How often contacts of the table were offered to the lookup.
+    seedings: usize,
+    /// Candidates that could not be asked, since too much was in flight.
+    unasked: usize,
+}
+
+/// How far a query has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It looks for the closest nodes.
+    Looking,
+    /// It has sent so many STOREs to them.
+    Storing { asked: usize, outstanding: usize, holders: usize },
+}
+
+impl Queries {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether a query is in progress.
+    pub(crate) fn contains(&self, id: QueryId) -> bool {
+        self.slots.get(id.slot).is_some_and(|query| query.generation == id.generation)
+    }
+
+    /// Whether maintenance may begin one more.
+    pub(crate) fn has_room_for_maintenance(&self) -> bool {
+        self.maintenance < MAINTENANCE_LOOKUPS_MAX && self.len() < LOOKUPS_MAX
+    }
+
+    /// Whether the user may begin one more; if not, it is counted. The user leaves
+    /// [`MAINTENANCE_LOOKUPS_MAX`] of [`LOOKUPS_MAX`] free: however busy it keeps the node,
+    /// the node refreshes and republishes.
+    pub(crate) fn has_room_for_user(&self, turn: &mut Turn) -> bool {
+        let has_room = self.len() < LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
+        turn.stats.lookups_refused += u64::from(!has_room);
+        has_room
+    }
+
+    /// Begins a query, for which there is room, and has it seeded.
+    pub(crate) fn begin(&mut self, turn: &mut Turn, target: Id, kind: QueryKind) {
+        turn.stats.lookups_started += 1;
+        self.maintenance += usize::from(kind.is_maintenance());
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let extent = match kind {
+            _ if kind.is_hurried() => Extent::Hurried,
+            // No node adds a client to a table, so a client has no neighbours to find,
+            // and need not wait for dead ones.
+            QueryKind::Join if turn.config.role == Role::Client => Extent::Few,
+            _ => Extent::Closest,
+        };
+        let query = Query {
+            generation,
+            kind,
+            lookup: Lookup::new(target, turn.config.k, turn.config.alpha, extent),
+            phase: Phase::Looking,
+            started: turn.now,
+            seedings: 0,
+            unasked: 0,
+        };
+        let id = QueryId { slot: self.slots.insert(query), generation };
+        self.seed(turn, id);
+    }
+
+    /// Asks for contacts of the table: the K closest, the next time K others of the 2 K
+    /// closest, and so on.
+    fn seed(&mut self, turn: &mut Turn, id: QueryId) {
+        let query = &mut self.slots[id.slot];
+        query.seedings += 1;
+        let (target, count) = (query.lookup.target(), query.seedings * turn.config.k);
+        turn.push(Effect::Seed { query: id, target, count });
+    }
+
+    /// Takes in the contacts of the table that a query has asked for.
+    pub(crate) fn seeded(&mut self, turn: &mut Turn, id: QueryId, seeds: Vec<(Contact, Known)>) {
+        let Some(query) = self.query(id) else { return };
+        let offers = seeds.into_iter().map(|(contact, known)| {
+            query.lookup.offer(contact, NamedBy::Table, known) == Offer::Taken
+        });
+        let new = offers.filter(|is_new| *is_new).take(turn.config.k).count();
+        let is_first = query.seedings == 1;
+        turn.stats.lookups_seeded_again += u64::from(!is_first && new > 0);
+        if is_first || new > 0 { self.advance(turn, id) } else { self.looked(turn, id) }
+    }
+
+    /// A candidate is late: another is asked meanwhile.
+    pub(crate) fn slow(&mut self, turn: &mut Turn, id: QueryId, contact: Contact) {
+        if let Some(query) = self.query(id) {
+            query.lookup.slow(contact);
+            self.advance(turn, id);
+        }
+    }
+
+    /// A request of a query could not be sent, since too much is in flight.
+    pub(crate) fn refused(&mut self, turn: &mut Turn, id: QueryId, contact: Contact) {
+        let Some(query) = self.query(id) else { return };
+        match query.phase {
+            Phase::Looking => {
+                query.unasked += 1;
+                query.lookup.failed(contact);
+                self.advance(turn, id);
+            }
+            Phase::Storing { .. } => self.store_settled(turn, id, |asked, _| *asked -= 1),
+        }
+    }
+
+    /// Takes in what came of a request of a query. `known` says what is known of a contact
+    /// that the reply names; none where it is not to be asked.
+    pub(crate) fn settled(
+        &mut self,
+        turn: &mut Turn,
+        id: QueryId,
+        reply: &Reply<'_>,
+        known: impl Fn(Contact) -> Option<Known>,
+    ) {
+        let (Some(query), Some(contact)) = (self.query(id), reply.contact()) else { return };
+        match (query.phase, &reply.request.ask) {
+            (Phase::Storing { .. }, Ask::Store { .. }) => {
+                let is_stored = matches!(reply.answer, Answer::Reply { body: Body::Stored, .. });
+                self.store_settled(turn, id, |_, holders| *holders += usize::from(is_stored));
+            }
+            // A late answer to the lookup changes nothing any more.
+            (Phase::Storing { .. }, _) | (Phase::Looking, Ask::Store { .. }) => {}
+            (Phase::Looking, _) => {
+                let Some((shown, candidate)) = query.take(turn, contact, reply, known) else {
+                    return;
+                };
+                query.trace(turn, contact, reply.first_sent, candidate.hops, shown);
+                match reply.answer {
+                    Answer::Reply { body: Body::Value(value), .. }
+                        if matches!(shown, HopAnswer::Value { .. }) =>
+                    {
+                        let outcome = query.found(candidate, &value);
+                        self.finish(turn, id, outcome);
+                    }
+                    _ => self.advance(turn, id),
+                }
+            }
+        }
+    }
+
+    /// Ends the user's put or get of `key`, where it is in progress. Its lookup's requests
+    /// are not sent again once it is gone.
+    pub(crate) fn abandon(&mut self, turn: &mut Turn, operation: OperationId, key: Id) {
+        let is_asked = |query: &Query| {
+            query.lookup.target() == key && query.kind.operation() == Some(operation)
+        };
+        let found = self.slots.iter().find(|(_, query)| is_asked(query));
+        if let Some((slot, &Query { generation, .. })) = found {
+            self.finish(turn, QueryId { slot, generation }, Outcome::Abandoned);
+        }
+    }
+
+    fn query(&mut self, id: QueryId) -> Option<&mut Query> {
+        self.slots.get_mut(id.slot).filter(|query| query.generation == id.generation)
+    }
+
+    /// Asks the nodes that the lookup wants asked. At its end, offers it more contacts of
+    /// the table where none has answered: those that it began with may be dead. Where one
+    /// has answered, only what was lost on the way is missing, and to ask more would lose
+    /// more; where too much is in flight to ask any, to ask others would be as vain.
+    fn advance(&mut self, turn: &mut Turn, id: QueryId) {
+        let Some(query) = self.query(id).filter(|query| query.phase == Phase::Looking) else {
+            return;
+        };
+        while let Some(candidate) = query.lookup.next() {
+            turn.push(Effect::Request(query.request(id, candidate)));
+        }
+        if query.lookup.has_ended() {
+            let is_unanswered = query.unasked == 0 && query.lookup.is_unanswered();
+            if is_unanswered && query.seedings < SEEDINGS_MAX {
+                self.seed(turn, id);
+            } else {
+                self.looked(turn, id);
+            }
+        }
+    }
+
+    /// The lookup has ended without a value: the query ends, or stores its own.
+    fn looked(&mut self, turn: &mut Turn, id: QueryId) {
+        let query = &mut self.slots[id.slot];
+        let QueryKind::Publish { value, life, .. } = &query.kind else {
+            let outcome = if query.unasked == 0 { Outcome::Looked } else { Outcome::Incomplete };
+            return self.finish(turn, id, outcome);
+        };
+        let (key, is_hurried) = (query.lookup.target(), query.kind.is_hurried());
+        let mut asked = 0;
+        for candidate in query.lookup.closest() {
+            let (value, purpose) = (Arc::clone(value), wire::Purpose::Replica);
+            let ask = Ask::Store { key, value, life: *life, purpose };
+            let purpose = Purpose::Query(id);
+            let request = Request::new(candidate.contact, candidate.known, ask, purpose);
+            turn.push(Effect::Request(request.hurried_if(is_hurried)));
+            asked += 1;
+        }
+        query.phase = Phase::Storing { asked, outstanding: asked, holders: 0 };
+        if asked == 0 {
+            self.finish(turn, id, Outcome::Stored { asked, holders: 0 });
+        }
+    }
+
+    /// One of the STOREs has come to something: `count` changes how many were asked and
+    /// how many nodes hold the value.
+    fn store_settled(
+        &mut self,
+        turn: &mut Turn,
+        id: QueryId,
+        count: impl FnOnce(&mut usize, &mut usize),
+    ) {
+        let query = &mut self.slots[id.slot];
+        let Phase::Storing { asked, outstanding, holders } = &mut query.phase else { return };
+        *outstanding -= 1;
+        count(asked, holders);
+        let (asked, holders) = (*asked, *holders);
+        if *outstanding == 0 {
+            self.finish(turn, id, Outcome::Stored { asked, holders });
+        }
+    }
+
+    /// Hands the result to the job that asked for the query.
+    fn finish(&mut self, turn: &mut Turn, id: QueryId, outcome: Outcome) {
+        let Query { kind, lookup, started, .. } = self.slots.remove(id.slot);
+        self.maintenance -= usize::from(kind.is_maintenance());
+        turn.push(Effect::Finished(Finished {
+            target: lookup.target(),
+            kind,
+            outcome,
+            closest: lookup.closest().map(|node| (node.contact, node.hops)).collect(),
+            asked: lookup.asked(),
+            elapsed: turn.now.since(started),
+        }));
+    }
+}
+
+impl Query {
+    fn request(&self, id: QueryId, candidate: Candidate) -> Request {
+        let target = self.lookup.target();
+        let ask = match self.kind {
+            QueryKind::Get { .. } => Ask::FindValue { key: target },
+            QueryKind::Join | QueryKind::Refresh | QueryKind::Publish { .. } => {
+                Ask::FindNode { target }
+            }
+        };
+        let Candidate { contact, known, .. } = candidate;
+        let request = Request::new(contact, known, ask, Purpose::Query(id));
+        request.hurried_if(self.kind.is_hurried())
+    }
+
+    /// Has the lookup take in an answer. Returns what to show of it, and the candidate;
+    /// none where that was not asked or has answered before.
+    fn take(
+        &mut self,
+        turn: &mut Turn,
+        contact: Contact,
+        reply: &Reply<'_>,
+        known: impl Fn(Contact) -> Option<Known>,
+    ) -> Option<(HopAnswer, Candidate)> {
+        let key = self.lookup.target();
+        let wants_value = matches!(self.kind, QueryKind::Get { .. });
+        Some(match reply.answer {
+            Answer::Reply { role, body: Body::Nodes(contacts), .. } => {
+                let from = self.lookup.answered(contact, reply.known)?;
+                if role == Role::Leaving {
+                    self.lookup.departs(contact);
+                }
+                self.offer(turn, from, contacts, known);
+                (HopAnswer::Contacts { count: contacts.len() }, from)
+            }
+            Answer::Reply { body: Body::Value(value), .. }
+                if wants_value && is_whole(&value, key) =>
+            {
+                let from = self.lookup.answered(contact, reply.known)?;
+                (HopAnswer::Value { bytes: value.value.len() }, from)
+            }
+            Answer::Reply { body: Body::Value(_), .. } => {
+                turn.stats.values_mismatched += 1;
+                (HopAnswer::WrongValue, self.lookup.failed(contact)?)
+            }
+            Answer::Reply { .. } => (HopAnswer::Refused, self.lookup.failed(contact)?),
+            Answer::Misnamed { id } => (HopAnswer::Refused, self.lookup.misnamed(contact, id)?),
+            Answer::Silence => (HopAnswer::TimedOut, self.lookup.failed(contact)?),
+        })
+    }
+
+    /// Offers the lookup the contacts that one node has named.
+    fn offer(
+        &mut self,
+        turn: &mut Turn,
+        from: Candidate,
+        contacts: Contacts<'_>,
+        known: impl Fn(Contact) -> Option<Known>,
+    ) {
+        let is_local = from.contact.addr.ip().is_loopback();
+        // No answer needs more than the K closest, so no liar gets in more.
+        for contact in contacts.iter().take(turn.config.k) {
+            // Another host's loopback is not this one's.
+            let is_here = !is_local && contact.addr.ip().is_loopback();
+            if contact.id == turn.config.id || !wire::is_reachable(contact.addr) || is_here {
+                continue;
+            }
+            let named_by = NamedBy::Reply(from);
+            if self.lookup.is_candidate(contact, named_by) {
+                continue;
+            }
+            let Some(known) = known(contact) else { continue };
+            if self.lookup.add(contact, named_by, known) == Offer::Dropped {
+                turn.stats.candidates_dropped += 1;
+            }
+        }
+    }
+
+    fn trace(
+        &self,
+        turn: &mut Turn,
+        contact: Contact,
+        first_sent: Instant,
+        depth: u8,
+        answer: HopAnswer,
+    ) {
+        if let QueryKind::Get { operation, trace: Trace::Hops } = self.kind {
+            let shared_prefix_bits = (contact.id ^ self.lookup.target()).shared_prefix_bits();
+            let elapsed = turn.now.since(first_sent);
+            let hop = Hop { contact, shared_prefix_bits, depth, answer, elapsed };
+            turn.push(Effect::Event(Event::Hop { operation, hop }));
+        }
+    }
+
+    /// The value that a get was made for.
+    fn found(&self, from: Candidate, value: &Value<'_>) -> Outcome {
+        let without = self.lookup.closest().find(|node| node.contact != from.contact);
+        Outcome::Found {
+            from: from.contact,
+            hops: from.hops,
+            value: value.value.into(),
+            life: Duration::from_secs(value.life_s.into()),
+            without: without.map(|node| (node.contact, node.known)),
+        }
+    }
+}
+
+/// Whether a VALUE reply carries the whole value, and the one that was asked for.
+fn is_whole(value: &Value<'_>, key: Id) -> bool {
+    value.offset == 0
+        && value.total as usize == value.value.len()
+        && Id::of_value(value.value) == key
+}

@@ -2,9 +2,8 @@
 
 use core::net::{Ipv4Addr, SocketAddr};
 
-use super::credential::Credential;
-use super::round_trip::RoundTrip;
-use super::table::bucket::Entry;
+use super::known::Known;
+use super::table::Entry;
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -27,6 +26,5 @@ pub(super) fn contact(number: u16) -> Contact {
 
 /// A contact that has answered at `seen`.
 pub(super) fn entry(contact: Contact, seen: Instant) -> Entry {
-    let (round_trip, credential) = (RoundTrip::default(), Credential::NONE);
-    Entry::new(contact, seen, round_trip, credential)
+    Entry::new(contact, seen, Known::default())
 }

@@ -3,14 +3,14 @@
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::Node;
 use super::outbox::Outbox;
-use super::storage::store::{Life, Source, Storing, cache_life};
-use super::table::routing_table::Health;
+use super::request::whole_seconds;
+use super::storage::{Life, Source, Storing, cache_life};
+use super::table::Health;
 use super::token::{Checked, Proof};
-use super::{Node, whole_seconds};
 use crate::id::Id;
 use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, REPLICATE};
-use crate::time::Instant;
 use crate::wire::{
     self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
@@ -31,13 +31,13 @@ impl Node {
     /// note of who sent it.
     pub(super) fn serve(
         &mut self,
-        now: Instant,
         source: SocketAddr,
         datagram: &Datagram<'_>,
         length: usize,
         outbox: &mut Outbox,
     ) {
-        let Checked { proof, fresh } = self.tokens.check(now, source.ip(), datagram.token);
+        let Checked { proof, fresh } =
+            self.tokens.check(self.turn.now, source.ip(), datagram.token);
         // An address that has shown no token gets no more than it paid for.
         let room = match proof {
             Proof::Valid => DATAGRAM_BYTES_MAX,
@@ -46,39 +46,32 @@ impl Node {
         let asked = &Asked { source, datagram, proof, fresh, room };
         match datagram.body {
             Body::Ping => {
-                self.stats.pings_answered += 1;
+                self.turn.stats.pings_answered += 1;
                 self.reply(asked, Body::Pong, outbox);
             }
             Body::FindNode { target } => {
-                self.stats.find_nodes_answered += 1;
+                self.turn.stats.find_nodes_answered += 1;
                 self.reply_contacts(asked, target, outbox);
             }
             Body::FindValue { key, offset } => {
-                self.serve_find_value(now, asked, key, offset, outbox);
+                self.serve_find_value(asked, key, offset, outbox);
             }
-            Body::Store(store) => self.serve_store(now, asked, store, outbox),
+            Body::Store(store) => self.serve_store(asked, store, outbox),
             Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
                 unreachable!("only requests are served")
             }
         }
-        self.meet(now, asked, outbox);
+        self.meet(asked);
     }
 
-    fn serve_find_value(
-        &mut self,
-        now: Instant,
-        asked: &Asked<'_>,
-        key: Id,
-        offset: u32,
-        outbox: &mut Outbox,
-    ) {
-        let held = self.published.value(key).map(|value| (value, self.config.expire));
+    fn serve_find_value(&mut self, asked: &Asked<'_>, key: Id, offset: u32, outbox: &mut Outbox) {
+        let held = self.storage.published.value(key).map(|value| (value, self.turn.config.expire));
         let held = held.or_else(|| {
-            let held = self.store.held(key)?;
-            Some((&held.value, held.expires.since(now)))
+            let held = self.storage.store.held(key)?;
+            Some((&held.value, held.expires.since(self.turn.now)))
         });
         let Some((value, life)) = held else {
-            self.stats.find_values_missed += 1;
+            self.turn.stats.find_values_missed += 1;
             return self.reply_contacts(asked, key, outbox);
         };
         let start = (offset as usize).min(value.len());
@@ -89,17 +82,17 @@ impl Node {
             value: &value[start..],
         });
         if body.encoded_bytes() > asked.room {
-            self.stats.replies_cut += 1;
+            self.turn.stats.replies_cut += 1;
             return self.reply(asked, Body::Error(ErrorCode::Token), outbox);
         }
-        self.stats.find_values_hit += 1;
+        self.turn.stats.find_values_hit += 1;
         let sent = self.encode_reply(asked, body, outbox);
-        self.count_sent(sent);
+        self.turn.stats.count_sent(sent);
     }
 
     fn reply_contacts(&mut self, asked: &Asked<'_>, target: Id, outbox: &mut Outbox) {
         let sender = asked.datagram.sender;
-        let closest = self.table.closest(target, self.config.k, Health::Good, sender);
+        let closest = self.table.routing.closest(target, self.turn.config.k, Health::Good, sender);
         let mut count = closest.len();
         while Body::Nodes(Contacts::new(&closest[..count])).encoded_bytes() > asked.room
             && count > 0
@@ -107,32 +100,26 @@ impl Node {
             count -= 1;
         }
         if count < closest.len() {
-            self.stats.replies_cut += 1;
+            self.turn.stats.replies_cut += 1;
         }
         self.reply(asked, Body::Nodes(Contacts::new(&closest[..count])), outbox);
     }
 
-    fn serve_store(
-        &mut self,
-        now: Instant,
-        asked: &Asked<'_>,
-        store: Store<'_>,
-        outbox: &mut Outbox,
-    ) {
-        if self.leaving.is_some() {
+    fn serve_store(&mut self, asked: &Asked<'_>, store: Store<'_>, outbox: &mut Outbox) {
+        if self.turn.config.role == Role::Leaving {
             // What it took now would have to be handed over in turn.
-            self.stats.stores_while_leaving += 1;
+            self.turn.stats.stores_while_departing += 1;
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
         }
-        let outcome = self.admit_store(now, asked, store);
+        let outcome = self.admit_store(asked, store);
         let (counter, body) = match outcome {
-            Ok(()) => (&mut self.stats.stores_accepted, Body::Stored),
+            Ok(()) => (&mut self.turn.stats.stores_accepted, Body::Stored),
             Err(code) => {
                 let counter = match code {
-                    ErrorCode::Token => &mut self.stats.stores_without_token,
-                    ErrorCode::Mismatch => &mut self.stats.stores_mismatched,
-                    ErrorCode::TooLarge => &mut self.stats.stores_too_large,
-                    ErrorCode::Full => &mut self.stats.stores_full,
+                    ErrorCode::Token => &mut self.turn.stats.stores_without_token,
+                    ErrorCode::Mismatch => &mut self.turn.stats.stores_mismatched,
+                    ErrorCode::TooLarge => &mut self.turn.stats.stores_too_large,
+                    ErrorCode::Full => &mut self.turn.stats.stores_full,
                 };
                 (counter, Body::Error(code))
             }
@@ -141,12 +128,7 @@ impl Node {
         self.reply(asked, body, outbox);
     }
 
-    fn admit_store(
-        &mut self,
-        now: Instant,
-        asked: &Asked<'_>,
-        store: Store<'_>,
-    ) -> Result<(), ErrorCode> {
+    fn admit_store(&mut self, asked: &Asked<'_>, store: Store<'_>) -> Result<(), ErrorCode> {
         if asked.proof == Proof::Missing {
             return Err(ErrorCode::Token);
         }
@@ -156,22 +138,23 @@ impl Node {
         if Id::of_value(store.value) != store.key {
             return Err(ErrorCode::Mismatch);
         }
-        if self.published.value(store.key).is_some() {
+        if self.storage.published.value(store.key).is_some() {
             return Ok(());
         }
-        let wanted = Duration::from_secs(store.life_s.into()).min(self.config.expire);
+        let wanted = Duration::from_secs(store.life_s.into()).min(self.turn.config.expire);
         let life = match store.purpose {
             Purpose::Replica => wanted,
             Purpose::Cache => {
-                cache_life(wanted, self.table.closer_than_self(store.key), CACHE_LIFE_MIN)
+                cache_life(wanted, self.table.routing.closer_than_self(store.key), CACHE_LIFE_MIN)
             }
         };
-        let replicate = now + self.rng.jitter(REPLICATE);
+        let now = self.turn.now;
+        let replicate = now + self.turn.rng.jitter(REPLICATE);
         let life = Life { expires: now + life, replicate };
         let source = Source::of_ip(asked.source.ip());
-        match self.store.store(store.key, store.value, source, store.purpose, life) {
+        match self.storage.store.store(store.key, store.value, source, store.purpose, life) {
             Storing::Held { evicted } => {
-                self.stats.values_evicted += evicted;
+                self.turn.stats.values_evicted += evicted;
                 Ok(())
             }
             Storing::Renewed => Ok(()),
@@ -179,9 +162,9 @@ impl Node {
         }
     }
 
-    /// Takes note of the sender of a request: a known contact is alive, or leaves; a
-    /// stranger is pinged, and enters the routing table when it answers.
-    fn meet(&mut self, now: Instant, asked: &Asked<'_>, outbox: &mut Outbox) {
+    /// Takes note of the sender of a request: a known contact is alive, or departs; a new
+    /// one is verified by a PING, and enters the routing table when it answers.
+    fn meet(&mut self, asked: &Asked<'_>) {
         if asked.datagram.role == Role::Client {
             return;
         }
@@ -190,21 +173,21 @@ impl Node {
         let is_proved = asked.proof == Proof::Valid && addr == asked.source;
         if asked.datagram.role == Role::Leaving {
             if is_proved {
-                self.contact_left(now, contact, outbox);
+                self.peer_departs(contact);
             }
             return;
         }
         if is_proved {
-            self.contact_heard(now, contact, outbox);
+            self.table.heard(&mut self.turn, contact);
         }
         if wire::is_reachable(addr) {
-            self.stranger_asked(now, contact, outbox);
+            self.table.asked(&mut self.turn, contact);
         }
     }
 
     fn reply(&mut self, asked: &Asked<'_>, body: Body<'_>, outbox: &mut Outbox) {
         let sent = self.encode_reply(asked, body, outbox);
-        self.count_sent(sent);
+        self.turn.stats.count_sent(sent);
     }
 
     #[expect(clippy::inline_always, reason = "the caller knows the kind of body")]
@@ -216,10 +199,10 @@ impl Node {
         outbox: &mut Outbox,
     ) -> Result<(), super::outbox::OutboxFull> {
         let datagram = Datagram {
-            network: self.config.network,
+            network: self.turn.config.network,
             transaction: asked.datagram.transaction,
-            sender: self.config.id,
-            role: self.role(),
+            sender: self.turn.config.id,
+            role: self.turn.config.role,
             announce: None,
             token: asked.fresh,
             body,

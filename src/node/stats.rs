@@ -24,6 +24,9 @@ macro_rules! counters {
 #[cfg(feature = "std")]
 pub(crate) use counters;
 
+use super::outbox::OutboxFull;
+use crate::wire::DecodeError;
+
 counters! {
     /// Counters since the node was made, and, at the end, gauges of the moment.
     pub struct Stats {
@@ -69,7 +72,7 @@ counters! {
         /// STOREs refused: no room for that sender.
         stores_full,
         /// STOREs refused: the node leaves.
-        stores_while_leaving,
+        stores_while_departing,
         /// Replies cut short, or refused, for want of a token or of padding.
         replies_cut,
         /// Replies that match no RPC in flight: late, duplicate or forged.
@@ -88,10 +91,10 @@ counters! {
         rpcs_failed,
         /// RPCs not begun: too many in flight.
         rpcs_refused,
-        /// Suspect contacts not pinged: too many such PINGs in flight.
-        probes_refused,
-        /// Strangers not pinged: too many such PINGs in flight.
-        introductions_refused,
+        /// Suspect contacts not checked: too many such PINGs in flight.
+        checks_refused,
+        /// New contacts not verified: too many such PINGs in flight.
+        verifications_refused,
         /// Lookups begun.
         lookups_started,
         /// Times that a lookup was offered more contacts of the routing table: none of
@@ -121,8 +124,8 @@ counters! {
         values_handed_over,
         /// Values that no other node has taken over, though this one leaves.
         values_not_handed_over,
-        /// Others that leave, not remembered while this node does: too many.
-        leavers_forgotten,
+        /// Others that depart, not remembered while this node does: too many.
+        departing_forgotten,
         /// Gauge: contacts in the routing table.
         contacts,
         /// Gauge: contacts in the replacement caches.
@@ -139,5 +142,27 @@ counters! {
         lookups,
         /// Gauge: RPCs in flight.
         rpcs,
+    }
+}
+
+impl Stats {
+    pub(super) fn count_undecoded(&mut self, error: DecodeError) {
+        let counter = match error {
+            DecodeError::Truncated => &mut self.datagrams_truncated,
+            DecodeError::Oversized => &mut self.datagrams_oversized,
+            DecodeError::Magic | DecodeError::Version => &mut self.datagrams_foreign,
+            DecodeError::Kind
+            | DecodeError::Address
+            | DecodeError::Contacts
+            | DecodeError::Code => &mut self.datagrams_malformed,
+        };
+        *counter += 1;
+    }
+
+    pub(super) fn count_sent(&mut self, sent: Result<(), OutboxFull>) {
+        match sent {
+            Ok(()) => self.datagrams_sent += 1,
+            Err(OutboxFull) => self.outbox_full += 1,
+        }
     }
 }

@@ -1,5 +1,303 @@
-//! What the node knows of other nodes.
+//! What the node knows of other nodes: the routing table, and the PINGs that settle whether
+//! a contact lives and whether a new contact is where it seems to be.
+//!
+//! Among shards, each bucket's owner alone changes it and tells the others how it is now;
+//! they tell the owner what they have seen.
 
-pub(super) mod bucket;
-pub(super) mod compact;
-pub(super) mod routing_table;
+mod bucket;
+mod compact;
+mod routing_table;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::command::{BucketView, ContactView};
+use super::effect::{Effect, Turn};
+use super::handoff::Message;
+use super::known::Known;
+use super::request::{Purpose, Request};
+use super::shard::{ShardIndex, ShardPosition};
+use crate::id::Id;
+use crate::limits::{CHECKS_MAX, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX};
+use crate::time::Instant;
+use crate::wire::Contact;
+use bucket::{Admission, Failure};
+
+pub(crate) use bucket::{Bucket, Entry};
+pub(crate) use routing_table::{Health, RoutingTable};
+
+/// The routing table as one shard of the node has it.
+pub(crate) struct Table {
+    pub(crate) routing: RoutingTable,
+    position: ShardPosition,
+    /// Contacts with a PING in flight that settles whether they live.
+    checking: Vec<SocketAddr>,
+    /// New contacts with a PING in flight that settles where they are.
+    verifying: Vec<SocketAddr>,
+}
+
+/// What one shard tells another of the routing table.
+#[derive(Clone, Debug)]
+pub(crate) enum TableMessage {
+    /// To a bucket's owner: a contact has answered.
+    Answered(Entry),
+    /// To a bucket's owner: a contact was heard from.
+    Heard(Contact),
+    /// To a bucket's owner: a request to a contact has failed.
+    Failed(Contact),
+    /// To a bucket's owner: a contact is not at its address any more.
+    Gone(Contact),
+    /// To a bucket's owner: a new contact has asked something.
+    Asked(Contact),
+    /// From a bucket's owner: the bucket as it is now.
+    Bucket { index: u8, bucket: Box<Bucket> },
+}
+
+impl Table {
+    pub(crate) const fn new(own: Id, k: usize, position: ShardPosition) -> Self {
+        let routing = RoutingTable::new(own, k);
+        Self { routing, position, checking: Vec::new(), verifying: Vec::new() }
+    }
+
+    /// What is known of a contact that a peer has named.
+    pub(crate) fn known(&self, contact: Contact) -> Known {
+        let entry = self.routing.entry(contact.id).filter(|entry| entry.is(contact));
+        entry.map_or_else(Known::default, |entry| entry.known)
+    }
+
+    /// The `count` contacts closest to `target`, to begin a query with: stale ones where
+    /// there are no others.
+    pub(crate) fn seeds(&self, turn: &Turn, target: Id, count: usize) -> Vec<(Contact, Known)> {
+        let closest = |health| self.routing.closest(target, count, health, turn.config.id);
+        let good = closest(Health::Good);
+        let seeds = if good.is_empty() { closest(Health::Any) } else { good };
+        seeds.into_iter().map(|contact| (contact, self.known(contact))).collect()
+    }
+
+    /// Takes in a contact that has just answered.
+    pub(crate) fn answered(&mut self, turn: &mut Turn, entry: Entry) {
+        if let Some(owner) = self.other_owner(entry.id()) {
+            if self.routing.note(entry) {
+                turn.push(tell(owner, TableMessage::Answered(entry)));
+            }
+            return;
+        }
+        match self.change(turn, entry.id(), |routing| routing.answered(entry)) {
+            Admission::Known | Admission::Waiting { check: None } => {}
+            Admission::Inserted => turn.stats.contacts_inserted += 1,
+            Admission::Replaced => {
+                turn.stats.contacts_inserted += 1;
+                turn.stats.contacts_evicted += 1;
+            }
+            Admission::Waiting { check: Some(oldest) } => self.check(turn, oldest),
+        }
+    }
+
+    /// Takes in that a contact was heard from.
+    pub(crate) fn heard(&mut self, turn: &mut Turn, contact: Contact) {
+        match self.other_owner(contact.id) {
+            None => self.routing.heard(turn.now, contact),
+            Some(owner) => {
+                if self.routing.note_heard(turn.now, contact) {
+                    turn.push(tell(owner, TableMessage::Heard(contact)));
+                }
+            }
+        }
+    }
+
+    /// Takes in that a request to a contact has failed.
+    pub(crate) fn failed(&mut self, turn: &mut Turn, contact: Contact) {
+        if let Some(owner) = self.other_owner(contact.id) {
+            if self.routing.note_failed(contact) {
+                turn.push(tell(owner, TableMessage::Failed(contact)));
+            }
+            return;
+        }
+        match self.change(turn, contact.id, |routing| routing.failed(contact)) {
+            Some(Failure::Suspect) => self.check(turn, contact),
+            failure => self.evicted(turn, failure),
+        }
+    }
+
+    /// Takes in that a contact is not at its address any more: another node answers
+    /// there, or it departs.
+    pub(crate) fn gone(&mut self, turn: &mut Turn, contact: Contact) {
+        if let Some(owner) = self.other_owner(contact.id) {
+            return turn.push(tell(owner, TableMessage::Gone(contact)));
+        }
+        let failure = self.change(turn, contact.id, |routing| routing.gone(contact));
+        self.evicted(turn, failure);
+    }
+
+    /// Takes in that a node which may be new has asked something: the owner of its bucket
+    /// verifies it by a PING, if it is of use.
+    pub(crate) fn asked(&mut self, turn: &mut Turn, contact: Contact) {
+        if !self.routing.wants(contact.id) {
+            return;
+        }
+        if let Some(owner) = self.other_owner(contact.id) {
+            return turn.push(tell(owner, TableMessage::Asked(contact)));
+        }
+        if self.verifying.contains(&contact.addr) {
+            return;
+        }
+        if self.verifying.len() == VERIFICATIONS_MAX {
+            turn.stats.verifications_refused += 1;
+            return;
+        }
+        self.verifying.push(contact.addr);
+        let ping = Request::ping(contact, self.known(contact), Purpose::Verify);
+        turn.push(Effect::Request(Request { sends_max: SENDS_VERIFY, ..ping }));
+    }
+
+    /// Takes in what another shard tells.
+    pub(crate) fn take(&mut self, turn: &mut Turn, message: TableMessage) {
+        match message {
+            TableMessage::Answered(entry) => self.answered(turn, entry),
+            TableMessage::Heard(contact) => self.heard(turn, contact),
+            TableMessage::Failed(contact) => self.failed(turn, contact),
+            TableMessage::Gone(contact) => self.gone(turn, contact),
+            TableMessage::Asked(contact) => self.asked(turn, contact),
+            TableMessage::Bucket { index, bucket } => {
+                self.routing.adopt(turn.now, index.into(), *bucket);
+                self.say_if_lost(turn);
+            }
+        }
+    }
+
+    /// Sends a PING to a contact whose life is in question: once at a time, and
+    /// [`CHECKS_MAX`] in all.
+    fn check(&mut self, turn: &mut Turn, contact: Contact) {
+        if self.checking.contains(&contact.addr) {
+            return;
+        }
+        if self.checking.len() == CHECKS_MAX {
+            turn.stats.checks_refused += 1;
+            return;
+        }
+        self.checking.push(contact.addr);
+        let ping = Request::ping(contact, self.known(contact), Purpose::Check);
+        turn.push(Effect::Request(ping));
+    }
+
+    /// Checks stale contacts of this shard's buckets: one that answers is stale no longer.
+    pub(crate) fn check_stale(&mut self, turn: &mut Turn) {
+        let stale = self.owned_contacts().filter(|entry| entry.is_stale()).map(Entry::contact);
+        let stale: Vec<Contact> = stale.take(STALE_CHECKS_MAX).collect();
+        for contact in stale {
+            self.check(turn, contact);
+        }
+    }
+
+    /// Checks the alpha contacts closest to this node.
+    pub(crate) fn check_closest(&mut self, turn: &mut Turn) {
+        let (own, alpha) = (turn.config.id, turn.config.alpha);
+        for contact in self.routing.closest(own, alpha, Health::Good, own) {
+            self.check(turn, contact);
+        }
+    }
+
+    /// Takes in that the PING to a contact has ended.
+    pub(crate) fn check_ended(&mut self, addr: SocketAddr) {
+        self.checking.retain(|&other| other != addr);
+    }
+
+    /// Takes in that the PING to a new contact has ended.
+    pub(crate) fn verification_ended(&mut self, addr: SocketAddr) {
+        self.verifying.retain(|&other| other != addr);
+    }
+
+    /// Whether a contact that is not stale is at `addr`.
+    pub(crate) fn has_good_at(&self, addr: SocketAddr) -> bool {
+        self.routing.entries().any(|entry| !entry.is_stale() && entry.contact().addr == addr)
+    }
+
+    /// The contacts of this shard's buckets.
+    pub(crate) fn owned_contacts(&self) -> impl Iterator<Item = &Entry> {
+        self.owned_buckets().flat_map(|(_, bucket)| bucket.entries())
+    }
+
+    /// This shard's buckets.
+    pub(crate) fn owned_buckets(&self) -> impl Iterator<Item = (usize, &Bucket)> {
+        self.routing.buckets().iter().enumerate().filter(|&(index, _)| self.owns(index))
+    }
+
+    /// This shard's buckets that hold contacts, the farthest first, for show.
+    pub(crate) fn view(&self, now: Instant) -> Vec<BucketView> {
+        let view_contact = |entry: &Entry| ContactView {
+            contact: entry.contact(),
+            seen_ago: now.since(entry.seen()),
+            round_trip: entry.known.round_trip.smoothed(),
+            failures: entry.failures,
+        };
+        self.owned_buckets()
+            .filter(|(_, bucket)| !bucket.entries().is_empty())
+            .map(|(index, bucket)| BucketView {
+                index,
+                contacts: bucket.entries().iter().map(view_contact).collect(),
+                replacements: bucket.replacements(),
+            })
+            .collect()
+    }
+
+    /// Of this shard's buckets, the one to refresh next, and when.
+    pub(crate) fn next_refresh(&self) -> Option<(usize, Instant)> {
+        self.routing.next_refresh(|index| self.owns(index))
+    }
+
+    fn owns(&self, index: usize) -> bool {
+        self.position.of_bucket(index) == self.position.index()
+    }
+
+    /// The shard that owns the contact's bucket, where it is another one.
+    fn other_owner(&self, id: Id) -> Option<ShardIndex> {
+        let owner = self.position.of_bucket(self.routing.index(id));
+        (owner != self.position.index()).then_some(owner)
+    }
+
+    fn evicted(&self, turn: &mut Turn, failure: Option<Failure>) {
+        match failure {
+            None => return,
+            Some(Failure::Suspect | Failure::Stale) => {}
+            Some(Failure::Evicted) => turn.stats.contacts_evicted += 1,
+            Some(Failure::Replaced) => {
+                turn.stats.contacts_evicted += 1;
+                turn.stats.contacts_replaced += 1;
+            }
+        }
+        self.say_if_lost(turn);
+    }
+
+    /// The first shard joins again for all when no good contact is left.
+    fn say_if_lost(&self, turn: &mut Turn) {
+        if self.position.is_first() && !self.routing.has_good() {
+            turn.push(Effect::ContactsLost);
+        }
+    }
+
+    /// Changes a bucket of this shard, and tells the others if they need to know.
+    fn change<R>(
+        &mut self,
+        turn: &mut Turn,
+        id: Id,
+        change: impl FnOnce(&mut RoutingTable) -> R,
+    ) -> R {
+        let index = self.routing.index(id);
+        let before = self.routing.revision(index);
+        let outcome = change(&mut self.routing);
+        if self.routing.revision(index) != before
+            && let Some(bucket) = self.routing.buckets().get(index)
+        {
+            for shard in self.position.others() {
+                let bucket = Box::new(bucket.clone());
+                turn.push(tell(shard, TableMessage::Bucket { index: index as u8, bucket }));
+            }
+        }
+        outcome
+    }
+}
+
+const fn tell(shard: ShardIndex, message: TableMessage) -> Effect {
+    Effect::Tell(shard, Message::Table(message))
+}

@@ -8,8 +8,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::CONTACT_BYTES_MAX;
-use super::decode::{DecodeError, Reader};
-use super::encode::Writer;
+use super::bytes::{DecodeError, Reader, Writer};
 use crate::id::Id;
 
 const FAMILY_V4: u8 = 4;

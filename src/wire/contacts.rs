@@ -3,8 +3,7 @@
 use core::fmt;
 
 use super::address::{Contact, read_contact, write_contact};
-use super::decode::{DecodeError, Reader};
-use super::encode::Writer;
+use super::bytes::{DecodeError, Reader, Writer};
 use crate::limits::K_MAX;
 
 /// At most [`K_MAX`] contacts, as a slice or as the bytes of a datagram.

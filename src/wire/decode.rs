@@ -1,54 +1,15 @@
 //! From bytes that anyone may have sent to a [`Datagram`], or a reason why not.
 
-use core::fmt;
 use core::net::SocketAddr;
 
 use super::address::read_address;
+use super::bytes::{DecodeError, Reader};
 use super::{
     Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES,
     MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
 };
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
-
-/// Why bytes are not a datagram of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DecodeError {
-    /// It ends before its header or body does.
-    Truncated,
-    /// It is longer than [`DATAGRAM_BYTES_MAX`], or its value longer than
-    /// [`VALUE_BYTES_MAX`].
-    Oversized,
-    /// It does not begin with [`MAGIC`].
-    Magic,
-    /// It is of another [`VERSION`].
-    Version,
-    /// Its kind is none of ours.
-    Kind,
-    /// An address is of no known family.
-    Address,
-    /// It counts more contacts than a reply carries.
-    Contacts,
-    /// A code in the body is none of ours.
-    Code,
-}
-
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Truncated => "truncated",
-            Self::Oversized => "oversized",
-            Self::Magic => "not a datagram of this protocol",
-            Self::Version => "another version of the protocol",
-            Self::Kind => "unknown kind",
-            Self::Address => "unknown address family",
-            Self::Contacts => "too many contacts",
-            Self::Code => "unknown code",
-        })
-    }
-}
-
-impl core::error::Error for DecodeError {}
+use crate::limits::DATAGRAM_BYTES_MAX;
 
 /// Reads one datagram. Never panics, whatever the bytes.
 pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
@@ -139,48 +100,4 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
         }),
         _ => return Err(DecodeError::Kind),
     })
-}
-
-/// Cold, so that the compiler does not take what follows a dozen reads for it.
-#[cold]
-const fn truncated<T>() -> Result<T, DecodeError> {
-    Err(DecodeError::Truncated)
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
-    pub(super) const fn rest(&self) -> &'a [u8] {
-        self.rest
-    }
-
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let Some((head, rest)) = self.rest.split_first_chunk::<N>() else {
-            return truncated();
-        };
-        self.rest = rest;
-        Ok(*head)
-    }
-
-    pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
-        self.array::<1>().map(|[byte]| byte)
-    }
-
-    fn u32(&mut self) -> Result<u32, DecodeError> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    fn value(&mut self) -> Result<&'a [u8], DecodeError> {
-        if self.rest.len() > VALUE_BYTES_MAX {
-            return Err(DecodeError::Oversized);
-        }
-        Ok(core::mem::take(&mut self.rest))
-    }
 }

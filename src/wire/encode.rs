@@ -3,10 +3,11 @@
 //! All of it is made part of its caller: where that knows the kind of body, as whoever
 //! answers a request does, nothing is left of the other kinds, and the datagram itself
 //! need never lie in memory. That is 5 % of all that a request of a burst costs
-//! (2026-11-25, `benches/datapath`).
+//! (`benches/datapath`).
 #![expect(clippy::inline_always, reason = "a hint is not taken for so much code")]
 
 use super::address::{contact_bytes, write_address};
+use super::bytes::Writer;
 use super::{
     Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES, MAGIC,
     Purpose, Role, VERSION,
@@ -21,13 +22,13 @@ use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
 /// checks that. Everything else fits by the arithmetic in [`limits`](crate::limits).
 #[inline(always)]
 pub fn encode(datagram: &Datagram<'_>, buffer: &mut [u8; DATAGRAM_BYTES_MAX]) -> usize {
-    let mut writer = Writer { buffer, length: 0 };
+    let mut writer = Writer::new(buffer);
     write_header(&mut writer, datagram);
     if let Some(addr) = datagram.announce {
         write_address(&mut writer, addr);
     }
     write_body(&mut writer, &datagram.body);
-    writer.length
+    writer.length()
 }
 
 impl Body<'_> {
@@ -61,26 +62,14 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
     }
     // In one piece: each is checked against the buffer's end.
     let mut header = [0; HEADER_BYTES];
-    header[..4].copy_from_slice(&[MAGIC, VERSION, datagram.body.kind(), steer(datagram)]);
+    let steer = datagram.body.steer(datagram.sender, datagram.transaction);
+    header[..4].copy_from_slice(&[MAGIC, VERSION, datagram.body.kind(), steer]);
     header[4..8].copy_from_slice(&datagram.network.0.to_be_bytes());
     header[8..16].copy_from_slice(datagram.transaction.as_bytes());
     header[16..36].copy_from_slice(&datagram.sender.to_bytes());
     header[36..40].copy_from_slice(&flags.to_be_bytes());
     header[40..].copy_from_slice(datagram.token.as_bytes());
     writer.bytes(&header);
-}
-
-/// The byte by which the receiver's kernel picks the shard.
-fn steer(datagram: &Datagram<'_>) -> u8 {
-    match datagram.body {
-        Body::Ping => datagram.sender.last_byte(),
-        Body::FindNode { target } => target.last_byte(),
-        Body::FindValue { key, .. } => key.last_byte(),
-        Body::Store(store) => store.key.last_byte(),
-        Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
-            datagram.transaction.reply_tag()
-        }
-    }
 }
 
 #[inline(always)]
@@ -118,25 +107,5 @@ fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
             ErrorCode::TooLarge => 3,
             ErrorCode::Full => 4,
         }),
-    }
-}
-
-pub(super) struct Writer<'a> {
-    buffer: &'a mut [u8; DATAGRAM_BYTES_MAX],
-    length: usize,
-}
-
-impl Writer<'_> {
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.buffer[self.length..][..bytes.len()].copy_from_slice(bytes);
-        self.length += bytes.len();
-    }
-
-    pub(super) fn u8(&mut self, value: u8) {
-        self.bytes(&[value]);
-    }
-
-    pub(super) fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_be_bytes());
     }
 }

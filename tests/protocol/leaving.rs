@@ -192,7 +192,7 @@ fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
     let refused = net.ask(addr(500), 3, &Datagram { token: pong.token, body, ..asked });
     let refused = wire::decode(&refused[0]).expect("an ERROR");
     assert_eq!(refused.body, Body::Error(ErrorCode::Full));
-    assert_eq!(net.stats(3).stores_while_leaving, before.stores_while_leaving + 1);
+    assert_eq!(net.stats(3).stores_while_departing, before.stores_while_departing + 1);
 }
 
 fn asked_by_a_stranger() -> Datagram<'static> {

@@ -209,7 +209,7 @@ fn a_flood_of_strangers_is_met_at_a_bounded_pace() {
         net.ask(from, 0, &Datagram { sender, role: Role::Peer, ..request(Body::Ping) });
     }
     let pings = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
-    assert_eq!(pings, kad_node::limits::INTRODUCTIONS_MAX);
-    assert!(net.stats(0).introductions_refused >= 900);
+    assert_eq!(pings, kad_node::limits::VERIFICATIONS_MAX);
+    assert!(net.stats(0).verifications_refused >= 900);
     assert_eq!(net.stats(0).contacts, 0);
 }

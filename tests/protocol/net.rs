@@ -149,7 +149,7 @@ impl Net {
 
     pub(crate) fn put(&mut self, number: u16, text: &str) -> Id {
         let operation = self.operation();
-        self.command(number, Command::Put { operation, value: text.as_bytes().into() });
+        self.command(number, Command::put(operation, text.as_bytes()));
         Id::of_value(text.as_bytes())
     }
 

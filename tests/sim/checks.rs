@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kad_node::limits::{
-    INTRODUCTIONS_MAX, K_MAX, LEAVE_LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE,
-    STALE_PROBES_MAX,
+    K_MAX, LEAVE_LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE, STALE_CHECKS_MAX,
+    VERIFICATIONS_MAX,
 };
 
 use crate::attacker::{Malice, SIGNS};
@@ -28,7 +28,7 @@ const LEAVING_REQUESTS_MAX: u64 = LEAVE_LOOKUPS_MAX as u64 * (5 * K_MAX as u64 /
 const LOOKUP_BYTES_MAX: isize = 16 << 10;
 
 /// RPCs in flight at one node that are no part of a lookup in progress.
-const PINGS_MAX: u64 = (STALE_PROBES_MAX + INTRODUCTIONS_MAX) as u64;
+const PINGS_MAX: u64 = (STALE_CHECKS_MAX + VERIFICATIONS_MAX) as u64;
 
 /// Heap bytes that one value costs beside itself: its places in the indexes.
 const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;

@@ -222,7 +222,7 @@ fn turned_away(world: &World) -> Option<String> {
         for (name, count) in [
             ("full outbox", stats.outbox_full),
             ("RPCs", stats.rpcs_refused),
-            ("probes", stats.probes_refused),
+            ("probes", stats.checks_refused),
             ("lookups", stats.lookups_refused),
             ("candidates", stats.candidates_dropped),
             ("stores", stats.stores_full),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::node::{Command, Found, OperationId, Refusal, Stored, Trace as Hops};
+use kad_node::node::{Command, Found, KeyedValue, OperationId, Refusal, Stored, Trace as Hops};
 
 use crate::oracle::ValueIndex;
 use crate::peers::PeerIndex;
@@ -107,7 +107,8 @@ impl World {
             chunk.copy_from_slice(&noise[..chunk.len()]);
         }
         let origin = (peer, self.peers[peer.as_usize()].lives);
-        let index = self.oracle.learn(self.now, Id::of_value(&value), origin);
+        let value = KeyedValue::new(value);
+        let index = self.oracle.learn(self.now, value.key(), origin);
         self.operations.tally.puts += 1;
         let operation = self.begin_operation(peer, Doing::Put { value: index });
         self.command(peer, Command::Put { operation, value });

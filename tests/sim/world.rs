@@ -175,7 +175,7 @@ impl World {
     /// Hands `command` to `peer`.
     pub(crate) fn command(&mut self, peer: PeerIndex, command: Command) {
         if let Command::Put { value, .. } = &command {
-            self.peers[peer.as_usize()].account(value.len() as isize);
+            self.peers[peer.as_usize()].account(value.bytes().len() as isize);
         }
         self.turn(peer, |node, now, outbox| node.handle_command(now, command, outbox));
     }

@@ -130,9 +130,8 @@ fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
         ids.iter().filter(|id| **id ^ key < ids[0] ^ key).count() >= k
     };
     let text = text((1..TEXTS_MAX).find(far_from_first).unwrap_or(1));
-    let (operation, value) = (OperationId(0), text.as_bytes().into());
     last.commander()
-        .send(Command::Put { operation, value })
+        .send(Command::put(OperationId(0), text.as_bytes()))
         .map_err(|error| Failure::Failed(error.to_string()))?;
     loop {
         match last.events().recv_timeout(PUT_MAX) {

@@ -52,7 +52,7 @@ impl Operations {
     /// Stores a value.
     pub(crate) fn put(&mut self, key: Id, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
         let expected = self.next();
-        self.send(Command::Put { operation: expected, value })?;
+        self.send(Command::put(expected, value))?;
         self.ongoing.await_operation(expected, key);
         loop {
             if let DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }) =

@@ -1,5 +1,4 @@
-//! How a node comes into the network, and back into it: whom to knock at, and
-//! when.
+//! When to try to come into the network, and back into it.
 
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -9,30 +8,22 @@ use crate::limits::{BOOTSTRAP_ADDRESSES_MAX, BOOTSTRAP_WAIT_MAX, BOOTSTRAP_WAIT_
 use crate::rng::Rng;
 use crate::time::Instant;
 
-/// The addresses to join by, and when to try them next: while we have no good
-/// contact, after waits that grow, for ever.
+/// The bootstrap addresses, and when to try them next: while there is no good contact,
+/// after waits that grow, for ever.
 ///
-/// An attempt is a knock, and once somebody has answered, a lookup for our own id.
-/// Each has waits of its own, so that knocks in vain do not delay the lookup's next
-/// try, nor a peer that answers knocks alone keep us busy.
+/// An attempt sends PINGs; once a peer has answered, a lookup for the node's own id
+/// follows. PINGs and lookups have waits of their own, so that PINGs in vain do not delay
+/// the lookup's next try, nor a peer that answers PINGs alone keep the node busy.
 #[derive(Debug)]
-pub(crate) struct Joining {
+pub(crate) struct Join {
     addresses: Vec<SocketAddr>,
-    knocks: Backoff,
+    pings: Backoff,
     lookups: Backoff,
     next: Option<Instant>,
-    /// Whether the lookup for our own id is in progress.
+    /// Whether the lookup for the node's own id is in progress.
     is_looking: bool,
-    goal: Goal,
-}
-
-/// What all the knocking is for.
-#[derive(Debug, PartialEq, Eq)]
-enum Goal {
-    /// To be in the network.
-    In,
-    /// The node leaves: whoever has it join is too late.
-    Out,
+    /// Whether the node departs, and joins no more.
+    is_stopped: bool,
 }
 
 /// The wait after the next attempt in vain, from [`BOOTSTRAP_WAIT_MIN`] to
@@ -44,7 +35,7 @@ impl Backoff {
     const SHORTEST: Self = Self(BOOTSTRAP_WAIT_MIN);
 
     /// The wait, shortened by jitter; the next is half as long again. Where each
-    /// node loses 30 % each way, knock and lookup succeed in 56 % of the cases
+    /// node loses 30 % each way, PING and lookup succeed in 56 % of the cases
     /// each: of 20 000 joins drawn so, one in a thousand took more than 42 s, and
     /// 186 s with waits that double.
     fn take(&mut self, rng: &mut Rng) -> Duration {
@@ -54,15 +45,15 @@ impl Backoff {
     }
 }
 
-impl Joining {
+impl Join {
     pub(crate) const fn new() -> Self {
         Self {
             addresses: Vec::new(),
-            knocks: Backoff::SHORTEST,
+            pings: Backoff::SHORTEST,
             lookups: Backoff::SHORTEST,
             next: None,
             is_looking: false,
-            goal: Goal::In,
+            is_stopped: false,
         }
     }
 
@@ -78,7 +69,7 @@ impl Joining {
     }
 
     /// Every good contact has been lost: tries again, unless it is trying, or the lookup
-    /// in progress will say whether anybody is there.
+    /// in progress will say whether any node is there.
     pub(crate) fn lost(&mut self, now: Instant) {
         if self.next.is_none() && !self.is_looking {
             self.restart(now);
@@ -87,38 +78,38 @@ impl Joining {
 
     /// Tries again at once, and then after the shortest waits.
     pub(crate) fn restart(&mut self, now: Instant) {
-        self.knocks = Backoff::SHORTEST;
+        self.pings = Backoff::SHORTEST;
         self.lookups = Backoff::SHORTEST;
         self.is_looking = false;
         self.schedule(now);
     }
 
-    /// Tries no more, whatever happens: the node leaves.
-    pub(crate) fn give_up(&mut self) {
-        self.goal = Goal::Out;
+    /// Tries no more: the node departs.
+    pub(super) const fn stop(&mut self) {
+        self.is_stopped = true;
         self.next = None;
     }
 
     fn schedule(&mut self, next: Instant) {
-        self.next = (self.goal == Goal::In).then_some(next);
+        self.next = (!self.is_stopped).then_some(next);
     }
 
-    /// Stops knocking: somebody has answered, and the lookup begins.
-    pub(crate) fn answered(&mut self) {
-        self.knocks = Backoff::SHORTEST;
+    /// A peer has answered, and the lookup begins.
+    pub(crate) const fn answered(&mut self) {
+        self.pings = Backoff::SHORTEST;
         self.next = None;
         self.is_looking = true;
     }
 
-    /// Tries again after a wait: the lookup has found nobody.
-    pub(crate) fn retry(&mut self, now: Instant, rng: &mut Rng) {
+    /// Tries again after a wait: the lookup has found no node.
+    pub(super) fn retry(&mut self, now: Instant, rng: &mut Rng) {
         self.is_looking = false;
         let wait = self.lookups.take(rng);
         self.schedule(now + wait);
     }
 
     /// The lookup has found the neighbours.
-    pub(crate) fn joined(&mut self) {
+    pub(super) const fn joined(&mut self) {
         self.lookups = Backoff::SHORTEST;
         self.is_looking = false;
     }
@@ -128,17 +119,17 @@ impl Joining {
         self.next.is_some()
     }
 
-    /// When to knock next.
-    pub(crate) const fn next_knock(&self) -> Option<Instant> {
+    /// When the next attempt is due.
+    pub(crate) const fn next_attempt(&self) -> Option<Instant> {
         self.next
     }
 
-    /// Whether a knock is due at `now`; if so, the next one comes after a wait.
-    pub(crate) fn take_knock(&mut self, now: Instant, rng: &mut Rng) -> bool {
+    /// Whether an attempt is due at `now`; if so, the next one comes after a wait.
+    pub(super) fn take_attempt(&mut self, now: Instant, rng: &mut Rng) -> bool {
         if self.next.is_none_or(|next| next > now) {
             return false;
         }
-        self.next = Some(now + self.knocks.take(rng));
+        self.next = Some(now + self.pings.take(rng));
         true
     }
 }

@@ -1,129 +1,116 @@
-//! How far a lookup trusts its answers: those whom an answer names are asked on its
-//! credit.
+//! Limits how many unresponsive candidates one reply can make a lookup query.
+//!
+//! Each reply gets a budget of [`UNANSWERED_MAX`]: a request to a candidate that it named
+//! costs 1, an answer of one earns 2. What the own routing table names is not limited.
 
 use alloc::vec::Vec;
 
 use crate::limits::UNANSWERED_MAX;
 
-/// Numbers a lookup's answers: 0 is what our own routing table says.
+/// Numbers the replies to a lookup; 0 is the own routing table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AnswerNumber(pub(super) u16);
+pub(super) struct ReplyNumber(pub(super) u16);
 
-impl AnswerNumber {
-    /// Our own routing table, or what it knows.
-    pub(crate) const TABLE: Self = Self(0);
+impl ReplyNumber {
+    pub(super) const TABLE: Self = Self(0);
 
     fn index(self) -> Option<usize> {
         usize::from(self.0).checked_sub(1)
     }
 }
 
-/// Whether somebody may be asked, as far as those who named it are trusted.
+/// Whether a budget has room for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(super) enum Standing {
     Good,
-    /// Too many whom the same answer named owe an answer.
+    /// It is spent, but an answer may still come.
     Pending,
-    /// Too many whom the same answer named did not answer.
-    Discredited,
+    Spent,
 }
 
-/// How far an answer is trusted: how those fared whom it vouched for.
 #[derive(Clone, Copy, Debug)]
-struct Credit {
-    /// How many more may be asked: one less for each that is, two more for each
-    /// that answers.
+struct Budget {
+    /// How many more candidates may be asked.
     left: i16,
-    /// How many were asked and have neither answered nor been given up.
+    /// Candidates that were asked and have neither answered nor failed.
     owed: u16,
 }
 
-/// Which chance somebody is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chance {
-    First,
-    /// It is not charged again.
-    Second,
-}
-
-/// The credit of each answer of a lookup. What our own routing table says is no
-/// answer, and not limited.
+/// The budget of each reply to a lookup.
 #[derive(Clone, Debug)]
-pub(crate) struct Credits {
-    /// By the answer's number, but for the first.
-    answers: Vec<Credit>,
-    /// Whether those who were not asked because of who named them, or some, were
-    /// given a chance after all.
-    has_relented: bool,
+pub(super) struct Budgets {
+    /// By the reply's number, less one.
+    replies: Vec<Budget>,
+    is_refilled: bool,
 }
 
-impl Credits {
-    pub(crate) const fn new() -> Self {
-        Self { answers: Vec::new(), has_relented: false }
+impl Budgets {
+    pub(super) const fn new() -> Self {
+        Self { replies: Vec::new(), is_refilled: false }
     }
 
-    /// How many answers there are.
-    pub(crate) const fn answers(&self) -> usize {
-        self.answers.len()
+    /// How many replies there are.
+    pub(super) const fn replies(&self) -> usize {
+        self.replies.len()
     }
 
-    pub(crate) const fn has_relented(&self) -> bool {
-        self.has_relented
+    /// Numbers one more reply.
+    pub(super) fn open(&mut self) -> ReplyNumber {
+        self.replies.push(Budget { left: UNANSWERED_MAX, owed: 0 });
+        ReplyNumber(self.replies.len() as u16)
     }
 
-    /// Takes up one more answer, and numbers it.
-    pub(crate) fn open(&mut self) -> AnswerNumber {
-        self.answers.push(Credit { left: UNANSWERED_MAX, owed: 0 });
-        AnswerNumber(self.answers.len() as u16)
+    /// How many more candidates may be asked on a reply's budget.
+    pub(super) fn left(&self, number: ReplyNumber) -> i16 {
+        number.index().map_or(i16::MAX, |index| self.replies[index].left)
     }
 
-    /// How many more may be asked on the credit of an answer.
-    pub(crate) fn left(&self, number: AnswerNumber) -> i16 {
-        number.index().map_or(i16::MAX, |index| self.answers[index].left)
-    }
-
-    /// Whether those for whom an answer vouches may be asked.
-    pub(crate) fn standing(&self, number: AnswerNumber) -> Standing {
-        match number.index().map(|index| self.answers[index]) {
-            None | Some(Credit { left: 1.., .. }) => Standing::Good,
-            Some(Credit { owed: 1.., .. }) => Standing::Pending,
-            Some(Credit { .. }) => Standing::Discredited,
+    pub(super) fn standing(&self, number: ReplyNumber) -> Standing {
+        match number.index().map(|index| self.replies[index]) {
+            None | Some(Budget { left: 1.., .. }) => Standing::Good,
+            Some(Budget { owed: 1.., .. }) => Standing::Pending,
+            Some(Budget { .. }) => Standing::Spent,
         }
     }
 
-    /// Notes that somebody for whom an answer vouches is asked.
-    pub(crate) fn charge(&mut self, number: AnswerNumber, chance: Chance) {
-        if let Some(credit) = self.of(number) {
-            credit.left -= i16::from(chance == Chance::First);
-            credit.owed += 1;
+    /// A candidate is asked. A retry owes an answer, but costs nothing.
+    pub(super) fn ask(&mut self, number: ReplyNumber, cost: i16) {
+        if let Some(budget) = self.of(number) {
+            budget.left -= cost;
+            budget.owed += 1;
         }
     }
 
-    /// Notes that somebody who was asked owes no answer any more.
-    pub(crate) fn settle(&mut self, number: AnswerNumber) {
-        if let Some(credit) = self.of(number) {
-            credit.owed -= 1;
+    /// A candidate that was asked owes no answer any more.
+    pub(super) fn settle(&mut self, number: ReplyNumber) {
+        if let Some(budget) = self.of(number) {
+            budget.owed -= 1;
         }
     }
 
-    /// Notes that somebody for whom an answer vouches has answered.
-    pub(crate) fn reward(&mut self, number: AnswerNumber) {
-        if let Some(credit) = self.of(number) {
-            credit.left += 2;
+    /// A candidate has answered.
+    pub(super) fn earn(&mut self, number: ReplyNumber) {
+        if let Some(budget) = self.of(number) {
+            budget.left += 2;
         }
     }
 
-    /// Gives every answer some credit again, once.
-    pub(crate) fn relent(&mut self) {
-        if !self.has_relented {
-            self.has_relented = true;
-            for credit in &mut self.answers {
-                credit.left = credit.left.max(UNANSWERED_MAX);
+    /// Whether every budget was [refilled](Self::refill).
+    pub(super) const fn is_refilled(&self) -> bool {
+        self.is_refilled
+    }
+
+    /// Fills every budget again, once in a lookup.
+    pub(super) fn refill(&mut self) {
+        if !self.is_refilled {
+            self.is_refilled = true;
+            for budget in &mut self.replies {
+                budget.left = budget.left.max(UNANSWERED_MAX);
             }
         }
     }
 
-    fn of(&mut self, number: AnswerNumber) -> Option<&mut Credit> {
-        self.answers.get_mut(number.index()?)
+    fn of(&mut self, number: ReplyNumber) -> Option<&mut Budget> {
+        self.replies.get_mut(number.index()?)
     }
 }

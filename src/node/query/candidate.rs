@@ -1,67 +1,64 @@
 //! The nodes that a lookup has heard of.
 
-use super::budget::{AnswerNumber, Chance};
+use super::budget::ReplyNumber;
 use crate::id::Distance;
-use crate::node::credential::Credential;
-use crate::node::round_trip::RoundTrip;
+use crate::node::known::Known;
 use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate {
-    pub(crate) contact: Contact,
-    pub(crate) round_trip: RoundTrip,
-    pub(crate) credential: Credential,
-    /// 1 for a contact of ours, one more for each node that lay between.
-    pub(crate) depth: u8,
-    /// How often it was given up.
-    pub(crate) failures: u8,
-    pub(crate) named_in: AnswerNumber,
-    /// Of the answers that named it, the one with the most credit when it did.
-    pub(crate) vouched_in: AnswerNumber,
-    /// The number of its own answer, once it has answered.
-    pub(crate) answer: AnswerNumber,
-    pub(crate) distance: Distance,
-    pub(crate) state: State,
+pub(super) struct Candidate {
+    pub(super) contact: Contact,
+    pub(super) known: Known,
+    /// 1 for a contact of the own table, one more for each node that lay between.
+    pub(super) hops: u8,
+    /// How often it failed.
+    pub(super) failures: u8,
+    /// The reply that first named it.
+    pub(super) named_in: ReplyNumber,
+    /// Of the replies that named it, the one whose budget had most left.
+    pub(super) paid_by: ReplyNumber,
+    /// The number of its own reply.
+    pub(super) reply: ReplyNumber,
+    pub(super) distance: Distance,
+    pub(super) state: State,
 }
 
 impl Candidate {
-    pub(crate) const fn chance(&self) -> Chance {
-        if self.failures == 0 { Chance::First } else { Chance::Second }
+    pub(super) const fn is_retry(&self) -> bool {
+        self.failures > 0
     }
 
-    pub(crate) fn may_be_revived(&self) -> bool {
+    pub(super) fn may_be_retried(&self) -> bool {
         self.state == State::Failed && self.failures < FAILURES_MAX
     }
 }
 
-/// How often one lookup gives a node up for good.
-pub(crate) const FAILURES_MAX: u8 = 2;
+/// How often one lookup lets a candidate fail.
+pub(super) const FAILURES_MAX: u8 = 2;
 
-/// Who names a candidate.
+/// What names a candidate.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum NamedBy {
-    /// Our own routing table.
+pub(super) enum NamedBy {
+    /// The own routing table.
     Table,
-    /// This node, in its answer.
-    Node(Candidate),
+    /// The reply of this candidate.
+    Reply(Candidate),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(super) enum State {
     /// Not asked yet.
     New,
     /// Asked, and holding one of the alpha slots.
     Asked,
     /// Asked, and so late that its slot went to another; its answer still counts.
     Slow,
-    /// It was asked once more, and is late again; its answer still counts.
-    Late,
     /// It has answered.
     Answered,
-    /// It has answered that it leaves.
-    Left,
-    /// It was given up.
+    /// It has answered that it departs.
+    Departing,
+    /// It did not answer.
     Failed,
     /// Another node answered at its address.
     Misnamed,
@@ -69,12 +66,12 @@ pub(crate) enum State {
 
 impl State {
     /// Whether it may still be one of the closest that answer.
-    pub(crate) const fn is_hopeful(self) -> bool {
-        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Late | Self::Answered)
+    pub(super) const fn is_hopeful(self) -> bool {
+        matches!(self, Self::New | Self::Asked | Self::Slow | Self::Answered)
     }
 
-    /// Whether it was asked and has neither answered nor been given up.
-    pub(crate) const fn owes_an_answer(self) -> bool {
-        matches!(self, Self::Asked | Self::Slow | Self::Late)
+    /// Whether it was asked and has neither answered nor failed.
+    pub(super) const fn owes_an_answer(self) -> bool {
+        matches!(self, Self::Asked | Self::Slow)
     }
 }

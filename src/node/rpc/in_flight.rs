@@ -26,9 +26,9 @@ const DEADLINES_MAX: usize = 4 * IN_FLIGHT_MAX;
 /// One RPC in flight, with what the node remembers of it.
 #[derive(Debug)]
 pub(crate) struct Rpc<R> {
-    pub(crate) peer: SocketAddr,
-    pub(crate) request: R,
-    pub(crate) round_trip: RoundTrip,
+    pub(super) peer: SocketAddr,
+    pub(super) request: R,
+    round_trip: RoundTrip,
     sends: u8,
     sends_max: u8,
     first_sent: Instant,
@@ -39,13 +39,13 @@ pub(crate) struct Rpc<R> {
 }
 
 impl<R> Rpc<R> {
-    /// How often it was sent.
-    pub(crate) const fn sends(&self) -> u8 {
-        self.sends
+    /// Whether it was sent as often as it may be.
+    pub(super) const fn is_last_send(&self) -> bool {
+        self.sends == self.sends_max
     }
 
     /// When it was first sent.
-    pub(crate) const fn first_sent(&self) -> Instant {
+    pub(super) const fn first_sent(&self) -> Instant {
         self.first_sent
     }
 }
@@ -61,7 +61,7 @@ pub(crate) struct RpcId {
 #[derive(Debug)]
 pub(crate) enum Overdue<R> {
     /// The RPC may be sent again, by [`InFlight::resend`], or dropped, by
-    /// [`InFlight::abandon`].
+    /// [`InFlight::remove`].
     Late(RpcId),
     /// It was sent as often as it may be; it is no longer in flight.
     GivenUp(Rpc<R>),
@@ -75,7 +75,7 @@ pub(crate) enum Overdue<R> {
 /// does not take the reply meant for its predecessor; and whoever cannot read
 /// our datagrams has to guess 24 bits.
 #[derive(Debug)]
-pub(crate) struct InFlight<R> {
+pub(super) struct InFlight<R> {
     reply_tag: u8,
     slots: Slab<Rpc<R>>,
     generation: u16,
@@ -85,7 +85,7 @@ pub(crate) struct InFlight<R> {
 }
 
 impl<R> InFlight<R> {
-    pub(crate) fn new(reply_tag: u8) -> Self {
+    pub(super) fn new(reply_tag: u8) -> Self {
         Self {
             reply_tag,
             slots: Slab::new(),
@@ -95,13 +95,13 @@ impl<R> InFlight<R> {
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// Begins an RPC and returns the transaction id of its first send; `None`
     /// when [`IN_FLIGHT_MAX`] are in flight.
-    pub(crate) fn begin(
+    pub(super) fn begin(
         &mut self,
         now: Instant,
         rng: &mut Rng,
@@ -134,7 +134,7 @@ impl<R> InFlight<R> {
 
     /// Counts one more send of an RPC, starts its time-out, and returns the
     /// send's transaction id.
-    pub(crate) fn resend(&mut self, now: Instant, rng: &mut Rng, id: RpcId) -> TransactionId {
+    pub(super) fn resend(&mut self, now: Instant, rng: &mut Rng, id: RpcId) -> TransactionId {
         let rpc = &mut self.slots[usize::from(id.slot)];
         debug_assert!(rpc.generation == id.generation && rpc.sends < rpc.sends_max);
         let send = rpc.sends;
@@ -164,7 +164,7 @@ impl<R> InFlight<R> {
     }
 
     /// The RPC in flight that a reply from `source` answers, if it does.
-    pub(crate) fn find(&self, transaction: TransactionId, source: SocketAddr) -> Option<RpcId> {
+    pub(super) fn find(&self, transaction: TransactionId, source: SocketAddr) -> Option<RpcId> {
         let [tag, slot_high, slot_low, count_high, count_low, nonce @ ..] = *transaction.as_bytes();
         let slot = u16::from_be_bytes([slot_high, slot_low]);
         let generation = u16::from_be_bytes([count_high, count_low]) & GENERATION_MASK;
@@ -178,13 +178,13 @@ impl<R> InFlight<R> {
     }
 
     /// An RPC in flight.
-    pub(crate) fn rpc(&self, id: RpcId) -> &Rpc<R> {
+    pub(super) fn rpc(&self, id: RpcId) -> &Rpc<R> {
         &self.slots[usize::from(id.slot)]
     }
 
     /// Ends the RPC that `transaction` answers, and returns it with the round
     /// trip where the time of that send is remembered: of the first and the last.
-    pub(crate) fn complete(
+    pub(super) fn complete(
         &mut self,
         now: Instant,
         id: RpcId,
@@ -204,18 +204,13 @@ impl<R> InFlight<R> {
         (rpc, round_trip)
     }
 
-    /// Drops an RPC without an outcome.
-    pub(crate) fn abandon(&mut self, id: RpcId) {
-        self.remove(id);
-    }
-
     /// When the next RPC is overdue.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
     /// The next RPC that is overdue at `now`.
-    pub(crate) fn overdue(&mut self, now: Instant) -> Option<Overdue<R>> {
+    pub(super) fn overdue(&mut self, now: Instant) -> Option<Overdue<R>> {
         let Reverse((deadline, id)) = *self.deadlines.peek()?;
         if deadline > now {
             return None;
@@ -231,7 +226,8 @@ impl<R> InFlight<R> {
         Some(overdue)
     }
 
-    fn remove(&mut self, id: RpcId) -> Rpc<R> {
+    /// Forgets an RPC.
+    pub(super) fn remove(&mut self, id: RpcId) -> Rpc<R> {
         let rpc = self.slots.remove(usize::from(id.slot));
         debug_assert!(rpc.generation == id.generation);
         self.drop_settled_deadlines();

@@ -8,7 +8,7 @@
 
 use crate::id::Id;
 use crate::limits::SHARDS_MAX;
-use crate::wire::{Body, Datagram};
+use crate::wire::Datagram;
 
 use crate::node::command::Command;
 
@@ -97,22 +97,15 @@ impl ShardPosition {
     }
 
     /// The shard that must act on a datagram; `None` where any may.
-    pub(crate) const fn of_datagram(self, datagram: &Datagram<'_>) -> Option<ShardIndex> {
-        match &datagram.body {
-            Body::Ping | Body::FindNode { .. } => None,
-            Body::FindValue { key, .. } => Some(self.of_key(*key)),
-            Body::Store(store) => Some(self.of_key(store.key)),
-            Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
-                Some(self.of_steer(datagram.transaction.reply_tag()))
-            }
-        }
+    pub(crate) fn of_datagram(self, datagram: &Datagram<'_>) -> Option<ShardIndex> {
+        datagram.body.owner(datagram.transaction).map(|steer| self.of_steer(steer))
     }
 
     /// To which shards `command` goes.
     pub fn route(self, command: &Command) -> Route {
         match command {
             Command::Bootstrap { .. } => Route::One(ShardIndex::FIRST),
-            Command::Put { value, .. } => Route::One(self.of_key(Id::of_value(value))),
+            Command::Put { value, .. } => Route::One(self.of_key(value.key())),
             Command::Get { key, .. }
             | Command::Forget { key, .. }
             | Command::Abandon { key, .. } => Route::One(self.of_key(*key)),

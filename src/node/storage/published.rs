@@ -9,20 +9,12 @@ use crate::id::Id;
 use crate::limits::PUBLISHED_VALUES_MAX;
 use crate::time::Instant;
 
-/// Whether another node holds a published value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Placement {
-    /// At least one does.
-    Placed,
-    /// None does, so far as we know: to be stored as soon as there is someone.
-    Unplaced,
-}
-
 #[derive(Debug)]
 struct Publication {
     value: Arc<[u8]>,
     republish: Instant,
-    placement: Placement,
+    /// Whether another node holds it, as far as is known.
+    is_held: bool,
 }
 
 /// There is no room for one more.
@@ -60,8 +52,7 @@ impl Published {
         } else if self.values.len() == PUBLISHED_VALUES_MAX {
             return Err(Full);
         }
-        let placement = Placement::Unplaced;
-        self.values.insert(key, Publication { value, republish, placement });
+        self.values.insert(key, Publication { value, republish, is_held: false });
         self.due.insert((republish, key));
         Ok(())
     }
@@ -73,11 +64,16 @@ impl Published {
         Some(publication.value)
     }
 
-    /// Notes whether storing a value has placed it on another node.
-    pub(crate) fn placed(&mut self, key: Id, placement: Placement) {
+    /// Notes how many other nodes hold a value.
+    pub(crate) fn stored(&mut self, key: Id, holders: usize) {
         if let Some(publication) = self.values.get_mut(&key) {
-            publication.placement = placement;
+            publication.is_held = holders > 0;
         }
+    }
+
+    /// Whether another node holds a value, as far as is known.
+    pub(crate) fn is_held(&self, key: Id) -> bool {
+        self.values.get(&key).is_some_and(|publication| publication.is_held)
     }
 
     /// When the next value is to be republished.
@@ -95,17 +91,15 @@ impl Published {
         Some((key, Arc::clone(&self.values[&key].value)))
     }
 
-    /// The keys of the values of this placement, in the order in which they are to
-    /// be republished.
-    pub(crate) fn keys(&self, placement: Placement) -> impl Iterator<Item = Id> {
-        let keys = self.due.iter().map(|&(_, key)| key);
-        keys.filter(move |key| self.values[key].placement == placement)
+    /// The keys of the values, in the order in which they are to be republished.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Id> {
+        self.due.iter().map(|&(_, key)| key)
     }
 
-    /// Makes every value that no other node holds due at `now`: there is someone
-    /// to store it on.
-    pub(crate) fn hasten_unplaced(&mut self, now: Instant) {
-        let keys: alloc::vec::Vec<Id> = self.keys(Placement::Unplaced).collect();
+    /// Makes every value that no other node holds due at `now`: a node to store it on has
+    /// come.
+    pub(crate) fn hasten_unheld(&mut self, now: Instant) {
+        let keys: alloc::vec::Vec<Id> = self.keys().filter(|&key| !self.is_held(key)).collect();
         for key in keys {
             self.reschedule(key, now);
         }

@@ -3,14 +3,14 @@
 
 use alloc::vec::Vec;
 
-use super::compact::{CompactContact, Tick};
+use super::compact::CompactContact;
 use crate::id::Id;
 use crate::limits::{
     CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, K_DEFAULT, REPLACEMENTS_MAX,
 };
-use crate::node::credential::Credential;
+use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
-use crate::time::Instant;
+use crate::time::{Instant, Tick};
 use crate::wire::Contact;
 
 /// A contact and what we know of it. It has answered us at least once.
@@ -19,8 +19,7 @@ pub(crate) struct Entry {
     contact: CompactContact,
     /// When it last answered, or sent a request with a valid token.
     seen: Tick,
-    pub(crate) round_trip: RoundTrip,
-    pub(crate) credential: Credential,
+    pub(crate) known: Known,
     /// RPCs failed in a row.
     pub(crate) failures: u8,
 }
@@ -28,17 +27,12 @@ pub(crate) struct Entry {
 /// A cache line: id 20, address 18, token 8 and its date 4, round trip 8, last
 /// seen 4, failures 1.
 const _: () = assert!(size_of::<Entry>() <= 64);
+const _: () = assert!(CONTACT_NEWS.as_micros() >= 100 * Tick::LENGTH.as_micros());
 
 impl Entry {
     /// A contact that answered at `seen`.
-    pub(crate) fn new(
-        contact: Contact,
-        seen: Instant,
-        round_trip: RoundTrip,
-        credential: Credential,
-    ) -> Self {
-        let (contact, seen) = (CompactContact::new(contact), Tick::of(seen));
-        Self { contact, seen, round_trip, credential, failures: 0 }
+    pub(crate) fn new(contact: Contact, seen: Instant, known: Known) -> Self {
+        Self { contact: CompactContact::new(contact), seen: Tick::of(seen), known, failures: 0 }
     }
 
     pub(crate) const fn id(&self) -> Id {
@@ -64,19 +58,20 @@ impl Entry {
         self.failures >= FAILURES_STALE
     }
 
-    fn note_seen(&mut self, now: Instant) -> Freshness {
+    /// Notes when it was seen. Whether that is news to the owner of its bucket.
+    fn note_seen(&mut self, now: Instant) -> bool {
         if now.since(self.seen()) < CONTACT_NEWS {
-            return Freshness::Known;
+            return false;
         }
         self.seen = Tick::of(now);
-        Freshness::News
+        true
     }
 
-    /// Notes an answer. One that follows a failure which the owner knows of is
+    /// Notes an answer. Whether that is news to the owner of its bucket: one that follows a failure which the owner knows of is
     /// news however soon it comes, or the owner would count failures that were not
     /// in a row; the one after it is not. A stale contact stays stale until the
     /// owner says otherwise, so that all shards name the same contacts.
-    fn note_answered(&mut self, now: Instant) -> Freshness {
+    fn note_answered(&mut self, now: Instant) -> bool {
         if self.failures == 0 {
             return self.note_seen(now);
         }
@@ -84,16 +79,8 @@ impl Entry {
             self.failures = 0;
         }
         self.seen = Tick::of(now);
-        Freshness::News
+        true
     }
-}
-
-/// Whether what one shard has heard from a contact is news to the owner of its
-/// bucket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Freshness {
-    News,
-    Known,
 }
 
 /// What came of a contact's answer.
@@ -110,11 +97,9 @@ pub(crate) enum Admission {
     Waiting { check: Option<Contact> },
 }
 
-/// What came of a failed RPC.
+/// What becomes of a contact to which a request has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It is not in the bucket.
-    Unknown,
     /// It is suspect: ping it, to settle whether it is dead.
     Suspect,
     /// It is stale but stays, because nothing can replace it.
@@ -239,37 +224,33 @@ impl Bucket {
 
     /// Notes that an RPC to a contact has failed, as one more failure in a row up
     /// to `failures_max`.
-    pub(crate) fn failed(&mut self, contact: Contact, failures_max: u8) -> Failure {
+    pub(crate) fn failed(&mut self, contact: Contact, failures_max: u8) -> Option<Failure> {
         self.withdraw(contact);
-        let Some(index) = self.position(contact.id) else {
-            return Failure::Unknown;
-        };
+        let index = self.position(contact.id)?;
         let entry = &mut self.entries[index];
         if !entry.is(contact) {
-            return Failure::Unknown;
+            return None;
         }
         let was_stale = entry.is_stale();
         entry.failures = (entry.failures + 1).min(failures_max);
         // Its path may have become slower than all sends together waited. Without
         // an answer there is no sample, so the estimate would never follow.
-        entry.round_trip = RoundTrip::default();
+        entry.known.round_trip = RoundTrip::default();
         if !entry.is_stale() {
-            return Failure::Suspect;
+            return Some(Failure::Suspect);
         }
         if self.replacements.is_empty() && entry.failures < FAILURES_FORGET {
             self.revision += u32::from(!was_stale);
-            return Failure::Stale;
+            return Some(Failure::Stale);
         }
-        self.evict(index)
+        Some(self.evict(index))
     }
 
-    /// Drops a contact at whose address another node answers now.
-    pub(crate) fn renamed(&mut self, contact: Contact) -> Failure {
+    /// Drops a contact that is not at its address any more.
+    pub(crate) fn gone(&mut self, contact: Contact) -> Option<Failure> {
         self.withdraw(contact);
-        match self.position(contact.id) {
-            Some(index) if self.entries[index].is(contact) => self.evict(index),
-            _ => Failure::Unknown,
-        }
+        let index = self.position(contact.id)?;
+        self.entries[index].is(contact).then(|| self.evict(index))
     }
 
     /// Takes over what the owner of the bucket has told, but for what has been
@@ -288,33 +269,32 @@ impl Bucket {
 
     /// Notes, for a bucket that another shard owns, what a contact has just
     /// answered, and says whether the owner needs to know.
-    pub(crate) fn note(&mut self, answered: Entry) -> Freshness {
+    pub(crate) fn note(&mut self, answered: Entry) -> bool {
         let known = self.entries.iter_mut().find(|known| known.contact == answered.contact);
         let Some(known) = known else {
-            return Freshness::News;
+            return true;
         };
-        known.round_trip = answered.round_trip;
-        known.credential = answered.credential;
+        known.known = answered.known;
         known.note_answered(answered.seen())
     }
 
     /// Notes, for a bucket that another shard owns, that a contact was heard
     /// from, and says whether the owner needs to know.
-    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> bool {
         let known = self.entries.iter_mut().find(|known| known.is(contact));
-        known.map_or(Freshness::Known, |known| known.note_seen(now))
+        known.is_some_and(|known| known.note_seen(now))
     }
 
     /// Notes, for a bucket that another shard owns, that an RPC to a contact has
     /// failed, and says whether the owner needs to know. The estimate is this
     /// shard's own, so it starts anew here as it does at the owner's. How often it
     /// has failed the owner counts; here stands that it has.
-    pub(crate) fn note_failed(&mut self, contact: Contact) -> Freshness {
+    pub(crate) fn note_failed(&mut self, contact: Contact) -> bool {
         let known = self.entries.iter_mut().find(|known| known.is(contact));
-        known.map_or(Freshness::Known, |known| {
-            known.round_trip = RoundTrip::default();
+        known.is_some_and(|known| {
+            known.known.round_trip = RoundTrip::default();
             known.failures = known.failures.max(1);
-            Freshness::News
+            true
         })
     }
 

@@ -4,8 +4,6 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::id::Id;
-use crate::limits::CONTACT_NEWS;
-use crate::time::Instant;
 use crate::wire::Contact;
 
 /// An address: an IPv4 one as the IPv6 address that stands for it (RFC 4291,
@@ -68,32 +66,6 @@ impl CompactContact {
     }
 }
 
-/// A moment to within a sixteenth of a second, for eight years after the origin.
-/// What comes later counts as the end of the eighth: contacts then seem silent for
-/// long, so they are pinged more often than need be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Tick(u32);
-
-/// What is measured with ticks is from half a minute up.
-const TICK_US: u64 = 1_000_000 / 16;
-
-const _: () = assert!(CONTACT_NEWS.as_micros() >= 100 * TICK_US as u128);
-
-impl Tick {
-    /// The first.
-    pub(crate) const ZERO: Self = Self(0);
-
-    /// The tick in which `instant` falls.
-    pub(crate) fn of(instant: Instant) -> Self {
-        Self(u32::try_from(instant.as_micros() / TICK_US).unwrap_or(u32::MAX))
-    }
-
-    /// The moment at which it begins.
-    pub(crate) const fn start(self) -> Instant {
-        Instant::from_micros(self.0 as u64 * TICK_US)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -125,15 +97,6 @@ mod tests {
             let contact = Contact { id: Id::new(id), addr };
             prop_assert_eq!(CompactContact::new(contact).contact(), contact);
             prop_assert_eq!(CompactAddr::new(addr) == CompactAddr::new(other), addr == other);
-        }
-
-        #[test]
-        fn a_tick_begins_less_than_its_length_before_the_moment(micros: u64) {
-            let instant = Instant::from_micros(micros);
-            let start = Tick::of(instant).start();
-            prop_assert!(start <= instant);
-            let within = instant.since(start).as_micros() < u128::from(TICK_US);
-            prop_assert!(within || Tick::of(instant) == Tick(u32::MAX));
         }
     }
 }

@@ -4,10 +4,9 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-pub(crate) use super::bucket::Freshness;
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
-use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
+use crate::limits::{BUCKET_REFRESH, FAILURES_FORGET, FAILURES_STALE, K_MAX};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -68,27 +67,27 @@ impl RoutingTable {
         self.buckets[index].answered(self.k, entry)
     }
 
-    /// Notes what a contact of another shard's bucket has answered, and says
-    /// whether the owner needs to know.
-    pub(crate) fn note(&mut self, entry: Entry) -> Freshness {
+    /// Notes what a contact of another shard's bucket has answered. Whether the owner
+    /// needs to know.
+    pub(crate) fn note(&mut self, entry: Entry) -> bool {
         let index = self.index(entry.id());
-        self.buckets.get_mut(index).map_or(Freshness::News, |bucket| bucket.note(entry))
+        self.buckets.get_mut(index).is_none_or(|bucket| bucket.note(entry))
     }
 
-    /// Notes that a contact of another shard's bucket was heard from, and says
-    /// whether the owner needs to know.
-    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> Freshness {
+    /// Notes that a contact of another shard's bucket was heard from. Whether the owner
+    /// needs to know.
+    pub(crate) fn note_heard(&mut self, now: Instant, contact: Contact) -> bool {
         let index = self.index(contact.id);
         let bucket = self.buckets.get_mut(index);
-        bucket.map_or(Freshness::Known, |bucket| bucket.note_heard(now, contact))
+        bucket.is_some_and(|bucket| bucket.note_heard(now, contact))
     }
 
-    /// Notes that an RPC to a contact of another shard's bucket has failed, and
-    /// says whether the owner needs to know.
-    pub(crate) fn note_failed(&mut self, contact: Contact) -> Freshness {
+    /// Notes that a request to a contact of another shard's bucket has failed. Whether
+    /// the owner needs to know.
+    pub(crate) fn note_failed(&mut self, contact: Contact) -> bool {
         let index = self.index(contact.id);
         let bucket = self.buckets.get_mut(index);
-        bucket.map_or(Freshness::Known, |bucket| bucket.note_failed(contact))
+        bucket.is_some_and(|bucket| bucket.note_failed(contact))
     }
 
     /// Takes over a bucket from its owner.
@@ -110,13 +109,13 @@ impl RoutingTable {
         }
     }
 
-    /// Notes that an RPC to a contact has failed. While nobody answers, the fault
-    /// is likelier ours than theirs, and no contact is forgotten for it.
-    pub(crate) fn failed(&mut self, contact: Contact) -> Failure {
+    /// Notes that a request to a contact has failed; none where it is no contact. While no
+    /// contact answers, the fault is likelier this node's than theirs, and no contact is
+    /// forgotten for it.
+    pub(crate) fn failed(&mut self, contact: Contact) -> Option<Failure> {
         let failures_max = if self.has_good() { FAILURES_FORGET } else { FAILURES_STALE };
         let index = self.index(contact.id);
-        let bucket = self.buckets.get_mut(index);
-        bucket.map_or(Failure::Unknown, |bucket| bucket.failed(contact, failures_max))
+        self.buckets.get_mut(index)?.failed(contact, failures_max)
     }
 
     /// Whether some contact is not stale.
@@ -124,10 +123,10 @@ impl RoutingTable {
         self.entries().any(|entry| !entry.is_stale())
     }
 
-    /// Drops a contact at whose address another node answers now.
-    pub(crate) fn renamed(&mut self, contact: Contact) -> Failure {
+    /// Drops a contact that is not at its address any more; none where it is no contact.
+    pub(crate) fn gone(&mut self, contact: Contact) -> Option<Failure> {
         let index = self.index(contact.id);
-        self.buckets.get_mut(index).map_or(Failure::Unknown, |bucket| bucket.renamed(contact))
+        self.buckets.get_mut(index)?.gone(contact)
     }
 
     /// The `count` contacts closest to `target`, the closest first, without the
@@ -195,22 +194,23 @@ impl RoutingTable {
         }
     }
 
-    /// Notes that a lookup for our own id has found everybody beyond bucket
+    /// Notes that a lookup for the node's own id has found every node beyond bucket
     /// `index`.
-    pub(crate) fn looked_up_beyond(&mut self, now: Instant, index: usize) {
-        let beyond = self.looked_up.iter_mut().skip(index + 1);
+    pub(crate) fn looked_up_beyond(&mut self, now: Instant, index: Option<u8>) {
+        let Some(index) = index else { return };
+        let beyond = self.looked_up.iter_mut().skip(usize::from(index) + 1);
         beyond.for_each(|looked_up| *looked_up = Some(now));
     }
 
-    /// Of the buckets that `is_owned` picks, the one in which no lookup has fallen
-    /// for longest, with the time of the last one, if there was one.
-    pub(crate) fn quietest(
+    /// Of the buckets that `is_owned` picks, the one to refresh next, and when: the one
+    /// in which no lookup has fallen for longest; at once where none ever has.
+    pub(crate) fn next_refresh(
         &self,
         is_owned: impl Fn(usize) -> bool,
-    ) -> Option<(usize, Option<Instant>)> {
-        let times = self.looked_up.iter().copied().enumerate();
-        let times = times.filter(|&(index, _)| is_owned(index));
-        times.min_by_key(|&(_, looked_up)| looked_up)
+    ) -> Option<(usize, Instant)> {
+        let times = self.looked_up.iter().enumerate().filter(|&(index, _)| is_owned(index));
+        let (index, looked_up) = times.min_by_key(|&(_, looked_up)| looked_up)?;
+        Some((index, looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH)))
     }
 
     /// Counts every bucket as never looked up, so that all are refreshed: what a

@@ -12,21 +12,21 @@ use super::super::candidate::FAILURES_MAX;
 use super::*;
 use crate::limits::{ALPHA_MAX, K_MAX};
 use crate::node::samples::{addr, contact, entry, id};
-use crate::node::table::routing_table::{Health, RoutingTable};
+use crate::node::table::{Health, RoutingTable};
 use crate::rng::Rng;
 use crate::time::Instant;
 
 impl Lookup {
     fn offer_unknown(&mut self, contact: Contact) -> Offer {
-        self.offer(contact, NamedBy::Table, RoundTrip::default(), Credential::NONE)
+        self.offer(contact, NamedBy::Table, Known::default())
     }
 
     fn offer_from(&mut self, from: Candidate, contact: Contact) -> Offer {
-        self.offer(contact, NamedBy::Node(from), RoundTrip::default(), Credential::NONE)
+        self.offer(contact, NamedBy::Reply(from), Known::default())
     }
 
     fn answer(&mut self, contact: Contact) -> Option<Candidate> {
-        self.answered(contact, RoundTrip::default(), Credential::NONE)
+        self.answered(contact, Known::default())
     }
 
     fn count(&self, state: State) -> usize {
@@ -50,7 +50,7 @@ impl Lookup {
                 // Of two names at one address, neither asked nor given up yet, one
                 // at most was asked; and none after an answer or none.
                 let fresh = [known.state, other.state].contains(&State::New);
-                let open = [State::New, State::Asked, State::Slow, State::Late, State::Misnamed];
+                let open = [State::New, State::Asked, State::Slow, State::Misnamed];
                 let pair = open.contains(&known.state) && open.contains(&other.state);
                 let misnamed = other.state == State::Misnamed;
                 assert!(
@@ -115,15 +115,15 @@ proptest! {
     #[test]
     fn a_lookup_keeps_its_bounds_and_ends_whatever_the_answers_are(
         k in 1..=K_MAX, alpha in 1..=ALPHA_MAX, first in vec(0..600_u16, 0..K_MAX), acts in acts(),
-        extent in prop_oneof![Just(Extent::Closest), Just(Extent::Timely)],
+        extent in prop_oneof![Just(Extent::Closest), Just(Extent::Hurried)],
     ) {
-        let mut lookup = Lookup::new(id(9999), k, alpha).to(extent);
+        let mut lookup = Lookup::new(id(9999), k, alpha, extent);
         for number in first {
             lookup.offer_unknown(contact(number));
         }
         let (mut asked, mut owing) = (Vec::new(), Vec::new());
         // The adversary begins again where its script ends. Everybody asked is
-        // late twice each time, and then settled: more turns than that cannot be.
+        // late once each time, and then settled: more turns than that cannot be.
         let mut script = acts.iter().cycle();
         for turn in 0.. {
             let turns_max = 3 * ASKED_MAX * usize::from(FAILURES_MAX);
@@ -138,7 +138,7 @@ proptest! {
             let known = lookup.candidates.iter().find(|known| known.contact == owing[index]);
             let state = known.expect("whoever was asked stays").state;
             match act {
-                Act::Late if state != State::Late => lookup.slow(owing[index]),
+                Act::Late if state == State::Asked => lookup.slow(owing[index]),
                 Act::Late | Act::GiveUp => {
                     prop_assert!(lookup.failed(owing.remove(index)).is_some());
                 }
@@ -152,7 +152,7 @@ proptest! {
                     prop_assert_eq!(from.contact, contact);
                     prop_assert!(lookup.answer(contact).is_none());
                     if matches!(act, Act::Leave(_)) {
-                        lookup.left(contact);
+                        lookup.departs(contact);
                         prop_assert!(lookup.closest().all(|known| known.contact != contact));
                     }
                     for &(number, place) in named {
@@ -174,10 +174,11 @@ proptest! {
         prop_assert!(closest.iter().all(|known| known.state == State::Answered));
         let chances = |known: &Candidate| {
             (known.state != State::Failed || known.failures == FAILURES_MAX)
-                && (lookup.credits.has_relented() || lookup.standing(known) != Standing::Discredited)
+                && (lookup.budgets.is_refilled() || lookup.standing(known) != Standing::Spent)
         };
         let all_had_chances = lookup.candidates.iter().all(chances);
-        prop_assert!(closest.len() == k || all_had_chances || lookup.is_in_a_hurry());
+        let is_hurried = extent == Extent::Hurried && lookup.closest().next().is_some();
+        prop_assert!(closest.len() == k || all_had_chances || is_hurried);
         let result: Vec<Contact> = lookup.closest().map(|known| known.contact).collect();
         let expected: Vec<Contact> = closest.iter().map(|known| known.contact).collect();
         prop_assert_eq!(result, expected);
@@ -209,7 +210,7 @@ proptest! {
         let mut rng = Rng::from_u64(seed);
         let tables = tables(count, k, &mut rng);
         let named = |of: u16| tables[usize::from(of)].closest(id(target), k, Health::Good, id(0));
-        let mut lookup = Lookup::new(id(target), k, alpha);
+        let mut lookup = Lookup::new(id(target), k, alpha, Extent::Closest);
         for known in named(0) {
             lookup.offer_unknown(known);
         }
@@ -240,7 +241,7 @@ proptest! {
 
 #[test]
 fn an_answer_counts_however_late() {
-    let mut lookup = Lookup::new(id(0), 2, 1);
+    let mut lookup = Lookup::new(id(0), 2, 1, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.offer_unknown(contact(2));
     let first = lookup.next().expect("a candidate").contact;
@@ -255,37 +256,33 @@ fn an_answer_counts_however_late() {
 }
 
 #[test]
-fn who_is_late_twice_is_passed_over_in_a_hurry_once_somebody_has_answered() {
-    for (extent, ends) in [(Extent::Timely, true), (Extent::Closest, false)] {
-        let mut lookup = Lookup::new(id(0), 3, 3).to(extent);
-        let [late, later, quick] = [1, 2, 3].map(contact);
-        for known in [late, later, quick] {
+fn a_candidate_that_fails_is_not_retried_in_a_hurry_once_another_has_answered() {
+    for (extent, ends) in [(Extent::Hurried, true), (Extent::Closest, false)] {
+        let mut lookup = Lookup::new(id(0), 3, 3, extent);
+        let [dead, slow, quick] = [1, 2, 3].map(contact);
+        for known in [dead, slow, quick] {
             lookup.offer_unknown(known);
             lookup.next();
         }
-        for _ in 0..2 {
-            lookup.slow(late);
-            lookup.slow(later);
-        }
-        assert!(!lookup.has_ended(), "nobody has answered yet");
-        lookup.answer(later);
-        assert!(!lookup.has_ended(), "one of them is not late");
+        lookup.slow(slow);
+        lookup.failed(dead);
         lookup.answer(quick);
+        assert!(!lookup.has_ended(), "one still owes an answer");
+        lookup.answer(slow);
         assert_eq!(lookup.has_ended(), ends);
-        lookup.failed(late);
-        assert_eq!(lookup.next().is_none(), ends, "a second chance");
-        assert_eq!(lookup.closest().count(), 2, "an answer counts however late");
+        assert_eq!(lookup.next().is_none(), ends, "a retry");
+        assert_eq!(lookup.closest().count(), 2);
         lookup.assert_consistent();
     }
 }
 
 #[test]
 fn what_a_node_that_leaves_has_named_counts_and_it_does_not() {
-    let mut lookup = Lookup::new(id(0), 1, 1);
+    let mut lookup = Lookup::new(id(0), 1, 1, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.next();
     let from = lookup.answer(contact(1)).expect("it was asked");
-    lookup.left(contact(1));
+    lookup.departs(contact(1));
     lookup.offer_from(from, contact(2));
     assert!(!lookup.has_ended());
     assert_eq!(lookup.next().map(|known| known.contact), Some(contact(2)));
@@ -298,7 +295,7 @@ fn what_a_node_that_leaves_has_named_counts_and_it_does_not() {
 
 #[test]
 fn a_slow_candidate_that_settles_frees_no_slot_twice() {
-    let mut lookup = Lookup::new(id(0), 8, 2);
+    let mut lookup = Lookup::new(id(0), 8, 2, Extent::Closest);
     for number in 1..8 {
         lookup.offer_unknown(contact(number));
     }
@@ -313,7 +310,7 @@ fn a_slow_candidate_that_settles_frees_no_slot_twice() {
 
 #[test]
 fn an_answer_of_somebody_who_was_not_asked_changes_nothing() {
-    let mut lookup = Lookup::new(id(0), 8, 1);
+    let mut lookup = Lookup::new(id(0), 8, 1, Extent::Closest);
     lookup.offer_unknown(contact(1));
     assert!(lookup.answer(contact(1)).is_none());
     assert!(lookup.failed(contact(1)).is_none());
@@ -325,7 +322,7 @@ fn an_answer_of_somebody_who_was_not_asked_changes_nothing() {
 
 #[test]
 fn a_full_lookup_takes_closer_candidates_and_drops_farther_ones() {
-    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     let mut order: Vec<Contact> = (1..=200).map(contact).collect();
     order.sort_by_key(|known| known.id ^ id(0));
     for &known in order[100..].iter().rev() {
@@ -344,7 +341,7 @@ fn a_full_lookup_takes_closer_candidates_and_drops_farther_ones() {
 
 #[test]
 fn a_lookup_that_has_heard_of_nobody_has_ended() {
-    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     assert!(lookup.next().is_none());
     assert!(lookup.has_ended());
     assert_eq!((lookup.closest().count(), lookup.asked()), (0, 0));
@@ -352,7 +349,7 @@ fn a_lookup_that_has_heard_of_nobody_has_ended() {
 
 /// Two names at the address of contact 1, and contact 1.
 fn two_names_at_one_address() -> (Lookup, [Contact; 2]) {
-    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     let mut names = [contact(1), Contact { addr: addr(1), ..contact(2) }];
     names.sort_by_key(|name| name.id ^ id(0));
     for name in names {
@@ -403,9 +400,9 @@ fn a_false_name_does_not_keep_the_node_at_the_address_from_being_asked() {
 fn a_second_chance_is_given_the_time_of_an_unknown_node() {
     let mut quick = RoundTrip::default();
     quick.sample(core::time::Duration::from_millis(1));
-    let mut lookup = Lookup::new(id(0), 2, 1);
-    lookup.offer(contact(1), NamedBy::Table, quick, Credential::NONE);
-    assert_eq!(lookup.next().expect("a candidate").round_trip, quick);
+    let mut lookup = Lookup::new(id(0), 2, 1, Extent::Closest);
+    lookup.offer(contact(1), NamedBy::Table, Known { round_trip: quick, ..Known::default() });
+    assert_eq!(lookup.next().expect("a candidate").known.round_trip, quick);
     lookup.failed(contact(1));
-    assert_eq!(lookup.next().expect("a second chance").round_trip, RoundTrip::default());
+    assert_eq!(lookup.next().expect("a retry").known.round_trip, RoundTrip::default());
 }

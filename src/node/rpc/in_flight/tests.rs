@@ -102,7 +102,7 @@ impl Model {
             }
             Act::Abandon { rpc } if !self.known.is_empty() => {
                 let id = self.known[rpc.index(self.known.len())].id;
-                self.in_flight.abandon(id);
+                self.in_flight.remove(id);
                 self.settle(id);
             }
             Act::Complete { .. } | Act::Abandon { .. } => {}
@@ -159,7 +159,7 @@ impl Model {
                         known.deadline = rpc.deadline;
                         known.sent.push((self.now, transaction));
                     } else {
-                        self.in_flight.abandon(id);
+                        self.in_flight.remove(id);
                         self.settle(id);
                     }
                 }

@@ -22,7 +22,7 @@ impl Published {
 enum Act {
     Put { wait_s: u64 },
     Forget,
-    Placed(Placement),
+    Stored(usize),
     Take { again_s: u64 },
     Hasten,
 }
@@ -31,7 +31,7 @@ fn acts() -> impl Strategy<Value = Vec<(Act, u16, u64)>> {
     let act = prop_oneof![
         3 => (0..60_u64).prop_map(|wait_s| Act::Put { wait_s }),
         1 => Just(Act::Forget),
-        2 => prop_oneof![Just(Placement::Placed), Just(Placement::Unplaced)].prop_map(Act::Placed),
+        2 => (0..2_usize).prop_map(Act::Stored),
         3 => (0..60_u64).prop_map(|again_s| Act::Take { again_s }),
         1 => Just(Act::Hasten),
     ];
@@ -46,7 +46,7 @@ proptest! {
     #[test]
     fn published_values_behave_like_a_plain_list_of_them(acts in acts()) {
         let mut published = Published::new(Keyed::new([7; 16]));
-        let mut model: BTreeMap<Id, (Arc<[u8]>, Instant, Placement)> = BTreeMap::new();
+        let mut model: BTreeMap<Id, (Arc<[u8]>, Instant, usize)> = BTreeMap::new();
         let mut now = Instant::ZERO;
         for (act, number, seconds) in acts {
             now = now + Duration::from_secs(seconds);
@@ -55,15 +55,15 @@ proptest! {
                 Act::Put { wait_s } => {
                     let republish = now + Duration::from_secs(wait_s);
                     prop_assert_eq!(published.put(key, value(number), republish), Ok(()));
-                    model.insert(key, (value(number), republish, Placement::Unplaced));
+                    model.insert(key, (value(number), republish, 0));
                 }
                 Act::Forget => {
                     let forgotten = model.remove(&key).map(|(value, ..)| value);
                     prop_assert_eq!(published.forget(key), forgotten);
                 }
-                Act::Placed(placement) => {
-                    published.placed(key, placement);
-                    model.entry(key).and_modify(|kept| kept.2 = placement);
+                Act::Stored(holders) => {
+                    published.stored(key, holders);
+                    model.entry(key).and_modify(|kept| kept.2 = holders);
                 }
                 Act::Take { again_s } => {
                     let again = now + Duration::from_secs(again_s);
@@ -76,8 +76,8 @@ proptest! {
                     }
                 }
                 Act::Hasten => {
-                    published.hasten_unplaced(now);
-                    let unplaced = model.values_mut().filter(|kept| kept.2 == Placement::Unplaced);
+                    published.hasten_unheld(now);
+                    let unplaced = model.values_mut().filter(|kept| kept.2 == 0);
                     unplaced.for_each(|kept| kept.1 = now);
                 }
             }

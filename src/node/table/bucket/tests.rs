@@ -83,9 +83,9 @@ proptest! {
                     check_failure(&before, &bucket, contact, failure)?;
                 }
                 Act::Renamed => {
-                    let failure = bucket.renamed(contact);
+                    let failure = bucket.gone(contact);
                     prop_assert!(bucket.at(contact).is_none());
-                    prop_assert_eq!(known.is_none(), failure == Failure::Unknown);
+                    prop_assert_eq!(known.is_none(), failure.is_none());
                 }
             }
             bucket.assert_consistent(k);
@@ -133,7 +133,7 @@ proptest! {
                 Act::Answered => drop(bucket.answered(k, entry(contact, now))),
                 Act::Heard => bucket.heard(now, contact),
                 Act::Failed => drop(bucket.failed(contact, FAILURES_FORGET)),
-                Act::Renamed => drop(bucket.renamed(contact)),
+                Act::Renamed => drop(bucket.gone(contact)),
             }
             let rises = bucket.revision() > before.revision();
             prop_assert_eq!(rises, told(&bucket) != told(&before), "{:?} of {:?}", act, contact);
@@ -183,10 +183,10 @@ fn check_failure(
     before: &Bucket,
     after: &Bucket,
     contact: Contact,
-    failure: Failure,
+    failure: Option<Failure>,
 ) -> Result<(), TestCaseError> {
     let Some(known) = before.at(contact) else {
-        prop_assert_eq!(failure, Failure::Unknown);
+        prop_assert_eq!(failure, None);
         return Ok(());
     };
     let failures = known.failures + 1;
@@ -203,8 +203,8 @@ fn check_failure(
     } else {
         Failure::Evicted
     };
-    prop_assert_eq!(failure, expected);
-    let stays = matches!(failure, Failure::Suspect | Failure::Stale);
+    prop_assert_eq!(failure, Some(expected));
+    let stays = matches!(expected, Failure::Suspect | Failure::Stale);
     let expected = stays.then_some(failures);
     prop_assert_eq!(after.at(contact).map(|entry| entry.failures), expected);
     Ok(())
@@ -289,10 +289,10 @@ fn a_stale_contact_stays_while_nothing_can_replace_it_and_is_forgotten_in_the_en
     let mut bucket = full(2);
     for failures in 1..FAILURES_FORGET {
         let expected = if failures < FAILURES_STALE { Failure::Suspect } else { Failure::Stale };
-        assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), expected);
+        assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(expected));
         assert!(bucket.at(contact(1)).is_some());
     }
-    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Failure::Evicted);
+    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(Failure::Evicted));
     assert!(bucket.at(contact(1)).is_none());
     // While the fault may be ours, it is never forgotten.
     for _ in 0..=u8::MAX {
@@ -317,19 +317,19 @@ fn only_strangers_of_use_are_wanted() {
 #[test]
 fn a_contact_that_did_not_answer_is_given_the_time_of_an_unknown_one() {
     let mut known = entry(contact(1), Instant::ZERO);
-    known.round_trip.sample(Duration::from_millis(1));
+    known.known.round_trip.sample(Duration::from_millis(1));
     let mut bucket = Bucket::new();
     bucket.answered(20, known);
-    assert!(bucket.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
+    assert!(bucket.entries()[0].known.round_trip.timeout(0) < TIMEOUT_FIRST);
 
     let mut replica = bucket.clone();
-    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Failure::Suspect);
-    assert_eq!(bucket.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
+    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(Failure::Suspect));
+    assert_eq!(bucket.entries()[0].known.round_trip.timeout(0), TIMEOUT_FIRST);
 
-    assert_eq!(replica.note_failed(contact(2)), Freshness::Known, "nobody's concern");
-    assert!(replica.entries()[0].round_trip.timeout(0) < TIMEOUT_FIRST);
-    assert_eq!(replica.note_failed(contact(1)), Freshness::News);
-    assert_eq!(replica.entries()[0].round_trip.timeout(0), TIMEOUT_FIRST);
+    assert!(!replica.note_failed(contact(2)), "nobody's concern");
+    assert!(replica.entries()[0].known.round_trip.timeout(0) < TIMEOUT_FIRST);
+    assert!(replica.note_failed(contact(1)));
+    assert_eq!(replica.entries()[0].known.round_trip.timeout(0), TIMEOUT_FIRST);
 }
 
 #[test]
@@ -366,15 +366,15 @@ fn an_answer_after_failures_is_told_to_the_owner_once() {
     let answer = |second| entry(contact(1), at_second(second));
     for failures in 1..FAILURES_STALE {
         let (_, mut replica) = failed(failures);
-        assert_eq!(replica.note(answer(2)), Freshness::News, "after {failures}");
+        assert!(replica.note(answer(2)), "after {failures}");
         for second in 3..30 {
-            assert_eq!(replica.note(answer(second)), Freshness::Known, "after {failures}");
+            assert!(!replica.note(answer(second)), "after {failures}");
         }
         // In a row are those alone between which no answer was told.
-        assert_eq!(replica.note_failed(contact(1)), Freshness::News);
-        assert_eq!(replica.note(answer(30)), Freshness::News);
-        assert_eq!(replica.note(answer(31)), Freshness::Known);
-        assert_eq!(replica.note(answer(30 + CONTACT_NEWS.as_secs())), Freshness::News);
+        assert!(replica.note_failed(contact(1)));
+        assert!(replica.note(answer(30)));
+        assert!(!replica.note(answer(31)));
+        assert!(replica.note(answer(30 + CONTACT_NEWS.as_secs())));
     }
 }
 
@@ -383,7 +383,7 @@ fn a_stale_contact_that_answers_another_shard_is_stale_until_the_owner_knows() {
     let (mut bucket, mut replica) = failed(FAILURES_STALE);
     for second in 2..4 {
         let answer = entry(contact(1), at_second(second));
-        assert_eq!(replica.note(answer), Freshness::News);
+        assert!(replica.note(answer));
         assert!(replica.entries()[0].is_stale());
     }
     let before = bucket.revision();
@@ -391,7 +391,7 @@ fn a_stale_contact_that_answers_another_shard_is_stale_until_the_owner_knows() {
     assert!(bucket.revision() > before);
     replica.adopt(bucket);
     assert!(!replica.entries()[0].is_stale());
-    assert_eq!(replica.note(entry(contact(1), at_second(4))), Freshness::Known);
+    assert!(!replica.note(entry(contact(1), at_second(4))));
 }
 
 #[test]
@@ -399,8 +399,8 @@ fn a_request_is_told_to_the_owner_by_the_time_since_the_last_alone() {
     for failures in 0..=FAILURES_STALE {
         let (_, mut replica) = failed(failures);
         let news = 1 + CONTACT_NEWS.as_secs();
-        assert_eq!(replica.note_heard(at_second(news - 1), contact(1)), Freshness::Known);
-        assert_eq!(replica.note_heard(at_second(news), contact(1)), Freshness::News);
-        assert_eq!(replica.note_heard(at_second(news + 1), contact(1)), Freshness::Known);
+        assert!(!replica.note_heard(at_second(news - 1), contact(1)));
+        assert!(replica.note_heard(at_second(news), contact(1)));
+        assert!(!replica.note_heard(at_second(news + 1), contact(1)));
     }
 }

@@ -108,20 +108,21 @@ fn gathering_the_k_closest_stays_on_the_stack() {
 fn refresh_is_due_where_no_lookup_fell_for_longest() {
     let own = Id::new([0; ID_BYTES]);
     let mut table = RoutingTable::new(own, 20);
-    assert_eq!(table.quietest(|_| true), None);
+    let due = |table: &RoutingTable| table.next_refresh(|_| true);
+    assert_eq!(due(&table), None);
     let mut rng = Rng::from_u64(1);
     let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
     let deepest = Contact { id: table.random_id(&mut rng, 2), addr: addr(1) };
     table.answered(entry(deepest, at(5)));
-    assert_eq!(table.quietest(|_| true), Some((0, Some(at(5)))));
+    assert_eq!(due(&table), Some((0, at(5) + BUCKET_REFRESH)));
     table.looked_up(at(7), Id::new([0xff; ID_BYTES]));
-    assert_eq!(table.quietest(|_| true), Some((1, Some(at(5)))));
+    assert_eq!(due(&table), Some((1, at(5) + BUCKET_REFRESH)));
     table.looked_up(at(8), own); // no bucket has our own id
-    table.looked_up_beyond(at(9), 0);
-    assert_eq!(table.quietest(|_| true), Some((0, Some(at(7)))));
-    assert_eq!(table.quietest(|index| index > 0), Some((1, Some(at(9)))));
+    table.looked_up_beyond(at(9), Some(0));
+    assert_eq!(due(&table), Some((0, at(7) + BUCKET_REFRESH)));
+    assert_eq!(table.next_refresh(|index| index > 0), Some((1, at(9) + BUCKET_REFRESH)));
     table.forget_lookups();
-    assert_eq!(table.quietest(|_| true), Some((0, None)));
+    assert_eq!(due(&table), Some((0, Instant::ZERO)));
 }
 
 #[test]

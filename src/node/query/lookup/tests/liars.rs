@@ -22,7 +22,7 @@ fn lie(seed: u64, liars: usize, alpha: usize) -> Ended {
     let target = rng.id();
     let mut nodes: Vec<Contact> = (0..NODES).map(contact).collect();
     nodes.sort_unstable_by_key(|node| node.id ^ target);
-    let mut lookup = Lookup::new(target, K, alpha);
+    let mut lookup = Lookup::new(target, K, alpha, Extent::Closest);
     for node in nodes.iter().rev().take(K).chain(&nodes[..liars]) {
         lookup.offer_unknown(*node);
     }
@@ -68,7 +68,7 @@ fn nodes_that_liars_make_up_do_not_crowd_out_the_real_ones() {
 
 #[test]
 fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
-    let mut lookup = Lookup::new(id(0), 20, 20);
+    let mut lookup = Lookup::new(id(0), 20, 20, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.offer_unknown(contact(2));
     let named: Vec<Contact> = (10..30).map(contact).collect();
@@ -89,7 +89,7 @@ fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
     assert!(lookup.next().is_none());
     let honest = lookup.answer(honest).expect("it was asked");
     for contact in &named[10..] {
-        assert_eq!(lookup.vouch(*contact, honest), Vouched::Known);
+        assert_eq!(lookup.offer_from(honest, *contact), Offer::Known);
     }
     let next = lookup.next().expect("an honest node has named it").contact;
     assert!(named[10..].contains(&next));
@@ -101,7 +101,7 @@ fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
 
 #[test]
 fn with_nobody_else_to_ask_a_few_more_of_those_whom_a_liar_named_are_asked() {
-    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.next();
     let from = lookup.answer(contact(1)).expect("it was asked");
@@ -129,7 +129,7 @@ fn a_lookup_that_is_told_nothing_but_lies_ends() {
 
 #[test]
 fn a_lookup_in_which_everybody_made_up_answers_ends() {
-    let mut lookup = Lookup::new(id(0), 20, 3);
+    let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     lookup.offer_unknown(contact(1));
     let mut names = 2..;
     while let Some(next) = lookup.next() {

@@ -1,0 +1,275 @@
+//! The dispatcher: hands replies and effects on to the engines.
+//!
+//! Apart from `node.rs`, which begins things, since each is a page to read by itself: this
+//! is the one place where what one engine does becomes known to another.
+
+use super::effect::{Effect, QueryKind};
+use super::handoff::{Handoff, Message};
+use super::jobs::{Depart, Jobs};
+use super::outbox::Outbox;
+use super::request::{Answer, Ask, Purpose, Reply, Request};
+use super::rpc::{Late, RpcId};
+use super::table::Entry;
+use super::{Event, Node};
+use crate::id::Id;
+use crate::limits::{IN_FLIGHT_MAX, LOOKUPS_MAX};
+use crate::wire::{Body, Contact, Datagram, Role};
+use core::net::SocketAddr;
+
+impl Node {
+    /// Hands on effects, and those that follow, until none is left.
+    ///
+    /// Inlined where it is called: the request of a known peer leaves none.
+    #[inline]
+    pub(super) fn drain(&mut self, outbox: &mut Outbox) {
+        if self.turn.has_effects() {
+            self.drain_all(outbox);
+        }
+    }
+
+    #[inline(never)]
+    fn drain_all(&mut self, outbox: &mut Outbox) {
+        while let Some(effect) = self.turn.pop() {
+            self.apply(effect, outbox);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, outbox: &mut Outbox) {
+        let Self { turn, table, storage, jobs, queries, .. } = self;
+        match effect {
+            Effect::Request(request) => self.send(request, outbox),
+            Effect::PingAddress(addr) => {
+                if !table.has_good_at(addr) {
+                    self.send(Request::bootstrap(addr), outbox);
+                }
+            }
+            Effect::Query { target, kind } => {
+                table.routing.looked_up(turn.now, target);
+                queries.begin(turn, target, kind);
+            }
+            Effect::Seed { query, target, count } => {
+                let seeds = table.seeds(turn, target, count);
+                queries.seeded(turn, query, seeds);
+            }
+            Effect::Finished(finished) => {
+                let contacts = table.routing.entries().count();
+                jobs.finished(turn, finished, contacts);
+            }
+            Effect::CheckStale => table.check_stale(turn),
+            Effect::CheckClosest => table.check_closest(turn),
+            Effect::FoundBeyond(index) => table.routing.looked_up_beyond(turn.now, index),
+            Effect::Refill(found_beyond) => {
+                table.routing.forget_lookups();
+                table.routing.looked_up_beyond(turn.now, found_beyond);
+            }
+            Effect::Joined(found_beyond) => {
+                self.note_joined(found_beyond);
+                for shard in self.turn.config.position.others() {
+                    outbox.handoff(shard, Handoff(Message::Joined { found_beyond }));
+                }
+                let contacts = self.table.routing.entries().count();
+                outbox.event(Event::Joined { contacts });
+            }
+            Effect::ContactsLost => jobs.join.lost(turn.now),
+            Effect::PeerDeparted(addr) => {
+                if let Some(depart) = &mut jobs.depart {
+                    depart.peer_departs(turn, addr);
+                }
+            }
+            Effect::Published { key, holders } => storage.published.stored(key, holders),
+            Effect::Demote { key } => storage.demote(turn, key),
+            Effect::Cache { key, value, life } => {
+                let closer = table.routing.closer_than_self(key);
+                storage.cache(turn, key, &value, life, closer);
+            }
+            Effect::Tell(shard, message) => outbox.handoff(shard, Handoff(message)),
+            Effect::Event(event) => outbox.event(event),
+        }
+    }
+
+    /// Sends a request, or tells its engine that too much is in flight.
+    fn send(&mut self, request: Request, outbox: &mut Outbox) {
+        let Request { addr, id, purpose, .. } = request;
+        if self.rpcs.begin(&mut self.turn, request, outbox) {
+            return;
+        }
+        match purpose {
+            Purpose::Bootstrap | Purpose::PathCache => {}
+            Purpose::Check => self.table.check_ended(addr),
+            Purpose::Verify => self.table.verification_ended(addr),
+            Purpose::Goodbye => self.goodbye_ended(),
+            Purpose::Query(query) => {
+                let id = id.expect("a query asks nodes that it knows");
+                self.queries.refused(&mut self.turn, query, Contact { id, addr });
+            }
+        }
+    }
+
+    fn goodbye_ended(&mut self) {
+        if let Some(depart) = &mut self.jobs.depart {
+            depart.goodbye_ended(&mut self.turn);
+        }
+    }
+
+    /// Takes in a reply: the table learns from it, then the engine that asked.
+    pub(super) fn handle_reply(
+        &mut self,
+        source: SocketAddr,
+        datagram: &Datagram<'_>,
+        outbox: &mut Outbox,
+    ) {
+        let Some(reply) = self.rpcs.take_reply(&mut self.turn, source, datagram) else {
+            return;
+        };
+        self.learn(&reply);
+        if !self.rpcs.renew(&mut self.turn, &reply, outbox) {
+            self.settle(&reply);
+        }
+    }
+
+    /// What the table learns from what came of a request.
+    fn learn(&mut self, reply: &Reply<'_>) {
+        let Some(contact) = reply.contact() else {
+            return; // a bootstrap address: the clock has it tried again
+        };
+        let turn = &mut self.turn;
+        match reply.answer {
+            Answer::Reply { role: Role::Peer, .. } => {
+                self.table.answered(turn, Entry::new(contact, turn.now, reply.known));
+                self.join_if_met();
+            }
+            Answer::Reply { role: Role::Client, .. } => {}
+            Answer::Reply { role: Role::Leaving, .. } => self.peer_departs(contact),
+            Answer::Misnamed { .. } => self.table.gone(turn, contact),
+            Answer::Silence => self.table.failed(turn, contact),
+        }
+    }
+
+    /// A contact has proved that it departs.
+    pub(super) fn peer_departs(&mut self, contact: Contact) {
+        self.table.gone(&mut self.turn, contact);
+        self.turn.push(Effect::PeerDeparted(contact.addr));
+    }
+
+    /// Tells the engine that asked what came of its request.
+    fn settle(&mut self, reply: &Reply<'_>) {
+        let Self { turn, table, jobs, queries, .. } = self;
+        let addr = reply.request.addr;
+        match reply.request.purpose {
+            Purpose::Bootstrap => {}
+            Purpose::Check => table.check_ended(addr),
+            Purpose::Verify => table.verification_ended(addr),
+            Purpose::Goodbye => {
+                if let Some(depart) = &mut jobs.depart {
+                    depart.goodbye_settled(turn, reply);
+                }
+            }
+            Purpose::Query(query) => {
+                let known = |contact: Contact| {
+                    let departs = is_departing(jobs, contact.addr);
+                    (!departs).then(|| table.known(contact))
+                };
+                queries.settled(turn, query, reply, known);
+            }
+            Purpose::PathCache => {
+                let is_stored = matches!(reply.answer, Answer::Reply { body: Body::Stored, .. });
+                turn.stats.values_path_cached += u64::from(is_stored);
+            }
+        }
+    }
+
+    /// Sends again, or gives up, what is overdue. What the outbox has no room for stays
+    /// overdue until the next call: all that are in flight sent again at once are ten times
+    /// what it holds.
+    pub(super) fn handle_overdue(&mut self, outbox: &mut Outbox) {
+        while !outbox.is_low()
+            && let Some(late) = self.rpcs.overdue(self.turn.now)
+        {
+            match late {
+                Late::Resend(id) => self.resend(id, outbox),
+                Late::GivenUp(reply) => {
+                    self.turn.stats.rpcs_failed += 1;
+                    self.settle(&reply);
+                    self.learn(&reply);
+                }
+            }
+            self.drain(outbox);
+        }
+    }
+
+    /// Sends a request again, unless its query has ended. A STORE is sent all the same: the
+    /// value is to be kept.
+    fn resend(&mut self, id: RpcId, outbox: &mut Outbox) {
+        let Request { addr, id: peer, purpose, ref ask, .. } = *self.rpcs.request(id);
+        if let Purpose::Query(query) = purpose
+            && !matches!(ask, Ask::Store { .. })
+            && !self.queries.contains(query)
+        {
+            return self.rpcs.forget(id);
+        }
+        if let Some(reply) = self.rpcs.resend(&mut self.turn, id, outbox) {
+            // The table does not count it as a failure: the peer had no time to answer.
+            self.settle(&reply);
+        } else if let (Purpose::Query(query), Some(id)) = (purpose, peer) {
+            self.queries.slow(&mut self.turn, query, Contact { id, addr });
+        }
+    }
+
+    /// Joins when it is trying to and there is a good contact: the first shard does so for
+    /// all.
+    pub(super) fn join_if_met(&mut self) {
+        if self.jobs.join.is_trying() && self.table.routing.has_good() {
+            self.jobs.join.answered();
+            if self.queries.has_room_for_user(&mut self.turn) {
+                let target: Id = self.turn.config.id;
+                self.turn.push(Effect::Query { target, kind: QueryKind::Join });
+            } else {
+                self.jobs.join.restart(self.turn.now);
+            }
+        }
+    }
+
+    /// The node has joined: every bucket that the join has not found full is to be filled
+    /// (Kademlia 2.3), and what was put while it was alone is to be stored on others.
+    pub(super) fn note_joined(&mut self, found_beyond: Option<u8>) {
+        self.turn.push(Effect::Refill(found_beyond));
+        self.storage.published.hasten_unheld(self.turn.now);
+        let contacts = self.table.routing.entries().count();
+        self.jobs.refresh.joined(&mut self.turn, contacts);
+    }
+
+    /// Begins to hand over as many values as there is room for.
+    pub(super) fn hand_over(&mut self, outbox: &mut Outbox) {
+        if self.table.routing.entries().next().is_none()
+            && let Some(depart) = &mut self.jobs.depart
+        {
+            depart.give_up(&mut self.turn);
+        }
+        while self.may_hand_over()
+            && !outbox.is_low()
+            && let Some(depart) = &mut self.jobs.depart
+            && let Some(target) = depart.take()
+        {
+            if let Some(kind) = self.storage.hand_over(&self.turn, target) {
+                depart.query_begun();
+                self.turn.push(Effect::Query { target, kind });
+                self.drain(outbox);
+            } else {
+                depart.tell_when_done(&mut self.turn);
+            }
+        }
+    }
+
+    /// Whether a value waits to be handed over and there is room for its query: half of
+    /// the requests that may be in flight are for others to use.
+    pub(super) fn may_hand_over(&self) -> bool {
+        self.jobs.depart.as_ref().is_some_and(Depart::is_ready)
+            && self.queries.len() < LOOKUPS_MAX
+            && self.rpcs.len() < IN_FLIGHT_MAX / 2
+    }
+}
+
+/// Whether the peer at `addr` departs as this node does.
+fn is_departing(jobs: &Jobs, addr: SocketAddr) -> bool {
+    jobs.depart.as_ref().is_some_and(|depart| depart.is_departing(addr))
+}

@@ -1,0 +1,176 @@
+//! What the engines ask of each other: effects, which the dispatcher hands on one by one.
+
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::command::{Event, OperationId, Trace};
+use super::config::Config;
+use super::handoff::Message;
+use super::known::Known;
+use super::request::{QueryId, Request};
+use super::shard::ShardIndex;
+use super::stats::Stats;
+use crate::id::Id;
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::wire::Contact;
+
+/// What every engine has at hand while the node acts.
+pub(crate) struct Turn {
+    pub(crate) now: Instant,
+    pub(crate) config: Config,
+    pub(crate) rng: Rng,
+    pub(crate) stats: Stats,
+    effects: VecDeque<Effect>,
+}
+
+impl Turn {
+    pub(crate) fn new(config: Config, now: Instant) -> Self {
+        let rng = Rng::from_seed(config.seed);
+        Self { now, config, rng, stats: Stats::default(), effects: VecDeque::new() }
+    }
+
+    /// Has the dispatcher hand on an effect, after those before it.
+    pub(crate) fn push(&mut self, effect: Effect) {
+        self.effects.push_back(effect);
+    }
+
+    pub(crate) fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+}
+
+/// What one engine asks of another.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// To `rpc`: send this.
+    Request(Request),
+    /// To `rpc`: send a PING, unless a good contact has the address.
+    PingAddress(SocketAddr),
+    /// To `query`: begin.
+    Query { target: Id, kind: QueryKind },
+    /// To `table`: offer a query the `count` contacts closest to its target.
+    Seed { query: QueryId, target: Id, count: usize },
+    /// To the job that asked for a query: it has ended.
+    Finished(Finished),
+    /// To `table`: check stale contacts.
+    CheckStale,
+    /// To `table`: check the contacts closest to this node.
+    CheckClosest,
+    /// To `table`: a lookup for the node's own id has found every node beyond this
+    /// bucket.
+    FoundBeyond(Option<u8>),
+    /// To `table`: look up every bucket but those beyond this one.
+    Refill(Option<u8>),
+    /// To `table`, `storage` and `jobs`: the node has joined, and has found every node
+    /// beyond this bucket.
+    Joined(Option<u8>),
+    /// To `jobs`: no good contact is left.
+    ContactsLost,
+    /// To `jobs`: a peer has proved that it departs.
+    PeerDeparted(SocketAddr),
+    /// To `storage`: a value that was put here is held by so many other nodes.
+    Published { key: Id, holders: usize },
+    /// To `storage`: K closer nodes hold this replica.
+    Demote { key: Id },
+    /// To `storage`: keep a copy of what a get found.
+    Cache { key: Id, value: Arc<[u8]>, life: Duration },
+    /// To another shard.
+    Tell(ShardIndex, Message),
+    /// To the user.
+    Event(Event),
+}
+
+/// What a query is for.
+#[derive(Clone, Debug)]
+pub(crate) enum QueryKind {
+    /// To find the node's neighbours, and be found: the last step of joining. A client
+    /// finds a few nodes, near or far.
+    Join,
+    /// To keep the node's neighbourhood, or a bucket, fresh.
+    Refresh,
+    /// To find a value.
+    Get { operation: OperationId, trace: Trace },
+    /// To store a value on the K closest nodes.
+    Publish { value: Arc<[u8]>, life: Duration, reason: PublishReason },
+}
+
+/// Why a value is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PublishReason {
+    /// The user has just put it.
+    Put(OperationId),
+    /// It was put here a while ago.
+    Republish,
+    /// It is held for others, and no node has stored it anew.
+    Replicate,
+    /// The node departs.
+    Depart,
+}
+
+impl QueryKind {
+    /// The user's operation that it carries out.
+    pub(crate) const fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::Get { operation, .. }
+            | Self::Publish { reason: PublishReason::Put(operation), .. } => Some(*operation),
+            Self::Join | Self::Refresh | Self::Publish { .. } => None,
+        }
+    }
+
+    /// Whether it is maintenance, which is paced, rather than the user's.
+    pub(crate) const fn is_maintenance(&self) -> bool {
+        match self {
+            Self::Join | Self::Get { .. } => false,
+            Self::Refresh => true,
+            Self::Publish { reason, .. } => !matches!(reason, PublishReason::Put(_)),
+        }
+    }
+
+    /// Whether the node has only seconds for it.
+    pub(crate) const fn is_hurried(&self) -> bool {
+        matches!(self, Self::Publish { reason: PublishReason::Depart, .. })
+    }
+}
+
+/// A query that has ended.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) target: Id,
+    pub(crate) kind: QueryKind,
+    pub(crate) outcome: Outcome,
+    /// The K closest nodes that answered, the closest first, each with its hops.
+    pub(crate) closest: Vec<(Contact, u8)>,
+    /// Nodes that were asked.
+    pub(crate) asked: usize,
+    pub(crate) elapsed: Duration,
+}
+
+/// What a query came to.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It has found the closest nodes.
+    Looked,
+    /// The same, but some could not be asked, since too much was in flight.
+    Incomplete,
+    /// It has found the value.
+    Found {
+        from: Contact,
+        hops: u8,
+        value: Arc<[u8]>,
+        life: Duration,
+        /// The closest node that answered without it.
+        without: Option<(Contact, Known)>,
+    },
+    /// It has sent so many STOREs, and so many nodes hold the value.
+    Stored { asked: usize, holders: usize },
+    /// The user abandoned it.
+    Abandoned,
+}

@@ -1,0 +1,175 @@
+//! Requests of this node, as the engines hand them to `rpc`, and what comes of them.
+
+use alloc::sync::Arc;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::known::Known;
+use crate::id::Id;
+use crate::limits::{SENDS_HURRIED, SENDS_LOOKUP, SENDS_STORE};
+use crate::time::Instant;
+use crate::wire::{self, Body, Contact, Role, Store};
+
+/// A request to one peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) addr: SocketAddr,
+    /// The peer's id, unless only its address is known.
+    pub(crate) id: Option<Id>,
+    /// What is known of the peer as it is asked.
+    pub(crate) known: Known,
+    pub(crate) ask: Ask,
+    pub(crate) purpose: Purpose,
+    pub(crate) sends_max: u8,
+    pub(crate) patience: Patience,
+    /// Whether it was sent anew with the token that came with a refusal.
+    pub(crate) is_renewed: bool,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Ask {
+    Ping,
+    FindNode { target: Id },
+    FindValue { key: Id },
+    Store { key: Id, value: Arc<[u8]>, life: Duration, purpose: wire::Purpose },
+}
+
+/// What a request is for. Only the dispatcher looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To reach a bootstrap address.
+    Bootstrap,
+    /// To check whether a contact lives.
+    Check,
+    /// To verify that a new contact is where it seems to be.
+    Verify,
+    /// To tell a contact that the node departs.
+    Goodbye,
+    /// One step of a query, or one of its STOREs.
+    Query(QueryId),
+    /// To leave a copy on the path of a get.
+    PathCache,
+}
+
+/// Names a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QueryId {
+    pub(crate) slot: usize,
+    pub(crate) generation: u32,
+}
+
+/// How long a request waits after its last send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// As long as the peer may take to answer.
+    Full,
+    /// Not at all: it is given up as it is sent for the last time. A departing node
+    /// has seconds.
+    Hurried,
+}
+
+impl Request {
+    /// A request to a contact, sent as often as its kind is.
+    pub(crate) const fn new(contact: Contact, known: Known, ask: Ask, purpose: Purpose) -> Self {
+        let sends_max = match ask {
+            Ask::Store { .. } => SENDS_STORE,
+            Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. } => SENDS_LOOKUP,
+        };
+        Self {
+            addr: contact.addr,
+            id: Some(contact.id),
+            known,
+            ask,
+            purpose,
+            sends_max,
+            patience: Patience::Full,
+            is_renewed: false,
+        }
+    }
+
+    /// A PING to a contact.
+    pub(crate) const fn ping(contact: Contact, known: Known, purpose: Purpose) -> Self {
+        Self::new(contact, known, Ask::Ping, purpose)
+    }
+
+    /// A PING to an address at which any node may answer.
+    pub(crate) fn bootstrap(addr: SocketAddr) -> Self {
+        Self {
+            addr,
+            id: None,
+            known: Known::default(),
+            ask: Ask::Ping,
+            purpose: Purpose::Bootstrap,
+            sends_max: SENDS_LOOKUP,
+            patience: Patience::Full,
+            is_renewed: false,
+        }
+    }
+
+    /// The same request, sent [`SENDS_HURRIED`] times and given up as it is sent for the
+    /// last, where there are only seconds for it.
+    pub(crate) fn hurried_if(self, is_hurried: bool) -> Self {
+        if !is_hurried {
+            return self;
+        }
+        Self { sends_max: SENDS_HURRIED, patience: Patience::Hurried, ..self }
+    }
+}
+
+impl Ask {
+    /// The body that asks it.
+    pub(crate) fn body(&self) -> Body<'_> {
+        match self {
+            Self::Ping => Body::Ping,
+            Self::FindNode { target } => Body::FindNode { target: *target },
+            Self::FindValue { key } => Body::FindValue { key: *key, offset: 0 },
+            Self::Store { key, value, life, purpose } => Body::Store(Store {
+                key: *key,
+                offset: 0,
+                total: value.len() as u32,
+                life_s: whole_seconds(*life),
+                purpose: *purpose,
+                value,
+            }),
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply<'a> {
+    pub(crate) request: Request,
+    /// As this request measured it, with the token that the peer gave.
+    pub(crate) known: Known,
+    /// When the request was first sent.
+    pub(crate) first_sent: Instant,
+    pub(crate) answer: Answer<'a>,
+}
+
+/// What a peer answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer<'a> {
+    /// The peer `id` replied.
+    Reply { id: Id, role: Role, body: Body<'a> },
+    /// Another node, of this id, replied at the peer's address.
+    Misnamed { id: Id },
+    /// The peer did not reply, however often it was asked.
+    Silence,
+}
+
+impl Reply<'_> {
+    /// The peer that was asked; none where a bootstrap address is silent.
+    pub(crate) fn contact(&self) -> Option<Contact> {
+        let id = match (self.request.id, self.answer) {
+            (Some(id), _) | (None, Answer::Reply { id, .. }) => id,
+            (None, Answer::Misnamed { .. } | Answer::Silence) => return None,
+        };
+        Some(Contact { id, addr: self.request.addr })
+    }
+}
+
+/// A duration as the wire carries it.
+pub(crate) fn whole_seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
