@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time;
 
+use kad_node::id::Id;
 use kad_node::node::{Config, Node, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -20,6 +21,8 @@ pub(crate) struct Responder {
     pub(crate) addr: SocketAddr,
     /// Datagrams received.
     received: Arc<AtomicUsize>,
+    /// Of these, sent by a run, not before it.
+    of_run: Arc<AtomicUsize>,
     stopping: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -62,15 +65,20 @@ impl Responder {
         socket.set_read_timeout(Some(PATIENCE)).expect("not zero");
         let addr = socket.local_addr().expect("bound");
         let stopping = Arc::new(AtomicBool::new(false));
-        let received = Arc::new(AtomicUsize::new(0));
-        let (stop, count) = (Arc::clone(&stopping), Arc::clone(&received));
-        let thread = thread::spawn(move || serve(&socket, &stop, &count, good));
-        Self { addr, received, stopping, thread: Some(thread) }
+        let (received, of_run) = Counts::default();
+        let (stop, counts) = (Arc::clone(&stopping), (Arc::clone(&received), Arc::clone(&of_run)));
+        let thread = thread::spawn(move || serve(&socket, &stop, &counts, good));
+        Self { addr, received, of_run, stopping, thread: Some(thread) }
     }
 
     /// Datagrams received so far.
     pub(crate) fn received(&self) -> usize {
         self.received.load(Ordering::Relaxed)
+    }
+
+    /// Datagrams of a run received so far.
+    pub(crate) fn received_of_run(&self) -> usize {
+        self.of_run.load(Ordering::Relaxed)
     }
 }
 
@@ -83,7 +91,12 @@ impl Drop for Responder {
     }
 }
 
-fn serve(socket: &UdpSocket, stopping: &AtomicBool, received: &AtomicUsize, good: Good) {
+/// Datagrams received, and those of a run.
+type Counts = (Arc<AtomicUsize>, Arc<AtomicUsize>);
+
+fn serve(socket: &UdpSocket, stopping: &AtomicBool, (received, of_run): &Counts, good: Good) {
+    // What stores and fetches the values before a run has one id.
+    let preloader = Id::of_value(b"loadgen");
     let origin = time::Instant::now();
     let now = || Instant::ZERO + origin.elapsed();
     let mut rng = Rng::from_u64(7);
@@ -96,6 +109,8 @@ fn serve(socket: &UdpSocket, stopping: &AtomicBool, received: &AtomicUsize, good
             if received.fetch_add(1, Ordering::Relaxed) >= good.heard {
                 continue;
             }
+            let sender = wire::decode(&buffer[..length]).map(|datagram| datagram.sender);
+            of_run.fetch_add(usize::from(sender != Ok(preloader)), Ordering::Relaxed);
             node.handle_datagram(now(), source, &buffer[..length], &mut outbox);
         }
         node.handle_timeout(now(), &mut outbox);
