@@ -84,7 +84,7 @@ fn a_link_stays_a_link_and_a_file_keeps_its_permissions() {
     let scratch = Scratch::new();
     let (file, link) = (scratch.file("run.json"), scratch.file("latest.json"));
     fs::write(&file, "before").expect("writes");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).expect("it is ours");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o604)).expect("it is ours");
     symlink("run.json", &link).expect("a link");
     let new = scratch.file("new.html");
     let (link_arg, new_arg) = (link.display(), new.display());
@@ -94,7 +94,7 @@ fn a_link_stays_a_link_and_a_file_keeps_its_permissions() {
     let report: Value = serde_json::from_slice(&fs::read(&file).expect("there")).expect("JSON");
     assert_eq!(report["runs"].as_array().map(Vec::len), Some(1));
     let mode = |file| fs::metadata(file).expect("there").permissions().mode() & 0o777;
-    assert_eq!((mode(&file), mode(&new)), (0o640, 0o640));
+    assert_eq!((mode(&file), mode(&new)), (0o604, 0o640));
 }
 
 #[test]
