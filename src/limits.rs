@@ -98,6 +98,9 @@ pub const MAINTENANCE_PACE: Duration = Duration::from_millis(50);
 pub const LEAVE_LOOKUPS_MAX: usize = 128;
 /// Others that leave at the same time, as a leaving node remembers them.
 pub const DEPARTING_MAX: usize = 1024;
+/// Events for the log that one shard tells in a second, where it is asked for them: more
+/// are no reading for a person, and a flood must not fill the memory with them.
+pub const LOG_EVENTS_MAX: u32 = 1000;
 /// Shards of one node: each has at least four of the 256 steer bytes.
 pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.

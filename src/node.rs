@@ -65,6 +65,7 @@ mod effect;
 mod handoff;
 mod jobs;
 mod known;
+mod log_event;
 mod outbox;
 mod query;
 mod request;
@@ -105,6 +106,7 @@ pub use command::{
 };
 pub use config::Config;
 pub use handoff::Handoff;
+pub use log_event::{LogEvent, LogLevel};
 pub use outbox::{Outbox, OutboxFull};
 pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPosition, Weight};
 pub use stats::Stats;
@@ -210,12 +212,17 @@ impl Node {
         let decoded = wire::decode(bytes);
         let datagram = match &decoded {
             Ok(datagram) => datagram,
-            Err(error) => return self.turn.stats.count_undecoded(*error),
+            Err(error) => {
+                self.turn.stats.count_undecoded(*error);
+                return self.dropped(source, error.name(), outbox);
+            }
         };
         if datagram.network != self.turn.config.network {
             self.turn.stats.datagrams_other_network += 1;
+            self.dropped(source, "of another network", outbox);
         } else if datagram.sender == self.turn.config.id {
             self.turn.stats.datagrams_own += 1;
+            self.dropped(source, "of this node's own id", outbox);
         } else {
             let position = self.turn.config.position;
             match position.of_datagram(datagram).filter(|&owner| owner != position.index()) {
@@ -227,6 +234,11 @@ impl Node {
                 }
             }
         }
+    }
+
+    fn dropped(&mut self, source: SocketAddr, reason: &'static str, outbox: &mut Outbox) {
+        self.turn.log(|| LogEvent::DatagramDropped { source, reason });
+        self.drain(outbox);
     }
 
     /// Takes in what another shard of the node hands over.

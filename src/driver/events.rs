@@ -47,11 +47,14 @@ impl EventSender {
 /// answered. It is disconnected once
 /// every shard has ended.
 ///
-/// Nothing bounds how many wait here but who commands: there is one for each
-/// command carried out, and [`Event::Hop`]s for a get that asked for them. Unasked
-/// comes [`Event::Joined`] alone, each time that the node comes back after it has
-/// lost every good contact, which takes seconds of silence. Who sends commands reads
-/// what they come to; who will not drops this, and shards then drop their events.
+/// Nothing bounds how many wait here but the commands: there is one for each command
+/// carried out, and [`Event::Hop`]s for a get that asked for them. Unasked comes
+/// [`Event::Joined`], each time that the node comes back after it has lost every good
+/// contact, which takes seconds of silence; and [`Event::Log`], where the node's
+/// configuration asks for it, at most
+/// [`LOG_EVENTS_MAX`](crate::limits::LOG_EVENTS_MAX) a second from each shard. A program
+/// that sends commands reads what they come to; one that does not drops this, and shards
+/// then drop their events.
 #[derive(Debug)]
 pub struct Events {
     receiver: Receiver<(ShardIndex, ShardEvent)>,

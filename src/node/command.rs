@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::log_event::LogEvent;
 use super::stats::Stats;
 use crate::id::Id;
 use crate::wire::Contact;
@@ -190,6 +191,14 @@ pub enum Event {
         operation: OperationId,
         /// The counters.
         stats: Box<Stats>,
+    },
+    /// What the node has done, as [`Config::log_level`](super::Config::log_level) asks.
+    Log {
+        /// What.
+        event: LogEvent,
+        /// Events before it that were not told: there were more than
+        /// [`LOG_EVENTS_MAX`](crate::limits::LOG_EVENTS_MAX) in a second.
+        suppressed: u64,
     },
     /// The node has done what it had to do before it leaves.
     Left {

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::log_event::LogLevel;
 use super::shard::ShardPosition;
 use crate::id::Id;
 use crate::limits::{
@@ -35,6 +36,8 @@ pub struct Config {
     pub store_bytes_max: usize,
     /// Count of values stored for others.
     pub store_values_max: usize,
+    /// How much of its work the node tells as [`Event::Log`](super::Event::Log).
+    pub log_level: LogLevel,
     /// Which shard of the node this is.
     pub position: ShardPosition,
     /// Start of the shard's random stream: transaction ids, hash keys, jitter.
@@ -76,6 +79,7 @@ impl Config {
             expire: EXPIRE_DEFAULT,
             store_bytes_max: STORE_BYTES_MAX,
             store_values_max: STORE_VALUES_MAX,
+            log_level: LogLevel::Off,
             position: ShardPosition::ALONE,
             seed,
             token_secret: Rng::from_seed(seed).bytes(),

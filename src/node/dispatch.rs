@@ -6,6 +6,7 @@
 use super::effect::{Effect, QueryKind};
 use super::handoff::{Handoff, Message};
 use super::jobs::{Depart, Jobs};
+use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Purpose, Reply, Request};
 use super::rpc::{Late, RpcId};
@@ -45,6 +46,7 @@ impl Node {
             }
             Effect::Query { target, kind } => {
                 table.routing.looked_up(turn.now, target);
+                turn.log(|| LogEvent::LookupStarted { purpose: kind.name(), target });
                 queries.begin(turn, target, kind);
             }
             Effect::Seed { query, target, count } => {
@@ -53,6 +55,7 @@ impl Node {
             }
             Effect::Finished(finished) => {
                 let contacts = table.routing.entries().count();
+                turn.log(|| finished.log_event());
                 jobs.finished(turn, finished, contacts);
             }
             Effect::CheckStale => table.check_stale(turn),
@@ -189,6 +192,8 @@ impl Node {
                 Late::Resend(id) => self.resend(id, outbox),
                 Late::GivenUp(reply) => {
                     self.turn.stats.rpcs_failed += 1;
+                    let Request { addr: peer, ref ask, .. } = reply.request;
+                    self.turn.log(|| LogEvent::RequestFailed { request: ask.name(), peer });
                     self.settle(&reply);
                     self.learn(&reply);
                 }

@@ -10,6 +10,7 @@ use super::command::{Event, OperationId, Trace};
 use super::config::Config;
 use super::handoff::Message;
 use super::known::Known;
+use super::log_event::{LogBudget, LogEvent, LogLevel};
 use super::request::{QueryId, Request};
 use super::shard::ShardIndex;
 use super::stats::Stats;
@@ -24,13 +25,34 @@ pub(crate) struct Turn {
     pub(crate) config: Config,
     pub(crate) rng: Rng,
     pub(crate) stats: Stats,
+    log_budget: LogBudget,
     effects: VecDeque<Effect>,
 }
 
 impl Turn {
     pub(crate) fn new(config: Config, now: Instant) -> Self {
         let rng = Rng::from_seed(config.seed);
-        Self { now, config, rng, stats: Stats::default(), effects: VecDeque::new() }
+        let log_budget = LogBudget::new(now);
+        Self { now, config, rng, stats: Stats::default(), log_budget, effects: VecDeque::new() }
+    }
+
+    /// Tells what the node has done, where that is asked for.
+    #[inline]
+    pub(crate) fn log(&mut self, event: impl FnOnce() -> LogEvent) {
+        if self.config.log_level != LogLevel::Off {
+            self.tell_log(event());
+        }
+    }
+
+    #[cold]
+    fn tell_log(&mut self, event: LogEvent) {
+        if event.level() > self.config.log_level {
+            return;
+        }
+        match self.log_budget.take(self.now) {
+            Some(suppressed) => self.push(Effect::Event(Event::Log { event, suppressed })),
+            None => self.stats.log_events_suppressed += 1,
+        }
     }
 
     /// Has the dispatcher hand on an effect, after those before it.
@@ -125,6 +147,21 @@ impl QueryKind {
         }
     }
 
+    /// What it is for, in a word of the log.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Join => "join",
+            Self::Refresh => "refresh",
+            Self::Get { .. } => "get",
+            Self::Publish { reason, .. } => match reason {
+                PublishReason::Put(_) => "put",
+                PublishReason::Republish => "republish",
+                PublishReason::Replicate => "replicate",
+                PublishReason::Depart => "depart",
+            },
+        }
+    }
+
     /// Whether it is maintenance, which is paced, rather than the user's.
     pub(crate) const fn is_maintenance(&self) -> bool {
         match self {
@@ -153,6 +190,19 @@ pub(crate) struct Finished {
     pub(crate) elapsed: Duration,
 }
 
+impl Finished {
+    /// What the log is told.
+    pub(crate) const fn log_event(&self) -> LogEvent {
+        LogEvent::LookupEnded {
+            purpose: self.kind.name(),
+            target: self.target,
+            outcome: self.outcome.name(),
+            asked: self.asked,
+            elapsed: self.elapsed,
+        }
+    }
+}
+
 /// What a query came to.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -173,4 +223,18 @@ pub(crate) enum Outcome {
     Stored { asked: usize, holders: usize },
     /// The user abandoned it.
     Abandoned,
+}
+
+impl Outcome {
+    /// What it is called in the log.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Looked => "looked",
+            Self::Incomplete => "incomplete",
+            Self::Found { .. } => "found",
+            Self::Stored { holders: 0, .. } => "not stored",
+            Self::Stored { .. } => "stored",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }

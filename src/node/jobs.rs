@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use super::command::{Event, Found, OperationId, Refusal, Stored};
 use super::effect::{Effect, Finished, Outcome, PublishReason, QueryKind, Turn};
+use super::log_event::LogEvent;
 use super::request::{Ask, Purpose, Request};
 use crate::id::Id;
 use crate::limits::MAINTENANCE_PACE;
@@ -48,6 +49,8 @@ impl Jobs {
     /// the stale ones, when that is due. The first reply starts the join.
     pub(crate) fn attempt_bootstrap(&mut self, turn: &mut Turn) {
         if self.join.take_attempt(turn.now, &mut turn.rng) {
+            let addresses = self.join.addresses().len();
+            turn.log(|| LogEvent::BootstrapAttempt { addresses });
             self.ping_addresses(turn);
             turn.push(Effect::CheckStale);
             turn.push(Effect::CheckClosest);

@@ -16,6 +16,7 @@ use slab::Slab;
 use super::command::{Event, Hop, HopAnswer, OperationId, Trace};
 use super::effect::{Effect, Finished, Outcome, QueryKind, Turn};
 use super::known::Known;
+use super::log_event::LogEvent;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::id::Id;
 use crate::limits::{LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX};
@@ -73,7 +74,10 @@ impl Queries {
     /// the node refreshes and republishes.
     pub(crate) fn has_room_for_user(&self, turn: &mut Turn) -> bool {
         let has_room = self.len() < LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
-        turn.stats.lookups_refused += u64::from(!has_room);
+        if !has_room {
+            turn.stats.lookups_refused += 1;
+            turn.log(|| LogEvent::Refused { what: "lookup of a put or a get" });
+        }
         has_room
     }
 

@@ -118,6 +118,16 @@ impl Request {
 }
 
 impl Ask {
+    /// What it is called in the log.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Ping => "PING",
+            Self::FindNode { .. } => "FIND_NODE",
+            Self::FindValue { .. } => "FIND_VALUE",
+            Self::Store { .. } => "STORE",
+        }
+    }
+
     /// The body that asks it.
     pub(crate) fn body(&self) -> Body<'_> {
         match self {

@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 
 use super::effect::Turn;
 use super::known::{Known, PeerToken};
+use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Patience, Reply, Request};
 use crate::limits::REQUEST_PADDED_BYTES;
@@ -52,11 +53,15 @@ impl Rpcs {
         let Request { addr, known: Known { round_trip, .. }, sends_max, .. } = request;
         let (now, rng) = (turn.now, &mut turn.rng);
         let begun = self.in_flight.begin(now, rng, addr, round_trip, sends_max, request);
-        match begun {
-            Some((id, transaction)) => self.send(turn, id, transaction, outbox),
-            None => turn.stats.rpcs_refused += 1,
-        }
-        begun.is_some()
+        let Some((id, transaction)) = begun else {
+            turn.stats.rpcs_refused += 1;
+            turn.log(|| LogEvent::Refused { what: "request" });
+            return false;
+        };
+        let ask = &self.request(id).ask;
+        turn.log(|| LogEvent::RequestSent { request: ask.name(), peer: addr });
+        self.send(turn, id, transaction, outbox);
+        true
     }
 
     /// The request that a reply answers, with its answer. A reply counts only if its
@@ -88,6 +93,8 @@ impl Rpcs {
             Answer::Misnamed { id }
         };
         let first_sent = rpc.first_sent();
+        let (request, elapsed) = (rpc.request.ask.name(), turn.now.since(first_sent));
+        turn.log(|| LogEvent::RequestAnswered { request, peer: source, elapsed });
         Some(Reply { request: rpc.request, known, first_sent, answer })
     }
 
@@ -134,6 +141,8 @@ impl Rpcs {
     ) -> Option<Reply<'static>> {
         let transaction = self.in_flight.resend(turn.now, &mut turn.rng, id);
         turn.stats.requests_retransmitted += 1;
+        let Request { addr: peer, ref ask, .. } = *self.request(id);
+        turn.log(|| LogEvent::RequestResent { request: ask.name(), peer });
         self.send(turn, id, transaction, outbox);
         let rpc = self.in_flight.rpc(id);
         let is_given_up = rpc.request.patience == Patience::Hurried && rpc.is_last_send();

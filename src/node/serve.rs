@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Node;
+use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
 use super::storage::{Life, Source, Storing, cache_life};
@@ -115,6 +116,8 @@ impl Node {
         let (counter, body) = match outcome {
             Ok(()) => (&mut self.turn.stats.stores_accepted, Body::Stored),
             Err(code) => {
+                let (source, key) = (asked.source, store.key);
+                self.turn.log(|| LogEvent::StoreRefused { source, key, code });
                 let counter = match code {
                     ErrorCode::Token => &mut self.turn.stats.stores_without_token,
                     ErrorCode::Mismatch => &mut self.turn.stats.stores_mismatched,

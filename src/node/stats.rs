@@ -126,6 +126,8 @@ counters! {
         values_not_handed_over,
         /// Others that depart, not remembered while this node does: too many.
         departing_forgotten,
+        /// Events not told to the log: too many in one second.
+        log_events_suppressed,
         /// Gauge: contacts in the routing table.
         contacts,
         /// Gauge: contacts in the replacement caches.

@@ -16,6 +16,7 @@ use super::command::{BucketView, ContactView};
 use super::effect::{Effect, Turn};
 use super::handoff::Message;
 use super::known::Known;
+use super::log_event::LogEvent;
 use super::request::{Purpose, Request};
 use super::shard::{ShardIndex, ShardPosition};
 use crate::id::Id;
@@ -85,9 +86,9 @@ impl Table {
         }
         match self.change(turn, entry.id(), |routing| routing.answered(entry)) {
             Admission::Known | Admission::Waiting { check: None } => {}
-            Admission::Inserted => turn.stats.contacts_inserted += 1,
+            Admission::Inserted => inserted(turn, entry),
             Admission::Replaced => {
-                turn.stats.contacts_inserted += 1;
+                inserted(turn, entry);
                 turn.stats.contacts_evicted += 1;
             }
             Admission::Waiting { check: Some(oldest) } => self.check(turn, oldest),
@@ -116,7 +117,7 @@ impl Table {
         }
         match self.change(turn, contact.id, |routing| routing.failed(contact)) {
             Some(Failure::Suspect) => self.check(turn, contact),
-            failure => self.evicted(turn, failure),
+            failure => self.evicted(turn, contact, failure),
         }
     }
 
@@ -127,7 +128,7 @@ impl Table {
             return turn.push(tell(owner, TableMessage::Gone(contact)));
         }
         let failure = self.change(turn, contact.id, |routing| routing.gone(contact));
-        self.evicted(turn, failure);
+        self.evicted(turn, contact, failure);
     }
 
     /// Takes in that a node which may be new has asked something: the owner of its bucket
@@ -144,7 +145,7 @@ impl Table {
         }
         if self.verifying.len() == VERIFICATIONS_MAX {
             turn.stats.verifications_refused += 1;
-            return;
+            return turn.log(|| LogEvent::Refused { what: "verification of a new contact" });
         }
         self.verifying.push(contact.addr);
         let ping = Request::ping(contact, self.known(contact), Purpose::Verify);
@@ -174,7 +175,7 @@ impl Table {
         }
         if self.checking.len() == CHECKS_MAX {
             turn.stats.checks_refused += 1;
-            return;
+            return turn.log(|| LogEvent::Refused { what: "check of a contact" });
         }
         self.checking.push(contact.addr);
         let ping = Request::ping(contact, self.known(contact), Purpose::Check);
@@ -256,15 +257,12 @@ impl Table {
         (owner != self.position.index()).then_some(owner)
     }
 
-    fn evicted(&self, turn: &mut Turn, failure: Option<Failure>) {
-        match failure {
-            None => return,
-            Some(Failure::Suspect | Failure::Stale) => {}
-            Some(Failure::Evicted) => turn.stats.contacts_evicted += 1,
-            Some(Failure::Replaced) => {
-                turn.stats.contacts_evicted += 1;
-                turn.stats.contacts_replaced += 1;
-            }
+    fn evicted(&self, turn: &mut Turn, contact: Contact, failure: Option<Failure>) {
+        let Some(failure) = failure else { return };
+        if matches!(failure, Failure::Evicted | Failure::Replaced) {
+            turn.stats.contacts_evicted += 1;
+            turn.stats.contacts_replaced += u64::from(matches!(failure, Failure::Replaced));
+            turn.log(|| LogEvent::ContactEvicted(contact));
         }
         self.say_if_lost(turn);
     }
@@ -296,6 +294,11 @@ impl Table {
         }
         outcome
     }
+}
+
+fn inserted(turn: &mut Turn, entry: Entry) {
+    turn.stats.contacts_inserted += 1;
+    turn.log(|| LogEvent::ContactInserted(entry.contact()));
 }
 
 const fn tell(shard: ShardIndex, message: TableMessage) -> Effect {

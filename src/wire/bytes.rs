@@ -26,9 +26,10 @@ pub enum DecodeError {
     Code,
 }
 
-impl fmt::Display for DecodeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl DecodeError {
+    /// What the log calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Truncated => "truncated",
             Self::Oversized => "oversized",
             Self::Magic => "not a datagram of this protocol",
@@ -37,7 +38,13 @@ impl fmt::Display for DecodeError {
             Self::Address => "unknown address family",
             Self::Contacts => "too many contacts",
             Self::Code => "unknown code",
-        })
+        }
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

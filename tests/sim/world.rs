@@ -326,7 +326,7 @@ impl World {
             // Each shard shows the buckets that it owns.
             Event::Peers { buckets, .. } => self.shown.extend(buckets),
             Event::Left { handed_over, failed, .. } => self.note_left(peer, handed_over, failed),
-            Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } => {}
+            Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } | Event::Log { .. } => {}
         }
     }
 }

@@ -86,6 +86,18 @@ impl Node {
         }
     }
 
+    /// A line that has `part` in it, of those that were waited for so far.
+    pub(crate) fn logged(&self, part: &str) -> &str {
+        let line = self.logged.iter().find(|line| line.contains(part));
+        line.unwrap_or_else(|| panic!("no {part:?}: {self}"))
+    }
+
+    /// Stops it, and returns its status and all that it logged.
+    pub(crate) fn stop(self) -> (ExitStatus, String) {
+        self.signal(Signal::SIGTERM);
+        self.end()
+    }
+
     /// The next line of the log; none when the process has closed it.
     pub(crate) fn next_log(&mut self) -> Option<String> {
         match self.log.recv_timeout(DEADLINE) {

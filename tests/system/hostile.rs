@@ -16,17 +16,17 @@ use crate::child::{DEADLINE, Node};
 use crate::under_each_driver;
 
 /// Someone who sends what he likes.
-struct Stranger(UdpSocket);
+pub(crate) struct Stranger(UdpSocket);
 
 impl Stranger {
-    fn facing(node: &Node) -> Self {
+    pub(crate) fn facing(node: &Node) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket.connect(node.addr).expect("loopback");
         socket.set_read_timeout(Some(DEADLINE)).expect("a time-out above zero");
         Self(socket)
     }
 
-    fn send(&self, bytes: &[u8]) {
+    pub(crate) fn send(&self, bytes: &[u8]) {
         self.0.send(bytes).expect("loopback takes it");
     }
 
@@ -37,7 +37,7 @@ impl Stranger {
     }
 
     /// Asks, and waits for the answer.
-    fn await_answer(&self, body: Body<'_>) {
+    pub(crate) fn await_answer(&self, body: Body<'_>) {
         let transaction = TransactionId::new(*b"\x01request");
         let request = Datagram {
             network: NetworkId::of_name("default"),

@@ -10,6 +10,7 @@ mod errors;
 mod full_store;
 mod hostile;
 mod lifecycle;
+mod log;
 mod networks;
 mod one_shot;
 mod ping;

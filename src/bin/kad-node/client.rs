@@ -13,10 +13,10 @@ use crate::args::ClientArgs;
 use crate::bootstrap::{self, Obstacle, Reach};
 use crate::failure::Failure;
 use crate::launch::{self, RESOLVE_MAX, Shards};
-use crate::log;
 use crate::ongoing::Ongoing;
 use crate::operations::{NodeGone, Operations};
 use crate::reply;
+use crate::{log, log_events};
 
 /// Any port of every address of either family.
 const ANY: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
@@ -44,7 +44,8 @@ impl<'a> Client<'a> {
         let patience = RESOLVE_MAX.min(args.timeout / 2);
         let resolved = bootstrap::resolve_within(&args.bootstrap, patience);
         let resolved = resolved.map_err(Failure::Unreachable)?;
-        let config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
+        let mut config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
+        config.log_level = log_events::level();
         let listen = any_address();
         let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
         launch::warn_of_fallback(&running);
@@ -60,6 +61,7 @@ impl<'a> Client<'a> {
         }
         let remaining = move || deadline.saturating_duration_since(Instant::now());
         let answers = iter::from_fn(move || events.recv_timeout(remaining()).ok());
+        let answers = answers.filter_map(log_events::take);
         let ongoing = Ongoing::new(running.commander());
         let operations = Operations::new(running.commander(), answers, ongoing);
         Ok(Self { args, deadline, running, operations })
@@ -144,7 +146,7 @@ fn has_joined(events: &Events, until: Instant) -> bool {
         let remaining = until.saturating_duration_since(Instant::now());
         match events.recv_timeout(remaining) {
             Ok(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => return true,
-            Ok(_) => {}
+            Ok(event) => drop(log_events::take(event)),
             Err(_) => return false,
         }
     }

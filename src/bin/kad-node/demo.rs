@@ -16,11 +16,11 @@ use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::joining::Joining;
 use crate::launch::{self, Shards};
-use crate::log;
 use crate::reply;
 use crate::serve::{self, Attended};
 use crate::stop::StopSignals;
 use crate::terminal::Terminal;
+use crate::{log, log_events};
 
 /// How long the network may take to form before the demo gives up.
 const FORM_MAX: Duration = Duration::from_mins(5);
@@ -106,6 +106,10 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
     for index in 0..args.nodes {
         let mut config = launch::config(&mut rng, None, Role::Peer, &args.lookup);
         launch::set_life(&mut config, &args.life);
+        if index == 0 {
+            // Of the others no one reads what they tell.
+            config.log_level = log_events::level();
+        }
         ids.push(config.id);
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -19,6 +19,7 @@ mod latencies;
 mod launch;
 mod leaving;
 mod log;
+mod log_events;
 mod one_shot;
 mod ongoing;
 mod operations;

@@ -20,7 +20,7 @@ use crate::reply::{self, Audience};
 use crate::session::{Flow, Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
-use crate::{job_control, leaving, log, pipe};
+use crate::{job_control, leaving, log, log_events, pipe};
 
 /// How long the first command of a pipe waits for the node to join, so that a
 /// script needs no pause before it. A person is not kept waiting.
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
     config.store_bytes_max = args.store_bytes;
+    config.log_level = log_events::level();
     config.announce = args.announce.map(|announce| {
         // Port 0 stands for the bound one, which is known once it is bound.
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
@@ -187,7 +188,7 @@ fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
 /// Hands the answers to the prompt and the rest to whom it concerns, until the
 /// node stops.
 fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stops: &Sender<Stop>) {
-    for event in events.iter() {
+    for event in events.iter().filter_map(log_events::take) {
         match event {
             DriverEvent::Node(Event::Joined { contacts }) => {
                 tracing::info!(contacts, "joined");

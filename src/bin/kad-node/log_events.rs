@@ -1,0 +1,69 @@
+//! What the node tells of its work, as lines of the log.
+
+use std::time::Duration;
+
+use kad_node::driver::DriverEvent;
+use kad_node::node::{Event, LogEvent, LogLevel};
+use tracing::level_filters::LevelFilter;
+use tracing::{debug, trace};
+
+use crate::reply;
+
+/// How much of its work a node is to tell, so that the log shows what was asked for. A
+/// node that tells nothing pays nothing for it.
+pub(crate) fn level() -> LogLevel {
+    let level = LevelFilter::current();
+    if level >= LevelFilter::TRACE {
+        LogLevel::Trace
+    } else if level >= LevelFilter::DEBUG {
+        LogLevel::Debug
+    } else {
+        LogLevel::Off
+    }
+}
+
+/// Logs an event that is for the log; gives any other back.
+pub(crate) fn take(event: DriverEvent) -> Option<DriverEvent> {
+    if let DriverEvent::Node(Event::Log { event, suppressed }) = event {
+        log(event, suppressed);
+        return None;
+    }
+    Some(event)
+}
+
+/// Logs one event, and how many before it the node did not tell.
+fn log(event: LogEvent, suppressed: u64) {
+    if suppressed > 0 {
+        debug!(suppressed, "more happened than the log shows");
+    }
+    match event {
+        LogEvent::BootstrapAttempt { addresses } => debug!(addresses, "bootstrap attempt"),
+        LogEvent::LookupStarted { purpose, target } => trace!(purpose, %target, "lookup begun"),
+        LogEvent::LookupEnded { purpose, target, outcome, asked, elapsed } => {
+            let took = took(elapsed);
+            debug!(purpose, %target, outcome, asked, %took, "lookup ended");
+        }
+        LogEvent::ContactInserted(contact) => {
+            debug!(id = %contact.id, address = %contact.addr, "contact inserted");
+        }
+        LogEvent::ContactEvicted(contact) => {
+            debug!(id = %contact.id, address = %contact.addr, "contact evicted");
+        }
+        LogEvent::StoreRefused { source, key, code } => {
+            debug!(%source, %key, ?code, "STORE refused");
+        }
+        LogEvent::Refused { what } => debug!("not begun, too many in progress: {what}"),
+        LogEvent::DatagramDropped { source, reason } => trace!(%source, reason, "datagram dropped"),
+        LogEvent::RequestSent { request, peer } => trace!(request, %peer, "sent"),
+        LogEvent::RequestResent { request, peer } => trace!(request, %peer, "sent again"),
+        LogEvent::RequestAnswered { request, peer, elapsed } => {
+            let took = took(elapsed);
+            trace!(request, %peer, %took, "answered");
+        }
+        LogEvent::RequestFailed { request, peer } => trace!(request, %peer, "given up"),
+    }
+}
+
+fn took(elapsed: Duration) -> String {
+    reply::time(elapsed).replace(' ', "")
+}
