@@ -30,6 +30,7 @@
 
 mod address;
 mod bell;
+mod bind;
 mod choice;
 mod clock;
 mod commander;
@@ -78,6 +79,10 @@ pub use loss::Loss;
 pub use settings::{Coalescing, Pin, Settings, ShardCount, Steering};
 pub use stats::{DriverStats, ShardStats, Stopped};
 
+/// Address space that a shard takes at most: its receive buffers, 34 MiB under `uring` and
+/// as many under `mmsg`, and what it begins with beside them.
+const SHARD_BYTES_MAX: usize = 40 << 20;
+
 /// A node that runs. When it is dropped it is stopped, and waited for.
 #[derive(Debug)]
 pub struct Running {
@@ -96,24 +101,32 @@ pub struct Running {
 /// # Errors
 /// See [`StartError`]. Nothing is left behind: the address is free again.
 pub fn start(settings: Settings) -> Result<Running, StartError> {
+    start_by(Clock::start(), settings)
+}
+
+fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
     let Settings { listen, io, shards, steering, pin, coalescing, loss, mut node } = settings;
     let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
     if let Some(loss) = loss.filter(|loss| !loss.is_valid()) {
         return Err(StartError::Loss(loss));
     }
-    let sockets = UdpSocket::bind_group(listen, shards);
+    let bytes = shards.get() * SHARD_BYTES_MAX;
+    sys::check_memory(bytes).map_err(|error| StartError::Memory { shards, bytes, error })?;
+    let sockets = bind::when_free(listen, shards);
     let sockets = sockets.map_err(|error| StartError::Bind { listen, error })?;
     let steering = steer(&sockets, shards, steering);
     let address = sockets[0].address();
-    if let Some(announce) = node.announce.as_mut().filter(|announce| announce.port() == 0) {
-        announce.set_port(address.port());
+    if let Some(announce) = node.announce.as_mut() {
+        *announce = canonical(*announce);
+        if announce.port() == 0 {
+            announce.set_port(address.port());
+        }
     }
     let Wiring { commander, halt, links } = wiring::wire(shards).map_err(StartError::System)?;
     let configs: Vec<_> = node.shards(shards.get()).collect();
     let numbers = configs.iter().map(|config| config.position.index());
     let (senders, events) = events::events(shards, numbers);
     let losses = loss.map(|loss| loss.shards(shards));
-    let clock = Clock::start();
     let mut plans = Vec::with_capacity(shards.get());
     for (index, (((socket, node), links), events)) in
         sockets.into_iter().zip(configs).zip(links).zip(senders).enumerate()

@@ -7,11 +7,12 @@ mod harness;
 #[path = "driver/seccomp.rs"]
 mod seccomp;
 
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use kad_node::driver::{DriverEvent, Io, IoChoice, Loss, SendError, StartError, start};
+use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Event, OperationId};
 
@@ -79,6 +80,23 @@ for_each_driver! {
             _ => None,
         });
         assert_eq!(known, seed.address());
+    }
+
+    fn a_mapped_address_is_an_ipv4_address_to_listen_on_and_to_join_by(io: IoChoice) {
+        let seed = start(settings(io, "[::ffff:127.0.0.1]:0")).expect("it starts");
+        assert_eq!(seed.address().ip(), IpAddr::from([127, 0, 0, 1]));
+        let mut joining = settings(io, "[::]:0");
+        joining.node.id = Id::of_value(b"joining");
+        let joining = start(joining).expect("it starts");
+        let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+        let addresses = vec![(mapped, seed.address().port()).into()];
+        joining.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        assert_eq!(event(&joining, |event| match event {
+            DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
+            _ => None,
+        }), 1);
+        let node = joining.stop().expect("it was told to").total().node;
+        assert_eq!(node.replies_unmatched, 0, "what came back is from where it was sent to");
     }
 
     fn every_ping_of_every_burst_is_answered(io: IoChoice) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::address::canonical;
 use super::halt::{Halt, Order};
 use crate::handoff::Producer;
 use crate::node::{Command, Route, ShardPosition};
@@ -42,7 +43,13 @@ impl Commander {
     /// has stopped; the command comes back, and none of them has it. What was taken
     /// is carried out even if the node is told to stop meanwhile, but not if it ends
     /// by itself.
-    pub fn send(&self, command: Command) -> Result<(), SendError> {
+    pub fn send(&self, mut command: Command) -> Result<(), SendError> {
+        if let Command::Bootstrap { addresses } = &mut command {
+            // Replies come from the canonical ones.
+            for address in addresses {
+                *address = canonical(*address);
+            }
+        }
         let Control { position, rings, halt } = &*self.control;
         let shards = match position.route(&command) {
             Route::One(shard) => shard.as_usize()..shard.as_usize() + 1,

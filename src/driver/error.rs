@@ -4,8 +4,10 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use super::bind::ADDRESS_WAIT_MAX;
 use super::choice::Io;
 use super::loss::Loss;
+use super::settings::ShardCount;
 
 /// Why a node could not be started: its `Display` is one line that shows the
 /// value and the remedy.
@@ -25,6 +27,15 @@ pub enum StartError {
         /// Why.
         reason: String,
     },
+    /// The shards' memory is not to be had.
+    Memory {
+        /// The shards.
+        shards: ShardCount,
+        /// Bytes of address space that they need.
+        bytes: usize,
+        /// What the kernel said.
+        error: io::Error,
+    },
     /// The loss is no chance from 0 to 1.
     Loss(Loss),
     /// The system is short of something that every node needs, such as threads
@@ -43,6 +54,13 @@ impl fmt::Display for StartError {
             Self::Uring { io, reason } => {
                 write!(f, "cannot use --io {io}: {reason}; use --io mmsg")
             }
+            Self::Memory { shards, bytes, error } => write!(
+                f,
+                "cannot start {} shards: {} MiB of memory are needed ({error}); raise the limit \
+                 (ulimit -v, LimitAS= of systemd), or ask for fewer --cores",
+                shards.get(),
+                bytes >> 20
+            ),
             Self::Loss(Loss { numerator, denominator, .. }) => {
                 write!(f, "cannot drop {numerator} of {denominator} datagrams: use 0 to 100 %")
             }
@@ -58,9 +76,11 @@ impl std::error::Error for StartError {}
 fn bind_remedy(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(libc::EADDRINUSE) => {
-            "the address is in use; stop the program that uses it, or choose another port \
-             (0 lets the system choose)"
-                .into()
+            format!(
+                "the address is still in use after {} s; stop the program that uses it, or choose \
+                 another port (0 lets the system choose)",
+                ADDRESS_WAIT_MAX.as_secs()
+            )
         }
         Some(libc::EADDRNOTAVAIL) => {
             "this machine has no such address; listen on one that it has, or on 0.0.0.0 or [::]"

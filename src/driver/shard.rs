@@ -17,6 +17,11 @@ use super::wiring::Links;
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
 
+/// Longest wait. The kernel does not count the time in which the machine sleeps into a
+/// wait, so that a shard sees so much later at most that it has slept past a deadline. An
+/// idle shard wakes twice a minute for it.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
 /// One shard: everything that its thread owns.
 pub(super) struct Shard<D> {
     node: Node,
@@ -66,7 +71,8 @@ impl<D: Datapath> Shard<D> {
         self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
         if self.inbox.begin_wait() {
             let due = self.node.next_timeout().map(|due| due.since(begun));
-            let timeout = [due, self.outlet.peers.retry()].into_iter().flatten().min();
+            let timeout = [due, self.outlet.peers.retry(), Some(WAIT_MAX)];
+            let timeout = timeout.into_iter().flatten().min();
             self.outlet.datapath.wait(timeout)?;
             self.inbox.end_wait();
         } else {

@@ -46,6 +46,17 @@ pub(super) fn map(bytes: usize) -> io::Result<NonNull<u8>> {
     memory.ok_or_else(io::Error::last_os_error)
 }
 
+/// Whether so many bytes of memory are to be had within the process's limits.
+///
+/// # Errors
+/// When they are not.
+pub(super) fn check_memory(bytes: usize) -> io::Result<()> {
+    let memory = map(bytes)?;
+    // SAFETY: just mapped with this length, and used by nothing.
+    unsafe { unmap(memory, bytes) };
+    Ok(())
+}
+
 /// Gives back what [`map`] gave.
 ///
 /// # Safety

@@ -1,14 +1,23 @@
 //! Commands and handoffs between threads that do not run: what waits, what is
 //! dropped, what comes back.
 
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::clock::Clock;
 use super::halt::Order;
 use super::peers::{RETRY, ring_capacity};
 use super::stats::DriverStats;
 use super::wiring::{Links, Wiring, wire};
-use super::{COMMANDS_MAX, Commander, SendError, ShardCount};
+use super::{
+    COMMANDS_MAX, Coalescing, Commander, DriverEvent, IoChoice, Pin, Running, SendError, Settings,
+    ShardCount, Steering, start, start_by,
+};
 use crate::id::Id;
 use crate::node::{
-    Command, HANDOFF_SLOTS, Handoff, OperationId, ShardIndex, ShardPosition, Weight,
+    Command, Config, Event, HANDOFF_SLOTS, Handoff, OperationId, ShardIndex, ShardPosition, Stats,
+    Weight,
 };
 
 fn wired(count: usize) -> (Commander, Vec<Links>) {
@@ -200,4 +209,72 @@ fn a_long_turn_wakes_a_shard_that_waits_for_each_half_of_its_ring_and_loses_noth
     let counted = (stuck.stats.handoffs_sent, stuck.stats.handoffs_dropped);
     assert_eq!(counted, (4 * half as u64, 0));
     assert_eq!(stuck.stats.wakes_sent, 4, "the end of the turn has nothing to show");
+}
+
+#[test]
+fn after_the_machine_has_slept_values_expire_and_are_republished() {
+    static SLEPT_US: AtomicU64 = AtomicU64::new(0);
+    const NIGHT: Duration = Duration::from_hours(10);
+    let settings = |name: &[u8]| Settings {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        io: IoChoice::Mmsg,
+        shards: ShardCount::ONE,
+        steering: Steering::Off,
+        pin: Pin::Free,
+        coalescing: Coalescing::On,
+        loss: None,
+        node: Config { expire: NIGHT / 2, ..Config::new(Id::of_value(name), [name[0]; 32]) },
+    };
+    let laptop = start_by(Clock::ahead_by(&SLEPT_US), settings(b"laptop")).expect("it starts");
+    let peer = start(settings(b"peer")).expect("it starts");
+    let bootstrap = Command::Bootstrap { addresses: vec![peer.address()] };
+    laptop.commander().send(bootstrap).expect("it runs");
+    let joined = |event: &Event| matches!(event, Event::Joined { .. });
+    await_event(&laptop, joined);
+    // Each holds what the other has put, and the laptop knows the peer.
+    for (node, text) in [(&laptop, "the laptop's"), (&peer, "the peer's")] {
+        let stored = loop {
+            node.commander().send(Command::put(OperationId(1), text.as_bytes())).expect("it runs");
+            let Event::Put { outcome, .. } =
+                await_event(node, |event| matches!(event, Event::Put { .. }))
+            else {
+                unreachable!("that is awaited");
+            };
+            match outcome.expect("there is room") {
+                stored if stored.holders == 1 => break stored,
+                _ => {} // the peer has not verified the laptop yet
+            }
+        };
+        assert_eq!(stored.asked, 1);
+    }
+    let awake = await_stats(&laptop, |_| true);
+    assert_eq!((awake.values, awake.values_published, awake.values_republished), (1, 1, 0));
+
+    SLEPT_US.store(NIGHT.as_micros() as u64, Ordering::Relaxed);
+    // Asking wakes the shard, as a datagram does, or the end of its longest wait.
+    let woken = await_stats(&laptop, |stats| stats.values_republished == 1);
+    assert_eq!((woken.values, woken.values_expired), (0, 1));
+    assert_eq!(woken.contacts, 1, "the peer is still a contact");
+}
+
+/// Waits for an event of this kind.
+fn await_event(node: &Running, wanted: impl Fn(&Event) -> bool) -> Event {
+    loop {
+        match node.events().recv().expect("it runs") {
+            DriverEvent::Node(event) if wanted(&event) => return event,
+            _ => {}
+        }
+    }
+}
+
+/// Asks for the counters until they are as `wanted`.
+fn await_stats(node: &Running, wanted: impl Fn(&Stats) -> bool) -> Stats {
+    loop {
+        node.commander().send(stats(1)).expect("there is room");
+        if let DriverEvent::Stats { shards, .. } = node.events().recv().expect("it runs")
+            && wanted(&shards[0].node)
+        {
+            return shards[0].node.clone();
+        }
+    }
 }

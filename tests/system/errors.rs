@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
+use std::process::Command;
 use std::thread;
 
 use nix::libc;
@@ -20,6 +21,18 @@ under_each_driver! {
         assert_eq!(ended.status, Some(1), "{ended:?}");
         let error = ended.error();
         assert!(error.contains(&addr) && error.contains("another port"), "{error}");
+    }
+
+    fn too_little_memory_is_one_line_with_the_limit_and_the_remedy(io: Io) {
+        for (cores, limit_kib) in [("1", "40000"), ("2", "80000")] {
+            let run = format!(r#"ulimit -v {limit_kib}; exec "$0" "$@""#);
+            let mut shell = Command::new("sh");
+            shell.args(["-c", &run, env!("CARGO_BIN_EXE_kad-node"), "--listen", "127.0.0.1:0"]);
+            let ended = finish(shell.args(["--cores", cores, "--io", io.flag()]), b"");
+            assert_eq!(ended.status, Some(1), "{ended:?}");
+            let error = ended.error();
+            assert!(error.contains("MiB of memory") && error.contains("ulimit -v"), "{error}");
+        }
     }
 
     fn an_address_that_is_not_here_is_named(io: Io) {

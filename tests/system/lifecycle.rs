@@ -60,6 +60,16 @@ under_each_driver! {
         assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
     }
 
+    fn a_node_that_was_killed_is_started_again_at_its_address(io: Io) {
+        let mut node = Node::start(io, &["--cores", "2"]);
+        for _ in 0..8 {
+            let listen = node.addr.to_string();
+            node.crash();
+            node = Node::start(io, &["--cores", "2", "--listen", &listen]);
+            assert_eq!(node.addr.to_string(), listen);
+        }
+    }
+
     fn the_end_of_input_on_a_pipe_leaves_it_serving(io: Io) {
         let mut first = Node::start(io, &[]);
         let key = first.put("kept");

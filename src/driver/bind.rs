@@ -1,0 +1,48 @@
+//! Waiting for an address that is about to become free.
+//!
+//! A process that was killed is gone for its supervisor some 10 to 30 ms before the kernel
+//! frees its `io_uring`s, and with them its sockets. A node that is started again at once
+//! waits for that.
+
+use std::io;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::settings::ShardCount;
+use super::socket::UdpSocket;
+
+/// Longest wait for an address: thirty times what the kernel takes, and short for a person
+/// whose address is taken by a program that runs.
+pub(super) const ADDRESS_WAIT_MAX: Duration = Duration::from_secs(1);
+/// How soon the address is tried again.
+const ADDRESS_RETRY: Duration = Duration::from_millis(5);
+
+/// Binds a socket for each of `shards` to `listen`, once that is free.
+///
+/// # Errors
+/// When the address cannot be bound, or is still in use after [`ADDRESS_WAIT_MAX`].
+pub(super) fn when_free(listen: SocketAddr, shards: ShardCount) -> io::Result<Vec<UdpSocket>> {
+    let begun = Instant::now();
+    loop {
+        let bound = UdpSocket::bind_group(listen, shards);
+        let waited = begun.elapsed();
+        match &bound {
+            Err(error) if is_in_use(error) && waited < ADDRESS_WAIT_MAX => {
+                thread::sleep(ADDRESS_RETRY);
+            }
+            Err(_) => return bound,
+            Ok(_) => {
+                if waited > ADDRESS_RETRY {
+                    let waited_ms = waited.as_millis();
+                    tracing::info!(%listen, waited_ms, "the address has become free");
+                }
+                return bound;
+            }
+        }
+    }
+}
+
+fn is_in_use(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EADDRINUSE)
+}
