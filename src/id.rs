@@ -77,7 +77,7 @@ impl BitXor for Id {
 }
 
 impl Hash for Id {
-    /// By words, as those who hash nothing but ids expect it.
+    /// By words, as a hasher of nothing but ids expects it.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.high);
         state.write_u64(self.middle);

@@ -10,13 +10,13 @@ use crate::id::ID_BYTES;
 pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
 
 /// How many times a request's size a reply may be to an address that has shown
-/// no valid token, so that nobody gains by forging a victim's address.
+/// no valid token, so that no attacker gains by forging a victim's address.
 pub const AMPLIFICATION_MAX: usize = 3;
 
 /// Size to which a `FIND_NODE` or `FIND_VALUE` without a token is padded: any
 /// reply fits into [`AMPLIFICATION_MAX`] times it. A PING or STORE stays as it is:
 /// what answers it is little more than a header, and a padded PING would itself
-/// amplify when it goes to an address that a stranger only claims to have.
+/// amplify when it goes to an address that a new contact only claims to have.
 pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
 
 /// Bytes of a datagram before the announced address and the body.
@@ -69,8 +69,8 @@ pub const CANDIDATES_MAX: usize = 100;
 /// [`UNANSWERED_MAX`] for each liar, or those that a liar of many addresses answers
 /// for.
 pub const ASKED_MAX: usize = 320;
-/// Of those whom one answer names, how many more than have answered are asked
-/// without an answer, while others are left: at 35 % loss each way an RPC fails in
+/// The budget of each reply to a lookup: of the nodes that it names, how many more than
+/// have answered may be asked, while others are left. At 35 % loss each way an RPC fails in
 /// 19 % of the cases, four in a row in one case of 800, and a node that matters is
 /// named by many.
 pub const UNANSWERED_MAX: i16 = 4;
@@ -88,15 +88,15 @@ pub const LOOKUPS_MAX: usize = 1024;
 pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
 /// Least time from the beginning of one lookup of maintenance to that of the next:
 /// where peers answer within a millisecond, those in progress at once are no
-/// bound, and whoever fills a store with values that are to be replicated would
-/// have us flood the network.
+/// bound, and a peer that fills a store with values that are to be replicated would
+/// have the node flood the network.
 pub const MAINTENANCE_PACE: Duration = Duration::from_millis(50);
-/// Values of a leaving node that are on their way at once on one shard: where a
+/// Values of a departing node that are on their way at once on one shard: where a
 /// round trip takes 100 ms, a lookup and its STOREs take half a second, so that a
 /// thousand values are handed over in 4 s. What is in flight for them is at most
 /// half of what may be.
-pub const LEAVE_LOOKUPS_MAX: usize = 128;
-/// Others that leave at the same time, as a leaving node remembers them.
+pub const DEPART_QUERIES_MAX: usize = 128;
+/// Others that depart at the same time, as a departing node remembers them.
 pub const DEPARTING_MAX: usize = 1024;
 /// Events for the log that one shard tells in a second, where it is asked for them: more
 /// are no reading for a person, and a flood must not fill the memory with them.
@@ -107,10 +107,10 @@ pub const SHARDS_MAX: usize = 64;
 pub const IN_FLIGHT_MAX: usize = 8192;
 /// PINGs in flight that settle whether suspect contacts live.
 pub const CHECKS_MAX: usize = 64;
-/// PINGs in flight that settle whether strangers are where they seem to be: apart
+/// PINGs in flight that settle whether new contacts are where they seem to be: apart
 /// from the others, so that forged senders cannot use those up.
 pub const VERIFICATIONS_MAX: usize = 64;
-/// Stale contacts that are pinged at each self lookup, to see who is back.
+/// Stale contacts that are pinged at each self lookup, to see which are back.
 pub const STALE_CHECKS_MAX: usize = 16;
 /// Addresses that a node may be told to join by.
 pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
@@ -123,8 +123,8 @@ pub const SENDS_STORE: u8 = 4;
 /// Sends of a request of a departing node, given up as it is sent for the last time: it
 /// has waited twice by then, and has seconds for all of them.
 pub const SENDS_HURRIED: u8 = 3;
-/// Sends of the PING to a stranger: anyone may have forged its address, and it
-/// will ask again if it is real.
+/// Sends of the PING that verifies a new contact: its address may be forged, and it will
+/// ask again if it is real.
 pub const SENDS_VERIFY: u8 = 1;
 /// Sends of the PING that tells a contact that the node leaves: at 35 % loss one of
 /// two arrives in 88 % of the cases, and the node waits for no third.
@@ -136,7 +136,7 @@ pub const TIMEOUT_FIRST: Duration = Duration::from_millis(400);
 /// Least wait after the last send to a peer whose round trip is known, after which it
 /// is given up: where a path grows from 0.2 ms to half a second, the 140 ms of three
 /// quick sends would cost a contact that lives, and a put one of the K closest. A dead
-/// one holds up nobody who has others to ask, since the slot of who is late is free.
+/// one holds up no lookup that has others to ask, since the slot of a late one is free.
 pub const TIMEOUT_LAST_MIN: Duration = Duration::from_millis(800);
 /// Least time-out, however quick the peer.
 pub const TIMEOUT_MIN: Duration = Duration::from_millis(20);
@@ -149,7 +149,7 @@ pub const BUCKET_REFRESH: Duration = Duration::from_mins(15);
 /// Period of the lookup for one's own id.
 pub const SELF_LOOKUP: Duration = Duration::from_mins(10);
 /// The same period, to begin with, of a node that knows fewer than K contacts:
-/// whoever it joined by may have come just before it, and known nobody. It
+/// the node it joined by may have come just before it, and known no other. It
 /// doubles up to [`SELF_LOOKUP`], so that a small network is soon left in peace.
 pub const SELF_LOOKUP_SPARSE: Duration = Duration::from_secs(5);
 /// First wait between attempts to join; grows up to [`BOOTSTRAP_WAIT_MAX`].
@@ -159,10 +159,10 @@ pub const BOOTSTRAP_WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// Period in which the origin stores its values anew.
 pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
-/// Period in which a holder stores what nobody has stored on it meanwhile
+/// Period in which a holder stores what no node has stored on it meanwhile
 /// (Kademlia 2.5).
 pub const REPLICATE: Duration = Duration::from_hours(1);
-/// Life of a value that nobody publishes again (Kademlia 2.3).
+/// Life of a value that no node publishes again (Kademlia 2.3).
 pub const EXPIRE_DEFAULT: Duration = Duration::from_hours(24);
 /// Least life of a path-cached copy, however many nodes are closer to its key.
 pub const CACHE_LIFE_MIN: Duration = Duration::from_mins(10);
@@ -202,7 +202,7 @@ pub const OUTBOX_HANDOFFS_MAX: usize = SHARDS_MAX;
 const _: () = assert!(REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX);
 const _: () = assert!(
     2 * (HEADER_BYTES + ANNOUNCE_BYTES_MAX) <= AMPLIFICATION_MAX * HEADER_BYTES,
-    "to the shortest request of a stranger, a PONG and one PING back are not too much"
+    "to the shortest request of a new contact, a PONG and one PING back are not too much"
 );
 const _: () = assert!(
     DATAGRAM_BYTES_MAX == 1232 && VALUE_BYTES_MAX == 1132 && K_MAX == 28,
@@ -214,7 +214,8 @@ const _: () = assert!(
     "a NODES reply carries K contacts of either family"
 );
 const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
-const _: () = assert!(SEEDINGS_MAX * K_MAX <= ASKED_MAX, "whom the table knows may be asked");
+const _: () =
+    assert!(SEEDINGS_MAX * K_MAX <= ASKED_MAX, "the nodes that the table knows may be asked");
 const _: () = assert!(CANDIDATES_MAX < ASKED_MAX && ASKED_MAX <= u16::MAX as usize);
 const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
 const _: () = assert!(CONTACT_NEWS.as_secs() * 2 <= CONTACT_FRESH.as_secs());
@@ -228,9 +229,9 @@ const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
 const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
 const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_LOOKUPS_MAX < LOOKUPS_MAX);
-const _: () = assert!(LEAVE_LOOKUPS_MAX < LOOKUPS_MAX);
+const _: () = assert!(DEPART_QUERIES_MAX < LOOKUPS_MAX);
 const _: () = assert!(
-    LEAVE_LOOKUPS_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
+    DEPART_QUERIES_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
     "all values that are handed over at once may be on their last step"
 );
 const _: () = assert!(

@@ -345,7 +345,7 @@ impl Node {
     /// Begins to depart, for good.
     fn depart(&mut self, operation: OperationId, outbox: &mut Outbox) {
         if self.jobs.depart.is_none() {
-            self.turn.config.role = Role::Leaving;
+            self.turn.config.role = Role::Departing;
             let good = self.table.owned_contacts().filter(|entry| !entry.is_stale());
             let goodbyes = good.map(|entry: &Entry| Request {
                 sends_max: SENDS_GOODBYE,

@@ -73,7 +73,7 @@ pub const STEER_OFFSET: usize = 3;
 
 const FLAG_CLIENT: u32 = 1 << 0;
 const FLAG_ANNOUNCE: u32 = 1 << 1;
-const FLAG_LEAVING: u32 = 1 << 2;
+const FLAG_DEPARTING: u32 = 1 << 2;
 
 /// One datagram, its borrowed parts pointing into the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -250,11 +250,11 @@ pub enum ErrorCode {
 pub enum Role {
     /// Serves requests and belongs into routing tables.
     Peer,
-    /// Only asks; nobody adds it to a routing table.
+    /// Only asks; no node adds it to a routing table.
     Client,
     /// A peer that leaves the network: it still serves requests, and belongs into no
-    /// routing table any more. To those who know no such role it is a client.
-    Leaving,
+    /// routing table any more. A node that knows no such role takes it for a client.
+    Departing,
 }
 
 /// Proof that a sender receives what is sent to its address: a number that the

@@ -222,7 +222,7 @@ pub struct Stored {
     pub hops: u8,
 }
 
-/// A value, and who had it.
+/// A value, and the node that had it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The value; it hashes to the key.
@@ -244,7 +244,7 @@ pub enum Refusal {
     /// As many lookups are in progress as the user may have, of
     /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) in all; or so many requests were
     /// in flight ([`IN_FLIGHT_MAX`](crate::limits::IN_FLIGHT_MAX)) that a get could
-    /// not ask everybody who may have the value.
+    /// not ask every node that may have the value.
     Busy,
     /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
     /// kept because they were put here.
@@ -265,7 +265,7 @@ pub enum Forgotten {
 /// One step of a traced get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// Who was asked.
+    /// The node that was asked.
     pub contact: Contact,
     /// Leading bits that its id shares with the key.
     pub shared_prefix_bits: usize,
@@ -312,7 +312,7 @@ pub struct BucketView {
 /// One contact of the routing table, for show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContactView {
-    /// Who and where.
+    /// Its id and address.
     pub contact: Contact,
     /// Time since it was last seen.
     pub seen_ago: Duration,

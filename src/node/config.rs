@@ -30,7 +30,7 @@ pub struct Config {
     pub alpha: usize,
     /// Period in which the origin stores its values anew.
     pub republish: Duration,
-    /// Life of a value that nobody publishes again.
+    /// Life of a value that no node publishes again.
     pub expire: Duration,
     /// Bytes of values stored for others.
     pub store_bytes_max: usize,
@@ -47,7 +47,7 @@ pub struct Config {
 }
 
 impl fmt::Debug for Config {
-    /// All but the secrets: who knows them can forge the node's tokens.
+    /// All but the secrets: a reader of the log could forge the node's tokens.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("id", &self.id)

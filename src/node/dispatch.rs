@@ -77,6 +77,7 @@ impl Node {
             Effect::PeerDeparted(addr) => {
                 if let Some(depart) = &mut jobs.depart {
                     depart.peer_departs(turn, addr);
+                    queries.forget_at(addr);
                 }
             }
             Effect::Published { key, holders } => storage.published.stored(key, holders),
@@ -142,7 +143,7 @@ impl Node {
                 self.join_if_met();
             }
             Answer::Reply { role: Role::Client, .. } => {}
-            Answer::Reply { role: Role::Leaving, .. } => self.peer_departs(contact),
+            Answer::Reply { role: Role::Departing, .. } => self.peer_departs(contact),
             Answer::Misnamed { .. } => self.table.gone(turn, contact),
             Answer::Silence => self.table.failed(turn, contact),
         }

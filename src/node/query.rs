@@ -9,6 +9,7 @@ mod lookup;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use slab::Slab;
@@ -19,7 +20,7 @@ use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::id::Id;
-use crate::limits::{LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX};
+use crate::limits::{ALPHA_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Contacts, Role, Value};
 use candidate::{Candidate, NamedBy};
@@ -87,17 +88,18 @@ impl Queries {
         self.maintenance += usize::from(kind.is_maintenance());
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let extent = match kind {
-            _ if kind.is_hurried() => Extent::Hurried,
+        let alpha = turn.config.alpha;
+        let (alpha, extent) = match kind {
+            _ if kind.is_hurried() => (ALPHA_MAX, Extent::Hurried),
             // No node adds a client to a table, so a client has no neighbours to find,
             // and need not wait for dead ones.
-            QueryKind::Join if turn.config.role == Role::Client => Extent::Few,
-            _ => Extent::Closest,
+            QueryKind::Join if turn.config.role == Role::Client => (alpha, Extent::Few),
+            _ => (alpha, Extent::Closest),
         };
         let query = Query {
             generation,
             kind,
-            lookup: Lookup::new(target, turn.config.k, turn.config.alpha, extent),
+            lookup: Lookup::new(target, turn.config.k, alpha, extent),
             phase: Phase::Looking,
             started: turn.now,
             seedings: 0,
@@ -193,6 +195,13 @@ impl Queries {
         let found = self.slots.iter().find(|(_, query)| is_asked(query));
         if let Some((slot, &Query { generation, .. })) = found {
             self.finish(turn, QueryId { slot, generation }, Outcome::Abandoned);
+        }
+    }
+
+    /// No query asks a node at `addr` any more: it departs.
+    pub(crate) fn forget_at(&mut self, addr: SocketAddr) {
+        for (_, query) in &mut self.slots {
+            query.lookup.forget_at(addr);
         }
     }
 
@@ -305,7 +314,7 @@ impl Query {
         Some(match reply.answer {
             Answer::Reply { role, body: Body::Nodes(contacts), .. } => {
                 let from = self.lookup.answered(contact, reply.known)?;
-                if role == Role::Leaving {
+                if role == Role::Departing {
                     self.lookup.departs(contact);
                 }
                 self.offer(turn, from, contacts, known);

@@ -29,7 +29,7 @@ struct Asked<'a> {
 
 impl Node {
     /// Answers a request that came in `length` bytes, padding included, and takes
-    /// note of who sent it.
+    /// note of its sender.
     pub(super) fn serve(
         &mut self,
         source: SocketAddr,
@@ -107,7 +107,7 @@ impl Node {
     }
 
     fn serve_store(&mut self, asked: &Asked<'_>, store: Store<'_>, outbox: &mut Outbox) {
-        if self.turn.config.role == Role::Leaving {
+        if self.turn.config.role == Role::Departing {
             // What it took now would have to be handed over in turn.
             self.turn.stats.stores_while_departing += 1;
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
@@ -174,7 +174,7 @@ impl Node {
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
         let is_proved = asked.proof == Proof::Valid && addr == asked.source;
-        if asked.datagram.role == Role::Leaving {
+        if asked.datagram.role == Role::Departing {
             if is_proved {
                 self.peer_departs(contact);
             }

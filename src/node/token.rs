@@ -38,7 +38,7 @@ const BUSY: u32 = 1024;
 const _: () = assert!(PLACES.is_power_of_two());
 const _: () = assert!(size_of::<Option<Issue>>() * PLACES <= 8 << 10);
 
-/// A token of this epoch, and whose.
+/// A token of this epoch, and its sender's address.
 #[derive(Clone, Copy)]
 struct Issue {
     ip: IpAddr,
@@ -119,8 +119,8 @@ impl Tokens {
         issue
     }
 
-    /// The place of a sender in the table. Nobody else knows whose places are the
-    /// same, of whom each datagram would cost a hash.
+    /// The place of a sender in the table. It depends on a secret, or an attacker could
+    /// send from addresses of one place, and each datagram would cost a hash.
     fn place(&self, ip: IpAddr) -> usize {
         let bits = match ip {
             IpAddr::V4(ip) => u64::from(ip.to_bits()),
@@ -150,7 +150,7 @@ impl Tokens {
             }
         };
         let hash = SipHasher24::new_with_key(&self.secret).hash(&bytes[..length]);
-        // Zero means no token, so it is not given to anyone.
+        // Zero means no token, so no sender is given it.
         Token::new(hash.max(1).to_be_bytes())
     }
 }

@@ -1,11 +1,11 @@
-//! From bytes that anyone may have sent to a [`Datagram`], or a reason why not.
+//! From untrusted bytes to a [`Datagram`], or a reason why not.
 
 use core::net::SocketAddr;
 
 use super::address::read_address;
 use super::bytes::{DecodeError, Reader};
 use super::{
-    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES,
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, HEADER_BYTES,
     MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
 };
 use crate::id::Id;
@@ -29,10 +29,10 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
         network: NetworkId(u32::from_be_bytes(field(header, 4))),
         transaction: TransactionId::new(field(header, 8)),
         sender: Id::new(field(header, 16)),
-        role: match (flags & FLAG_CLIENT, flags & FLAG_LEAVING) {
+        role: match (flags & FLAG_CLIENT, flags & FLAG_DEPARTING) {
             (0, _) => Role::Peer,
             (_, 0) => Role::Client,
-            _ => Role::Leaving,
+            _ => Role::Departing,
         },
         announce,
         token: Token::new(field(header, 40)),

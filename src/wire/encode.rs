@@ -1,15 +1,14 @@
 //! From a [`Datagram`] to its bytes, straight into the send buffer.
 //!
-//! All of it is made part of its caller: where that knows the kind of body, as whoever
-//! answers a request does, nothing is left of the other kinds, and the datagram itself
-//! need never lie in memory. That is 5 % of all that a request of a burst costs
-//! (`benches/datapath`).
+//! All of it is inlined into its caller: a caller that knows the kind of body, as `serve`
+//! does, keeps nothing of the other kinds, and the datagram itself need never lie in
+//! memory. That is 5 % of all that a request of a burst costs (`benches/datapath`).
 #![expect(clippy::inline_always, reason = "a hint is not taken for so much code")]
 
 use super::address::{contact_bytes, write_address};
 use super::bytes::Writer;
 use super::{
-    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_LEAVING, HEADER_BYTES, MAGIC,
+    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, HEADER_BYTES, MAGIC,
     Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
@@ -18,8 +17,8 @@ use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
 /// Writes `datagram` at the start of `buffer` and returns its length in bytes.
 ///
 /// # Panics
-/// When a value is longer than [`VALUE_BYTES_MAX`]: whoever takes values in
-/// checks that. Everything else fits by the arithmetic in [`limits`](crate::limits).
+/// When a value is longer than [`VALUE_BYTES_MAX`]: the node checks that where it takes
+/// values in. Everything else fits by the arithmetic in [`limits`](crate::limits).
 #[inline(always)]
 pub fn encode(datagram: &Datagram<'_>, buffer: &mut [u8; DATAGRAM_BYTES_MAX]) -> usize {
     let mut writer = Writer::new(buffer);
@@ -55,7 +54,7 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
     let mut flags = match datagram.role {
         Role::Peer => 0,
         Role::Client => FLAG_CLIENT,
-        Role::Leaving => FLAG_CLIENT | FLAG_LEAVING,
+        Role::Departing => FLAG_CLIENT | FLAG_DEPARTING,
     };
     if datagram.announce.is_some() {
         flags |= FLAG_ANNOUNCE;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{DATAGRAM_BYTES_MAX, K_DEFAULT, LEAVE_LOOKUPS_MAX, REPLICATE};
+use kad_node::limits::{DATAGRAM_BYTES_MAX, DEPART_QUERIES_MAX, K_DEFAULT, REPLICATE};
 use kad_node::node::{Command, Config, Event, OperationId};
 use kad_node::wire::{
     self, Body, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token, TransactionId,
@@ -179,7 +179,7 @@ fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
     let asked = asked_by_a_stranger();
     let pong = net.ask(addr(500), 3, &asked);
     let pong = wire::decode(&pong[0]).expect("a PONG");
-    assert_eq!((pong.body, pong.role), (Body::Pong, Role::Leaving));
+    assert_eq!((pong.body, pong.role), (Body::Pong, Role::Departing));
     let value = b"too late";
     let body = Body::Store(Store {
         key: Id::of_value(value),
@@ -217,11 +217,11 @@ fn a_farewell_counts_only_from_the_contacts_own_address_and_with_its_token() {
     neighbour.set_port(1);
     let pong = net.ask(neighbour, 0, &farewell(Role::Client, Token::NONE));
     let token = wire::decode(&pong[0]).expect("a PONG").token;
-    net.ask(neighbour, 0, &farewell(Role::Leaving, token));
+    net.ask(neighbour, 0, &farewell(Role::Departing, token));
     assert!(net.knows(0, contact), "from another port");
     let mut bytes = [0; DATAGRAM_BYTES_MAX];
     for (token, is_known) in [(Token::NONE, true), (Token::new([8; 8]), true), (token, false)] {
-        let length = wire::encode(&farewell(Role::Leaving, token), &mut bytes);
+        let length = wire::encode(&farewell(Role::Departing, token), &mut bytes);
         net.inject(addr(5), 0, &bytes[..length]);
         assert_eq!(net.knows(0, contact), is_known, "{token:?}");
     }
@@ -260,7 +260,7 @@ fn whoever_asks_again_is_answered_when_the_node_has_left_and_after() {
 
 #[test]
 fn so_many_values_are_handed_over_at_a_time_and_no_more() {
-    let values = 2 * LEAVE_LOOKUPS_MAX as u64 + 10;
+    let values = 2 * DEPART_QUERIES_MAX as u64 + 10;
     let mut net = Net::joined(19, 5);
     for number in 0..values {
         net.put(0, &format!("{number}"));
@@ -276,7 +276,7 @@ fn so_many_values_are_handed_over_at_a_time_and_no_more() {
         net.run_for(Duration::from_millis(10));
         peak = peak.max(net.stats(0).lookups);
     }
-    assert_eq!(peak, LEAVE_LOOKUPS_MAX as u64);
+    assert_eq!(peak, DEPART_QUERIES_MAX as u64);
     assert_eq!(net.stats(0).values_to_hand_over, 0);
     assert_eq!(net.left(0), [(0, values as usize)], "nobody is there to take them");
 }

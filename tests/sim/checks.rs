@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kad_node::limits::{
-    K_MAX, LEAVE_LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE, STALE_CHECKS_MAX,
+    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE, STALE_CHECKS_MAX,
     VERIFICATIONS_MAX,
 };
 
@@ -22,7 +22,7 @@ const REQUESTS_PER_SECOND_MAX: u64 =
 
 /// The same of each shard of a node that leaves, which is not paced: what it hands
 /// over at once it may hand over within a second.
-const LEAVING_REQUESTS_MAX: u64 = LEAVE_LOOKUPS_MAX as u64 * (5 * K_MAX as u64 / 2);
+const DEPARTING_REQUESTS_MAX: u64 = DEPART_QUERIES_MAX as u64 * (5 * K_MAX as u64 / 2);
 
 /// Heap bytes of a lookup in progress: a hundred candidates of 128 bytes each.
 const LOOKUP_BYTES_MAX: isize = 16 << 10;
@@ -58,7 +58,7 @@ impl World {
         let shards = slot.node().map_or(1, |node| node.nodes().len());
         let mut rate_max = REQUESTS_PER_SECOND_MAX * shards.min(2) as u64;
         if slot.leaving.is_some() {
-            rate_max += LEAVING_REQUESTS_MAX * shards as u64;
+            rate_max += DEPARTING_REQUESTS_MAX * shards as u64;
         }
         self.peaks.requests_per_second = self.peaks.requests_per_second.max(rate);
         self.peaks.heap_bytes = self.peaks.heap_bytes.max(heap_bytes);
@@ -84,7 +84,7 @@ impl World {
         let mut lookups_max = slot.operations + maintenance + 1;
         let mut rpcs_max = stats.lookups * K_MAX as u64 + PINGS_MAX;
         if slot.leaving.is_some() {
-            let handed_over_max = (node.nodes().len() * LEAVE_LOOKUPS_MAX) as u64;
+            let handed_over_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
             lookups_max += handed_over_max;
             // A farewell to each contact; and a lookup that hands over ends without
             // those who are late, whose RPCs stay until their next time-out.
@@ -109,7 +109,7 @@ impl World {
         let shards = node.nodes().len() as isize;
         let mut allowed = values + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
         if slot.leaving.is_some() {
-            allowed += shards * LEAVE_LOOKUPS_MAX as isize * LOOKUP_BYTES_MAX;
+            allowed += shards * DEPART_QUERIES_MAX as isize * LOOKUP_BYTES_MAX;
         }
         let heap_bytes = slot.heap_bytes;
         slot.heap_bytes_allowed = allowed;

@@ -2,6 +2,7 @@
 //! and when the lookup has ended.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 use super::budget::{Budgets, ReplyNumber, Standing};
 use super::candidate::{Candidate, NamedBy, State};
@@ -358,6 +359,11 @@ impl Lookup {
         self.candidates
             .iter()
             .any(|other| other.state.owes_an_answer() && other.contact.addr == addr)
+    }
+
+    /// Drops those that have not been asked yet and are said to be at `addr`.
+    pub(super) fn forget_at(&mut self, addr: SocketAddr) {
+        self.candidates.retain(|other| other.state != State::New || other.contact.addr != addr);
     }
 
     /// Drops those that have not been asked yet and are said to be at the contact's

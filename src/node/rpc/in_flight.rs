@@ -72,8 +72,8 @@ pub(crate) enum Overdue<R> {
 /// A transaction id is the reply tag 8 bits, slot 16, number of the send 4,
 /// generation of the slot 12, random 24: a reply names the send that it answers,
 /// so that every round-trip sample is unambiguous; a slot that was used again
-/// does not take the reply meant for its predecessor; and whoever cannot read
-/// our datagrams has to guess 24 bits.
+/// does not take the reply meant for its predecessor; and an attacker that cannot
+/// read the node's datagrams has to guess 24 bits.
 #[derive(Debug)]
 pub(super) struct InFlight<R> {
     reply_tag: u8,
@@ -235,7 +235,7 @@ impl<R> InFlight<R> {
     }
 
     /// Keeps the earliest deadline one of an RPC that is still in flight and
-    /// waits for it, so that nobody wakes up for nothing.
+    /// waits for it, so that no shard wakes up for nothing.
     fn drop_settled_deadlines(&mut self) {
         while let Some(Reverse((deadline, id))) = self.deadlines.peek()
             && !waits(&self.slots, *deadline, *id)

@@ -1,5 +1,5 @@
 //! A hash map whose order and collisions peers cannot choose: the keys are ids
-//! that anyone may make up.
+//! that any peer may make up.
 
 use core::hash::{BuildHasher, Hasher};
 
@@ -18,10 +18,10 @@ const WORDS: usize = 3;
 ///
 /// The hash of an id is the upper half of a secret number plus the sum of its words,
 /// each times a secret factor. Over the choice of the secrets any two ids have hashes
-/// that are uniform and independent (Dietzfelbinger 1996): whoever knows the ids and
-/// not the secrets meets collisions as chance has them. A hash that keeps its secrets
-/// even from those who see it, as `SipHash` does, would be a fifth of the instructions
-/// of a `FIND_VALUE`; nobody sees these.
+/// that are uniform and independent (Dietzfelbinger 1996): a peer that knows the
+/// ids and not the secrets meets collisions as chance has them. A hash that keeps its
+/// secrets even from a reader of the hashes, as `SipHash` does, would be a fifth of the
+/// instructions of a `FIND_VALUE`; no peer reads these.
 #[derive(Clone)]
 pub(crate) struct Keyed {
     factors: [u128; WORDS],

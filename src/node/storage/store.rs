@@ -11,7 +11,7 @@ use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX, VALUE_OVERHEAD
 use crate::time::Instant;
 use crate::wire::Purpose;
 
-/// Who had a value stored: the unit of fairness. Of an IPv6 address the first
+/// The sender that had a value stored: the unit of fairness. Of an IPv6 address the first
 /// 64 bits count, for one host has all the others to choose from; of one that
 /// stands for an IPv4 address, as a socket of both families has it, that address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +143,7 @@ impl Store {
             let Some((expires, first)) = first else {
                 return Storing::Refused;
             };
-            // Only before anything was evicted: nobody loses a value for one that
+            // Only before anything was evicted: no source loses a value for one that
             // is not taken.
             if evicted == 0 && heaviest == source && expires >= life.expires {
                 return Storing::Refused;

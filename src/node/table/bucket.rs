@@ -116,10 +116,10 @@ pub(crate) enum Failure {
 pub(crate) struct Bucket {
     entries: Vec<Entry>,
     replacements: Vec<Entry>,
-    /// Counts the changes that others must know of: who is in the bucket, at which
-    /// address, and who is stale; and which ids wait for a place, unless the
-    /// replacement cache is as full as before: then no stranger is wanted, whoever
-    /// waits.
+    /// Counts the changes that other shards must know of: which contacts are in the
+    /// bucket, at which addresses, and which are stale; and which ids wait for a place,
+    /// unless the replacement cache is as full as before: then no new contact is wanted,
+    /// whichever wait.
     revision: u32,
 }
 
@@ -145,9 +145,9 @@ impl Bucket {
         self.replacements.len()
     }
 
-    /// Whether a stranger's answer would be of use: whether there is room for
-    /// it, in the bucket or in the replacement cache. A stale contact that asks us
-    /// something counts as a stranger, since it seems to be back.
+    /// Whether a new contact's answer would be of use: whether there is room for it, in
+    /// the bucket or in the replacement cache. A stale contact that asks something counts
+    /// as new, since it seems to be back.
     pub(crate) fn wants(&self, k: usize, id: Id) -> bool {
         let known = |entries: &[Entry]| {
             entries.iter().any(|entry| entry.contact.id == id && !entry.is_stale())
@@ -157,7 +157,7 @@ impl Bucket {
                 || self.replacements.len() < REPLACEMENTS_MAX
                 || self.entries.iter().any(Entry::is_stale)
         };
-        // Most who ask are known.
+        // Most senders are known.
         !known(&self.entries) && has_room() && !known(&self.replacements)
     }
 

@@ -45,7 +45,7 @@ impl RoutingTable {
         &self.buckets
     }
 
-    /// Whether a stranger called `id` would be of use if it answered.
+    /// Whether a new contact called `id` would be of use if it answered.
     pub(crate) fn wants(&self, id: Id) -> bool {
         let index = self.index(id);
         index < ID_BITS && self.buckets.get(index).is_none_or(|bucket| bucket.wants(self.k, id))

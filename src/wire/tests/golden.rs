@@ -151,7 +151,7 @@ fn flags_tell_a_client_one_that_leaves_and_an_announced_address() {
 
     let client = Datagram { role: Role::Client, ..ping };
     assert_bytes(&client, &after(["00000001", TOKEN, ""]));
-    let leaving = Datagram { role: Role::Leaving, ..ping };
+    let leaving = Datagram { role: Role::Departing, ..ping };
     assert_bytes(&leaving, &after(["00000005", TOKEN, ""]));
     let v4 = Datagram { announce: Some(addr("192.0.2.1:9001")), ..ping };
     assert_bytes(&v4, &after(["00000002", TOKEN, "04 c0000201 2329"]));

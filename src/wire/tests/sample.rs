@@ -77,7 +77,7 @@ fn any_header() -> impl Strategy<Value = Datagram<'static>> {
         any::<u32>(),
         any::<[u8; 8]>(),
         any_id(),
-        prop_oneof![Just(Role::Peer), Just(Role::Client), Just(Role::Leaving)],
+        prop_oneof![Just(Role::Peer), Just(Role::Client), Just(Role::Departing)],
         proptest::option::of(any_address()),
         any::<[u8; 8]>(),
     )
