@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::id::ID_BYTES;
 
-/// Largest datagram of ours: 1280, the least that every IPv6 path carries, less
+/// Largest datagram of the protocol: 1280, the least that every IPv6 path carries, less
 /// 40 of IPv6 header and 8 of UDP header, so that no path fragments it.
 pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
 

@@ -88,10 +88,10 @@ impl Asker {
         self.send(Role::Client, Id::of_value(b"asker"), transaction, body);
     }
 
-    /// Knocks as the peer called `id`, and answers the PINGs that came before the
-    /// answer: to be called until the node knows the peer. It pings whoever knocks,
+    /// Asks as the peer called `id`, and answers the PINGs that came before the
+    /// answer: to be called until the node knows the peer. It pings every new sender,
     /// and gives up where the machine is too busy.
-    fn knock(&self, id: Id) {
+    fn meet(&self, id: Id) {
         self.send(Role::Peer, id, TransactionId::new([0; 8]), Body::Ping);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         loop {
@@ -240,7 +240,7 @@ for_each_driver! {
         let stuck = stick(STUCK);
         flood(&first);
         let newcomer = newcomer();
-        first.await_contact(newcomer, || peer.knock(newcomer));
+        first.await_contact(newcomer, || peer.meet(newcomer));
         let put = Command::put(OperationId(1), stuck_value());
         node.commander().send(put).expect("there is room");
         drop(stuck);

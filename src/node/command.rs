@@ -229,7 +229,7 @@ pub struct Found {
     pub value: Box<[u8]>,
     /// The node that sent it; none where it was in the local store.
     pub from: Option<Contact>,
-    /// Hops to that node: 0 local, 1 a contact of ours, 2 a contact of a contact.
+    /// Hops to that node: 0 local, 1 a contact of the own table, 2 a contact of a contact.
     pub hops: u8,
 }
 
@@ -269,7 +269,7 @@ pub struct Hop {
     pub contact: Contact,
     /// Leading bits that its id shares with the key.
     pub shared_prefix_bits: usize,
-    /// How far from us in hops: 1 for a contact of our routing table.
+    /// How far away in hops: 1 for a contact of the own table.
     pub depth: u8,
     /// What it answered.
     pub answer: HopAnswer,

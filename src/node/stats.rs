@@ -38,7 +38,7 @@ counters! {
         outbox_full,
         /// Dropped: ends before its header or body does.
         datagrams_truncated,
-        /// Dropped: larger than any datagram of ours.
+        /// Dropped: larger than any datagram of the protocol.
         datagrams_oversized,
         /// Dropped: not of this protocol or of its version.
         datagrams_foreign,

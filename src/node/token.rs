@@ -14,7 +14,7 @@ use crate::wire::Token;
 /// that nothing must be remembered per sender.
 ///
 /// What was made is remembered all the same, for the hash is some 240 instructions,
-/// beside the 583 of a `FIND_VALUE`: the token made last, since datagrams of one
+/// beside the 571 of a `FIND_VALUE`: the token made last, since datagrams of one
 /// sender come one after another; and by a busy node those of some hundred senders.
 #[derive(Clone)]
 pub(super) struct Tokens {

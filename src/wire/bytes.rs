@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
 
-/// Why bytes are not a datagram of ours.
+/// Why bytes are no datagram of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// It ends before its header or body does.
@@ -16,13 +16,13 @@ pub enum DecodeError {
     Magic,
     /// It is of another [`VERSION`](super::VERSION).
     Version,
-    /// Its kind is none of ours.
+    /// Its kind is unknown.
     Kind,
     /// An address is of no known family.
     Address,
     /// It counts more contacts than a reply carries.
     Contacts,
-    /// A code in the body is none of ours.
+    /// A code in the body is unknown.
     Code,
 }
 
@@ -56,7 +56,7 @@ const fn truncated<T>() -> Result<T, DecodeError> {
     Err(DecodeError::Truncated)
 }
 
-/// Reads a datagram from its start, or says why it is none of ours.
+/// Reads a datagram from its start, or says why it is none of the protocol.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],

@@ -48,7 +48,7 @@ fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeEr
     read_address(reader).map(Some)
 }
 
-/// Whether `bytes` begin as a datagram of ours does, as far as they go.
+/// Whether `bytes` begin as a datagram does, as far as they go.
 fn check_prefix(bytes: &[u8]) -> Result<(), DecodeError> {
     match bytes {
         [MAGIC, VERSION, ..] | [MAGIC] => Ok(()),

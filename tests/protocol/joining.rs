@@ -39,8 +39,8 @@ fn a_node_knocks_until_someone_is_there() {
     net.add(0);
     net.join(0, 1);
     net.run_for(Duration::from_hours(2));
-    let knocks = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
-    assert!((100..800).contains(&knocks), "{knocks} sends in 2 h: paced, and never given up");
+    let pings = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
+    assert!((100..800).contains(&pings), "{pings} sends in 2 h: paced, and never given up");
     net.add(1);
     net.run_for(BOOTSTRAP_WAIT_MAX);
     assert_eq!(joined(&net, 0), 1);

@@ -141,22 +141,22 @@ fn four_nodes_in_five_leave_at_once_and_hand_over_to_those_that_stay() {
 #[test]
 fn contacts_drop_a_node_that_leaves_and_newcomers_do_not_join_by_it() {
     let mut net = Net::joined(13, 30);
-    let leaver = net.id(4);
-    // Tokens of the join are no longer valid: the farewell takes a second PING.
+    let departing = net.id(4);
+    // Tokens of the join are no longer valid: the goodbye takes a second PING.
     net.run_for(Duration::from_mins(6));
-    let contacts = net.nodes[&addr(4)].closest(leaver, usize::MAX).len();
+    let contacts = net.nodes[&addr(4)].closest(departing, usize::MAX).len();
     assert_eq!(contacts, 29);
     net.leave(4);
     net.settle();
     assert_eq!(net.left(4), [(0, 0)]);
-    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, departing)));
     // It stays for a while, answers, and is nobody's contact again for that.
     let key = net.put(4, "late");
     net.add(40);
     net.command(40, Command::Bootstrap { addresses: vec![addr(4)] });
     net.run_for(Duration::from_mins(30));
-    assert_eq!(net.nodes[&addr(40)].closest(leaver, 1), []);
-    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, leaver)));
+    assert_eq!(net.nodes[&addr(40)].closest(departing, 1), []);
+    assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, departing)));
     assert_eq!(net.holders(key).len(), 1 + K_DEFAULT, "its origin, and those that stay");
 }
 
@@ -208,20 +208,20 @@ fn asked_by_a_stranger() -> Datagram<'static> {
 }
 
 #[test]
-fn a_farewell_counts_only_from_the_contacts_own_address_and_with_its_token() {
+fn a_goodbye_counts_only_from_the_contacts_own_address_and_with_its_token() {
     let mut net = Net::joined(15, 8);
     let contact = net.id(5);
-    let farewell = |role, token| Datagram { role, token, sender: contact, ..asked_by_a_stranger() };
+    let goodbye = |role, token| Datagram { role, token, sender: contact, ..asked_by_a_stranger() };
     // A neighbour of the same host has the token, and another port.
     let mut neighbour = addr(5);
     neighbour.set_port(1);
-    let pong = net.ask(neighbour, 0, &farewell(Role::Client, Token::NONE));
+    let pong = net.ask(neighbour, 0, &goodbye(Role::Client, Token::NONE));
     let token = wire::decode(&pong[0]).expect("a PONG").token;
-    net.ask(neighbour, 0, &farewell(Role::Departing, token));
+    net.ask(neighbour, 0, &goodbye(Role::Departing, token));
     assert!(net.knows(0, contact), "from another port");
     let mut bytes = [0; DATAGRAM_BYTES_MAX];
     for (token, is_known) in [(Token::NONE, true), (Token::new([8; 8]), true), (token, false)] {
-        let length = wire::encode(&farewell(Role::Departing, token), &mut bytes);
+        let length = wire::encode(&goodbye(Role::Departing, token), &mut bytes);
         net.inject(addr(5), 0, &bytes[..length]);
         assert_eq!(net.knows(0, contact), is_known, "{token:?}");
     }

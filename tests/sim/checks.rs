@@ -86,8 +86,9 @@ impl World {
         if slot.leaving.is_some() {
             let handed_over_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
             lookups_max += handed_over_max;
-            // A farewell to each contact; and a lookup that hands over ends without
-            // those who are late, whose RPCs stay until their next time-out.
+            // A goodbye to each contact; and a lookup that hands over ends without the
+            // late candidates beyond the K closest, whose requests stay in flight until
+            // their next time-out.
             rpcs_max += stats.contacts + handed_over_max * K_MAX as u64;
         }
         for (what, measured, most) in

@@ -50,9 +50,9 @@ impl World {
         self.write_off_lost_values();
     }
 
-    /// Stops those of `leavers` that have had their time.
-    fn stop_late(&mut self, leavers: &[PeerIndex]) {
-        for &peer in leavers {
+    /// Stops those of `departing` that have had their time.
+    fn stop_late(&mut self, departing: &[PeerIndex]) {
+        for &peer in departing {
             let leaving = self.peers[peer.as_usize()].leaving;
             if leaving.is_some_and(|leaving| leaving.deadline <= self.now) {
                 self.crash(peer);

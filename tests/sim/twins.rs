@@ -1,8 +1,8 @@
 //! Twins: a node of several shards and a node of one, fed the same history, must
 //! answer `FIND_NODE` alike, whichever shard is asked.
 //!
-//! The history is of people who knock, one after another, of some who then die,
-//! and of some of these who come back elsewhere under their old ids. It has phases:
+//! The history is of nodes that ask, one after another, of some that then die, and of
+//! some of these that come back elsewhere under their old ids. It has phases:
 //! at the end of each, the dead have been found out and have made way, so that what
 //! is left depends on who came when and not on which moment a refresh fell.
 

@@ -43,7 +43,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
-    ("routing table", &["contacts", "replacements", "introductions_", "probes_"]),
+    ("routing table", &["contacts", "replacements", "checks_", "verifications_"]),
     ("values", &["value"]),
     ("other", &[""]),
 ];
@@ -278,4 +278,21 @@ fn printable(value: &[u8]) -> String {
         }
     }
     printable
+}
+
+#[cfg(test)]
+mod tests {
+    use kad_node::driver::DriverStats;
+    use kad_node::node::Stats;
+
+    use super::GROUPS;
+
+    #[test]
+    fn each_beginning_of_a_group_is_that_of_some_counter() {
+        let (node, driver) = (Stats::default(), DriverStats::default());
+        let names: Vec<&str> = node.iter().chain(driver.iter()).map(|(name, _)| name).collect();
+        for beginning in GROUPS.iter().flat_map(|(_, beginnings)| *beginnings) {
+            assert!(names.iter().any(|name| name.starts_with(beginning)), "{beginning:?}");
+        }
+    }
 }

@@ -268,7 +268,7 @@ impl Store {
     }
 }
 
-/// The life of a copy that `closer` nodes nearer to the key than we are outlive:
+/// The life of a copy where `closer` nodes are nearer to the key than this one:
 /// half as long for each of them (Kademlia 2.3), within `least` and `most`.
 pub(crate) fn cache_life(most: Duration, closer: usize, least: Duration) -> Duration {
     let halvings = u32::try_from(closer).unwrap_or(u32::MAX).min(31);

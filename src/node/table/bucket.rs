@@ -13,7 +13,7 @@ use crate::node::round_trip::RoundTrip;
 use crate::time::{Instant, Tick};
 use crate::wire::Contact;
 
-/// A contact and what we know of it. It has answered us at least once.
+/// A contact and what is known of it. It has answered at least once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry {
     contact: CompactContact,

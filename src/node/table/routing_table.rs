@@ -24,7 +24,7 @@ pub(crate) enum Health {
 }
 
 /// All buckets. Bucket `b` holds the contacts that share exactly `b` leading
-/// bits with our own id; the buckets beyond the deepest contact are not built.
+/// bits with the node's own id; the buckets beyond the deepest contact are not built.
 #[derive(Debug)]
 pub(crate) struct RoutingTable {
     own: Id,
@@ -134,10 +134,10 @@ impl RoutingTable {
     ///
     /// Buckets are visited in the order of their distance from the target, so
     /// that sorting within a bucket sorts the whole. With `d` the distance from
-    /// us to the target and `p` its leading zeros: bucket `p` shares more than
+    /// this node to the target and `p` its leading zeros: bucket `p` shares more than
     /// `p` bits with the target and comes first. A contact of a bucket `i > p`
-    /// is as far as we are, but for bit `i` of `d`, which it flips: closer than
-    /// we are where that bit is set, the more so the smaller `i` (zoom in), and
+    /// is as far as this node, but for bit `i` of `d`, which it flips: closer than
+    /// this node where that bit is set, the more so the smaller `i` (zoom in), and
     /// farther where it is clear, the less so the larger `i` (zoom out). Last
     /// come the buckets below `p`, from `p - 1` to 0.
     pub(crate) fn closest(&self, target: Id, count: usize, health: Health, except: Id) -> Closest {
@@ -174,7 +174,7 @@ impl RoutingTable {
         closest
     }
 
-    /// How many of the K closest contacts to `key` are closer than we are.
+    /// How many of the K closest contacts to `key` are closer than this node.
     pub(crate) fn closer_than_self(&self, key: Id) -> usize {
         let own = self.own ^ key;
         let closest = self.closest(key, self.k, Health::Good, self.own);
@@ -219,7 +219,7 @@ impl RoutingTable {
         self.looked_up.fill(None);
     }
 
-    /// A random id in the range of bucket `index`: equal to ours in the first
+    /// A random id in the range of bucket `index`: equal to the own id in the first
     /// `index` bits, different in the next.
     pub(crate) fn random_id(&self, rng: &mut Rng, index: usize) -> Id {
         assert!(index < ID_BITS);
