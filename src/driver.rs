@@ -34,6 +34,7 @@ mod bind;
 mod choice;
 mod clock;
 mod commander;
+mod control;
 mod datapath;
 mod descriptors;
 mod error;
@@ -42,6 +43,7 @@ mod grouping;
 mod halt;
 mod inbox;
 mod launch;
+mod locals;
 #[cfg(test)]
 mod loopback;
 mod loss;

@@ -134,6 +134,22 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
+/// The bits of an address, as a table of hosts mixes them.
+pub(super) const fn spread(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(ip) => ip.to_bits() as u64,
+        IpAddr::V6(ip) => {
+            let bits = ip.to_bits();
+            (bits >> 64) as u64 ^ bits as u64
+        }
+    }
+}
+
+/// Fibonacci hashing: 2^64 divided by the golden ratio. The upper bits are the mixed ones.
+pub(super) const fn mix(bits: u64) -> u64 {
+    bits.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

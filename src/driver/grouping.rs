@@ -13,7 +13,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 
-use super::address::Name;
+use super::address::{self, Name};
 use super::settings::Coalescing;
 use super::train::{TRAIN_BYTES_MAX, TRAIN_DATAGRAMS_MAX};
 use crate::limits::DATAGRAM_BYTES_MAX;
@@ -139,17 +139,9 @@ struct Key {
 
 impl Key {
     fn slot(self) -> usize {
-        let ip = match self.destination.ip() {
-            IpAddr::V4(ip) => u64::from(ip.to_bits()),
-            IpAddr::V6(ip) => {
-                let bits = ip.to_bits();
-                (bits >> 64) as u64 ^ bits as u64
-            }
-        };
+        let ip = address::spread(self.destination.ip());
         let mixed = ip.rotate_left(24) ^ u64::from(self.destination.port()) << 8;
-        // Fibonacci hashing: 2^64 divided by the golden ratio; the upper bits are
-        // the mixed ones.
-        let hash = (mixed ^ u64::from(self.steer)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = address::mix(mixed ^ u64::from(self.steer));
         (hash >> (u64::BITS - SLOTS.ilog2())) as usize
     }
 }
@@ -339,9 +331,14 @@ impl Grouping {
         &self.groups[usize::from(train.group)].name
     }
 
+    /// The peer to which a train goes.
+    pub(super) fn destination(&self, train: Train) -> SocketAddr {
+        self.groups[usize::from(train.group)].key.destination
+    }
+
     /// The host to which a train goes.
     pub(super) fn host(&self, train: Train) -> IpAddr {
-        self.groups[usize::from(train.group)].key.destination.ip()
+        self.destination(train).ip()
     }
 }
 

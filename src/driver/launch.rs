@@ -144,7 +144,8 @@ pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
                 Err(error) => refuse(Io::TokioUring, error, &starter),
             };
         }
-        IoChoice::Auto | IoChoice::Uring => match uring::open(socket.coalesce(coalescing)) {
+        IoChoice::Auto | IoChoice::Uring => match uring::open(&socket, socket.coalesce(coalescing))
+        {
             Ok(ring) => {
                 let ready = Ready { io: Io::Uring, fallback: None };
                 let datapath = Uring::new(ring, socket, bell, coalescing);

@@ -13,13 +13,14 @@ use libc::{c_uint, iovec, mmsghdr, pollfd};
 
 use super::address::{self, NAME_BYTES_MAX, Name};
 use super::bell::Bell;
+use super::control::{self, Control};
 use super::datapath::{Advance, Datapath, survive};
 use super::send::Sender;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
-use super::train::{self, CONTROL_BYTES, Control, Room, Train};
+use super::train::{Room, Train};
 
 /// Messages that come with one call at most: as many as `uring` has buffers for.
 const BATCH_MAX: usize = 512;
@@ -74,7 +75,7 @@ impl Mmsg {
             buffers: vec![0; room.stride_bytes() * BATCH_MAX].into_boxed_slice(),
             room,
             names: vec![Name::ROOM; BATCH_MAX].into_boxed_slice(),
-            controls: vec![Control::ROOM; BATCH_MAX].into_boxed_slice(),
+            controls: vec![Control::EMPTY; BATCH_MAX].into_boxed_slice(),
             slices: Vec::with_capacity(BATCH_MAX),
             headers: Vec::with_capacity(BATCH_MAX),
             asked: BATCH_MIN,
@@ -126,12 +127,13 @@ impl Mmsg {
             iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
         }));
         self.headers.clear();
+        let control_bytes = self.socket.control_bytes();
         let rooms = self.names.iter_mut().zip(&mut self.controls);
         for (slice, (name, control)) in self.slices.iter_mut().zip(rooms) {
             let name = (name.as_mut_ptr(), NAME_BYTES_MAX as u32);
             let mut header = sys::message(name, (slice, 1));
             header.msg_hdr.msg_control = control.as_mut_ptr();
-            header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+            header.msg_hdr.msg_controllen = control_bytes as _;
             self.headers.push(header);
         }
     }
@@ -147,8 +149,10 @@ impl Mmsg {
         };
         let control = self.controls[index].bytes();
         let control = &control[..control.len().min(header.msg_controllen)];
+        let told = control::read(control);
         let length = self.headers[index].msg_len as usize;
-        let train = Train::new(length, train::segment_bytes(control));
+        let train = Train::new(length, told.segment_bytes);
+        self.sender.note(source, told.local);
         train.count(&mut self.stats);
         self.stats.receives_truncated += u64::from(header.msg_flags & libc::MSG_TRUNC != 0);
         self.current = Current { index, source, train, datagram: 0..0 };

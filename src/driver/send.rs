@@ -9,19 +9,20 @@
 mod pauses;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 
 use libc::{c_uint, iovec, mmsghdr};
 
 use self::pauses::Pauses;
-use super::address::Name;
+use super::address::{Name, Reach};
+use super::control::Control;
 use super::grouping::{Added, BATCH_MAX, Grouping, Train};
+use super::locals::Locals;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
-use super::train::{CONTROL_BYTES, Control};
 
 /// The arrays that `sendmmsg` reads. They are kept from batch to batch for their
 /// memory alone: what they point to is valid within [`send`](Sender::send).
@@ -30,10 +31,13 @@ pub(super) struct Sender {
     /// The runs of datagrams as they came, and their parts as they leave.
     taken: Vec<iovec>,
     slices: Vec<iovec>,
-    /// Of each train.
+    /// Of each message that has some.
     controls: Vec<Control>,
     headers: Vec<mmsghdr>,
     pauses: Pauses,
+    /// Where what is sent is to come from, for a socket bound to a wildcard.
+    locals: Option<Locals>,
+    reach: Reach,
 }
 
 impl Sender {
@@ -47,6 +51,16 @@ impl Sender {
             controls: Vec::with_capacity(BATCH_MAX),
             headers: Vec::with_capacity(BATCH_MAX),
             pauses: Pauses::new(),
+            locals: socket.is_wildcard().then(Locals::new),
+            reach: socket.reach(),
+        }
+    }
+
+    /// Notes what the kernel tells of a received message's way: `peer` has sent it to
+    /// `local`.
+    pub(super) fn note(&mut self, peer: SocketAddr, local: Option<IpAddr>) {
+        if let (Some(locals), Some(local)) = (&mut self.locals, local) {
+            locals.note(peer, local);
         }
     }
 
@@ -102,24 +116,36 @@ impl Sender {
 
     /// Makes the arrays of what is to leave.
     fn point(&mut self) {
-        let Self { grouping, taken, slices, controls, headers, .. } = self;
+        let Self { grouping, taken, slices, controls, headers, locals, reach, .. } = self;
         slices.clear();
         slices.extend(grouping.parts().iter().map(|part| {
             let bytes = part.bytes();
             let base = taken[usize::from(part.run)].iov_base.wrapping_byte_add(bytes.start);
             iovec { iov_base: base, iov_len: bytes.len() }
         }));
+        let local = |train: Train| local(locals.as_ref(), grouping.destination(train));
         controls.clear();
-        controls.extend(grouping.trains().iter().map(|train| {
-            let head = grouping.parts()[usize::from(train.first)];
-            Control::segment(head.length)
-        }));
-        headers.clear();
-        for (train, control) in grouping.trains().iter().zip(controls) {
-            let mut header = header(grouping, *train, slices);
+        for train in grouping.trains() {
+            let mut control = Control::EMPTY;
             if train.count > 1 {
+                control = control.segment(grouping.parts()[usize::from(train.first)].length);
+            }
+            if let Some(local) = local(*train) {
+                control = control.source(*reach, local);
+            }
+            if control.length() > 0 {
+                controls.push(control);
+            }
+        }
+        let mut controls = controls.iter_mut();
+        headers.clear();
+        for train in grouping.trains() {
+            let mut header = header(grouping, *train, slices);
+            if (train.count > 1 || local(*train).is_some())
+                && let Some(control) = controls.next()
+            {
                 header.msg_hdr.msg_control = control.as_mut_ptr();
-                header.msg_hdr.msg_controllen = CONTROL_BYTES as _;
+                header.msg_hdr.msg_controllen = control.length() as _;
             }
             headers.push(header);
         }
@@ -144,6 +170,15 @@ impl Sender {
             };
             next += match sys::counted(sent) {
                 Ok(sent) => self.count(next, sent, stats),
+                Err(error) if self.refuses_source(next, &error) => {
+                    stats.sources_refused += 1;
+                    let destination = self.grouping.destination(self.grouping.trains()[next]);
+                    if let Some(locals) = &mut self.locals {
+                        locals.forget(destination);
+                    }
+                    self.point();
+                    0
+                }
                 Err(error) if self.refuses_train(next, &error) => {
                     stats.trains_refused += 1;
                     self.pauses.refused(self.grouping.host(self.grouping.trains()[next]));
@@ -172,6 +207,17 @@ impl Sender {
         sent
     }
 
+    /// Whether `error` may say that message number `next` cannot leave from the address that
+    /// it is to leave from, since this host does not have it any more.
+    fn refuses_source(&self, next: usize, error: &io::Error) -> bool {
+        let destination = self.grouping.destination(self.grouping.trains()[next]);
+        local(self.locals.as_ref(), destination).is_some()
+            && matches!(
+                error.raw_os_error(),
+                Some(libc::EINVAL | libc::EADDRNOTAVAIL | libc::ENETUNREACH | libc::EHOSTUNREACH)
+            )
+    }
+
     /// Whether `error` says that message number `next` goes only in parts. Where
     /// the path is too narrow for its datagrams, which by themselves go in
     /// fragments, older kernels call it EINVAL, younger ones EMSGSIZE.
@@ -194,6 +240,12 @@ impl Sender {
         stats.count_unsent(error, datagrams);
         unsent
     }
+}
+
+/// The address that what goes to `destination` is to leave from, where the kernel is not to
+/// choose it.
+fn local(locals: Option<&Locals>, destination: SocketAddr) -> Option<IpAddr> {
+    locals?.find(destination).filter(|local| !local.is_unspecified())
 }
 
 /// The header of a message without control messages.

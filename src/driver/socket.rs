@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::address::Reach;
+use super::control::{CONTROL_BYTES_MAX, SEGMENT_BYTES};
 use super::settings::{Coalescing, ShardCount};
 use super::sys;
 use super::train::Room;
@@ -87,6 +88,9 @@ impl UdpSocket {
         socket.set_reuse_port(member == Member::Further)?;
         socket.bind(&listen.into())?;
         let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+        if address.ip().is_unspecified() {
+            sys::receive_locals(&socket, reach)?;
+        }
         Ok(Self { socket, address, reach })
     }
 
@@ -114,6 +118,16 @@ impl UdpSocket {
     /// The address that it is bound to.
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it takes what comes to any of the host's addresses, and is told to which.
+    pub(super) fn is_wildcard(&self) -> bool {
+        self.address.ip().is_unspecified()
+    }
+
+    /// Bytes of the control messages that come with a message.
+    pub(super) fn control_bytes(&self) -> usize {
+        if self.is_wildcard() { CONTROL_BYTES_MAX } else { SEGMENT_BYTES }
     }
 
     /// Another descriptor of the same socket, which is open as long as either is.

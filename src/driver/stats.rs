@@ -35,6 +35,9 @@ counters! {
         /// Sends of several datagrams at once that the kernel or the device
         /// refused; their datagrams were then sent one by one.
         trains_refused,
+        /// Messages that could not leave from the address that their peer has asked, and
+        /// were sent from the kernel's choice.
+        sources_refused,
         /// Datagrams received that were so long that not all of them was looked at.
         receives_truncated,
         /// Receives that failed for a reason that passes, such as an ICMP error, or

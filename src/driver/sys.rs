@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use libc::{c_int, c_void, socklen_t};
 
+use super::address::Reach;
+
 /// A new eventfd: its counter is 0, and neither reading nor writing it blocks.
 pub(super) fn eventfd() -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
@@ -162,6 +164,20 @@ pub(super) fn receive_trains(socket: &impl AsRawFd) -> io::Result<()> {
     let result = unsafe {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_GRO, value, length)
     };
+    check(result).map(drop)
+}
+
+/// Has the kernel tell the address that each datagram came to, for a socket of IPv6 or not.
+pub(super) fn receive_locals(socket: &impl AsRawFd, reach: Reach) -> io::Result<()> {
+    let (level, option) = match reach {
+        Reach::V4 => (libc::IPPROTO_IP, libc::IP_PKTINFO),
+        Reach::V6 | Reach::Dual => (libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO),
+    };
+    let on: c_int = 1;
+    let length = size_of_val(&on) as socklen_t;
+    let value = (&raw const on).cast::<c_void>();
+    // SAFETY: as many bytes are there to be read.
+    let result = unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value, length) };
     check(result).map(drop)
 }
 

@@ -2,11 +2,12 @@
 //!
 //! A wait runs the library's runtime until a datagram has come, the bell has rung
 //! or the time is over. Datagrams come by a herd of tasks ([`herd`]), a receive
-//! each: the library has neither multishot requests nor buffer rings. It has no
-//! control messages either, so `UDP_GRO` must never be on for this socket.
+//! each: the library has neither multishot requests nor buffer rings. Its own receives
+//! bring no control messages, so the driver makes the request itself ([`receive`]); there
+//! is no room for a segmented message, so `UDP_GRO` must never be on for this socket.
 //!
 //! Its limits:
-//! - three allocations for each receive;
+//! - an allocation for each receive, and the library's own;
 //! - a turn of at least one `io_uring_enter` and one `epoll_wait`, since the runtime
 //!   waits for its ring by epoll. It never enters the ring for completions, without
 //!   which one with `DEFER_TASKRUN` completes nothing: it hangs;
@@ -23,6 +24,7 @@
 #![allow(unsafe_code)] // A descriptor is registered by its number.
 
 mod herd;
+mod receive;
 #[cfg(test)]
 mod tests;
 
@@ -42,7 +44,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::{self, Instant, Sleep};
 
 use self::herd::{Arrival, Herd};
-use super::address;
+use self::receive::Received;
 use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
 use super::send::Sender;
@@ -120,10 +122,11 @@ impl TokioUring {
     ) -> io::Result<Self> {
         let runtime = runtime()?;
         let receiving = ::tokio_uring::net::UdpSocket::from_std(socket.duplicate()?);
+        let control_bytes = socket.control_bytes();
         let (bell, timer, herd) = runtime.block_on(async {
             // SAFETY: the bell owns one eventfd as long as it lives, and this keeps it.
             let bell = unsafe { AsyncFd::register_with_interest(bell, Interest::READABLE) }?;
-            io::Result::Ok((bell, Timer::new(), Herd::spawn(receiving)))
+            io::Result::Ok((bell, Timer::new(), Herd::spawn(receiving, control_bytes)))
         })?;
         let sender = Sender::new(&socket, coalescing);
         Ok(Self {
@@ -153,12 +156,12 @@ impl TokioUring {
     fn arrived(&mut self, arrival: Arrival) -> io::Result<()> {
         let Arrival { outcome, buffer } = arrival;
         match outcome {
-            Ok((written_bytes, source)) => {
-                let length = written_bytes.min(BUFFER_BYTES);
-                self.stats.receives_truncated += u64::from(written_bytes > BUFFER_BYTES);
+            Ok(Received { length, source, local }) => {
+                self.stats.receives_truncated += u64::from(length > BUFFER_BYTES);
+                let length = length.min(BUFFER_BYTES);
+                self.sender.note(source, local);
                 self.stats.datagrams_received += 1;
                 self.stats.bytes_received += length as u64;
-                let source = address::canonical(source);
                 self.current = Some(Current { buffer, length, source });
                 Ok(())
             }

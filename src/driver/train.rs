@@ -1,14 +1,11 @@
 //! Trains: runs of datagrams that cross the edge of the kernel as one message.
 //!
-//! All but the last are of equal length, which a control message tells: of 16
-//! bits on the way out (`UDP_SEGMENT`, Linux 4.18), of 32 on the way in (`UDP_GRO`,
-//! Linux 5.0). Read and written by the byte, since the kernel aligns it to
-//! nothing where a ring brings it.
+//! All but the last are of equal length, which a control message tells ([`control`]):
+//! `UDP_SEGMENT` on the way out (Linux 4.18), `UDP_GRO` on the way in (Linux 5.0).
+//!
+//! [`control`]: super::control
 
-use std::mem::offset_of;
 use std::ops::Range;
-
-use libc::{c_int, cmsghdr};
 
 use super::stats::DriverStats;
 use crate::limits::DATAGRAM_BYTES_MAX;
@@ -21,63 +18,6 @@ pub(super) const TRAIN_BYTES_MAX: usize = u16::MAX as usize - 40 - 8;
 /// Bytes that are looked at of a datagram: one more than one of ours has, so that
 /// an oversized one shows.
 pub(super) const VISIBLE_BYTES: usize = DATAGRAM_BYTES_MAX + 1;
-
-const HEADER_BYTES: usize = size_of::<cmsghdr>();
-const LENGTH_BYTES: usize = size_of::<usize>();
-/// Room for a control message of a number: the header, and up to a word.
-pub(super) const CONTROL_BYTES: usize = HEADER_BYTES + 8;
-
-const _: () = assert!(HEADER_BYTES.is_multiple_of(align_of::<cmsghdr>()));
-const _: () = assert!(size_of::<c_int>() == 4 && align_of::<cmsghdr>() <= align_of::<Control>());
-
-/// A control message, or room for one.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(8))]
-pub(super) struct Control {
-    bytes: [u8; CONTROL_BYTES],
-}
-
-impl Control {
-    /// Room for the kernel to write a message into.
-    pub(super) const ROOM: Self = Self { bytes: [0; CONTROL_BYTES] };
-
-    /// What tells the kernel to part a message into datagrams of so many bytes.
-    pub(super) fn segment(segment_bytes: u16) -> Self {
-        let mut bytes = [0; CONTROL_BYTES];
-        let mut put = |at: usize, field: &[u8]| bytes[at..][..field.len()].copy_from_slice(field);
-        put(offset_of!(cmsghdr, cmsg_len), &(HEADER_BYTES + size_of::<u16>()).to_ne_bytes());
-        put(offset_of!(cmsghdr, cmsg_level), &libc::SOL_UDP.to_ne_bytes());
-        put(offset_of!(cmsghdr, cmsg_type), &libc::UDP_SEGMENT.to_ne_bytes());
-        put(HEADER_BYTES, &segment_bytes.to_ne_bytes());
-        Self { bytes }
-    }
-
-    /// All bytes that the kernel may have written.
-    pub(super) const fn bytes(&self) -> &[u8; CONTROL_BYTES] {
-        &self.bytes
-    }
-
-    /// Where the kernel reads or writes it.
-    pub(super) fn as_mut_ptr(&mut self) -> *mut libc::c_void {
-        self.bytes.as_mut_ptr().cast()
-    }
-}
-
-/// The length of the datagrams of a train, as a received control message tells;
-/// none where there is no such message, so that what was received is one datagram.
-pub(super) fn segment_bytes(control: &[u8]) -> Option<usize> {
-    fn field<const N: usize>(control: &[u8], at: usize) -> Option<[u8; N]> {
-        control.get(at..)?.first_chunk().copied()
-    }
-    let length =
-        usize::from_ne_bytes(field::<LENGTH_BYTES>(control, offset_of!(cmsghdr, cmsg_len))?);
-    let level = c_int::from_ne_bytes(field(control, offset_of!(cmsghdr, cmsg_level))?);
-    let kind = c_int::from_ne_bytes(field(control, offset_of!(cmsghdr, cmsg_type))?);
-    let number = c_int::from_ne_bytes(field(control, HEADER_BYTES)?);
-    let tells = (level, kind) == (libc::SOL_UDP, libc::UDP_GRO)
-        && length == HEADER_BYTES + size_of::<c_int>();
-    usize::try_from(number).ok().filter(|bytes| tells && *bytes > 0)
-}
 
 /// What a receive has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,19 +138,5 @@ mod tests {
         let (parts, stats) = ranges(Train::new(2 * long, Some(long)));
         assert_eq!(parts, [0..VISIBLE_BYTES, long..long + VISIBLE_BYTES]);
         assert_eq!(stats.receives_truncated, 2);
-    }
-
-    #[test]
-    fn only_a_control_message_of_gro_tells_a_length() {
-        let mut told = *Control::segment(0).bytes();
-        told[..LENGTH_BYTES].copy_from_slice(&(HEADER_BYTES + 4).to_ne_bytes());
-        told[offset_of!(cmsghdr, cmsg_type)..][..4].copy_from_slice(&libc::UDP_GRO.to_ne_bytes());
-        assert_eq!(segment_bytes(&told), None, "of no bytes");
-        told[HEADER_BYTES..][..4].copy_from_slice(&1200_i32.to_ne_bytes());
-        assert_eq!(segment_bytes(&told), Some(1200));
-        for length in 0..HEADER_BYTES + 4 {
-            assert_eq!(segment_bytes(&told[..length]), None, "{length} bytes");
-        }
-        assert_eq!(segment_bytes(Control::segment(1200).bytes()), None, "another message");
     }
 }

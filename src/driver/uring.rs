@@ -32,31 +32,34 @@ use self::buffers::{BufferId, GROUP};
 use self::ring::{Ring, Sizes};
 use super::address::{self, NAME_BYTES_MAX};
 use super::bell::Bell;
+use super::control;
 use super::datapath::{Advance, Datapath, survive};
 use super::send::Sender;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
 use super::stats::DriverStats;
 use super::sys;
-use super::train::{self, CONTROL_BYTES, Room, Train};
+use super::train::{Room, Train};
 
 /// What the kernel writes into a buffer before the source's address: four
 /// numbers of four bytes.
 const PREFIX_BYTES: usize = 16;
-/// Where what was sent begins in a buffer: after a source's address and a control
-/// message.
-const PAYLOAD_OFFSET: usize = PREFIX_BYTES + NAME_BYTES_MAX + CONTROL_BYTES;
+/// Where what was sent begins in a buffer: after a source's address and control messages
+/// of so many bytes.
+const fn payload_offset(control_bytes: usize) -> usize {
+    PREFIX_BYTES + NAME_BYTES_MAX + control_bytes
+}
 
 /// The completion's request, by its user data.
 const USER_RECEIVE: u64 = 1;
 const USER_BELL: u64 = 2;
 
-/// A ring for the calling thread, whose buffers have this room.
+/// A ring for the calling thread, whose buffers have this room for what comes to `socket`.
 ///
 /// # Errors
 /// When the kernel, or what guards it, has no such ring to give.
-pub(super) fn open(room: Room) -> io::Result<Ring> {
-    Ring::open(Sizes::SHARD, PAYLOAD_OFFSET + room.bytes())
+pub(super) fn open(socket: &UdpSocket, room: Room) -> io::Result<Ring> {
+    Ring::open(Sizes::SHARD, payload_offset(socket.control_bytes()) + room.bytes())
 }
 
 /// A socket that is read through a ring.
@@ -66,6 +69,7 @@ pub(super) struct Uring {
     /// What the receive request is told: how long a source's address and control
     /// messages may be.
     template: Box<libc::msghdr>,
+    payload_offset: usize,
     socket: UdpSocket,
     bell: Arc<Bell>,
     receiving: Multishot,
@@ -111,7 +115,8 @@ impl Uring {
         let sender = Sender::new(&socket, coalescing);
         Self {
             ring,
-            template: Box::new(sys::template(NAME_BYTES_MAX, CONTROL_BYTES)),
+            template: Box::new(sys::template(NAME_BYTES_MAX, socket.control_bytes())),
+            payload_offset: payload_offset(socket.control_bytes()),
             socket,
             bell,
             receiving: Multishot::Ended,
@@ -202,13 +207,14 @@ impl Uring {
             return None;
         };
         let source = address::read(message.name_data());
-        let segment_bytes = train::segment_bytes(message.control_data());
-        let train = Train::new(message.payload_data().len(), segment_bytes);
+        let told = control::read(message.control_data());
+        let train = Train::new(message.payload_data().len(), told.segment_bytes);
         self.stats.receives_truncated += u64::from(message.is_payload_truncated());
         let Some(source) = source else {
             self.stats.receives_sourceless += 1;
             return None;
         };
+        self.sender.note(source, told.local);
         train.count(&mut self.stats);
         Some(Current { buffer, source, train, datagram: 0..0 })
     }
@@ -269,7 +275,7 @@ impl Datapath for Uring {
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {
         let current = self.current.as_ref().expect("advance has gone to a datagram");
-        let bytes = &self.ring.buffers.bytes(current.buffer)[PAYLOAD_OFFSET..];
+        let bytes = &self.ring.buffers.bytes(current.buffer)[self.payload_offset..];
         (current.source, &bytes[current.datagram.clone()])
     }
 

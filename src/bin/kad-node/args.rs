@@ -65,10 +65,9 @@ pub(crate) enum Mode {
 /// A node with a prompt.
 #[derive(Args, Debug)]
 pub(crate) struct NodeArgs {
-    /// UDP address to bind; port 0 lets the system choose. On a host with several
-    /// addresses, name the one that peers ask: at a wildcard (0.0.0.0 or [::])
-    /// answers leave from the address of the route to the asker, and one who asked
-    /// another address does not take them.
+    /// UDP address to bind; port 0 lets the system choose. A wildcard (0.0.0.0 or [::])
+    /// takes what comes to any address of this host, and answers from the one that was
+    /// asked.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9001", value_parser = address::listen)]
     pub(crate) listen: SocketAddr,
     /// Address given to peers, where it differs from the bound one.

@@ -10,6 +10,8 @@
 
 use std::net::IpAddr;
 
+use crate::driver::address;
+
 /// Times that a host's datagrams go one by one after a train to it was refused: at
 /// first so many, twice as many each time, and at first again once one was taken.
 const PAUSE_MIN: u32 = 1;
@@ -57,16 +59,7 @@ impl Pauses {
 
 /// The place of a host in the table.
 fn place(host: IpAddr) -> usize {
-    let bits = match host {
-        IpAddr::V4(ip) => u64::from(ip.to_bits()),
-        IpAddr::V6(ip) => {
-            let bits = ip.to_bits();
-            (bits >> 64) as u64 ^ bits as u64
-        }
-    };
-    // Fibonacci hashing: 2^64 divided by the golden ratio; the upper bits are the
-    // mixed ones.
-    (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - PLACES.ilog2())) as usize
+    (address::mix(address::spread(host)) >> (u64::BITS - PLACES.ilog2())) as usize
 }
 
 /// How long trains are not tried.

@@ -31,7 +31,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -41,6 +41,7 @@ use io_uring_0_6::types::CancelBuilder;
 use io_uring_0_6::{cqueue, opcode};
 
 use super::BUFFER_BYTES;
+use super::receive::{Received, receive};
 
 /// Receives with the kernel at least.
 const SIZE_MIN: usize = 1;
@@ -54,7 +55,7 @@ const _: () = assert!(FULL < SIZE_MAX);
 
 /// What a receive has come to, and its buffer.
 pub(super) struct Arrival {
-    pub(super) outcome: io::Result<(usize, SocketAddr)>,
+    pub(super) outcome: io::Result<Received>,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -86,9 +87,9 @@ enum Order {
 }
 
 impl Herd {
-    /// Spawns the tasks, which receive from `socket` when they are given leave. To
-    /// be called within the runtime.
-    pub(super) fn spawn(socket: UdpSocket) -> Self {
+    /// Spawns the tasks, which receive from `socket` when they are given leave, with
+    /// `control_bytes` of control messages. To be called within the runtime.
+    pub(super) fn spawn(socket: UdpSocket, control_bytes: usize) -> Self {
         let herd = Self(Rc::new(RefCell::new(State {
             order: Order::AwaitLeave,
             size: SIZE_MIN,
@@ -102,15 +103,15 @@ impl Herd {
         })));
         let socket = Rc::new(socket);
         for _ in 0..SIZE_MAX {
-            ::tokio_uring::spawn(herd.clone().receive(Rc::clone(&socket)));
+            ::tokio_uring::spawn(herd.clone().receive(Rc::clone(&socket), control_bytes));
         }
         herd
     }
 
     /// What each task does.
-    async fn receive(self, socket: Rc<UdpSocket>) {
+    async fn receive(self, socket: Rc<UdpSocket>, control_bytes: usize) {
         while let Some(buffer) = poll_fn(|context| self.poll_leave(context)).await {
-            let (outcome, buffer) = socket.recv_from(buffer).await;
+            let (outcome, buffer) = receive(socket.as_raw_fd(), buffer, control_bytes).await;
             self.arrive(Arrival { outcome, buffer });
         }
     }

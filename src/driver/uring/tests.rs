@@ -32,7 +32,7 @@ impl Rig {
         let (waiter, waker) = waker();
         let alarm = Alarm { waker, bell: Arc::new(Bell::new().expect("an eventfd")) };
         let room = socket.coalesce(Coalescing::On);
-        let ring = Ring::open(sizes, PAYLOAD_OFFSET + room.bytes());
+        let ring = Ring::open(sizes, payload_offset(socket.control_bytes()) + room.bytes());
         let ring = ring.expect("this kernel gives rings");
         let uring = Uring::new(ring, socket, Arc::clone(&alarm.bell), Coalescing::On);
         Self { uring, alarm, waiter, peer }
