@@ -129,14 +129,14 @@ under_each_driver! {
 fn addresses_that_can_never_be_reached_are_refused_with_the_remedy() {
     // 192.0.2.0/24 and 2001:db8::/32 are for documentation: no host has them.
     for (listen, bootstrap, remedy) in [
-        ("127.0.0.1:0", &["192.0.2.1:9001"][..], "reaches this host alone: listen on 0.0.0.0:0"),
-        ("127.0.0.1:0", &["[::ffff:192.0.2.1]:9001"], "reaches this host alone"),
+        ("127.0.0.1:0", &["192.0.2.1:9001"][..], "reaches only this host: listen on 0.0.0.0:0"),
+        ("127.0.0.1:0", &["[::ffff:192.0.2.1]:9001"], "reaches only this host"),
         ("127.0.0.1:0", &["[2001:db8::1]:9001"], "has no IPv6: listen on [::]:0"),
         ("[::1]:0", &["192.0.2.1:9001"], "has no IPv4: listen on [::]:0"),
         ("0.0.0.0:0", &["[2001:db8::1]:9001"], "has no IPv6: listen on [::]:0"),
         ("[::]:0", &["[fe80::1]:9001"], "needs its interface"),
-        ("0.0.0.0:0", &["0.0.0.0:9001"], "name the address of one node"),
-        ("127.0.0.1:0", &["192.0.2.1:9001", "[::1]:9001"], "reaches this host alone"),
+        ("0.0.0.0:0", &["0.0.0.0:9001"], "give the address of one node"),
+        ("127.0.0.1:0", &["192.0.2.1:9001", "[::1]:9001"], "reaches only this host"),
     ] {
         let bootstrap_flags = bootstrap.iter().flat_map(|addr| ["--bootstrap", addr]);
         let arguments: Vec<_> = ["--listen", listen].into_iter().chain(bootstrap_flags).collect();
@@ -169,7 +169,7 @@ fn a_name_joins_by_whichever_of_its_addresses_is_in_reach() {
 #[test]
 fn an_announced_address_that_contradicts_the_bound_one_makes_a_warning() {
     for (announce, why) in
-        [("192.0.2.1:9001", "reaches this host alone"), ("2001:db8::1", "has no IPv6")]
+        [("192.0.2.1:9001", "reaches only this host"), ("2001:db8::1", "has no IPv6")]
     {
         let mut node = Node::start(Io::Mmsg, &["--announce", announce]);
         let warning = node.await_log("WARN");

@@ -133,7 +133,7 @@ fn a_text_of_several_lines_is_put_by_a_dash_and_ended_by_a_dot() {
     node.tell("put -\nnever ended");
     node.close_stdin();
     assert!(node.line().starts_with("ERR put - without an end"));
-    node.await_log("the node serves on");
+    node.await_log("the node keeps serving");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_demo_whose_input_ends_says_that_it_goes_on() {
         .spawn()
         .expect("the program starts");
     let log = BufReader::new(child.stderr.take().expect("a pipe"));
-    let said = log.lines().map_while(Result::ok).find(|line| line.contains("input has ended"));
+    let said = log.lines().map_while(Result::ok).find(|line| line.contains("end of input"));
     assert!(said.is_some_and(|line| line.contains("SIGTERM stops it")));
     child.kill().expect("it serves on");
     child.wait().expect("a killed child ends");

@@ -63,7 +63,7 @@ under_each_driver! {
         let mut terminal = start(io);
         type_line(&mut terminal, "put hello");
         expect(&mut terminal, HELLO);
-        expect(&mut terminal, "held here alone");
+        expect(&mut terminal, "held only here");
         type_line(&mut terminal, &format!("get {HELLO}"));
         expect(&mut terminal, "hello\r\n");
         expect(&mut terminal, "from local");
@@ -125,7 +125,7 @@ under_each_driver! {
 fn the_line_before_comes_back_with_the_up_arrow() {
     let mut terminal = start(Io::Mmsg);
     type_line(&mut terminal, "put hello");
-    expect(&mut terminal, "held here alone");
+    expect(&mut terminal, "held only here");
     expect(&mut terminal, "kad> ");
     type_line(&mut terminal, "\u{1b}[A");
     expect(&mut terminal, HELLO);
@@ -137,7 +137,7 @@ fn the_line_before_comes_back_with_the_up_arrow() {
 fn what_is_typed_ahead_is_not_lost() {
     let mut terminal = start(Io::Mmsg);
     type_line(&mut terminal, &format!("put hello\rget {HELLO}\rexit"));
-    expect(&mut terminal, "held here alone");
+    expect(&mut terminal, "held only here");
     expect(&mut terminal, "from local");
     ends_cleanly(terminal);
 }
@@ -147,7 +147,7 @@ fn a_value_cannot_command_the_terminal() {
     let mut terminal = start(Io::Mmsg);
     // ^V takes the escape character literally.
     type_line(&mut terminal, "put \u{16}\u{1b}[2J");
-    expect(&mut terminal, "held here alone");
+    expect(&mut terminal, "held only here");
     let key = Id::of_value(b"\x1b[2J");
     type_line(&mut terminal, &format!("get {key}"));
     expect(&mut terminal, "\\u{1b}[2J\r\n");
@@ -166,7 +166,7 @@ fn an_interrupt_clears_the_line() {
     expect(&mut terminal, "press Ctrl-C once more");
     type_line(&mut terminal, "put hello");
     expect(&mut terminal, HELLO);
-    expect(&mut terminal, "held here alone");
+    expect(&mut terminal, "held only here");
     press(&mut terminal, 'c');
     expect(&mut terminal, "press Ctrl-C once more");
     type_line(&mut terminal, "put -");
@@ -206,7 +206,7 @@ fn a_node_serves_in_the_background_and_has_its_prompt_in_the_foreground() {
     type_line(&mut terminal, &format!("'{program}' --listen 127.0.0.1:0 --io mmsg &"));
     expect(&mut terminal, " address=");
     let addr = expect(&mut terminal, " ");
-    expect(&mut terminal, "serves in the background");
+    expect(&mut terminal, "serving in the background");
     let serves = || {
         let ended = child::run(&["ping", addr.as_str()], b"");
         assert_eq!(ended.status, Some(0), "{ended:?}");
@@ -228,7 +228,7 @@ fn a_node_serves_in_the_background_and_has_its_prompt_in_the_foreground() {
     press(&mut terminal, 'z');
     expect(&mut terminal, "Stopped");
     type_line(&mut terminal, "bg");
-    expect(&mut terminal, "serves in the background");
+    expect(&mut terminal, "serving in the background");
     serves();
     type_line(&mut terminal, "kill %1; wait %1; echo status $?");
     expect(&mut terminal, "stopping on SIGTERM");

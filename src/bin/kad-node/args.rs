@@ -21,21 +21,21 @@ use crate::log;
 pub(crate) use address::{Announce, HostPort};
 pub(crate) use value::Percent;
 
-/// Nodes of one `demo` at most: each is a thread and a socket.
+/// Most nodes of one `demo`: each needs a thread and a socket.
 const DEMO_NODES_MAX: usize = 500;
 
 const PUT_STATUS: &str = "\
-Exit status: 0 stored; 1 no node took it; 2 bad usage; 3 the client itself failed; 4 no
-node answers, or not within --timeout.";
+Exit status: 0 stored; 1 no node stored it; 2 bad usage; 3 the client itself failed; 4 no
+node answers within --timeout.";
 
 const GET_STATUS: &str = "\
 Exit status: 0 found; 1 not found; 2 bad usage; 3 the client itself failed; 4 no node
-answers, or not within --timeout.";
+answers within --timeout.";
 
 /// A Kademlia distributed key-value store.
 ///
-/// Without a subcommand it runs a node, with a prompt on standard input: type
-/// `help` there.
+/// Without a subcommand it runs a node with a prompt on standard input. Type `help`
+/// there.
 #[derive(Debug, Parser)]
 #[command(name = "kad-node", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -47,16 +47,16 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
-    /// Store TEXT in a network, print its key, and leave.
+    /// Store TEXT in a network, print its key, and exit.
     #[command(after_help = PUT_STATUS)]
     Put(PutArgs),
-    /// Find the text of KEY in a network, print it, and leave.
+    /// Find the value of KEY in a network, print it, and exit.
     ///
-    /// Standard output carries the value's exact bytes; which node had it, or NOTFOUND,
-    /// goes to standard error.
+    /// Standard output carries the value's exact bytes. Standard error names the node
+    /// that had it, or says NOTFOUND.
     #[command(after_help = GET_STATUS)]
     Get(GetArgs),
-    /// Ask one node whether it is there, and leave: exit status 0 when it is.
+    /// Check that one node answers, and exit: status 0 when it does.
     Ping(PingArgs),
     /// Run a whole network in this process, over loopback UDP, with a prompt.
     Demo(DemoArgs),
@@ -66,41 +66,41 @@ pub(crate) enum Mode {
 #[derive(Args, Debug)]
 pub(crate) struct NodeArgs {
     /// UDP address to bind; port 0 lets the system choose. A wildcard (0.0.0.0 or [::])
-    /// takes what comes to any address of this host, and answers from the one that was
-    /// asked.
+    /// receives at every address of this host, and each reply leaves from the address
+    /// that the request was sent to.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9001", value_parser = address::listen)]
     pub(crate) listen: SocketAddr,
-    /// Address given to peers, where it differs from the bound one.
+    /// Address that peers use to reach this node, when it differs from the bound one.
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub(crate) announce: Option<Announce>,
-    /// A node of the network to join; repeatable. Names are resolved, and tried
-    /// again for ever.
+    /// A node of the network to join; repeatable. Addresses are retried until the node
+    /// has joined; names are resolved again from time to time.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) bootstrap: Vec<HostPort>,
     /// Node id [default: random].
     #[arg(long, value_name = "HEX40")]
     pub(crate) id: Option<Id>,
-    /// Shards, each a thread, and pinned to a core where there are several
+    /// Number of shards. Each is a thread; several are pinned to a core each
     /// [default: the cores available].
     #[arg(long, value_name = "N", default_value_t = value::cores_available(), hide_default_value = true, value_parser = value::cores)]
     pub(crate) cores: ShardCount,
-    /// Whether the kernel brings each datagram to the shard that acts on it: on,
-    /// or off for experiments; then the shards hand them to each other.
+    /// Whether the kernel delivers each datagram to the shard that owns its key: on,
+    /// or off for experiments. With off, shards pass datagrams to each other.
     #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
     pub(crate) steering: Steering,
-    /// How much others may store on this node, its shards together; each value
-    /// counts 480 bytes more than it has, for its key and the indexes. Beyond it,
-    /// values make way for new ones, first those of whoever has stored most.
+    /// How much other nodes may store on this node, all shards together. Each value
+    /// counts 480 bytes more than its size, for its key and the indexes. A full store
+    /// makes room for a new value by removing values of the peer that stored most.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
     pub(crate) store_bytes: usize,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
-    /// When the node is told to stop (SIGINT, SIGTERM, SIGHUP, SIGQUIT, exit), how long
-    /// it may take to hand its values over to nodes that stay. A second signal other
-    /// than SIGHUP stops it at once, and so does the first where this is 0s. Stay below
-    /// what a supervisor grants: 10s by `docker stop`.
+    /// How long a stopping node (SIGINT, SIGTERM, SIGHUP, SIGQUIT, exit) may take to hand
+    /// its values off to other nodes. With 0s it stops at once; a second signal
+    /// other than SIGHUP stops it at once too. Keep it below the time that a supervisor
+    /// allows: 10s for `docker stop`.
     #[arg(long, value_name = "PERIOD", default_value = "5s", value_parser = value::leave)]
     pub(crate) leave: Duration,
     #[command(flatten)]
@@ -117,8 +117,8 @@ pub(crate) struct PutArgs {
     /// How long the network keeps the value.
     #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
     pub(crate) expire: Duration,
-    /// The text, of 1132 bytes at most; `-` reads it from standard input, to its end and as it is. One that
-    /// begins with a dash comes after `--`.
+    /// The text, of 1132 bytes at most; `-` reads all of standard input, unchanged. Put
+    /// `--` before a text that begins with a dash.
     #[arg(value_name = "TEXT")]
     pub(crate) text: OsString,
 }
@@ -133,7 +133,7 @@ pub(crate) struct GetArgs {
     pub(crate) key: OsString,
 }
 
-/// Ask one node whether it is there.
+/// Check that one node answers.
 #[derive(Args, Debug)]
 pub(crate) struct PingArgs {
     /// The node.
@@ -142,12 +142,12 @@ pub(crate) struct PingArgs {
     /// The node's network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
-    /// How long to wait for its answer; it is asked 3 times.
+    /// How long to wait for an answer; the node is asked 3 times.
     #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]
     pub(crate) timeout: Duration,
 }
 
-/// What a client that joins for one operation is told.
+/// Options of a client that joins for one operation.
 #[derive(Args, Debug)]
 pub(crate) struct ClientArgs {
     /// A node of the network; repeatable: all are tried.
@@ -170,8 +170,8 @@ pub(crate) struct DemoArgs {
     /// How many nodes, 1 to 500.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = value::number::<1, DEMO_NODES_MAX>)]
     pub(crate) nodes: usize,
-    /// The first node's port on 127.0.0.1, the others' following; 0 lets the
-    /// system choose each.
+    /// Port of the first node on 127.0.0.1; the other nodes use the ports after it.
+    /// With 0 the system chooses each port.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) base_port: u16,
     #[command(flatten)]
@@ -184,16 +184,16 @@ pub(crate) struct DemoArgs {
     pub(crate) log: LogArgs,
 }
 
-/// The network and how it is searched.
+/// Which network to use, and how to search it.
 #[derive(Args, Debug)]
 pub(crate) struct LookupArgs {
-    /// Nodes of another network are ignored.
+    /// Name of the network. Nodes of other networks are ignored.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
     /// Replication: how many of the closest nodes hold a value, 1 to 28.
     #[arg(long, value_name = "N", default_value_t = K_DEFAULT, value_parser = value::number::<1, K_MAX>)]
     pub(crate) k: usize,
-    /// How many nodes a lookup asks at a time, 1 to 16.
+    /// How many nodes a lookup queries at the same time, 1 to 16.
     #[arg(long, value_name = "N", default_value_t = ALPHA_DEFAULT, value_parser = value::number::<1, ALPHA_MAX>)]
     pub(crate) alpha: usize,
 }
@@ -201,49 +201,49 @@ pub(crate) struct LookupArgs {
 /// How long values live.
 #[derive(Args, Debug)]
 pub(crate) struct LifeArgs {
-    /// Period in which a node stores what was put there anew.
+    /// How often a node republishes the values that were put there.
     #[arg(long, value_name = "PERIOD", default_value = "1h", value_parser = value::period)]
     pub(crate) republish: Duration,
-    /// Life of a value that nobody publishes again.
+    /// How long a value lives after it was last published.
     #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
     pub(crate) expire: Duration,
 }
 
-/// How datagrams travel.
+/// How datagrams are received and sent.
 #[derive(Args, Debug)]
 pub(crate) struct IoArgs {
     /// How datagrams are received and sent: auto, uring, tokio-uring or mmsg. Auto
-    /// is uring, and mmsg where uring is forbidden, with a warning that says why.
+    /// uses uring, or mmsg with a warning where uring is forbidden.
     #[arg(long, value_name = "DRIVER", default_value = "auto", value_parser = value::io_choice)]
     pub(crate) io: IoChoice,
-    /// Whether datagrams to or from the same peer pass through the kernel as one:
-    /// on, or off for experiments. Where the kernel or a device takes no such
-    /// trains, they go one by one anyway.
+    /// Whether datagrams to or from one peer pass through the kernel as one segmented
+    /// message (GSO, GRO): on, or off for experiments. Where the kernel or a device
+    /// does not support it, datagrams go one by one.
     #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::coalescing)]
     pub(crate) coalescing: Coalescing,
-    /// Drop datagrams on purpose, each way, with this chance.
+    /// Chance of dropping each datagram, sent or received, for experiments.
     #[arg(long, value_name = "PERCENT", default_value = "0")]
     pub(crate) drop: Percent,
-    /// Which datagrams are dropped.
+    /// Seed that decides which datagrams --drop drops.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) drop_seed: u64,
 }
 
-/// What is logged.
+/// Options of the log.
 #[derive(Args, Debug)]
 pub(crate) struct LogArgs {
-    /// Log to standard error from this level on: error, warn, info, debug, trace
-    /// or off [default: what `RUST_LOG` says, or info].
+    /// Least severe level to log to standard error: error, warn, info, debug, trace or
+    /// off [default: `RUST_LOG`, or info].
     #[arg(long, value_name = "LEVEL", value_parser = value::log_level)]
     pub(crate) log: Option<tracing::level_filters::LevelFilter>,
 }
 
-/// The command line, or the status to exit with at once: 0 after `--help`, 2
-/// after an error, told on one line.
+/// Parses the command line. An error is the exit status: 0 after `--help`, 2 after a
+/// usage error, which is reported on one line.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
     Cli::try_parse().map_err(|error| {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // A reader that closed its pipe has seen what it wanted.
+            // A reader that closed its pipe wants no more.
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
@@ -252,7 +252,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
     })
 }
 
-/// What a clap error says, without its usage and tips, on one line.
+/// Joins a clap error into one line, without its usage and tips.
 fn one_line(error: &str) -> String {
     let said = error.lines().map(str::trim).take_while(|line| {
         !line.starts_with("Usage:") && !line.starts_with("For more information")

@@ -1,5 +1,5 @@
-//! Bootstrap nodes by name: resolved, and resolved again, on a thread of their own,
-//! because a resolver may take many seconds.
+//! Resolves the names of bootstrap nodes, again and again, on a thread of its own: a
+//! resolver may take many seconds.
 
 mod follower;
 mod notices;
@@ -31,8 +31,8 @@ fn resolve(name: &HostPort) -> Result<Vec<SocketAddr>, String> {
     }
 }
 
-/// The addresses of all `names`, each once and in their order, within `timeout`. A
-/// name whose resolver hangs keeps back none of the others. An error names a name
+/// Resolves all `names` within `timeout`, in their order and without duplicates. A
+/// resolver that hangs for one name does not delay the others. The error names a name
 /// that has no address.
 pub(crate) fn resolve_within(
     names: &[HostPort],
@@ -68,37 +68,37 @@ fn unresolved(name: &HostPort, reason: &str) -> String {
     format!("cannot resolve '{name}': {reason}: check the name, or give an address")
 }
 
-/// `names` in a row.
+/// The `names` in quotes, separated by commas.
 pub(crate) fn listed(names: &[HostPort]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
 }
 
-/// Refuses `names` by none of which a node bound to `listen` can ever join: all are
-/// addresses out of its reach. A name may get another address, so that one of those
-/// is enough to go on.
+/// Fails when a node bound to `listen` can never join through `names`: all of them are
+/// addresses that it cannot reach. A host name may resolve differently later, so one
+/// host name is enough to succeed.
 pub(crate) fn refuse_hopeless(names: &[HostPort], listen: SocketAddr) -> Result<(), Failure> {
     let reach = Reach::of(listen);
     let obstacle = |name: &HostPort| reach.obstacle(name.literal()?);
     let hopeless: Vec<_> = names.iter().map_while(obstacle).collect();
     match hopeless.first() {
         Some(why) if hopeless.len() == names.len() => {
-            Err(Failure::Usage(format!("cannot join by {}: {why}", listed(names))))
+            Err(Failure::Usage(format!("cannot join through {}: {why}", listed(names))))
         }
         _ => Ok(()),
     }
 }
 
-/// Resolves `names` for ever: with back-off until the node has joined, and every
-/// [`BOOTSTRAP_WAIT_MAX`] from then on, so that a node that was cut off finds
-/// peers that have moved meanwhile. `tell` is handed the addresses within the node's
-/// reach whenever they are others than it last took; a node that is too busy is told
-/// soon again, and one that has stopped no more. Of more addresses than a node keeps,
-/// each attempt has others. While the node has not joined, the log says why.
+/// Resolves `names` for ever: with back-off until the node has joined, and then every
+/// [`BOOTSTRAP_WAIT_MAX`], so that a node that was cut off finds peers that have moved.
+/// `send` receives the reachable addresses whenever they have changed; it is retried
+/// soon when the node is busy, and the loop ends when the node has stopped. When there
+/// are more addresses than a node keeps, each attempt uses others. While the node has
+/// not joined, the log says why.
 pub(crate) fn follow(
     names: Vec<HostPort>,
     node: Joiner,
     joining: Joining,
-    tell: impl Fn(Vec<SocketAddr>) -> Result<(), SendError> + Send + 'static,
+    send: impl Fn(Vec<SocketAddr>) -> Result<(), SendError> + Send + 'static,
 ) {
     thread::spawn(move || {
         let mut follower = Follower::new(names, node.reach);
@@ -106,7 +106,7 @@ pub(crate) fn follow(
         let mut wait = BOOTSTRAP_WAIT_MIN;
         loop {
             follower.resolve();
-            match follower.tell_changes(&tell) {
+            match follower.send_changes(&send) {
                 Ok(()) => {}
                 Err(SendError::Full(_)) => {
                     thread::sleep(BOOTSTRAP_WAIT_MIN);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_no_name_can_ever_be_of_use_are_they_refused() {
+    fn names_are_refused_only_when_none_can_ever_be_reached() {
         let listen = "127.0.0.1:9001".parse().expect("an address");
         for (given, is_hopeless) in [
             (&["192.0.2.1:9001"][..], true),

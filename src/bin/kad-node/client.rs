@@ -1,4 +1,4 @@
-//! A client that joins for one operation, within a time for all of it.
+//! A client that joins for one operation, with one deadline for all of it.
 
 use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -32,7 +32,7 @@ pub(crate) struct Client<'a> {
 }
 
 impl<'a> Client<'a> {
-    /// Joins by the first of the bootstrap nodes that answers.
+    /// Joins through the first bootstrap node that answers.
     pub(crate) fn join(
         args: &'a ClientArgs,
         adjust: impl FnOnce(Config) -> Config,
@@ -40,7 +40,7 @@ impl<'a> Client<'a> {
         log::start(&args.log)?;
         bootstrap::refuse_hopeless(&args.bootstrap, ANY)?;
         let deadline = Instant::now() + args.timeout;
-        // Half of the time is left for a name that resolves beside one that does not.
+        // One name that does not resolve leaves half of the time to the others.
         let patience = RESOLVE_MAX.min(args.timeout / 2);
         let resolved = bootstrap::resolve_within(&args.bootstrap, patience);
         let resolved = resolved.map_err(Failure::Unreachable)?;
@@ -67,7 +67,7 @@ impl<'a> Client<'a> {
         Ok(Self { args, deadline, running, operations })
     }
 
-    /// Carries out the one operation.
+    /// Runs the operation.
     pub(crate) fn ask<T>(
         &mut self,
         operation: impl FnOnce(&mut Operations) -> Result<T, NodeGone>,
@@ -77,7 +77,7 @@ impl<'a> Client<'a> {
                 return Failure::Failed("the node's thread has ended".into());
             }
             Failure::Unreachable(format!(
-                "no result within {}: try again, or with a longer --timeout",
+                "no result within {}: try again, or give a longer --timeout",
                 reply::time(self.args.timeout)
             ))
         })
@@ -89,12 +89,12 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The address to bind: one socket that reaches both families, where the host has them.
+/// The address to bind: it reaches both address families where the host has IPv6.
 fn any_address() -> SocketAddr {
     if UdpSocket::bind(ANY).is_ok() { ANY } else { ANY_V4 }
 }
 
-/// Those of `resolved` that are in `reach`.
+/// The addresses of `resolved` that are in `reach`.
 fn usable(
     args: &ClientArgs,
     resolved: Vec<SocketAddr>,
@@ -111,13 +111,13 @@ fn usable(
         None => "it has no address".into(),
     };
     Err(Failure::Unreachable(format!(
-        "cannot join by {}: {why}",
+        "cannot join through {}: {why}",
         bootstrap::listed(&args.bootstrap)
     )))
 }
 
-/// Tries `addresses`, as many at a time as a node keeps, until the client knows a node.
-/// Says whether it does.
+/// Tries `addresses`, as many at a time as a node keeps. Returns whether the client has
+/// joined by the deadline.
 fn join_by(
     running: &Running,
     events: &Events,
@@ -140,7 +140,7 @@ fn join_by(
     Ok(false)
 }
 
-/// Waits until the client knows a node, and says whether it does.
+/// Waits until the client has a contact. Returns whether it has.
 fn has_joined(events: &Events, until: Instant) -> bool {
     loop {
         let remaining = until.saturating_duration_since(Instant::now());

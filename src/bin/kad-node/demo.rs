@@ -1,5 +1,5 @@
-//! A whole network in one process: many nodes over loopback UDP, each with a
-//! thread and a socket of its own, and the prompt on the first.
+//! A whole network in one process: many nodes over loopback UDP, each with its own
+//! thread and socket. The prompt is on the first.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,12 +27,12 @@ const FORM_MAX: Duration = Duration::from_mins(5);
 /// How long a put may take before the demo gives up.
 const PUT_MAX: Duration = Duration::from_mins(1);
 
-/// Descriptors that the process has open beside those of its nodes, the terminal's
-/// among them.
+/// Most descriptors that the process opens besides those of its nodes. They include the
+/// terminal's.
 const DESCRIPTORS_OWN_MAX: u64 = 24;
 
-/// Descriptors of one node of one shard: its socket, its eventfd and its ring, and
-/// what the library under `tokio-uring` opens beside them.
+/// Descriptors of one node with one shard: its socket, its eventfd and its ring, and
+/// what the library under `tokio-uring` opens besides.
 const fn descriptors_per_node(io: IoChoice) -> u64 {
     match io {
         IoChoice::Mmsg => 2,
@@ -76,7 +76,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         commander: first.commander(),
         joining: Joining::default(),
         join_wait: Duration::ZERO,
-        // The whole network ends: there is nobody to leave to.
+        // The whole network ends: no node remains that could take values.
         leave: Duration::ZERO,
     };
     let result = serve::attend(attended, terminal, StopSignals::catch()?);
@@ -86,19 +86,19 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     result
 }
 
-/// Says what is worth typing: `greeting` is a text of another node's.
+/// Suggests what to type. `greeting` is the key of a text that another node has put.
 fn welcome(nodes: usize, greeting: Id) {
     if io::stdin().is_terminal() {
         log::say(format_args!(
-            "This prompt is on the first of {nodes} nodes; the last one has put a text. Try\n    \
+            "This prompt is on the first of {nodes} nodes; the last node has put a text. Try\n    \
              trace {greeting}\n\
-             and 'put some text', 'get KEY', 'peers', 'stats'; 'help' lists the commands."
+             and 'put some text', 'get KEY', 'peers', 'stats'. 'help' lists all commands."
         ));
     }
 }
 
-/// Starts every node, and has all but the first join by the first. Their ids
-/// come with them.
+/// Starts every node; all but the first join through the first. Returns the nodes and
+/// their ids.
 fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
     let mut rng = launch::rng()?;
     let mut nodes: Vec<Running> = Vec::with_capacity(args.nodes);
@@ -107,7 +107,7 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
         let mut config = launch::config(&mut rng, None, Role::Peer, &args.lookup);
         launch::set_life(&mut config, &args.life);
         if index == 0 {
-            // Of the others no one reads what they tell.
+            // The events of the other nodes are not read.
             config.log_level = log_events::level();
         }
         ids.push(config.id);
@@ -122,9 +122,8 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
     Ok((nodes, ids))
 }
 
-/// Puts a text on the last node, and returns its key: one whose `k` closest
-/// nodes are without the first, where there is one, so that the first has to
-/// fetch it.
+/// Puts a text on the last node and returns its key. The first node is not among the `k`
+/// closest to the key, if such a text is found, so that it has to fetch the value.
 fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
     const TEXTS_MAX: usize = 1000;
     let last = nodes.last().expect("a demo has a node at least");
@@ -142,14 +141,14 @@ fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
             Ok(DriverEvent::Node(Event::Put { .. })) => break,
             Ok(_) => {}
             Err(error) => {
-                return Err(Failure::Failed(format!("a put of the demo does not end: {error}")));
+                return Err(Failure::Failed(format!("the demo's first put did not end: {error}")));
             }
         }
     }
     Ok(Id::of_value(text.as_bytes()))
 }
 
-/// Waits until every one of `nodes` has joined, and shows how far it is.
+/// Waits until all `nodes` have joined, and shows the progress.
 fn await_all(nodes: &[Running]) -> Result<(), Failure> {
     let mut progress = Progress::new(nodes.len());
     let mut forming: Vec<&Running> = nodes.iter().collect();
@@ -183,19 +182,19 @@ fn await_all(nodes: &[Running]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How many nodes have joined: one line that is written over on a terminal, a
-/// few lines of the log elsewhere.
+/// Shows how many nodes have joined: on a terminal one line that is overwritten,
+/// elsewhere a few log lines.
 struct Progress {
     total: usize,
     on_terminal: bool,
-    /// The count at which the log has its next line.
+    /// The count of joined nodes at which the next line is logged.
     log_at: usize,
 }
 
 impl Progress {
-    /// Lines that the log is given.
+    /// About how many lines are logged.
     const LOG_LINES: usize = 4;
-    /// How often it is looked at.
+    /// How often the nodes are polled.
     const INTERVAL: Duration = Duration::from_millis(20);
 
     fn new(total: usize) -> Self {
@@ -204,7 +203,7 @@ impl Progress {
 
     fn show(&mut self, joined: usize) {
         if self.on_terminal {
-            // A terminal that has gone away misses nothing.
+            // A terminal that has closed needs no progress.
             let _ = write!(io::stderr(), "\rforming: {joined} of {} nodes have joined", self.total);
         } else if joined >= self.log_at {
             tracing::info!(joined, of = self.total, "forming");
@@ -212,7 +211,7 @@ impl Progress {
         }
     }
 
-    /// Clears the line.
+    /// Clears the progress line.
     fn end(&self) {
         if self.on_terminal {
             let _ = write!(io::stderr(), "\r\x1b[K");

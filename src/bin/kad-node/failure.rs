@@ -1,4 +1,4 @@
-//! Why the program ends in failure, and the exit status that says so.
+//! Failures of the program and their exit statuses.
 
 use std::process::ExitCode;
 
@@ -8,29 +8,29 @@ use crate::log;
 use crate::reply;
 use crate::request::RequestError;
 
-/// A failure, told on one line of standard error.
+/// A failure, reported on one line of standard error.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line asks for what cannot be: exit status 2.
+    /// The command line is wrong: exit status 2.
     Usage(String),
-    /// What was asked for did not come about: exit status 1.
+    /// The operation failed: exit status 1.
     Failed(String),
-    /// A key or a value is none, in the prompt's words: exit status 2.
+    /// The key or the value is invalid: exit status 2.
     Request(RequestError),
-    /// The node did not begin the operation, in the prompt's words: exit status 1.
+    /// The node refused the operation: exit status 1.
     Refused(Refusal),
-    /// No node took the value: exit status 1.
+    /// No node stored the value: exit status 1.
     NotStored(String),
-    /// The value was not found, as standard error says: exit status 1.
+    /// The value was not found; standard error says so already: exit status 1.
     NotFound,
-    /// No node answers, or not in time: exit status 4.
+    /// No node answers in time: exit status 4.
     Unreachable(String),
-    /// A one-shot command could not do its own part: exit status 3.
+    /// A one-shot command itself failed: exit status 3.
     Broken(String),
 }
 
 impl Failure {
-    /// Writes the failure to standard error and gives its exit status.
+    /// Writes the failure to standard error and returns its exit status.
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Usage(text) => {

@@ -1,23 +1,23 @@
-//! What `help` prints.
+//! The prompt's `help`.
 
 use std::io::{self, Write};
 
 use kad_node::limits::VALUE_BYTES_MAX;
 
-/// Each command, how it is typed, and what it does.
+/// Each command, its usage, and what it does.
 const LINES: [(&str, &str, &str); 9] = [
     ("put", "put TEXT", "store TEXT in the network; prints its key"),
-    ("put", "put -", "store the lines that follow, up to one with a single dot"),
-    ("get", "get KEY", "print the text of KEY, and which node had it"),
-    ("forget", "forget KEY", "stop republishing what was put here"),
-    ("peers", "peers", "the routing table, bucket by bucket"),
-    ("stats", "stats", "counters, and latencies of the gets and puts typed here"),
-    ("trace", "trace KEY", "a get that shows each hop"),
-    ("help", "help [COMMAND]", "this list, or more about one command"),
+    ("put", "put -", "store the lines that follow, up to a line with a single dot"),
+    ("get", "get KEY", "print the value of KEY, and which node had it"),
+    ("forget", "forget KEY", "stop republishing a value that was put here"),
+    ("peers", "peers", "show the routing table, bucket by bucket"),
+    ("stats", "stats", "show counters, and latencies of the gets and puts typed here"),
+    ("trace", "trace KEY", "like get, and show each hop"),
+    ("help", "help [COMMAND]", "show this list, or more about one command"),
     ("exit", "exit, quit", "stop the node (so does the end of input on a terminal)"),
 ];
 
-/// Prints the list of commands, or all about the one of this name.
+/// Prints the list of commands, or more about the command of this name.
 pub(crate) fn write(command: Option<&'static str>, out: &mut impl Write) -> io::Result<()> {
     let name = if command == Some("quit") { Some("exit") } else { command };
     for (of, usage, about) in LINES {
@@ -28,23 +28,22 @@ pub(crate) fn write(command: Option<&'static str>, out: &mut impl Write) -> io::
     match name {
         Some("put") => writeln!(
             out,
-            "TEXT begins after the one blank that follows put, ends with the line, and has at \
-             most {VALUE_BYTES_MAX} bytes.\nIn the lines of put -, one that begins with a dot \
-             is typed with one dot more."
+            "TEXT is everything after the one blank that follows put, at most {VALUE_BYTES_MAX} \
+             bytes.\nAfter put -, type one more dot at the start of a line that begins with a dot."
         ),
         Some("get" | "trace") => {
-            writeln!(out, "KEY is the 40 hexadecimal digits that put printed.")
+            writeln!(out, "KEY is 40 hexadecimal digits, as put prints them.")
         }
         Some("forget") => {
             writeln!(
                 out,
-                "Other nodes keep the value until it expires, and gets find it till then."
+                "Other nodes keep the value until it expires; until then get still finds it."
             )
         }
         Some("exit") => writeln!(
             out,
-            "The node hands its values over first; a second exit or signal stops it at once. \
-             On an empty line Ctrl-C twice does the same as exit."
+            "The node hands its values off to other nodes first; a second signal stops it at \
+             once. Pressing Ctrl-C twice on an empty line does the same as exit."
         ),
         _ => Ok(()),
     }

@@ -1,5 +1,5 @@
-//! A node in the background of a shell serves, and its prompt waits until the node
-//! is in the foreground again.
+//! Job control: a node in the background of a shell keeps serving, and its prompt waits
+//! until the node is in the foreground again.
 
 use std::io;
 use std::sync::Arc;
@@ -14,17 +14,17 @@ use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 use signal_hook::consts::SIGCONT;
 use signal_hook::{flag, low_level};
 
-/// How soon the prompt sees that the node is in the foreground. A shell need not tell
-/// a process that runs already.
+/// How often the prompt checks whether the node is in the foreground. A shell sends no
+/// signal to a process that already runs.
 const FOREGROUND_POLL: Duration = Duration::from_millis(200);
 
-/// How long a process that was told to stop may still run: a signal takes far less.
+/// How long to wait for SIGTSTP to take effect: it takes far less.
 const SUSPEND_WAIT_MAX: Duration = Duration::from_millis(500);
-/// How soon it is seen that the process was continued.
+/// How often to check whether the process was continued.
 const SUSPEND_POLL: Duration = Duration::from_millis(5);
 
-/// Keeps the terminal from stopping the process in the background: what reads from it
-/// or sets it there fails instead. Holds for the threads started from now on.
+/// Keeps the terminal from stopping the process in the background: reading or setting the
+/// terminal there fails instead. Applies to this thread and those started after it.
 pub(crate) fn serve_in_background() {
     let mut signals = SigSet::empty();
     signals.add(Signal::SIGTTIN);
@@ -32,8 +32,8 @@ pub(crate) fn serve_in_background() {
     signals.thread_block().expect("these signals may be blocked");
 }
 
-/// Whether what is typed on standard input's terminal comes to this process. It does
-/// on a terminal that controls no session, such as a container's.
+/// Whether this process receives what is typed on the terminal of standard input. True
+/// for a terminal that controls no session, such as a container's.
 pub(crate) fn is_in_foreground() -> bool {
     tcgetpgrp(io::stdin()).map_or_else(|error| error == Errno::ENOTTY, |group| group == getpgrp())
 }
@@ -50,16 +50,16 @@ pub(crate) fn await_foreground() {
     }
 }
 
-/// Stops the process and those beside it in its job, as Ctrl-Z does, and returns when
-/// the shell has continued them. Where no shell does job control, as for the first
-/// process of a container, nothing stops, and it returns soon.
+/// Stops the process and the rest of its job, as Ctrl-Z does, and returns when the shell
+/// has continued them. Without a shell that does job control, as for the first process of
+/// a container, nothing stops, and this returns soon.
 pub(crate) fn suspend() {
     let continued = Arc::new(AtomicBool::new(false));
     let Ok(registered) = flag::register(SIGCONT, Arc::clone(&continued)) else {
         return;
     };
-    // Process 0 is the whole group of the caller. The signal may stop this thread a
-    // little later than it returns.
+    // Process 0 stands for the whole group of the caller. The signal may stop this thread
+    // a little after `kill` returns.
     let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
     let polls = SUSPEND_WAIT_MAX.as_millis() / SUSPEND_POLL.as_millis();
     for _ in 0..polls {

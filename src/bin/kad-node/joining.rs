@@ -1,4 +1,4 @@
-//! Whether the node has joined its network, for those who wait for it.
+//! Lets threads wait until the node has joined its network.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,14 +8,14 @@ use std::time::Duration;
 pub(crate) struct Joining(Arc<(Mutex<bool>, Condvar)>);
 
 impl Joining {
-    /// The node has joined: wakes all who wait.
+    /// Records that the node has joined, and wakes all waiting threads.
     pub(crate) fn complete(&self) {
         let (joined, changed) = &*self.0;
         *joined.lock().unwrap_or_else(PoisonError::into_inner) = true;
         changed.notify_all();
     }
 
-    /// Waits until the node has joined, at most `timeout`, and says whether it has.
+    /// Waits until the node has joined, at most `timeout`. Returns whether it has.
     pub(crate) fn wait(&self, timeout: Duration) -> bool {
         let (joined, changed) = &*self.0;
         let guard = joined.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,20 +1,20 @@
-//! Latencies of what was asked at this prompt.
+//! Latencies of the puts and gets typed at this prompt.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Longest latency told apart, in microseconds: a lookup ends well before.
+/// Longest latency recorded exactly, in microseconds: a lookup ends well before.
 const LATENCY_US_MAX: u64 = 600_000_000;
 
-/// Those of a session's operations.
+/// The latencies of a session.
 #[derive(Default)]
 pub(crate) struct SessionLatencies {
     pub(crate) puts: Latencies,
     pub(crate) gets: Latencies,
 }
 
-/// One kind of operation.
+/// The latencies of one kind of operation.
 pub(crate) struct Latencies(Histogram<u64>);
 
 impl Default for Latencies {
@@ -24,17 +24,17 @@ impl Default for Latencies {
 }
 
 impl Latencies {
-    /// Counts one operation in.
+    /// Records one operation.
     pub(crate) fn record(&mut self, elapsed: Duration) {
         self.0.saturating_record(u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// How many were counted.
+    /// How many operations were recorded.
     pub(crate) fn count(&self) -> u64 {
         self.0.len()
     }
 
-    /// The latency that `percent` of the operations do not exceed.
+    /// The latency that `percent` % of the operations do not exceed.
     pub(crate) fn percentile(&self, percent: f64) -> Duration {
         Duration::from_micros(self.0.value_at_percentile(percent))
     }

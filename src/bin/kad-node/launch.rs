@@ -1,4 +1,4 @@
-//! From the command line to a running node.
+//! Starts and stops nodes as the command line says.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use kad_node::wire::{NetworkId, Role};
 use crate::args::{IoArgs, LifeArgs, LookupArgs};
 use crate::failure::Failure;
 
-/// Randomness of the operating system.
+/// A generator seeded by the operating system.
 pub(crate) fn rng() -> Result<Rng, Failure> {
     let mut seed = [0; SEED_BYTES];
     getrandom::fill(&mut seed)
@@ -20,7 +20,7 @@ pub(crate) fn rng() -> Result<Rng, Failure> {
     Ok(Rng::from_seed(seed))
 }
 
-/// What a node of `role` is told; `id` or a random one.
+/// The configuration of a node of `role` with this `id`, or a random one.
 pub(crate) fn config(rng: &mut Rng, id: Option<Id>, role: Role, lookup: &LookupArgs) -> Config {
     let id = id.unwrap_or_else(|| rng.id());
     Config {
@@ -38,7 +38,7 @@ pub(crate) const fn set_life(config: &mut Config, life: &LifeArgs) {
     config.expire = life.expire;
 }
 
-/// On what a node runs.
+/// The shards of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shards {
     pub(crate) count: ShardCount,
@@ -47,14 +47,14 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// One thread, wherever the system puts it: for a client, and for a node that
-    /// has many more beside it.
+    /// One unpinned thread: for a client, and for a node of a demo, which runs many in
+    /// one process.
     pub(crate) const ALONE: Self =
         Self { count: ShardCount::ONE, steering: Steering::Off, pin: Pin::Free };
 }
 
-/// Starts a node on `listen`. `index` tells the nodes of one process apart, so
-/// that they do not drop the same datagrams.
+/// Starts a node on `listen`. `index` is the node's number in this process, so that
+/// nodes with `--drop` do not drop the same datagrams.
 pub(crate) fn start(
     listen: SocketAddr,
     Shards { count: shards, steering, pin }: Shards,
@@ -72,32 +72,31 @@ pub(crate) fn start(
         .map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Has a node join by `addresses`.
+/// Makes a node join through `addresses`.
 pub(crate) fn join(running: &Running, addresses: Vec<SocketAddr>) -> Result<(), Failure> {
     let command = Command::Bootstrap { addresses };
     running.commander().send(command).map_err(|error| Failure::Failed(error.to_string()))
 }
 
-/// Stops a node, and returns its last counters; an error is why it had stopped by
-/// itself.
+/// Stops a node and returns its last counters. The error says why it had already
+/// stopped by itself.
 pub(crate) fn stop(running: Running) -> Result<Stopped, Failure> {
     let stopped = running.stop().map_err(|error| Failure::Failed(error.to_string()))?;
     tracing::debug!(?stopped, "stopped");
     Ok(stopped)
 }
 
-/// Warns that the driver is not the one that was hoped for.
+/// Warns when the node runs on a fallback driver.
 pub(crate) fn warn_of_fallback(running: &Running) {
     if let Some(reason) = running.fallback() {
         tracing::warn!("falling back to {}: {reason}", running.io());
     }
 }
 
-/// The address by which others reach a node bound to `bound`: for a wildcard,
-/// that of the interface which reaches `peer`, or the default route, or loopback
-/// where there is no route.
+/// The address where peers reach a node bound to `bound`. For a wildcard it is the address
+/// of the interface that reaches `peer`, else that of the default route, else loopback.
 pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAddr {
-    /// Addresses for documentation, which only a default route leads to.
+    /// Addresses reserved for documentation: only a default route leads to them.
     const BEYOND_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const BEYOND_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
@@ -113,14 +112,14 @@ pub(crate) fn reachable(bound: SocketAddr, peer: Option<SocketAddr>) -> SocketAd
 
 /// The address from which the kernel sends to `peer`.
 fn source_to(peer: SocketAddr) -> Option<IpAddr> {
-    // Connecting a UDP socket chooses a route, and sends nothing.
+    // Connecting a UDP socket chooses a route and sends nothing.
     let socket = UdpSocket::bind(any_like(peer)).ok()?;
     socket.connect(peer).ok()?;
     let source = socket.local_addr().ok()?.ip();
     (!source.is_unspecified()).then_some(source)
 }
 
-/// Any port of any address of the family of `addr`.
+/// The wildcard address of the family of `addr`, with port 0.
 pub(crate) const fn any_like(addr: SocketAddr) -> SocketAddr {
     let ip = match addr {
         SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
@@ -129,7 +128,7 @@ pub(crate) const fn any_like(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, 0)
 }
 
-/// How long a name may take to resolve where something waits for it.
+/// How long to wait for a name to resolve.
 pub(crate) const RESOLVE_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

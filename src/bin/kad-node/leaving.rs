@@ -1,4 +1,4 @@
-//! How a node that is told to stop leaves first: politely, and within bounds.
+//! Departing: a stopping node first hands its values off, within a time limit.
 
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use kad_node::node::{Command, OperationId};
 use crate::reply;
 use crate::stop::Stop;
 
-/// Has the node leave, for at most `most`, and waits for that: less long where it
-/// has done all it had to, or is told once more to stop.
+/// Makes the node depart, and waits until it has, or `most` has passed, or a second
+/// signal asks to stop at once.
 pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duration) {
     let begun = Instant::now();
     if commander.send(Command::Leave { operation: OperationId(0) }).is_err() {
@@ -21,15 +21,15 @@ pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duratio
             Ok(Stop::Left | Stop::NodeGone) => return,
             Ok(Stop::Signal(name)) => return tracing::info!("stopping at once on {name}"),
             Ok(Stop::Prompt) => return tracing::info!("stopping at once"),
-            // None of these asks for haste.
+            // Neither of these asks to stop sooner.
             Ok(Stop::Hangup | Stop::Output(_)) => {}
             Err(_) => return tracing::info!("stopping after {}", reply::time(most)),
         }
     }
 }
 
-/// Says what has become of the values of a node that has left.
-pub(crate) fn tell(stopped: &Stopped) {
+/// Logs how many values other nodes took from a node that has departed.
+pub(crate) fn log_outcome(stopped: &Stopped) {
     let stats = stopped.total().node;
     let handed_over = stats.values_handed_over;
     match stats.values_not_handed_over + stats.values_to_hand_over {
@@ -38,7 +38,7 @@ pub(crate) fn tell(stopped: &Stopped) {
             tracing::warn!(
                 handed_over,
                 not_handed_over,
-                "left, and no other node took some values"
+                "left, and no other node took some of the values"
             );
         }
     }

@@ -1,10 +1,9 @@
-//! The log: lines on standard error, which never tear the line that is being
-//! edited on a terminal.
+//! The log: lines on standard error that never break the line being edited on a
+//! terminal.
 //!
-//! A line of the log is never worth a node. A thread of its own writes them, so
-//! that a reader that has stopped reading stops nothing else; lines beyond
-//! [`LINES_WAITING_MAX`] are dropped and counted, and a line that cannot be written
-//! (a full disk, a closed pipe) is lost without a word.
+//! The log never blocks the node. A separate thread writes the lines, so a reader that
+//! stops reading delays nothing else. Lines beyond [`LINES_WAITING_MAX`] are dropped and
+//! counted. A line that cannot be written (full disk, closed pipe) is lost silently.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
@@ -20,19 +19,19 @@ use tracing_subscriber::filter::Directive;
 use crate::args::LogArgs;
 use crate::failure::Failure;
 
-/// Lines that wait to be written at most: some 100 bytes each.
+/// Most lines that wait to be written: some 100 bytes each.
 const LINES_WAITING_MAX: usize = 8192;
 
-/// The line editor's printer. The writing thread alone holds the lock while it prints.
+/// The line editor's printer. Only the writing thread holds the lock while it prints.
 static PRINTER: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None);
-/// Whether a line may be being edited, so that [`PRINTER`] is to be used.
+/// Whether a line may be being edited, so that [`PRINTER`] must be used.
 static ABOVE_PROMPT: AtomicBool = AtomicBool::new(false);
-/// The way to the writing thread, once the log has started.
+/// Sends lines to the writing thread, once the log has started.
 static WRITER: OnceLock<NonBlocking> = OnceLock::new();
-/// Ends the writing thread when it is dropped, once what waits is written.
+/// When dropped, writes the waiting lines and ends the writing thread.
 static WORKER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
-/// Starts the log. `--log` wins over `RUST_LOG`, which wins over `info`.
+/// Starts the log. `--log` overrides `RUST_LOG`, which overrides `info`.
 pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
     let default = Directive::from(args.log.unwrap_or(LevelFilter::INFO));
     let variable = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
@@ -62,28 +61,28 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits until what was logged is written, for about a second at most.
+/// Waits until all logged lines are written, for about a second at most.
 pub(crate) fn finish() {
     drop(WORKER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// Writes one line to standard error, after what was logged so far.
+/// Writes one line to standard error, after the lines logged before it.
 pub(crate) fn say(line: impl Display) {
     let line = format!("{line}\n");
-    // Where it cannot be written, there is no one to tell.
+    // An error could be reported only to standard error itself.
     let _ = match WRITER.get() {
         Some(writer) => writer.clone().write_all(line.as_bytes()),
         None => io::stderr().write_all(line.as_bytes()),
     };
 }
 
-/// Lines dropped so far: too many waited to be written.
+/// How many lines were dropped because too many waited to be written.
 pub(crate) fn lines_dropped() -> u64 {
     WRITER.get().map_or(0, |writer| writer.error_counter().dropped_lines() as u64)
 }
 
-/// Leads the log through `printer`, where standard error is the terminal on
-/// which a line is being edited.
+/// Sends the log through `printer` when standard error is the terminal on which a line
+/// is being edited.
 pub(crate) fn print_above_prompt(printer: impl ExternalPrinter + Send + 'static) {
     if io::stderr().is_terminal() {
         *PRINTER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(printer));
@@ -91,19 +90,19 @@ pub(crate) fn print_above_prompt(printer: impl ExternalPrinter + Send + 'static)
     }
 }
 
-/// Leads the log to standard error again. It waits for nothing: a printer that is at
-/// work may wait for the line editor.
+/// Sends the log to standard error again. It never waits: a busy printer may wait for the
+/// line editor.
 pub(crate) fn print_plainly() {
     ABOVE_PROMPT.store(false, Ordering::Relaxed);
 }
 
-/// Where one line of the log goes; it is written whole, by one call.
+/// Writes one log line per call, whole.
 struct Line;
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if !print(line) {
-            // It is lost: a full disk or a closed pipe is no reason to stop.
+            // On a full disk or a closed pipe the line is lost, and the node goes on.
             let _ = io::stderr().write_all(line);
         }
         Ok(line.len())
@@ -114,7 +113,7 @@ impl Write for Line {
     }
 }
 
-/// Prints above the line that is being edited, where there is one. Whether it did.
+/// Prints above the line being edited, if there is one. Returns whether it did.
 fn print(line: &[u8]) -> bool {
     if !ABOVE_PROMPT.load(Ordering::Relaxed) {
         return false;

@@ -1,4 +1,4 @@
-//! What the node tells of its work, as lines of the log.
+//! Turns the node's log events into log lines.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use tracing::{debug, trace};
 
 use crate::reply;
 
-/// How much of its work a node is to tell, so that the log shows what was asked for. A
-/// node that tells nothing pays nothing for it.
+/// The log events that the current log level needs. A node with `LogLevel::Off` does no
+/// work for them.
 pub(crate) fn level() -> LogLevel {
     let level = LevelFilter::current();
     if level >= LevelFilter::TRACE {
@@ -22,7 +22,7 @@ pub(crate) fn level() -> LogLevel {
     }
 }
 
-/// Logs an event that is for the log; gives any other back.
+/// Logs a log event; returns any other event.
 pub(crate) fn take(event: DriverEvent) -> Option<DriverEvent> {
     if let DriverEvent::Node(Event::Log { event, suppressed }) = event {
         log(event, suppressed);
@@ -31,14 +31,14 @@ pub(crate) fn take(event: DriverEvent) -> Option<DriverEvent> {
     Some(event)
 }
 
-/// Logs one event, and how many before it the node did not tell.
+/// Logs one event, and how many before it were suppressed.
 fn log(event: LogEvent, suppressed: u64) {
     if suppressed > 0 {
-        debug!(suppressed, "more happened than the log shows");
+        debug!(suppressed, "some events are not shown: too many at once");
     }
     match event {
         LogEvent::BootstrapAttempt { addresses } => debug!(addresses, "bootstrap attempt"),
-        LogEvent::LookupStarted { purpose, target } => trace!(purpose, %target, "lookup begun"),
+        LogEvent::LookupStarted { purpose, target } => trace!(purpose, %target, "lookup started"),
         LogEvent::LookupEnded { purpose, target, outcome, asked, elapsed } => {
             let took = took(elapsed);
             debug!(purpose, %target, outcome, asked, %took, "lookup ended");
@@ -52,7 +52,7 @@ fn log(event: LogEvent, suppressed: u64) {
         LogEvent::StoreRefused { source, key, code } => {
             debug!(%source, %key, ?code, "STORE refused");
         }
-        LogEvent::Refused { what } => debug!("not begun, too many in progress: {what}"),
+        LogEvent::Refused { what } => debug!("not started, too many in progress: {what}"),
         LogEvent::DatagramDropped { source, reason } => trace!(%source, reason, "datagram dropped"),
         LogEvent::RequestSent { request, peer } => trace!(request, %peer, "sent"),
         LogEvent::RequestResent { request, peer } => trace!(request, %peer, "sent again"),

@@ -1,10 +1,10 @@
 //! The `kad-node` program: a node with a prompt, a one-shot client, and a whole
 //! network in one process.
 //!
-//! Standard output carries results alone; the log goes to standard error. Exit
-//! status 0: done; 1: it did not come about; 2: it was asked for wrongly. Of a one-shot
-//! put or get, 1 says that the value is not there; 3: the client itself failed;
-//! 4: no node answers, or not in time.
+//! Standard output carries only results; the log goes to standard error. Exit
+//! status 0: success; 1: failure; 2: bad usage. For a one-shot put or get, 1 means that
+//! the value was not stored or not found; 3: the client itself failed; 4: no node
+//! answers in time.
 #![deny(clippy::print_stderr)] // `eprintln!` panics where standard error cannot be written
 
 mod args;
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     job_control::serve_in_background();
-    // What a mode needs beyond it, that mode says.
+    // A mode that needs more than the limit reports it.
     driver::raise_descriptor_limit();
     let result = match cli.mode {
         None => serve::run(&cli.node),

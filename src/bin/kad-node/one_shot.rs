@@ -1,4 +1,4 @@
-//! One put or one get, by a client that no one adds to a routing table.
+//! One put or one get, by a client that no node adds to its routing table.
 
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Read as _, Write};
@@ -15,17 +15,17 @@ use crate::log;
 use crate::reply::{self, Audience};
 use crate::request::{self, RequestError};
 
-/// Stores one text, and prints its key alone.
+/// Stores one text, and prints only its key.
 pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
     store(args).map_err(of_one_shot)
 }
 
-/// Finds one text, and prints it alone, byte for byte.
+/// Finds one value, and prints only its bytes.
 pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {
     find(args).map_err(of_one_shot)
 }
 
-/// Exit status 1 says that the value is not there, and nothing else.
+/// Reserves exit status 1 for a value that is not stored or not found.
 fn of_one_shot(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(text) => Failure::Broken(text),
@@ -41,13 +41,13 @@ fn store(args: &PutArgs) -> Result<(), Failure> {
     let stored = answer.outcome.map_err(Failure::Refused)?;
     if stored.holders == 0 {
         return Err(Failure::NotStored(format!(
-            "'{key}' was not stored: none of the {} closest nodes took it; try again",
+            "'{key}' was not stored: none of the {} closest nodes stored it; try again",
             stored.asked
         )));
     }
     print(|out, _| writeln!(out, "{key}"))?;
     if Audience::of_stderr() == Audience::Person {
-        tell(|err| reply::stored(&stored, answer.elapsed, err));
+        print_info(|err| reply::stored(&stored, answer.elapsed, err));
     }
     client.leave()
 }
@@ -62,16 +62,16 @@ fn find(args: &GetArgs) -> Result<(), Failure> {
     match &answer.outcome {
         Ok(Some(found)) => {
             print(|out, audience| reply::value(&found.value, audience, out))?;
-            tell(|err| reply::origin(found, &answer, audience, err));
+            print_info(|err| reply::origin(found, &answer, audience, err));
             client.leave()
         }
-        // Silence does not say that the value is absent.
+        // When no node answers, the value may still exist.
         Ok(None) if !has_answer => Err(Failure::Unreachable(format!(
-            "'{key}' was not found: of {} nodes asked none answers; try again",
+            "'{key}' was not found: no answer from the {} nodes asked; try again",
             answer.asked
         ))),
         Ok(None) => {
-            tell(|err| reply::not_found(&answer, audience, err));
+            print_info(|err| reply::not_found(&answer, audience, err));
             client.leave()?;
             Err(Failure::NotFound)
         }
@@ -79,7 +79,7 @@ fn find(args: &GetArgs) -> Result<(), Failure> {
     }
 }
 
-/// The value to store: `text`, or all of standard input where it is `-`.
+/// The value to store: `text`, or all of standard input when `text` is `-`.
 fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
     if text != "-" {
         if text.is_empty() {
@@ -102,7 +102,7 @@ fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
     Ok(value.into())
 }
 
-/// Writes a result to standard output. A reader that has gone away wants none.
+/// Writes a result to standard output. A closed pipe is no error: its reader wants no more.
 fn print(
     write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, Audience) -> io::Result<()>,
 ) -> Result<(), Failure> {
@@ -115,8 +115,8 @@ fn print(
     }
 }
 
-/// Writes what is no result to standard error.
-fn tell(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+/// Writes additional information to standard error.
+fn print_info(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
     let mut text = Vec::new();
     if write(&mut text).is_ok() {
         log::say(String::from_utf8_lossy(&text).trim_end());

@@ -1,4 +1,4 @@
-//! What the prompt on a terminal is doing, for the one who interrupts it.
+//! The command that runs at a terminal's prompt, so that Ctrl-C can interrupt it.
 
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,16 +7,16 @@ use kad_node::driver::Commander;
 use kad_node::id::Id;
 use kad_node::node::{Command, OperationId};
 
-/// What SIGINT has come to.
+/// What SIGINT interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
-    /// The command that runs, which ends soon.
+    /// The running command, which ends soon.
     Operation,
-    /// Nothing: no command runs, or it was interrupted before.
+    /// Nothing: no command runs, or it was already interrupted.
     Nothing,
 }
 
-/// The command that runs at the prompt, if one does.
+/// The command that runs at the prompt, if any.
 #[derive(Clone)]
 pub(crate) struct Ongoing {
     commander: Commander,
@@ -25,37 +25,37 @@ pub(crate) struct Ongoing {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// A line is being edited: then Ctrl-C is a key. Or there is no terminal.
+    /// A line is being edited, so that Ctrl-C is a key; or there is no terminal.
     Idle,
     /// A command runs.
     Running {
-        /// The put or the get that it waits for.
+        /// The put or get that the command waits for.
         operation: Option<(OperationId, Id)>,
     },
-    /// The command that runs was interrupted.
+    /// The running command was interrupted.
     Interrupted,
 }
 
 impl Ongoing {
-    /// Nothing, at the prompt of the node behind `commander`.
+    /// An idle prompt of the node behind `commander`.
     pub(crate) fn new(commander: Commander) -> Self {
         Self { commander, state: Arc::new(Mutex::new(State::Idle)) }
     }
 
-    /// A command of a person at a terminal begins.
+    /// Records that a command typed at a terminal begins.
     pub(crate) fn begin(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State::Running { operation: None };
     }
 
-    /// The command has ended; whether it was interrupted.
+    /// Records that the command has ended. Returns whether it was interrupted.
     pub(crate) fn end(&self) -> Interrupted {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let interrupted = matches!(mem::replace(&mut *state, State::Idle), State::Interrupted);
         if interrupted { Interrupted::Operation } else { Interrupted::Nothing }
     }
 
-    /// The command that runs waits for a put or a get.
+    /// Records that the running command waits for a put or a get.
     pub(crate) fn await_operation(&self, operation: OperationId, key: Id) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *state {
@@ -67,7 +67,7 @@ impl Ongoing {
         }
     }
 
-    /// Ends the command that runs, the first time.
+    /// Interrupts the running command, unless it was already interrupted.
     pub(crate) fn interrupt(&self) -> Interrupted {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State::Running { operation } = *state else {
@@ -81,7 +81,7 @@ impl Ongoing {
     }
 
     fn abandon(&self, operation: OperationId, key: Id) {
-        // A node that is gone answers nothing, and the prompt sees that.
+        // If the node has stopped, the prompt sees that itself.
         let _ = self.commander.send(Command::Abandon { operation, key });
     }
 }

@@ -10,7 +10,7 @@ use kad_node::node::{
 
 use crate::ongoing::Ongoing;
 
-/// The node has stopped, and answers no more.
+/// The node has stopped.
 #[derive(Debug)]
 pub(crate) struct NodeGone;
 
@@ -27,10 +27,10 @@ pub(crate) struct GetAnswer {
     pub(crate) elapsed: Duration,
 }
 
-/// What the node tells, until it has ended.
+/// The node's events, until it stops.
 type Answers = Box<dyn Iterator<Item = DriverEvent> + Send>;
 
-/// Asks one operation after another.
+/// Runs one operation after another.
 pub(crate) struct Operations {
     commander: Commander,
     answers: Answers,
@@ -39,8 +39,8 @@ pub(crate) struct Operations {
 }
 
 impl Operations {
-    /// Operations on the node that `commander` commands and whose events come
-    /// out of `answers`; `ongoing` may interrupt them.
+    /// Operations on the node behind `commander`, whose events come from `answers`.
+    /// `ongoing` may interrupt them.
     pub(crate) fn new(
         commander: Commander,
         answers: impl Iterator<Item = DriverEvent> + Send + 'static,
@@ -64,7 +64,7 @@ impl Operations {
         }
     }
 
-    /// Finds a value; `on_hop` is told each hop of a traced get.
+    /// Finds a value. A traced get calls `on_hop` for each hop.
     pub(crate) fn get(
         &mut self,
         key: Id,
@@ -133,8 +133,8 @@ impl Operations {
         OperationId(self.last)
     }
 
-    /// Hands over a command. One operation at a time never fills the queue, so
-    /// that a command comes back only when the node is gone.
+    /// Sends a command. One operation at a time never fills the queue, so sending fails
+    /// only when the node has stopped.
     fn send(&self, command: Command) -> Result<(), NodeGone> {
         self.commander.send(command).map_err(|_: SendError| NodeGone)
     }

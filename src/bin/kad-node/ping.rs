@@ -1,5 +1,5 @@
-//! Asks one node whether it is there: a health check that needs no shell, no
-//! port of its own and no place in anybody's routing table.
+//! Checks that one node answers: a health check that needs no shell and no fixed port, and
+//! that no node adds to its routing table.
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, UdpSocket};
@@ -16,9 +16,8 @@ use crate::failure::Failure;
 use crate::launch;
 use crate::reply;
 
-/// PINGs sent to an address before the node counts as absent there: where one
-/// datagram in ten is lost, each way, one exchange in five fails, and all three of
-/// them one time in 150.
+/// PINGs sent to an address before it counts as silent. When one datagram in ten is lost
+/// each way, one exchange in five fails, and all three fail once in 150 times.
 pub(crate) const SENDS_MAX: u32 = 3;
 
 /// Prints the node's id and how long it took to answer.
@@ -41,23 +40,22 @@ fn absent(args: &PingArgs, reason: &str) -> Failure {
     ))
 }
 
-/// Who answered first.
+/// The first answer.
 #[derive(Debug)]
 struct Answer {
     peer: SocketAddr,
     pong: Pong,
 }
 
-/// What came back.
+/// A PONG: the node's id and the round trip.
 #[derive(Debug)]
 struct Pong {
     id: Id,
     elapsed: Duration,
 }
 
-/// Asks one address after the other until one answers: each has an equal part of
-/// the time that those before it have left until `deadline`. An error says why
-/// there is no answer.
+/// Asks one address after another until one answers. Each gets an equal part of the time
+/// that remains until `deadline`. The error says why there is no answer.
 fn first_answer(
     addresses: &[SocketAddr],
     network: NetworkId,
@@ -83,7 +81,7 @@ fn first_answer(
     Err(reason)
 }
 
-/// The id of the node at `peer`, which is asked from `local` within `patience`, or why
+/// The id of the node at `peer`, asked from `local` within `patience`. The error says why
 /// there is none.
 pub(crate) fn id_at(
     peer: SocketAddr,
@@ -99,7 +97,7 @@ pub(crate) fn id_at(
     }
 }
 
-/// Why a PING did not get to `peer`, in words.
+/// Why a PING could not be sent to `peer`, in words.
 fn unsent(peer: SocketAddr, error: &io::Error) -> String {
     match (error.kind(), Reach::of(launch::any_like(peer)).obstacle(peer)) {
         (io::ErrorKind::ConnectionRefused, _) => "refused: nothing listens there".into(),
@@ -108,8 +106,8 @@ fn unsent(peer: SocketAddr, error: &io::Error) -> String {
     }
 }
 
-/// Sends `peer` up to [`SENDS_MAX`] PINGs from `local` within `patience`, and waits
-/// for the PONG of any.
+/// Sends `peer` up to [`SENDS_MAX`] PINGs from `local` within `patience`, and waits for a
+/// PONG to any of them.
 fn ask(
     peer: SocketAddr,
     local: SocketAddr,
@@ -117,8 +115,8 @@ fn ask(
     rng: &mut Rng,
     patience: Duration,
 ) -> io::Result<Option<Pong>> {
-    // Connected: datagrams from elsewhere are not received, and a closed port is
-    // told at once.
+    // A connected socket receives nothing from other addresses, and reports a closed port
+    // immediately.
     let socket = UdpSocket::bind(local)?;
     socket.connect(peer)?;
     let mut pings = Pings { network, sender: rng.id(), sent: Vec::new() };
@@ -136,8 +134,8 @@ fn ask(
     Ok(None)
 }
 
-/// The PINGs sent to one address, each told apart from all others: an answer that
-/// comes after the next has left is timed from its own.
+/// The PINGs sent to one address. Each has its own transaction id, so that a late PONG is
+/// timed from the PING that it answers.
 struct Pings {
     network: NetworkId,
     sender: Id,
@@ -157,7 +155,7 @@ impl Pings {
         }
     }
 
-    /// Waits for a PONG until `until`, passing over everything else.
+    /// Waits for a PONG until `until`, and ignores everything else.
     fn receive(&self, socket: &UdpSocket, until: Instant) -> io::Result<Option<Pong>> {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         loop {
@@ -178,7 +176,8 @@ impl Pings {
         }
     }
 
-    /// Who answered, if `bytes` are the PONG of one of these, and when that was sent.
+    /// The id of the sender and when its PING was sent, if `bytes` are a PONG to one of
+    /// these PINGs.
     fn answered_by(&self, bytes: &[u8]) -> Option<(Id, Instant)> {
         let datagram = wire::decode(bytes).ok()?;
         if datagram.body != Body::Pong || datagram.network != self.network {

@@ -1,11 +1,11 @@
-//! The prompt on a pipe: one command a line, answered in order.
+//! The prompt on a pipe: one command per line, answered in order.
 
 use std::io::{self, BufRead, Read as _, Write};
 
 use crate::request::{LINE_BYTES_MAX, RequestError};
 use crate::session::{Flow, Session, SessionError};
 
-/// What was read.
+/// What a read from the pipe gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Line {
     Whole,
@@ -13,7 +13,7 @@ enum Line {
     EndOfInput,
 }
 
-/// Carries out the lines of `input` until there are no more, or one says `exit`.
+/// Runs the lines of `input` until there are no more, or one is `exit`.
 pub(crate) fn run(
     session: &mut Session,
     mut input: impl BufRead,
@@ -22,7 +22,7 @@ pub(crate) fn run(
     let mut line = Vec::new();
     loop {
         let read = read_line(&mut input, &mut line).unwrap_or_else(|error| {
-            tracing::warn!(%error, "standard input cannot be read: the node serves on without it");
+            tracing::warn!(%error, "cannot read standard input: the node keeps serving without it");
             Line::EndOfInput
         });
         match read {
@@ -40,7 +40,7 @@ pub(crate) fn run(
     }
 }
 
-/// Reads one line of at most [`LINE_BYTES_MAX`]; a longer one is skipped whole.
+/// Reads one line of at most [`LINE_BYTES_MAX`]; a longer line is skipped whole.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Line> {
     line.clear();
     let read = input.take(LINE_BYTES_MAX as u64 + 1).read_until(b'\n', line)?;

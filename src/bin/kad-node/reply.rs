@@ -1,4 +1,4 @@
-//! How results are printed, for a person on a terminal and for a program.
+//! Prints results, for a person on a terminal and for a program.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
 use crate::{log, shard_table};
 
-/// Who reads standard output.
+/// The reader of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
-    /// A person, on a terminal: told more, and shown no control characters.
+    /// A person on a terminal: gets more detail, and no control characters.
     Person,
-    /// A program: told what the interface promises, byte for byte.
+    /// A program: gets what the interface promises, byte for byte.
     Program,
 }
 
@@ -36,8 +36,8 @@ impl Audience {
     }
 }
 
-/// Counters that belong together, by the beginnings of their names; a counter
-/// goes with the first group that fits.
+/// Groups of counters, by prefixes of their names. A counter belongs to the first group
+/// that matches.
 const GROUPS: [(&str, &[&str]); 7] = [
     ("datagrams", &["datagrams_", "outbox_", "handoffs_"]),
     ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
@@ -48,11 +48,11 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("other", &[""]),
 ];
 
-/// Where a put went.
+/// Prints how many nodes hold a value that was put.
 pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -> io::Result<()> {
     let elapsed = time(elapsed);
     match stored {
-        Stored { asked: 0, .. } => writeln!(out, "held here alone: no other node is known"),
+        Stored { asked: 0, .. } => writeln!(out, "held only here: no other node is known"),
         Stored { holders, asked, hops } => writeln!(
             out,
             "held by {holders} of the {asked} closest nodes, {} away, in {elapsed}",
@@ -61,7 +61,7 @@ pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -
     }
 }
 
-/// A value, and who had it.
+/// Prints a value and which node had it.
 pub(crate) fn found(
     found: &Found,
     answer: &GetAnswer,
@@ -78,7 +78,7 @@ pub(crate) fn found(
     origin(found, answer, audience, out)
 }
 
-/// Which node had a value.
+/// Prints which node had a value.
 pub(crate) fn origin(
     found: &Found,
     answer: &GetAnswer,
@@ -101,7 +101,7 @@ pub(crate) fn origin(
     }
 }
 
-/// No node had the value.
+/// Prints that no node had the value.
 pub(crate) fn not_found(
     answer: &GetAnswer,
     audience: Audience,
@@ -116,7 +116,7 @@ pub(crate) fn not_found(
     }
 }
 
-/// Why the node did not begin an operation.
+/// Says why the node refused an operation.
 pub(crate) fn refusal(refusal: Refusal) -> String {
     match refusal {
         Refusal::TooLarge { bytes } => {
@@ -124,20 +124,20 @@ pub(crate) fn refusal(refusal: Refusal) -> String {
         }
         Refusal::Busy => format!("ERR busy ({LOOKUPS_MAX} lookups in progress): try again"),
         Refusal::Full => {
-            format!("ERR full ({PUBLISHED_VALUES_MAX} values put here): forget some")
+            format!("ERR full ({PUBLISHED_VALUES_MAX} values were put here): forget some")
         }
         Refusal::Abandoned => "ERR abandoned".into(),
     }
 }
 
-/// One hop of a traced get.
+/// Prints one hop of a traced get.
 pub(crate) fn hop(hop: &Hop, out: &mut impl Write) -> io::Result<()> {
     let answer = match hop.answer {
         HopAnswer::Value { bytes } => format!("the value, {}", counted(bytes, "byte")),
         HopAnswer::Contacts { count } => counted(count, "closer contact"),
-        HopAnswer::WrongValue => "a value that is not the key's".into(),
-        HopAnswer::Refused => "a refusal".into(),
-        HopAnswer::TimedOut => "nothing".into(),
+        HopAnswer::WrongValue => "a wrong value: its hash is not the key".into(),
+        HopAnswer::Refused => "refused".into(),
+        HopAnswer::TimedOut => "no answer".into(),
     };
     let id = hop.contact.id.to_string();
     writeln!(
@@ -151,7 +151,7 @@ pub(crate) fn hop(hop: &Hop, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// The routing table.
+/// Prints the routing table.
 pub(crate) fn peers(buckets: &[BucketView], out: &mut impl Write) -> io::Result<()> {
     for bucket in buckets {
         let contacts = counted(bucket.contacts.len(), "contact");
@@ -182,9 +182,8 @@ fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
-/// The counters of all shards together, group by group, what tells the shards
-/// apart, and the session's latencies. A person is shown
-/// the counters that have counted, a program all of them.
+/// Prints the counters of all shards together, group by group, then a table of the shards
+/// and the session's latencies. A person sees only counters above zero, a program all.
 pub(crate) fn stats(
     shards: &[ShardStats],
     latencies: &SessionLatencies,
@@ -242,7 +241,7 @@ fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{plural}")
 }
 
-/// A duration with three digits or so.
+/// Formats a duration with about three digits.
 pub(crate) fn time(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 0.001 {
@@ -258,7 +257,7 @@ pub(crate) fn time(duration: Duration) -> String {
     }
 }
 
-/// A value alone: to a program its exact bytes, to a person text that ends a line.
+/// Prints only a value: for a program its exact bytes, for a person text and a line end.
 pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> io::Result<()> {
     match audience {
         Audience::Person => writeln!(out, "{}", printable(value)),
@@ -266,8 +265,8 @@ pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> i
     }
 }
 
-/// `value` as text, control characters but line ends and tabs escaped: a value
-/// comes from strangers, and must not command the terminal.
+/// `value` as text, with control characters other than line ends and tabs escaped: an
+/// untrusted value must not control the terminal.
 fn printable(value: &[u8]) -> String {
     let mut printable = String::with_capacity(value.len());
     for shown in String::from_utf8_lossy(value).chars() {

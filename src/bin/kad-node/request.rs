@@ -1,12 +1,12 @@
-//! What a line of the prompt asks.
+//! Parses the lines of the prompt.
 
 use std::fmt;
 
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
 
-/// Bytes of one line at most: far more than any value, so that a value which is
-/// too large is named by its size.
+/// Most bytes of one line: far more than any value, so that the error for a value that is
+/// too large can give its size.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
 
 const _: () = assert!(LINE_BYTES_MAX > 2 * VALUE_BYTES_MAX);
@@ -19,14 +19,14 @@ pub(crate) const COMMANDS: [&str; 9] =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Put(Box<[u8]>),
-    /// A put whose text follows, line by line.
+    /// A put whose text follows on the next lines.
     PutLines,
     Get(Id),
     Forget(Id),
     Peers,
     Stats,
     Trace(Id),
-    /// All commands, or the one of this name.
+    /// Help on all commands, or on the one of this name.
     Help(Option<&'static str>),
     Exit,
 }
@@ -34,21 +34,21 @@ pub(crate) enum Request {
 /// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestError {
-    /// A command that needs an argument stands alone.
+    /// A command lacks its argument.
     MissingArgument { usage: &'static str },
-    /// A command that takes none has one.
+    /// A command that takes no argument has one.
     NeedlessArgument { command: &'static str, argument: String },
     /// Not 40 hexadecimal digits.
     InvalidKey { text: String },
-    /// No such command.
+    /// There is no such command.
     UnknownCommand { text: String },
     /// Larger than [`VALUE_BYTES_MAX`].
     TooLarge { bytes: usize },
     /// Longer than [`LINE_BYTES_MAX`].
     LineTooLong,
-    /// The input ended within the text of a `put -`.
+    /// The input ended inside the text of a `put -`.
     TextUnended,
-    /// Not text.
+    /// Not UTF-8.
     NotUtf8 { column: usize },
 }
 
@@ -72,7 +72,7 @@ impl fmt::Display for RequestError {
                 write!(f, "ERR line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
             }
             Self::TextUnended => {
-                f.write_str("ERR put - without an end: a line with a single dot ends the text")
+                f.write_str("ERR put - without an end: end the text by a line with a single dot")
             }
             Self::NotUtf8 { column } => {
                 write!(
@@ -84,7 +84,7 @@ impl fmt::Display for RequestError {
     }
 }
 
-/// The beginning of what was typed, without what would upset a terminal.
+/// Shows the beginning of a text, with control characters escaped.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {
@@ -101,9 +101,9 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What `line` asks, nothing where it is blank. Capitals do as well. The text of a put
-/// begins after the one blank that follows `put` and ends with the line: other blanks
-/// at its ends are part of it, as they are in a one-shot put.
+/// Parses a line; a blank line is `None`. Commands are not case-sensitive. The text of a put
+/// is everything after the one blank that follows `put`: other blanks at its ends are part
+/// of it, as in a one-shot put.
 pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -131,7 +131,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
     Ok(Some(request))
 }
 
-/// The command that `text` names, none where it is empty.
+/// The command that `text` names; `None` when it is empty.
 fn command_name(text: &str) -> Result<Option<&'static str>, RequestError> {
     if text.is_empty() {
         return Ok(None);
@@ -147,7 +147,7 @@ fn text(text: &str) -> Result<Box<[u8]>, RequestError> {
     value(text.as_bytes())
 }
 
-/// `bytes` as a value, where they are not too many.
+/// Checks that `bytes` fit into a value.
 pub(crate) fn value(bytes: &[u8]) -> Result<Box<[u8]>, RequestError> {
     if bytes.len() > VALUE_BYTES_MAX {
         return Err(RequestError::TooLarge { bytes: bytes.len() });
@@ -155,7 +155,7 @@ pub(crate) fn value(bytes: &[u8]) -> Result<Box<[u8]>, RequestError> {
     Ok(bytes.into())
 }
 
-/// The key that `text` writes; `usage` is for the one who wrote none.
+/// Parses a key. `usage` goes into the error when `text` is empty.
 pub(crate) fn key(text: &str, usage: &'static str) -> Result<Id, RequestError> {
     let text = text.trim();
     if text.is_empty() {
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_keeps_its_text_as_it_was_typed() {
+    fn a_put_keeps_its_text_unchanged() {
         for (line, text) in [
             ("put hello", "hello"),
             ("  put two  words ", "two  words "),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_begin_as_the_interface_says_and_show_the_value() {
+    fn errors_begin_as_documented_and_show_the_value() {
         for (line, begin, value) in [
             ("put", "ERR missing argument", "put TEXT"),
             ("put  ", "ERR missing argument", "put TEXT"),

@@ -1,4 +1,4 @@
-//! A node that serves, and its prompt.
+//! Runs a node with its prompt.
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::net::SocketAddr;
@@ -22,11 +22,11 @@ use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
 use crate::{job_control, leaving, log, log_events, pipe};
 
-/// How long the first command of a pipe waits for the node to join, so that a
-/// script needs no pause before it. A person is not kept waiting.
+/// How long the first command of a pipe waits for the node to join, so that a script needs
+/// no pause. A prompt on a terminal does not wait.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 
-/// Runs a node until it is told to stop.
+/// Runs a node until a signal, the prompt or an error stops it.
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     config.store_bytes_max = args.store_bytes;
     config.log_level = log_events::level();
     config.announce = args.announce.map(|announce| {
-        // Port 0 stands for the bound one, which is known once it is bound.
+        // Port 0 stands for the bound port, which is known only after binding.
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
     });
     let (id, announce) = (config.id, config.announce);
@@ -57,7 +57,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     if let Some(announce) = announce
         && let Some(obstacle) = reach.obstacle(address)
     {
-        tracing::warn!("peers do not reach this node at --announce {announce}: {obstacle}");
+        tracing::warn!("peers cannot reach this node at --announce {announce}: {obstacle}");
     }
     let joining = Joining::default();
     if !args.bootstrap.is_empty() {
@@ -81,12 +81,12 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
     if !args.leave.is_zero() {
-        leaving::tell(&stopped);
+        leaving::log_outcome(&stopped);
     }
     result
 }
 
-/// A peer to find the way to, where the bound address leaves it open.
+/// A peer whose route decides the node's address, when the bound address is a wildcard.
 fn first_peer(args: &NodeArgs, bound: SocketAddr) -> Option<SocketAddr> {
     if !bound.ip().is_unspecified() || args.bootstrap.is_empty() {
         return None;
@@ -95,7 +95,7 @@ fn first_peer(args: &NodeArgs, bound: SocketAddr) -> Option<SocketAddr> {
     addresses.into_iter().find(|addr| Reach::of(bound).obstacle(*addr).is_none())
 }
 
-/// Says what a person who has just started a node can do.
+/// Suggests what to do next, on a terminal.
 fn welcome(address: SocketAddr) {
     let program = std::env::args().next().unwrap_or_else(|| "kad-node".into());
     let mut listen = SocketAddr::new(address.ip(), 0);
@@ -103,9 +103,9 @@ fn welcome(address: SocketAddr) {
         listen = launch::any_like(address);
     }
     log::say(format_args!(
-        "This node is {address}. Another one joins it, in a second terminal, by\n    \
+        "This node is {address}. To join it with another node, type in a second terminal\n    \
          {program} --listen {listen} --bootstrap {address}\n\
-         Type 'put some text' here and 'get KEY' there; 'help' lists the commands."
+         Then type 'put some text' here and 'get KEY' there. 'help' lists the commands."
     ));
 }
 
@@ -116,12 +116,12 @@ pub(crate) struct Attended {
     pub(crate) joining: Joining,
     /// How long the first command of a pipe waits for the node to join.
     pub(crate) join_wait: Duration,
-    /// How long the node may take to leave before it is stopped; zero: it is stopped
-    /// at once.
+    /// How long the node may take to depart before it is stopped; with zero it is stopped
+    /// immediately.
     pub(crate) leave: Duration,
 }
 
-/// Runs the prompt until something asks to stop.
+/// Runs the prompt until a [`Stop`] arrives.
 pub(crate) fn attend(
     node: Attended,
     terminal: Option<Terminal>,
@@ -137,7 +137,7 @@ pub(crate) fn attend(
     let (on_gone, joining) = (stops.clone(), node.joining.clone());
     thread::spawn(move || {
         route(&node.events, &joining, &answers, &on_gone);
-        // The program may be stopping by itself by now.
+        // The program may already be stopping.
         let _ = on_gone.send(Stop::NodeGone);
     });
     let audience = Audience::of_stdout();
@@ -152,28 +152,27 @@ pub(crate) fn attend(
         original.restore();
     }
     log::print_plainly();
-    let result = tell(stop, node.leave);
+    let result = log_stop(stop, node.leave);
     if !node.leave.is_zero() {
         leaving::leave(&node.commander, &stopped, node.leave);
     }
     result
 }
 
-/// Says why the program stops, and what it does before; an error where it should
-/// not have to.
-fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
+/// Logs why the program stops and what it does first. Fails when the reason is an error.
+fn log_stop(stop: Stop, leave: Duration) -> Result<(), Failure> {
     let first = if leave.is_zero() {
         String::new()
     } else {
         let most = reply::time(leave);
-        format!(": hands its values over first, for {most} at most or until it is told again")
+        format!(": handing values off first, for {most} at most; a second signal ends this")
     };
     match stop {
         Stop::Signal(name) => tracing::info!("stopping on {name}{first}"),
         Stop::Hangup => tracing::info!("stopping on SIGHUP{first}"),
         Stop::Prompt => tracing::info!("stopping{first}"),
         Stop::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-            tracing::debug!("stopping, since standard output is closed{first}");
+            tracing::debug!("stopping because standard output is closed{first}");
         }
         Stop::Output(error) => {
             return Err(Failure::Failed(format!("cannot write to standard output: {error}")));
@@ -185,8 +184,7 @@ fn tell(stop: Stop, leave: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Hands the answers to the prompt and the rest to whom it concerns, until the
-/// node stops.
+/// Passes answers to the prompt and handles all other events, until the node stops.
 fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stops: &Sender<Stop>) {
     for event in events.iter().filter_map(log_events::take) {
         match event {
@@ -194,44 +192,44 @@ fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stop
                 tracing::info!(contacts, "joined");
                 joining.complete();
             }
-            // The program may have stopped waiting for it.
+            // The program may no longer wait for it.
             DriverEvent::Node(Event::Left { .. }) => drop(stops.send(Stop::Left)),
-            // A prompt that has ended asks nothing.
+            // The prompt may have ended.
             answer => drop(answers.send(answer)),
         }
     }
 }
 
-/// The prompt on a terminal.
+/// Runs the prompt on a terminal.
 fn prompt(mut session: Session, mut terminal: Terminal, ongoing: &Ongoing, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
     match terminal.run(&mut session, ongoing, out) {
         Err(SessionError::Output(_)) if job_control::has_hung_up() => {}
-        ended => tell_end(ended, stops),
+        ended => send_stop(ended, stops),
     }
 }
 
-/// The prompt on a pipe, which may end while the node serves.
+/// Runs the prompt on a pipe. Its input may end while the node keeps serving.
 fn read_pipe(mut session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
     if !join_wait.is_zero() && !joining.wait(join_wait) {
-        tracing::warn!("no bootstrap node answers yet: commands run on this node alone");
+        tracing::warn!("no bootstrap node answers yet: commands run only on this node");
     }
     let ended = pipe::run(&mut session, io::stdin().lock(), out);
     if matches!(ended, Ok(Flow::Continue)) {
-        tracing::info!("the input has ended: the node serves on; SIGTERM stops it");
+        tracing::info!("end of input: the node keeps serving; SIGTERM stops it");
     }
-    tell_end(ended, stops);
+    send_stop(ended, stops);
 }
 
-/// Has the program stop, where the prompt's end asks for it.
-fn tell_end(ended: Result<Flow, SessionError>, stops: &Sender<Stop>) {
+/// Stops the program, when the end of the prompt asks for it.
+fn send_stop(ended: Result<Flow, SessionError>, stops: &Sender<Stop>) {
     let stop = match ended {
         Ok(Flow::Continue) => return,
         Ok(Flow::Exit) => Stop::Prompt,
         Err(SessionError::Output(error)) => Stop::Output(error),
         Err(SessionError::NodeGone) => Stop::NodeGone,
     };
-    // The program may be stopping by itself by now.
+    // The program may already be stopping.
     let _ = stops.send(stop);
 }

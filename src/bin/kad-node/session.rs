@@ -1,5 +1,4 @@
-//! The prompt's session: carries out one line after another and prints what
-//! comes of it.
+//! The prompt's session: runs one line after another and prints the results.
 
 use std::io::{self, Write};
 use std::sync::mpsc::Receiver;
@@ -16,14 +15,14 @@ use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
 use crate::text::{Added, Text};
 
-/// What `forget` has come to, and what it has not.
+/// The answer to `forget`.
 const FORGOTTEN: &str =
-    "forgotten: it is no longer republished from here; the network keeps it until it expires";
-/// What an interrupted put has come to.
+    "forgotten: this node no longer republishes it; the network keeps it until it expires";
+/// The answer to an interrupted put.
 const ABANDONED_PUT: &str =
-    "ERR abandoned: the value is kept here and republished later; forget it if it is not to be";
+    "ERR abandoned: the value is kept here and republished later; type forget KEY to stop that";
 
-/// Whether there is a next line.
+/// Whether to read another line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
     Continue,
@@ -56,7 +55,7 @@ pub(crate) struct Session {
     operations: Operations,
     audience: Audience,
     latencies: SessionLatencies,
-    /// The lines of a `put -` so far, while it is being typed.
+    /// The lines of a `put -` that is being typed.
     text: Option<Text>,
 }
 
@@ -72,17 +71,17 @@ impl Session {
         Self { operations, audience, latencies: SessionLatencies::default(), text: None }
     }
 
-    /// What stands before the next line.
+    /// The prompt to show before the next line.
     pub(crate) const fn prompt(&self) -> &'static str {
         if self.text.is_some() { "...> " } else { "kad> " }
     }
 
-    /// Gives up the text of a `put -`; whether one was being typed.
+    /// Discards the text of a `put -`. Returns whether one was being typed.
     pub(crate) fn cancel_text(&mut self) -> bool {
         self.text.take().is_some()
     }
 
-    /// Carries out one line and prints its result, or why there is none.
+    /// Runs one line and prints its result or its error.
     pub(crate) fn line(&mut self, line: &[u8], out: &mut impl Write) -> Result<Flow, SessionError> {
         let request = match self.text.take() {
             None => request::parse(line),
@@ -107,12 +106,12 @@ impl Session {
         Ok(flow)
     }
 
-    /// Takes in that there is no further line.
+    /// Ends the session: the input has ended.
     pub(crate) fn end(&mut self, out: &mut impl Write) -> Result<(), SessionError> {
         if self.cancel_text() { Self::refuse(&RequestError::TextUnended, out) } else { Ok(()) }
     }
 
-    /// Prints why a line was not carried out.
+    /// Prints why a line was refused.
     pub(crate) fn refuse(error: &RequestError, out: &mut impl Write) -> Result<(), SessionError> {
         writeln!(out, "{error}")?;
         Ok(out.flush()?)
@@ -127,7 +126,7 @@ impl Session {
             Request::Forget(key) => match self.operations.forget(key)? {
                 Forgotten::Forgotten => writeln!(out, "{FORGOTTEN}")?,
                 Forgotten::Unknown => {
-                    writeln!(out, "ERR not put here '{key}': forget where it was put")?;
+                    writeln!(out, "ERR not put here '{key}': forget it at the node that put it")?;
                 }
             },
             Request::Peers => reply::peers(&self.operations.peers()?, out)?,
@@ -140,8 +139,8 @@ impl Session {
         Ok(Flow::Continue)
     }
 
-    /// A person sees the key at once; a program when the value is stored, so
-    /// that whoever it tells the key finds the value.
+    /// Puts a value. A person sees the key immediately; a program only when the value is
+    /// stored, so that the key can be used as soon as it is printed.
     fn put(&mut self, value: Box<[u8]>, out: &mut impl Write) -> Result<(), SessionError> {
         let key = Id::of_value(&value);
         if self.audience == Audience::Person {

@@ -1,15 +1,15 @@
-//! The shards side by side: how busy each is, and what they hand to each other.
+//! A table of the shards: how busy each is, and what they pass to each other.
 
 use std::io::{self, Write};
 
 use kad_node::driver::ShardStats;
 
-/// What stands at the head of each column.
+/// The heads of the columns.
 const HEAD: [&str; 7] =
     ["load", "datagrams", "mis-steered", "handoffs", "wakes/handoff", "dropped", "waited"];
 
-/// Writes a line for each shard. The load is the part of its time in which it
-/// worked; wakes per handoff are the system calls that a message of it has cost.
+/// Writes a line for each shard. The load is the part of the time in which the shard
+/// worked. Wakes per handoff are the system calls that one message to another shard costs.
 pub(crate) fn write(shards: &[ShardStats], out: &mut impl Write) -> io::Result<()> {
     write!(out, "shards:")?;
     for head in HEAD {
@@ -43,7 +43,7 @@ fn load(busy_us: u64, waiting_us: u64) -> String {
     format!("{}.{} %", thousandths / 10, thousandths % 10)
 }
 
-/// How many of `part` there are to each of `whole`, with two decimals.
+/// `part` divided by `whole`, with two decimals.
 fn per(part: u64, whole: u64) -> String {
     match part.saturating_mul(100).checked_div(whole) {
         Some(hundredths) => format!("{}.{:02}", hundredths / 100, hundredths % 100),
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_shard_has_a_line_and_each_number_its_column() {
+    fn each_shard_has_a_line_and_each_number_is_in_its_column() {
         let mut busy = ShardStats::default();
         busy.node.datagrams_received = 1000;
         busy.node.datagrams_missteered = 9;

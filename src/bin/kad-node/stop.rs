@@ -1,11 +1,11 @@
-//! Why the program stops: the signals, and what else ends a node.
+//! Why the program stops: a signal, the prompt, or an error.
 //!
-//! SIGINT, SIGTERM, SIGHUP and SIGQUIT ask a node to leave politely, and the second
-//! of them to stop at once. A SIGHUP that follows is not a second one: a shell and
-//! the kernel both send it as a terminal closes, and a supervisor may send it after
-//! SIGTERM. A signal that was ignored when the program started stays ignored, as
-//! `nohup` and shells without job control rely on. SIGPIPE is ignored: a write that
-//! fails says so. SIGTSTP and SIGCONT are the shell's, and do what they always do.
+//! The first SIGINT, SIGTERM, SIGHUP or SIGQUIT makes a node depart; the second stops it
+//! at once. A later SIGHUP does not count as the second: both a shell and the kernel send
+//! it when a terminal closes, and a supervisor may send it after SIGTERM. A signal that
+//! was ignored when the program started stays ignored: `nohup` and shells without job
+//! control rely on that. SIGPIPE is ignored: the failing write reports the error. SIGTSTP
+//! and SIGCONT keep their default actions.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -20,7 +20,7 @@ use crate::ongoing::{Interrupted, Ongoing};
 const STOP_SIGNALS: [(i32, &str); 4] =
     [(SIGINT, "SIGINT"), (SIGTERM, "SIGTERM"), (SIGHUP, "SIGHUP"), (SIGQUIT, "SIGQUIT")];
 
-/// Why the program stops, or need not wait any longer before it does.
+/// Why the program stops, or why a departing node need not wait any longer.
 pub(crate) enum Stop {
     /// The signal of this name.
     Signal(&'static str),
@@ -30,28 +30,28 @@ pub(crate) enum Stop {
     Prompt,
     /// Standard output cannot be written.
     Output(io::Error),
-    /// The node has left, as it was told to.
+    /// The node has departed, as requested.
     Left,
-    /// The node has ended by itself.
+    /// The node has stopped by itself.
     NodeGone,
 }
 
-/// The signals that end the program, from here on.
+/// The caught signals that stop the program.
 pub(crate) struct StopSignals(Signals);
 
 impl StopSignals {
-    /// Catches them, but for those that the program was started to ignore.
+    /// Catches them, except those that were ignored when the program started.
     pub(crate) fn catch() -> Result<Self, Failure> {
         let ignored = ignored_signals();
         let caught = STOP_SIGNALS.iter().map(|(signal, _)| *signal);
-        // SIGTERM is how a supervisor stops it, whatever it inherited.
+        // Supervisors stop a program by SIGTERM, so it is caught in any case.
         let caught = caught.filter(|signal| *signal == SIGTERM || ignored & bit(*signal) == 0);
         Signals::new(caught)
             .map(Self)
             .map_err(|error| Failure::Failed(format!("cannot catch signals: {error}")))
     }
 
-    /// Tells `stops` of each, but for the SIGINT that ends what runs at the prompt.
+    /// Sends each signal to `stops`, except a SIGINT that interrupts a running command.
     pub(crate) fn forward(mut self, ongoing: &Ongoing, stops: &Sender<Stop>) {
         for signal in self.0.forever() {
             if signal == SIGINT && ongoing.interrupt() == Interrupted::Operation {
@@ -71,7 +71,7 @@ const fn bit(signal: i32) -> u64 {
     1 << (signal - 1)
 }
 
-/// The signals that the process ignores, as a mask (`SigIgn` of proc(5)).
+/// The ignored signals, as a mask (`SigIgn` of proc(5)).
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

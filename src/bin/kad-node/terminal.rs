@@ -1,5 +1,5 @@
-//! The prompt on a terminal: line editing, history, completion of commands, and the
-//! keys that interrupt or suspend.
+//! The prompt on a terminal: line editing, history, completion of commands, and the keys
+//! that interrupt or suspend.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::iter;
@@ -22,28 +22,27 @@ use crate::request::{COMMANDS, RequestError};
 use crate::session::{Flow, Session, SessionError};
 use crate::{job_control, log};
 
-/// Ends the mode in which a terminal marks pasted text, which the line editor
-/// begins.
+/// Ends the mode in which a terminal marks pasted text. The line editor begins it.
 const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l";
 
-/// The terminal's settings as they were before a line was edited on it.
+/// The terminal's settings before the line editor changed them.
 pub(crate) struct Original(Option<Termios>);
 
 impl Original {
-    /// The settings of the terminal on standard input, where there is one.
+    /// Remembers the settings of the terminal on standard input, if it is one.
     pub(crate) fn remember() -> Self {
         Self(io::stdin().is_terminal().then(|| termios::tcgetattr(io::stdin()).ok()).flatten())
     }
 
-    /// Gives the terminal back as it was, where its line editor cannot: while a line
-    /// may still be being edited.
+    /// Restores the terminal while a line may still be being edited: the line editor
+    /// cannot do it then.
     pub(crate) fn restore(&self) {
         let Some(original) = &self.0 else { return };
         log::print_plainly();
         if !job_control::is_in_foreground() {
-            return; // it is another's by now
+            return; // another process uses the terminal now
         }
-        // The terminal may be gone by now; then there is nothing to restore.
+        // If the terminal has closed, there is nothing to restore.
         let _ = termios::tcsetattr(io::stdin(), SetArg::TCSADRAIN, original);
         if io::stderr().is_terminal() {
             let _ = io::stderr().write_all(BRACKETED_PASTE_OFF);
@@ -52,13 +51,12 @@ impl Original {
     }
 }
 
-/// Descriptors that the line editor opens while a line is edited: both ends of the
-/// pipe that tells it of SIGWINCH.
+/// Descriptors that the line editor opens while a line is edited: both ends of its pipe
+/// for SIGWINCH.
 const EDITOR_DESCRIPTORS: usize = 2;
 
-/// Keeps the lowest free descriptors from everything but the line editor, which waits
-/// by `select`: that takes no descriptor from 1024 on, and the nodes of a demo may have
-/// all below.
+/// Reserves the lowest free descriptors for the line editor. It waits by `select`, which
+/// takes only descriptors below 1024, and the nodes of a demo may use all of those.
 struct LowDescriptors(Vec<OwnedFd>);
 
 impl LowDescriptors {
@@ -67,7 +65,7 @@ impl LowDescriptors {
         Self(iter::repeat_with(copy).take(EDITOR_DESCRIPTORS).flatten().collect())
     }
 
-    /// Frees them until they are kept again.
+    /// Frees the descriptors for the line editor.
     fn lend(&mut self) {
         self.0.clear();
     }
@@ -81,8 +79,8 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens the line editor, where standard input is a terminal. It is to be opened
-    /// before the sockets of many nodes: see [`LowDescriptors`].
+    /// Opens the line editor, if standard input is a terminal. Must come before the
+    /// sockets of many nodes are opened: see [`LowDescriptors`].
     pub(crate) fn open() -> Option<Self> {
         if !io::stdin().is_terminal() {
             return None;
@@ -90,15 +88,15 @@ impl Terminal {
         match Self::edit() {
             Ok(terminal) => Some(terminal),
             Err(error) => {
-                tracing::warn!(%error, "the terminal cannot be edited on: there is no prompt");
+                tracing::warn!(%error, "cannot edit lines on this terminal: no prompt");
                 None
             }
         }
     }
 
     fn edit() -> rustyline::Result<Self> {
-        // Results alone go to standard output: where that is a file, the prompt
-        // goes to the terminal itself.
+        // Only results go to standard output: when that is a file, the prompt goes to the
+        // terminal itself.
         let is_terminal = io::stdout().is_terminal();
         let behavior = if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm };
         let config = Config::builder().behavior(behavior).auto_add_history(true).build();
@@ -115,8 +113,8 @@ impl Terminal {
         Ok(Self { editor, keys, low_descriptors: LowDescriptors::keep() })
     }
 
-    /// Carries out the lines that are typed, until `exit`, the end of input or a second
-    /// Ctrl-C on an empty line.
+    /// Runs the typed lines until `exit`, the end of input, or a second Ctrl-C on an empty
+    /// line.
     pub(crate) fn run(
         &mut self,
         session: &mut Session,
@@ -136,7 +134,8 @@ impl Terminal {
             interrupts =
                 if matches!(read, Err(ReadlineError::Interrupted)) { interrupts } else { 0 };
             match read {
-                // SIGHUP says whether the node stops because its terminal has closed.
+                // The handler of SIGHUP decides whether the node stops when its terminal
+                // closes.
                 Err(_) if job_control::has_hung_up() => return Ok(Flow::Continue),
                 Ok(lines) => {
                     if run_lines(session, ongoing, &lines, &mut out)? == Flow::Exit {
@@ -162,12 +161,12 @@ impl Terminal {
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     Session::refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
                 }
-                // The terminal became another's while a line was read from it.
+                // Another process took the terminal while a line was read from it.
                 Err(ReadlineError::Io(_) | ReadlineError::Errno(_))
                     if !job_control::is_in_foreground() => {}
                 Err(ReadlineError::Eof) => return Ok(Flow::Exit),
                 Err(error) => {
-                    tracing::warn!(%error, "the terminal cannot be read");
+                    tracing::warn!(%error, "cannot read the terminal");
                     return Ok(Flow::Exit);
                 }
             }
@@ -175,16 +174,16 @@ impl Terminal {
     }
 }
 
-/// Waits until the terminal is this process's to read.
+/// Waits until this process may read from the terminal.
 fn await_foreground() {
     if !job_control::is_in_foreground() {
-        tracing::info!("serves in the background: the prompt is there in the foreground");
+        tracing::info!("serving in the background: bring it to the foreground for the prompt");
         job_control::await_foreground();
     }
 }
 
-/// Carries out one line, or each of several that were pasted. An interrupt ends the
-/// one that runs, and those after it are not begun.
+/// Runs one line, or each of several pasted lines. An interrupt ends the running line and
+/// skips those after it.
 fn run_lines(
     session: &mut Session,
     ongoing: &Ongoing,
@@ -205,7 +204,7 @@ fn run_lines(
     Ok(Flow::Continue)
 }
 
-/// What stood left and right of the cursor.
+/// The text left and right of the cursor.
 #[derive(Debug, Default)]
 struct Typed {
     left: String,
@@ -219,8 +218,8 @@ enum Key {
     Suspend(Typed),
 }
 
-/// Remembers what was typed when Ctrl-C or Ctrl-Z was pressed; the line editor forgets
-/// it, and tells neither from the other.
+/// Remembers which of Ctrl-C and Ctrl-Z was pressed and what had been typed: the line editor
+/// reports both as the same error, without the text.
 #[derive(Clone, Default)]
 struct Keys(Arc<Mutex<Option<Key>>>);
 

@@ -1,12 +1,12 @@
-//! The text of a `put -`: lines up to a single dot.
+//! The text of a `put -`: lines up to a line with a single dot.
 //!
-//! As in mail (RFC 5321, 4.5.2) a line that begins with a dot is typed with one more.
+//! As in mail (RFC 5321, 4.5.2), a line that begins with a dot is typed with one more.
 
 use kad_node::limits::VALUE_BYTES_MAX;
 
 use crate::request::{self, RequestError};
 
-/// Bytes of a text that are kept: enough to tell that it is too large.
+/// Most bytes kept of a text: enough to see that it is too large.
 const KEPT_BYTES_MAX: usize = VALUE_BYTES_MAX + 1;
 
 /// The lines so far.
@@ -14,22 +14,21 @@ const KEPT_BYTES_MAX: usize = VALUE_BYTES_MAX + 1;
 pub(crate) struct Text {
     bytes: Vec<u8>,
     lines: usize,
-    /// Bytes that were too many to be kept.
+    /// Bytes beyond those kept.
     dropped: usize,
 }
 
-/// What one more line makes of a text.
+/// The result of adding a line to a text.
 #[derive(Debug)]
 pub(crate) enum Added {
-    /// A longer text.
+    /// The text goes on.
     More(Text),
-    /// A value: the line was the dot.
+    /// The line was the final dot: the text is a value.
     Whole(Box<[u8]>),
 }
 
 impl Text {
-    /// The text with `line` at its end; lines are joined by line ends, and none follows
-    /// the last.
+    /// Adds `line` to the text. Lines are joined by line ends; none follows the last.
     pub(crate) fn with_line(mut self, line: &[u8]) -> Result<Added, RequestError> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_joined_and_a_dot_ends_them() {
+    fn lines_are_joined_and_a_single_dot_ends_the_text() {
         for (lines, text) in [
             (&["one", "two", "."][..], "one\ntwo"),
             (&["one\r\n", "", ".\r\n"], "one\n"),
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_as_large_as_a_value_at_most() {
+    fn a_text_is_at_most_as_large_as_a_value() {
         let half = "x".repeat(VALUE_BYTES_MAX / 2 - 1);
         assert_eq!(
             text_of(&[&half, &half, "12", "."]),

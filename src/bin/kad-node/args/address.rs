@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 use kad_node::driver::canonical;
 
-/// A node to join by: a name or an address, and a port.
+/// A node's name or IP address, and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
-    /// A name or an IP address, without brackets; IPv4 where it was IPv4-mapped.
+    /// A name or an IP address, without brackets. An IPv4-mapped address is stored as IPv4.
     pub(crate) host: String,
     /// Never 0.
     pub(crate) port: u16,
@@ -32,7 +32,7 @@ impl FromStr for HostPort {
             Some(host) => host,
             None if host.is_empty() => return Err("the host is missing: HOST:PORT".into()),
             None if host.contains(':') => {
-                return Err("an IPv6 address stands in brackets, such as [::1]:9001".into());
+                return Err("write an IPv6 address in brackets, such as [::1]:9001".into());
             }
             None => host,
         };
@@ -45,7 +45,7 @@ impl FromStr for HostPort {
 }
 
 impl HostPort {
-    /// The address that it is, unless it is a name, which may get another one.
+    /// The address, unless the host is a name, which may resolve differently later.
     pub(crate) fn literal(&self) -> Option<SocketAddr> {
         self.host.parse().ok().map(|ip| SocketAddr::new(ip, self.port))
     }
@@ -61,12 +61,12 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// An address to announce; without a port, that of the bound address.
+/// An address to announce. Without a port, the bound port is announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Announce {
-    /// Where peers reach the node.
+    /// The IP address where peers reach the node.
     pub(crate) ip: IpAddr,
-    /// The port where they reach it, when it is another than the bound one.
+    /// The port where peers reach the node, when it differs from the bound one.
     pub(crate) port: Option<u16>,
 }
 
@@ -85,12 +85,12 @@ impl FromStr for Announce {
         if kad_node::wire::is_reachable(SocketAddr::new(announce.ip, port)) {
             Ok(announce)
         } else {
-            Err("peers cannot reach a node there: announce one interface's address".into())
+            Err("peers cannot reach this address: announce the address of one interface".into())
         }
     }
 }
 
-/// The address to bind, IPv4 where it is IPv4-mapped.
+/// Parses the address to bind; an IPv4-mapped one becomes IPv4.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse().map(canonical);
     address.map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001".into())
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_no_literal() {
+    fn a_name_has_no_literal_address() {
         let literal = |text: &str| text.parse::<HostPort>().expect(text).literal();
         assert_eq!(literal("[::1]:9001"), "[::1]:9001".parse().ok());
         assert_eq!(literal("localhost:9001"), None);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_no_peer_reaches_is_not_announced() {
+    fn an_unreachable_address_is_not_announced() {
         for text in ["0.0.0.0", "224.0.0.1:9001", "10.0.0.7:0", "::"] {
             assert!(text.parse::<Announce>().is_err(), "{text}");
         }

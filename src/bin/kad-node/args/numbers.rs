@@ -1,4 +1,4 @@
-//! The numbers in `--help` are those of the constants.
+//! Tests that the numbers in `--help` match the constants.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use kad_node::limits::{
 use super::{Cli, DEMO_NODES_MAX};
 use crate::ping;
 
-/// Numbers that are no constant's: what they stand beside says what they are.
+/// Numbers in an argument's help that match no constant.
 const OTHERS: [(&str, &[&str]); 9] = [
     ("listen", &["0", "0.0.0.0", "127.0.0.1:9001"]),
     ("node", &["127.0.0.1:9001"]),
@@ -29,7 +29,7 @@ fn hours(period: Duration) -> String {
     format!("{}h", period.as_secs() / 3600)
 }
 
-/// What the help of an argument has to say.
+/// What the help of an argument must contain.
 fn facts(argument: &str) -> Vec<String> {
     match argument {
         "store_bytes" => vec![
@@ -47,7 +47,7 @@ fn facts(argument: &str) -> Vec<String> {
     }
 }
 
-/// What `--help` says of `argument`, its default in brackets.
+/// The help text of `argument`, with its default in brackets.
 fn help(argument: &Arg) -> String {
     let text = argument.get_long_help().or(argument.get_help());
     let text = text.map(ToString::to_string).unwrap_or_default();
@@ -78,13 +78,13 @@ fn check(command: &Command) {
         let others = others.map_or(&[][..], |(_, others)| others);
         for number in numbers(&said) {
             let is_fact = facts.iter().any(|fact| numbers(fact).contains(&number));
-            assert!(is_fact || others.contains(&number), "{number:?} is no constant's: {at}");
+            assert!(is_fact || others.contains(&number), "{number:?} matches no constant: {at}");
         }
     }
 }
 
 #[test]
-fn every_number_in_the_help_is_the_one_that_holds() {
+fn every_number_in_the_help_matches_its_constant() {
     let mut cli = Cli::command();
     cli.build();
     check(&cli);

@@ -1,4 +1,4 @@
-//! Numbers, periods and choices on the command line.
+//! Parses numbers, durations and choices on the command line.
 
 use std::num::NonZero;
 use std::str::FromStr;
@@ -8,29 +8,29 @@ use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
 use tracing::level_filters::LevelFilter;
 
-/// Digits after the point of a percentage: more would not change a run.
+/// Most digits after the point of a percentage: more would not change a run.
 const PERCENT_DECIMALS_MAX: usize = 9;
 
-/// Shortest period: datagrams give a value's life in whole seconds.
+/// Shortest period: datagrams carry a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
 
-/// Longest that a node may take to leave: whoever stops it waits for it.
+/// Longest `--leave`: the user or supervisor that stops a node waits this long.
 const LEAVE_MAX: Duration = Duration::from_hours(1);
 
-/// Longest that a command may take.
+/// Longest `--timeout` of a command.
 const TIMEOUT_MAX: Duration = Duration::from_hours(1);
 
-/// A chance, as the exact ratio of the decimals that were written.
+/// A probability, as the exact ratio of the decimals given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Percent {
-    /// At most the denominator.
+    /// At most [`Self::denominator`].
     pub(crate) numerator: u64,
-    /// A hundred, or ten, a hundred... times that.
+    /// 100 times a power of ten.
     pub(crate) denominator: u64,
 }
 
 impl Percent {
-    /// Whether it never happens.
+    /// Whether the probability is zero.
     pub(crate) const fn is_zero(self) -> bool {
         self.numerator == 0
     }
@@ -55,7 +55,7 @@ impl FromStr for Percent {
     }
 }
 
-/// A number from `MIN` to `MAX`.
+/// Parses a number from `MIN` to `MAX`.
 pub(super) fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
@@ -63,7 +63,7 @@ pub(super) fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<u
         .ok_or_else(|| format!("expected a number from {MIN} to {MAX}"))
 }
 
-/// A count of shards.
+/// Parses a number of shards.
 pub(super) fn cores(text: &str) -> Result<ShardCount, String> {
     text.parse()
         .ok()
@@ -71,13 +71,13 @@ pub(super) fn cores(text: &str) -> Result<ShardCount, String> {
         .ok_or_else(|| format!("expected a number of cores from 1 to {SHARDS_MAX}"))
 }
 
-/// A shard for each core that the process may use.
+/// One shard for each core that the process may use.
 pub(super) fn cores_available() -> ShardCount {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     ShardCount::new(cores).unwrap_or(ShardCount::MAX)
 }
 
-/// Whether the kernel steers.
+/// Parses whether the kernel steers.
 pub(super) fn steering(text: &str) -> Result<Steering, String> {
     match text {
         "on" => Ok(Steering::Kernel),
@@ -86,7 +86,7 @@ pub(super) fn steering(text: &str) -> Result<Steering, String> {
     }
 }
 
-/// Whether datagrams travel together.
+/// Parses whether datagrams are coalesced.
 pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
     match text {
         "on" => Ok(Coalescing::On),
@@ -95,7 +95,7 @@ pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
     }
 }
 
-/// A size in bytes, with the units that people write.
+/// The units of sizes, in bytes.
 const SIZE_UNITS: [(&str, usize); 8] = [
     ("", 1),
     ("B", 1),
@@ -107,7 +107,7 @@ const SIZE_UNITS: [(&str, usize); 8] = [
     ("GiB", 1 << 30),
 ];
 
-/// Room for values that others store.
+/// Parses the size of the store, in bytes.
 pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
@@ -122,7 +122,7 @@ pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
     Ok(bytes)
 }
 
-/// A period, in the units that people write.
+/// Parses a period of at least [`PERIOD_MIN`].
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
     if period < PERIOD_MIN { Err("expected a period of 1s or longer".into()) } else { Ok(period) }
@@ -133,7 +133,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())
 }
 
-/// How long a command may take.
+/// Parses how long a command may take.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
     if period.is_zero() || period > TIMEOUT_MAX {
@@ -142,18 +142,18 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     Ok(period)
 }
 
-/// How long a node may take to leave; zero where it does not.
+/// Parses how long a stopping node may take to hand its values off; zero: no time at all.
 pub(super) fn leave(text: &str) -> Result<Duration, String> {
     let period = duration(text)?;
     if period > LEAVE_MAX { Err("expected a period of 1h or shorter".into()) } else { Ok(period) }
 }
 
-/// A driver.
+/// Parses the name of a driver.
 pub(super) fn io_choice(text: &str) -> Result<IoChoice, String> {
     text.parse().map_err(|_| "expected auto, uring, tokio-uring or mmsg".into())
 }
 
-/// A level of the log.
+/// Parses a log level.
 pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "expected error, warn, info, debug, trace or off".into())
 }
@@ -163,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_is_the_ratio_that_was_written() {
+    fn a_percentage_is_parsed_as_an_exact_ratio() {
         let ratio = |text: &str| {
             let percent: Percent = text.parse().expect(text);
             (percent.numerator, percent.denominator)
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_what_its_unit_makes_of_it() {
+    fn a_size_is_multiplied_by_its_unit() {
         assert_eq!(store_bytes("131072"), Ok(128 << 10));
         assert_eq!(store_bytes("128KiB"), Ok(128 << 10));
         assert_eq!(store_bytes("200kB"), Ok(200_000));
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_has_a_unit() {
+    fn a_period_needs_a_unit() {
         assert_eq!(period("15m"), Ok(Duration::from_mins(15)));
         assert_eq!(period("1h 30m"), Ok(Duration::from_mins(90)));
         assert_eq!(period("1500ms"), Ok(Duration::from_millis(1500)));

@@ -1,4 +1,4 @@
-//! What keeps a node from joining, told at intervals that grow.
+//! Warnings that say why a node has not joined, at growing intervals.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,16 +12,16 @@ use super::{Follower, Reach};
 use crate::joining::Joining;
 use crate::ping;
 
-/// How long a node tries to join before it says that it has not: some attempts.
+/// How long a node tries to join before the first warning: time for several attempts.
 const NOTICE_WAIT_MIN: Duration = Duration::from_secs(3);
-/// Longest time between two notices.
+/// Longest time between two warnings.
 const NOTICE_WAIT_MAX: Duration = Duration::from_mins(15);
-/// How long an address has to answer when the cause is looked for.
+/// How long a probed address has to answer.
 const PROBE_WAIT: Duration = Duration::from_millis(600);
-/// Addresses of which a notice says what is wrong; the others are counted.
+/// Most addresses that a warning describes; the others are counted.
 const ADDRESSES_SHOWN_MAX: usize = 3;
 
-/// The node that is to join.
+/// The node that joins.
 #[derive(Clone, Debug)]
 pub(crate) struct Joiner {
     pub(crate) id: Id,
@@ -30,19 +30,19 @@ pub(crate) struct Joiner {
     pub(crate) reach: Reach,
 }
 
-/// The notices of one node.
+/// The warnings of one node.
 pub(super) struct Notices {
     node: Joiner,
     due: Instant,
     wait: Duration,
-    /// Addresses of which it was said that a node of the same id is there.
+    /// Addresses where a node with the same id was reported.
     twins: BTreeSet<SocketAddr>,
 }
 
-/// What came of a PING to a bootstrap address.
+/// The result of a PING to a bootstrap address.
 struct Probe {
     addr: SocketAddr,
-    /// The id of the node there, or why none answers.
+    /// The id of the node that answered, or why none did.
     outcome: Result<Id, String>,
 }
 
@@ -52,23 +52,23 @@ impl Notices {
         Self { node, due, wait: NOTICE_WAIT_MIN, twins: BTreeSet::new() }
     }
 
-    /// The node has not joined by the addresses of `follower`: finds out why, and says
-    /// so when it is time. At once it says which of them is a node of the same id,
-    /// since that never answers.
+    /// Finds out why the node has not joined through the addresses of `follower`, and
+    /// warns when a warning is due. A node with the same id is reported immediately,
+    /// because waiting does not help: it never answers as a peer.
     pub(super) fn look(&mut self, follower: &Follower, joining: &Joining) {
         let is_first = self.wait == NOTICE_WAIT_MIN;
         let is_due = self.due <= Instant::now();
         if !is_due && !is_first {
             return;
         }
-        let addresses = follower.told().iter().copied();
+        let addresses = follower.sent().iter().copied();
         let probes = self.probe(addresses.take(ADDRESSES_SHOWN_MAX).collect());
         if joining.wait(Duration::ZERO) {
             return;
         }
         for probe in &probes {
             if probe.outcome == Ok(self.node.id) && self.twins.insert(probe.addr) {
-                self.tell_twin(probe.addr);
+                self.warn_of_twin(probe.addr);
             }
         }
         if !is_due {
@@ -79,22 +79,22 @@ impl Notices {
         let unresolved = follower.unresolved().map(|name| format!("'{name}' (does not resolve)"));
         let mut tried: Vec<_> = probes.iter().map(|probe| self.shown(probe)).collect();
         tried.extend(unresolved.take(ADDRESSES_SHOWN_MAX));
-        let hidden = follower.told().len() - probes.len();
+        let hidden = follower.sent().len() - probes.len();
         if hidden > 0 {
             tried.push(format!("{hidden} more"));
         }
         if !tried.is_empty() {
             let (network, tried) = (&self.node.network, tried.join(", "));
             tracing::warn!(
-                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: check addresses, firewall and the network's name; trying on"
+                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: check the addresses, the firewall and the network's name; still trying"
             );
         }
     }
 
-    fn tell_twin(&self, addr: SocketAddr) {
+    fn warn_of_twin(&self, addr: SocketAddr) {
         let id = self.node.id;
         tracing::warn!(
-            "the node at {addr} has this node's id {id}: it is this node itself, or one of the two needs another --id"
+            "the node at {addr} has the same id {id} as this node: it is this node itself, or one of the two needs another --id"
         );
     }
 
@@ -106,7 +106,7 @@ impl Notices {
         }
     }
 
-    /// Asks all of `addresses` at the same time.
+    /// Sends a PING to all of `addresses` at the same time.
     fn probe(&self, addresses: Vec<SocketAddr>) -> Vec<Probe> {
         let Joiner { network, reach, .. } = &self.node;
         let network = NetworkId::of_name(network);

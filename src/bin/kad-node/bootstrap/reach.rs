@@ -1,4 +1,4 @@
-//! What a node can send to, by the address that it is bound to.
+//! Which addresses a node can send to, given the address that it is bound to.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -7,7 +7,7 @@ use kad_node::driver::canonical;
 
 use crate::launch;
 
-/// Port of the examples in remedies: any will do.
+/// Port used in the examples of remedies.
 const PORT_SHOWN: u16 = 9001;
 
 /// The addresses that a socket can send to.
@@ -16,14 +16,14 @@ pub(crate) struct Reach {
     bound: SocketAddr,
 }
 
-/// Why a datagram to an address never gets there, and the remedy.
+/// Why a datagram can never reach an address. Its text includes the remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// The address is no node's own: unspecified, multicast or broadcast.
+    /// The address is unspecified, multicast or broadcast: no single node has it.
     NotOneNode,
     /// The address is link-local and names no interface.
     NoInterface,
-    /// The socket has no addresses of the peer's family.
+    /// The socket does not support the peer's address family.
     Family { bound: SocketAddr, peer: SocketAddr },
     /// The socket is bound to loopback, and the peer is on another host.
     Loopback { bound: SocketAddr, peer: SocketAddr },
@@ -35,10 +35,10 @@ impl Reach {
         Self { bound: canonical(bound) }
     }
 
-    /// Why a datagram never gets to `peer`; none where it may.
+    /// Why a datagram can never reach `peer`, or `None` when it may.
     pub(crate) fn obstacle(self, peer: SocketAddr) -> Option<Obstacle> {
         let bound = self.bound;
-        // A socket bound to [::] has both families.
+        // A socket bound to [::] supports both families.
         let has_family =
             bound.is_ipv4() == peer.is_ipv4() || (bound.is_ipv6() && bound.ip().is_unspecified());
         if !is_of_one_node(peer.ip()) {
@@ -54,14 +54,14 @@ impl Reach {
         }
     }
 
-    /// Whether the socket itself is at `peer`.
+    /// Whether `peer` is the socket's own address.
     pub(crate) fn is_own(self, peer: SocketAddr) -> bool {
         let bound = self.bound;
         peer == bound
             || (bound.ip().is_unspecified() && peer.port() == bound.port() && is_local(peer.ip()))
     }
 
-    /// Where another socket sends from that has the same reach to `peer`.
+    /// The address to bind another socket to, so that it too reaches `peer`.
     pub(crate) fn beside(self, peer: SocketAddr) -> SocketAddr {
         if self.bound.ip().is_unspecified() {
             return launch::any_like(peer);
@@ -81,7 +81,7 @@ fn lacks_interface(peer: SocketAddr) -> bool {
     matches!(peer, SocketAddr::V6(peer) if peer.ip().is_unicast_link_local() && peer.scope_id() == 0)
 }
 
-/// Whether `ip` is this host's: the kernel binds no other.
+/// Whether `ip` belongs to this host: the kernel binds no other.
 fn is_local(ip: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
 }
@@ -90,7 +90,7 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NotOneNode => {
-                f.write_str("this address is no node's own: name the address of one node")
+                f.write_str("no single node has this address: give the address of one node")
             }
             Self::NoInterface => write!(
                 f,
@@ -104,7 +104,7 @@ impl fmt::Display for Obstacle {
             Self::Loopback { bound, peer } => {
                 let mut listen = launch::any_like(peer);
                 listen.set_port(bound.port());
-                write!(f, "--listen {bound} reaches this host alone: listen on {listen}")
+                write!(f, "--listen {bound} reaches only this host: listen on {listen}")
             }
         }
     }
@@ -119,15 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_can_never_be_reached_comes_with_the_remedy() {
-        // 192.0.2.0/24 and 2001:db8::/32 are for documentation: no host has them.
+    fn an_unreachable_address_is_reported_with_the_remedy() {
+        // 192.0.2.0/24 and 2001:db8::/32 are reserved for documentation: no host has them.
         for (bound, peer, remedy) in [
             ("127.0.0.1:9001", "192.0.2.1:9001", "listen on 0.0.0.0:9001"),
-            ("127.0.0.1:9001", "0.0.0.0:9001", "name the address of one node"),
+            ("127.0.0.1:9001", "0.0.0.0:9001", "give the address of one node"),
             ("127.0.0.1:9001", "[::1]:9001", "listen on [::]:9001"),
             ("0.0.0.0:9001", "[2001:db8::1]:9001", "listen on [::]:9001"),
-            ("0.0.0.0:9001", "224.0.0.1:9001", "name the address of one node"),
-            ("0.0.0.0:9001", "255.255.255.255:9001", "name the address of one node"),
+            ("0.0.0.0:9001", "224.0.0.1:9001", "give the address of one node"),
+            ("0.0.0.0:9001", "255.255.255.255:9001", "give the address of one node"),
             ("[::1]:9001", "[2001:db8::1]:9001", "listen on [::]:9001"),
             ("[::1]:9001", "127.0.0.1:9001", "listen on [::]:9001"),
             ("[::]:9001", "[fe80::1]:9001", "[fe80::1%eth0]:9001"),

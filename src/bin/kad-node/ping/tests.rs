@@ -1,10 +1,10 @@
-//! Who counts as the answer, and from when it is timed.
+//! Tests of which PONG counts as the answer, and from when it is timed.
 
 use std::thread;
 
 use super::*;
 
-/// Far beyond what an answer takes: no outcome depends on it.
+/// Far longer than an answer takes: no outcome depends on it.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 fn default_network() -> NetworkId {
@@ -15,14 +15,14 @@ fn transaction(number: u8) -> TransactionId {
     TransactionId::new([number; 8])
 }
 
-/// A socket that nobody has asked yet, and its address.
+/// A new socket and its address.
 fn listening() -> (UdpSocket, SocketAddr) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let address = socket.local_addr().expect("it is bound");
     (socket, address)
 }
 
-/// Answers the first PING that `socket` receives, as the node called `id`.
+/// Answers the first PING that `socket` receives, as the node with this `id`.
 fn answer_one(socket: &UdpSocket, id: Id) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     let (length, from) = socket.recv_from(&mut buffer).expect("a PING");
@@ -42,7 +42,7 @@ fn answer_one(socket: &UdpSocket, id: Id) {
 }
 
 #[test]
-fn only_the_pong_of_a_ping_that_was_sent_in_this_network_answers_it() {
+fn only_a_pong_to_a_sent_ping_in_the_same_network_is_an_answer() {
     let sent = Instant::now();
     let sender = Id::of_value(b"me");
     let pings = Pings { network: default_network(), sender, sent: vec![(transaction(1), sent)] };
@@ -79,7 +79,7 @@ fn a_late_pong_is_timed_from_the_ping_that_it_answers() {
 }
 
 #[test]
-fn pings_to_one_address_have_transactions_of_their_own() {
+fn each_ping_to_one_address_has_its_own_transaction() {
     let (silent, address) = listening();
     let mut rng = Rng::from_u64(7);
     let asked = ask(
@@ -102,8 +102,8 @@ fn pings_to_one_address_have_transactions_of_their_own() {
 
 #[test]
 fn each_address_of_a_name_is_asked_until_one_answers() {
-    // A closed port, told at once; nobody else is given it while it is taken by a
-    // socket that hears itself alone.
+    // A closed port, reported immediately. The socket hears only itself, and keeps the
+    // port from other tests.
     let (closed, closed_address) = listening();
     closed.connect(closed_address).expect("no packet is sent");
     let (live, live_address) = listening();
@@ -119,7 +119,7 @@ fn each_address_of_a_name_is_asked_until_one_answers() {
 }
 
 #[test]
-fn an_address_that_stays_silent_leaves_the_next_its_part_of_the_time() {
+fn a_silent_address_leaves_the_next_one_its_part_of_the_time() {
     let (_silent, silent_address) = listening();
     let (live, live_address) = listening();
     let id = Id::of_value(b"it");
@@ -134,7 +134,7 @@ fn an_address_that_stays_silent_leaves_the_next_its_part_of_the_time() {
 }
 
 #[test]
-fn where_none_answers_the_last_reason_is_told() {
+fn when_no_address_answers_the_last_reason_is_reported() {
     let (closed, address) = listening();
     closed.connect(address).expect("no packet is sent");
     let mut rng = Rng::from_u64(7);
