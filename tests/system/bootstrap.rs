@@ -1,4 +1,4 @@
-//! How a node comes to its network, and what it says while it does not.
+//! Tests of joining a network, and of the warnings while a node has not joined.
 
 use std::net::{SocketAddr, UdpSocket};
 
@@ -9,7 +9,7 @@ use crate::child::{DEADLINE, Node, program, run};
 use crate::under_each_driver;
 
 const ID: &str = "00112233445566778899aabbccddeeff00112233";
-/// Several shards: what one of them is told concerns all.
+/// Several shards: an address given to one of them concerns all.
 const SHARDS: [&str; 2] = ["--cores", "2"];
 
 /// `addr`, as an IPv6 socket sees it.
@@ -17,7 +17,7 @@ fn mapped(addr: SocketAddr) -> String {
     format!("[::ffff:{}]:{}", addr.ip(), addr.port())
 }
 
-/// A port on which nothing answers, for as long as the socket is there.
+/// A socket that never answers, and its address.
 fn silent() -> (UdpSocket, String) {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let addr = socket.local_addr().expect("it is bound").to_string();
@@ -31,7 +31,7 @@ fn has_ipv6() -> bool {
 
 /// The addresses of its contacts.
 fn contacts(node: &mut Node) -> Vec<String> {
-    node.tell("peers");
+    node.type_line("peers");
     let mut contacts = Vec::new();
     loop {
         let line = node.line();
@@ -45,7 +45,7 @@ fn contacts(node: &mut Node) -> Vec<String> {
 }
 
 under_each_driver! {
-    fn an_ipv4_mapped_address_is_an_ipv4_address_wherever_it_is_given(io: Io) {
+    fn an_ipv4_mapped_address_is_an_ipv4_address_in_every_option(io: Io) {
         let first = Node::start(io, &["--listen", "[::ffff:127.0.0.1]:0"]);
         assert!(first.addr.is_ipv4(), "{first}");
         let address = mapped(first.addr);
@@ -101,7 +101,7 @@ under_each_driver! {
         assert!(warning.contains("another --id"), "{warning}");
     }
 
-    fn a_node_that_is_its_own_bootstrap_node_says_so_and_serves(io: Io) {
+    fn a_node_that_is_its_own_bootstrap_node_warns_and_serves(io: Io) {
         let (socket, addr) = silent();
         drop(socket);
         let mut node = Node::start(io, &["--listen", &addr, "--bootstrap", &addr]);
@@ -111,8 +111,8 @@ under_each_driver! {
         other.put("served");
     }
 
-    fn every_bootstrap_address_is_tried_though_they_are_more_than_are_kept(io: Io) {
-        // Sorted as they are told, the node that answers comes last.
+    fn every_bootstrap_address_is_tried_when_there_are_more_than_a_node_keeps(io: Io) {
+        // In sorted order, the node that answers comes last.
         let live = Node::start(io, &["--listen", "127.0.0.250:0"]);
         let dead: Vec<_> = (0..150).map(|last| format!("127.0.0.{last}:1")).collect();
         let dead = dead.iter().skip(1).flat_map(|addr| ["--bootstrap", addr]);
@@ -126,8 +126,8 @@ under_each_driver! {
 }
 
 #[test]
-fn addresses_that_can_never_be_reached_are_refused_with_the_remedy() {
-    // 192.0.2.0/24 and 2001:db8::/32 are for documentation: no host has them.
+fn unreachable_addresses_are_refused_with_the_remedy() {
+    // 192.0.2.0/24 and 2001:db8::/32 are reserved for documentation: no host has them.
     for (listen, bootstrap, remedy) in [
         ("127.0.0.1:0", &["192.0.2.1:9001"][..], "reaches only this host: listen on 0.0.0.0:0"),
         ("127.0.0.1:0", &["[::ffff:192.0.2.1]:9001"], "reaches only this host"),
@@ -147,7 +147,7 @@ fn addresses_that_can_never_be_reached_are_refused_with_the_remedy() {
 }
 
 #[test]
-fn where_another_address_may_be_reached_the_node_warns_and_joins() {
+fn an_unreachable_address_beside_a_reachable_one_only_warns() {
     let first = Node::start(Io::Mmsg, &[]);
     let peer = first.addr.to_string();
     let arguments = ["--bootstrap", "192.0.2.1:9001", "--bootstrap", &peer];
@@ -158,16 +158,15 @@ fn where_another_address_may_be_reached_the_node_warns_and_joins() {
 }
 
 #[test]
-fn a_name_joins_by_whichever_of_its_addresses_is_in_reach() {
-    // Where it stands for ::1 as well, and that comes first, a node on 127.0.0.1 cannot
-    // use that one.
+fn a_node_joins_through_any_reachable_address_of_a_name() {
+    // The name may resolve to ::1 first, which a node on 127.0.0.1 cannot use.
     let first = Node::start(Io::Mmsg, &[]);
     let name = format!("localhost:{}", first.addr.port());
     Node::start(Io::Mmsg, &["--bootstrap", &name, "--bootstrap", &name]).await_log(" joined ");
 }
 
 #[test]
-fn an_announced_address_that_contradicts_the_bound_one_makes_a_warning() {
+fn an_announced_address_that_contradicts_the_bound_one_is_warned_about() {
     for (announce, why) in
         [("192.0.2.1:9001", "reaches only this host"), ("2001:db8::1", "has no IPv6")]
     {
@@ -183,7 +182,7 @@ fn expect(terminal: &mut PtySession, text: &str) {
 }
 
 #[test]
-fn a_person_is_told_above_the_prompt_that_no_bootstrap_node_answers() {
+fn the_warning_that_no_bootstrap_node_answers_appears_above_the_prompt() {
     let (socket, addr) = silent();
     let mut command = program();
     command.args(["--listen", "127.0.0.1:0", "--bootstrap", &addr]).env("TERM", "xterm");

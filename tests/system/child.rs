@@ -1,4 +1,4 @@
-//! Child processes: started, asked, waited for, and killed when a test ends.
+//! Child processes: starts them, talks to them, and kills them when a test ends.
 
 use std::cell::{Cell, OnceCell};
 use std::io::{BufRead, BufReader, Read, Write as _};
@@ -14,29 +14,29 @@ use nix::unistd::Pid;
 
 use crate::Io;
 
-/// Only guards against hanging for ever: no test's outcome depends on it.
+/// Guards against hanging for ever; no test's outcome depends on it.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
-/// How soon something that may have had no effect is done again.
+/// How long to wait before repeating an action that may have had no effect.
 const RETRY: Duration = Duration::from_millis(100);
 
-/// The program, with no settings of the caller's environment.
+/// The program, without the caller's environment settings.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kad-node"));
     command.env_remove("RUST_LOG").env("NO_COLOR", "1");
     command
 }
 
-/// A `kad-node` that serves, its prompt on a pipe.
+/// A running `kad-node` with its prompt on a pipe.
 pub(crate) struct Node {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: Cell<Option<ChildStdout>>,
-    /// What `stdout` brings, from the first time that someone waits for it.
+    /// The lines of `stdout`, once a test has waited for one.
     lines: OnceCell<Receiver<String>>,
     log: Receiver<String>,
-    /// What was logged so far, for the one who reads a failure.
+    /// The log lines so far, shown when a test fails.
     logged: Vec<String>,
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) addr: SocketAddr,
 }
 
@@ -61,7 +61,7 @@ impl Node {
         Self::start(io, &[&["--bootstrap", peer.as_str()], arguments].concat())
     }
 
-    /// Starts what `command` says, and waits until it is ready.
+    /// Starts `command`, and waits until the node is ready.
     pub(crate) fn start_by(command: &mut Command) -> Self {
         let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = pipes.spawn().expect("the program starts");
@@ -76,7 +76,7 @@ impl Node {
         node
     }
 
-    /// Waits for a line of the log that has `part` in it, and returns it.
+    /// Waits for a log line that contains `part`, and returns it.
     pub(crate) fn await_log(&mut self, part: &str) -> String {
         loop {
             let line = self.next_log().unwrap_or_else(|| panic!("no {part:?}: {self}"));
@@ -86,19 +86,19 @@ impl Node {
         }
     }
 
-    /// A line that has `part` in it, of those that were waited for so far.
+    /// The first of the log lines read so far that contains `part`.
     pub(crate) fn logged(&self, part: &str) -> &str {
         let line = self.logged.iter().find(|line| line.contains(part));
         line.unwrap_or_else(|| panic!("no {part:?}: {self}"))
     }
 
-    /// Stops it, and returns its status and all that it logged.
+    /// Stops the node, and returns its status and its log.
     pub(crate) fn stop(self) -> (ExitStatus, String) {
         self.signal(Signal::SIGTERM);
         self.end()
     }
 
-    /// The next line of the log; none when the process has closed it.
+    /// The next line of the log, or `None` when the process has closed it.
     pub(crate) fn next_log(&mut self) -> Option<String> {
         match self.log.recv_timeout(DEADLINE) {
             Ok(line) => {
@@ -111,7 +111,7 @@ impl Node {
     }
 
     /// Types `line`.
-    pub(crate) fn tell(&mut self, line: impl AsRef<[u8]>) {
+    pub(crate) fn type_line(&mut self, line: impl AsRef<[u8]>) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         stdin.write_all(&[line.as_ref(), b"\n"].concat()).expect("the node reads its input");
     }
@@ -125,7 +125,7 @@ impl Node {
 
     /// Types `line` and returns the first line of the answer.
     pub(crate) fn ask(&mut self, line: impl AsRef<[u8]>) -> String {
-        self.tell(line);
+        self.type_line(line);
         self.line()
     }
 
@@ -136,16 +136,16 @@ impl Node {
         key
     }
 
-    /// Gets `key`, which must be `text`, and returns who had it.
+    /// Gets `key`, checks that the value is `text`, and returns where it was found.
     pub(crate) fn found(&mut self, key: &str, text: &str) -> String {
         assert_eq!(self.ask(format!("get {key}")), text, "{self}");
         let from = self.line();
         from.strip_prefix("from ").unwrap_or_else(|| panic!("{from:?}: {self}")).to_owned()
     }
 
-    /// One counter, or gauge, of `stats`.
+    /// One counter or gauge of `stats`.
     pub(crate) fn counter(&mut self, name: &str) -> u64 {
-        self.tell("stats");
+        self.type_line("stats");
         let mut value = None;
         loop {
             let line = self.line();
@@ -159,12 +159,12 @@ impl Node {
         value.unwrap_or_else(|| panic!("no counter {name}: {self}"))
     }
 
-    /// Ends its standard input.
+    /// Closes its standard input.
     pub(crate) fn close_stdin(&mut self) {
         self.stdin = None;
     }
 
-    /// Asks until one counter of `stats` is above zero.
+    /// Waits until one counter of `stats` is above zero.
     pub(crate) fn await_counter(&mut self, name: &str) {
         let begun = Instant::now();
         while self.counter(name) == 0 {
@@ -172,9 +172,8 @@ impl Node {
         }
     }
 
-    /// Waits until it has `newcomer` among its contacts. It pings whoever asks it
-    /// something, and gives up where the machine is too busy: then the newcomer
-    /// asks again.
+    /// Waits until `newcomer` is a contact of the node. The node verifies a new sender by a
+    /// PING, and gives up when the machine is too busy: then the newcomer asks again.
     pub(crate) fn await_contact(&mut self, newcomer: &mut Self) {
         let begun = Instant::now();
         while self.counter("contacts") == 0 {
@@ -199,7 +198,7 @@ impl Node {
         signal::kill(pid, signal).expect("the child is there");
     }
 
-    /// Suspends it, and waits until it has stopped: until then it may still answer.
+    /// Suspends the process, and waits until it has stopped: until then it may still answer.
     pub(crate) fn freeze(&self) {
         self.signal(Signal::SIGSTOP);
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
@@ -207,39 +206,38 @@ impl Node {
         assert_eq!(state, WaitStatus::Stopped(pid, Signal::SIGSTOP), "{self}");
     }
 
-    /// Kills it as a crash would.
+    /// Kills the process, as a crash would.
     pub(crate) fn crash(mut self) {
         self.child.kill().expect("the child is there");
         self.child.wait().expect("a killed child ends");
     }
 
-    /// Waits for its end and returns its status and all that it logged.
+    /// Waits until the process ends, and returns its status and its log.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
         while self.next_log().is_some() {}
         let status = self.child.wait().expect("a child that has closed its log ends");
         (status, self.logged.join("\n"))
     }
 
-    /// Types `line` until it has ended, and returns its status and all that it
-    /// logged. Once is not enough after [`Self::close_stdout`]: a child that another
-    /// test starts at that moment has a copy of the reading end until it executes
-    /// its program.
-    pub(crate) fn tell_until_end(mut self, line: &str) -> (ExitStatus, String) {
+    /// Types `line` until the process has ended, and returns its status and its log. Once is
+    /// not enough after [`Self::close_stdout`]: a child that another test starts at that
+    /// moment holds a copy of the reading end until it executes its program.
+    pub(crate) fn type_until_end(mut self, line: &str) -> (ExitStatus, String) {
         let begun = Instant::now();
         loop {
-            // It may have ended since.
+            // The process may have ended.
             let _ = writeln!(self.stdin.as_mut().expect("standard input is open"), "{line}");
             match self.log.recv_timeout(RETRY) {
                 Ok(line) => self.logged.push(line),
                 Err(RecvTimeoutError::Disconnected) => return self.end(),
                 Err(RecvTimeoutError::Timeout) => {
-                    assert!(begun.elapsed() < DEADLINE, "it goes on: {self}");
+                    assert!(begun.elapsed() < DEADLINE, "it does not end: {self}");
                 }
             }
         }
     }
 
-    /// Closes the reading end of its standard output, of which nothing was read.
+    /// Closes the reading end of its standard output, before anything was read.
     pub(crate) fn close_stdout(&mut self) {
         self.stdout.take().expect("standard output is open");
     }
@@ -253,13 +251,13 @@ impl std::fmt::Display for Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// What a child that ended by itself left behind.
+/// The status and output of a child that ended by itself.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Option<i32>,
@@ -310,7 +308,7 @@ pub(crate) fn field<'a>(line: &'a str, name: &str) -> &'a str {
     after.split_whitespace().next().unwrap_or_default()
 }
 
-/// The lines of `pipe`, read by a thread so that waiting for one can end.
+/// The lines of `pipe`, read by a thread so that waiting can time out.
 fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

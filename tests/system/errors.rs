@@ -1,5 +1,5 @@
-//! What goes wrong at the start: one line with the value and the remedy, and the
-//! exit status that says whose fault it is.
+//! Tests of errors at the start: one line with the value and the remedy, and the exit
+//! status that tells wrong usage from failure.
 
 use std::collections::BTreeMap;
 use std::net::UdpSocket;
@@ -35,8 +35,8 @@ under_each_driver! {
         }
     }
 
-    fn an_address_that_is_not_here_is_named(io: Io) {
-        // 192.0.2.0/24 is for documentation: no interface has it.
+    fn an_address_of_no_interface_is_named(io: Io) {
+        // 192.0.2.0/24 is reserved for documentation: no interface has it.
         let ended = run(&["--listen", "192.0.2.1:0", "--io", io.flag()], b"");
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.error().contains("192.0.2.1:0"), "{ended:?}");
@@ -84,7 +84,7 @@ fn help_and_version_are_results() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_makes_a_warning_and_the_node_serves() {
+fn a_name_that_does_not_resolve_is_warned_about_and_the_node_serves() {
     let mut node = Node::start(Io::Mmsg, &["--bootstrap", "no-such-host.invalid:9001"]);
     let warning = node.await_log("WARN");
     assert!(warning.contains("'no-such-host.invalid:9001'"), "{warning}");
@@ -93,11 +93,11 @@ fn a_name_that_does_not_resolve_makes_a_warning_and_the_node_serves() {
 }
 
 #[test]
-fn where_io_uring_is_forbidden_auto_falls_back_and_says_why() {
+fn auto_falls_back_and_says_why_when_io_uring_is_forbidden() {
     let arguments = ["--listen", "127.0.0.1:0", "--io", "auto"];
     let mut node = without_io_uring(move || Node::start_by(program().args(arguments)));
     node.put("over the other driver");
-    node.tell("exit");
+    node.type_line("exit");
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
     let warning = log.lines().find(|line| line.contains("WARN")).expect("a warning");
@@ -106,7 +106,7 @@ fn where_io_uring_is_forbidden_auto_falls_back_and_says_why() {
 }
 
 #[test]
-fn where_io_uring_is_forbidden_asking_for_it_fails_with_the_remedy() {
+fn asking_for_io_uring_fails_with_the_remedy_when_it_is_forbidden() {
     for io in ["uring", "tokio-uring"] {
         let arguments = ["--listen", "127.0.0.1:0", "--io", io];
         let ended = without_io_uring(move || child::run(&arguments, b""));
@@ -119,8 +119,8 @@ fn where_io_uring_is_forbidden_asking_for_it_fails_with_the_remedy() {
     }
 }
 
-/// What `start` gives on a thread on which, as in a container, `io_uring_setup`
-/// fails with EPERM; children inherit the filter of the thread that starts them.
+/// Runs `start` on a thread where `io_uring_setup` fails with EPERM, as in a container.
+/// Children inherit the filter of the thread that starts them.
 fn without_io_uring<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let filter = SeccompFilter::new(
         BTreeMap::from([(libc::SYS_io_uring_setup, Vec::new())]),

@@ -1,20 +1,20 @@
-//! `--store-bytes`.
+//! A test of `--store-bytes`.
 
 use kad_node::limits::VALUE_BYTES_MAX;
 
 use crate::Io;
 use crate::child::Node;
 
-/// What the node is told.
+/// The size of the store.
 const STORE_BYTES: u64 = 256 << 10;
-/// Values of the largest size: more than twice what it is told, so that each of two
+/// Puts of the largest values: more than twice the store's size, so that each of two
 /// shards could fill all of it.
 const PUTS: u64 = 2 * STORE_BYTES / VALUE_BYTES_MAX as u64 + 50;
 
 #[test]
-fn a_full_store_takes_no_more_than_the_node_is_told_whatever_its_shards() {
-    let told = STORE_BYTES.to_string();
-    let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--store-bytes", &told]);
+fn the_shards_together_store_no_more_than_store_bytes() {
+    let size = STORE_BYTES.to_string();
+    let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--store-bytes", &size]);
     let mut origin = Node::join(Io::Mmsg, &node, &[]);
     let mut last = (String::new(), String::new());
     for number in 0..PUTS {

@@ -1,4 +1,4 @@
-//! Datagrams from anyone: they are counted, and the node serves on.
+//! Tests with bad datagrams: the node counts them and keeps serving.
 
 use std::net::UdpSocket;
 
@@ -15,7 +15,7 @@ use crate::Io;
 use crate::child::{DEADLINE, Node};
 use crate::under_each_driver;
 
-/// Someone who sends what he likes.
+/// A sender of arbitrary datagrams.
 pub(crate) struct Stranger(UdpSocket);
 
 impl Stranger {
@@ -30,13 +30,13 @@ impl Stranger {
         self.0.send(bytes).expect("loopback takes it");
     }
 
-    /// Waits until the node has answered a PING, and so has taken in all that
-    /// was sent before it.
+    /// Waits until the node has answered a PING: then it has received everything sent
+    /// before.
     fn await_pong(&self) {
         self.await_answer(Body::Ping);
     }
 
-    /// Asks, and waits for the answer.
+    /// Sends a request, and waits for the answer.
     pub(crate) fn await_answer(&self, body: Body<'_>) {
         let transaction = TransactionId::new(*b"\x01request");
         let request = Datagram {
@@ -62,11 +62,11 @@ impl Stranger {
 }
 
 under_each_driver! {
-    fn bad_datagrams_are_counted_and_the_node_serves_on(io: Io) {
+    fn bad_datagrams_are_counted_and_the_node_keeps_serving(io: Io) {
         const EACH: u64 = 20;
         let mut header_cut_short = [0; HEADER_BYTES - 1];
         header_cut_short[..3].copy_from_slice(&[MAGIC, wire::VERSION, 1]);
-        // One shard, so that a PONG tells of all that was sent before.
+        // With one shard a PONG proves that all datagrams before it were received.
         let mut node = Node::start(io, &["--cores", "1"]);
         let stranger = Stranger::facing(&node);
         stranger.await_pong();
@@ -89,7 +89,7 @@ under_each_driver! {
     }
 
     fn noise_harms_nothing(io: Io) {
-        // One shard, so that a PONG tells of all that was sent before.
+        // With one shard a PONG proves that all datagrams before it were received.
         let mut node = Node::start(io, &["--cores", "1"]);
         let stranger = Stranger::facing(&node);
         let mut rng = Rng::from_u64(1337);
@@ -97,7 +97,7 @@ under_each_driver! {
             for _ in 0..20 {
                 let mut noise = rng.bytes::<DATAGRAM_BYTES_MAX>();
                 if rng.ratio(1, 2) {
-                    // Past the first checks, into the bodies.
+                    // Passes the first checks and reaches the decoding of bodies.
                     [noise[0], noise[1]] = [MAGIC, wire::VERSION];
                     noise[2] &= 0x8f;
                 }
@@ -115,7 +115,7 @@ under_each_driver! {
     }
 }
 
-/// Each of `names` heads one of `lines`, and one alone.
+/// Asserts that each of `names` begins exactly one of `lines`.
 fn assert_once<'a>(names: impl Iterator<Item = &'a str>, lines: &[String]) {
     for name in names {
         let shown = lines.iter().filter(|line| line.split_whitespace().next() == Some(name));
@@ -124,17 +124,17 @@ fn assert_once<'a>(names: impl Iterator<Item = &'a str>, lines: &[String]) {
 }
 
 #[test]
-fn stats_show_every_counter_once_and_what_each_shard_does() {
+fn stats_show_every_counter_once_and_a_line_for_each_shard() {
     const EACH: u64 = 20;
     let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--steering", "off"]);
     let stranger = Stranger::facing(&node);
-    // All land on one shard, and half of them are the other's.
+    // All land on one shard; the other owns half of them.
     for _ in 0..EACH {
         for key in [[0; ID_BYTES], [0xff; ID_BYTES]] {
             stranger.await_answer(Body::FindValue { key: Id::new(key), offset: 0 });
         }
     }
-    node.tell("stats");
+    node.type_line("stats");
     let lines: Vec<_> = std::iter::repeat_with(|| node.line())
         .take_while(|line| line != "latencies of this session:")
         .collect();
@@ -155,7 +155,7 @@ fn stats_show_every_counter_once_and_what_each_shard_does() {
         assert_eq!(shard, index.to_string());
         let load: f64 = load.parse().expect("a number");
         assert!((0.0..=100.0).contains(&load), "{load}");
-        assert_eq!(handoffs, missteered, "nothing else is handed over");
+        assert_eq!(handoffs, missteered, "nothing else is passed to another shard");
         let missteered = missteered.parse().expect("a number");
         match missteered {
             0 => assert_eq!((datagrams, wakes), ("0", "-")),
@@ -164,7 +164,7 @@ fn stats_show_every_counter_once_and_what_each_shard_does() {
                 let wakes: f64 = wakes.parse().expect("a number");
                 assert!(0.0 < wakes && wakes <= 1.0, "{wakes}");
             }
-            other => panic!("{other} are not the half"),
+            other => panic!("{other} is not half"),
         }
         foreign.push(missteered);
     }

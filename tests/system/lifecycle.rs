@@ -1,4 +1,4 @@
-//! How a node starts, says that it is ready, and ends.
+//! Tests of how a node starts, becomes ready, and stops.
 
 use nix::sys::signal::Signal;
 
@@ -17,22 +17,22 @@ under_each_driver! {
 
     fn exit_ends_it_cleanly(io: Io) {
         let mut node = Node::start(io, &[]);
-        node.tell("exit");
+        node.type_line("exit");
         let (status, log) = node.end();
         assert_eq!(status.code(), Some(0), "{log}");
     }
 
-    fn a_value_outlives_the_nodes_that_leave_one_after_the_other(io: Io) {
+    fn a_value_outlives_nodes_that_depart_one_after_another(io: Io) {
         let mut node = Node::start(io, &["--cores", "2"]);
         let key = node.put("passed on");
-        // Each newcomer knows the one before it alone, and has nothing of it yet.
+        // Each newcomer knows only the node before it, and holds none of its values.
         for number in 0..4 {
             let mut newcomer = Node::join(io, &node, &["--cores", "2"]);
             node.await_contact(&mut newcomer);
             if number % 2 == 0 {
                 node.signal(Signal::SIGTERM);
             } else {
-                node.tell("exit");
+                node.type_line("exit");
             }
             let (status, log) = node.end();
             assert_eq!(status.code(), Some(0), "{log}");
@@ -42,13 +42,13 @@ under_each_driver! {
         }
     }
 
-    fn a_second_signal_stops_a_node_that_leaves_at_once(io: Io) {
+    fn a_second_signal_stops_a_departing_node_at_once(io: Io) {
         let mut node = Node::start(io, &["--leave", "1h"]);
         node.put("held");
         let mut peer = Node::join(io, &node, &[]);
         node.await_contact(&mut peer);
-        // Nobody answers, so that it would take seconds to leave; and the second
-        // signal is there before the first one is acted on.
+        // No peer answers, so departing would take seconds. The second signal is pending
+        // before the node acts on the first.
         peer.freeze();
         node.freeze();
         node.signal(Signal::SIGTERM);
@@ -60,7 +60,7 @@ under_each_driver! {
         assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
     }
 
-    fn a_node_that_was_killed_is_started_again_at_its_address(io: Io) {
+    fn a_killed_node_starts_again_at_its_address(io: Io) {
         let mut node = Node::start(io, &["--cores", "2"]);
         for _ in 0..8 {
             let listen = node.addr.to_string();
@@ -80,22 +80,22 @@ under_each_driver! {
         assert_eq!(first.end().0.code(), Some(0));
     }
 
-    fn a_reader_that_closes_its_end_stops_it_quietly(io: Io) {
+    fn a_closed_standard_output_stops_it_quietly(io: Io) {
         let mut node = Node::start(io, &[]);
         node.close_stdout();
-        let (status, log) = node.tell_until_end("help");
+        let (status, log) = node.type_until_end("help");
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(!log.contains("panicked"), "{log}");
     }
 }
 
-/// The line of the log that says what has become of a node's values.
+/// The log line that says how many values other nodes took.
 fn left(log: &str) -> &str {
-    log.lines().find(|line| line.contains(" left")).unwrap_or_else(|| panic!("it is said: {log}"))
+    log.lines().find(|line| line.contains(" left")).unwrap_or_else(|| panic!("no such line: {log}"))
 }
 
 #[test]
-fn a_value_is_gone_with_a_node_that_crashes_or_is_not_given_time_to_leave() {
+fn a_value_is_lost_with_a_node_that_crashes_or_has_no_time_to_depart() {
     for stop in [
         |node: Node| node.crash(),
         |node: Node| {
@@ -115,7 +115,7 @@ fn a_value_is_gone_with_a_node_that_crashes_or_is_not_given_time_to_leave() {
 }
 
 #[test]
-fn a_node_leaves_for_no_longer_than_it_is_given() {
+fn departing_takes_no_longer_than_the_leave_flag_allows() {
     let mut node = Node::start(Io::Mmsg, &["--leave", "1ms"]);
     node.put("held");
     let mut peer = Node::join(Io::Mmsg, &node, &[]);
@@ -129,9 +129,9 @@ fn a_node_leaves_for_no_longer_than_it_is_given() {
 }
 
 #[test]
-fn a_node_that_knows_nobody_does_not_wait_before_it_stops() {
+fn a_node_without_contacts_does_not_wait_before_it_stops() {
     let mut node = Node::start(Io::Mmsg, &["--leave", "1h"]);
-    node.put("held by nobody else");
+    node.put("held only here");
     node.signal(Signal::SIGTERM);
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
@@ -149,10 +149,10 @@ fn ends_cleanly_on(io: Io, signal: Signal) {
 }
 
 #[test]
-fn one_line_says_that_it_is_ready_and_as_whom() {
+fn one_line_says_that_the_node_is_ready_and_what_its_id_is() {
     let id = "0123456789abcdef0123456789abcdef01234567";
     let node = Node::start(Io::Mmsg, &["--id", id, "--cores", "3"]);
-    assert_ne!(node.addr.port(), 0, "the port that was really bound");
+    assert_ne!(node.addr.port(), 0, "the bound port");
     let addr = node.addr;
     node.signal(Signal::SIGTERM);
     let (_, log) = node.end();
@@ -165,17 +165,17 @@ fn one_line_says_that_it_is_ready_and_as_whom() {
 }
 
 #[test]
-fn each_of_several_shards_keeps_to_one_core_and_a_lone_one_to_none() {
+fn several_shards_are_pinned_to_a_core_each_and_a_single_one_is_not() {
     let cores = |thread: &str| {
         let status = std::fs::read_to_string(format!("{thread}/status")).expect("a thread");
         let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
-        allowed.expect("it is told").trim().to_owned()
+        allowed.expect("the kernel lists it").trim().to_owned()
     };
     let ours = cores("/proc/thread-self");
-    let lone = Node::start(Io::Mmsg, &["--cores", "1"]);
-    assert_eq!(lone.shard_threads().iter().map(|shard| cores(shard)).collect::<Vec<_>>(), [ours]);
-    let group = Node::start(Io::Mmsg, &["--cores", "2"]);
-    let shards = group.shard_threads();
+    let single = Node::start(Io::Mmsg, &["--cores", "1"]);
+    assert_eq!(single.shard_threads().iter().map(|shard| cores(shard)).collect::<Vec<_>>(), [ours]);
+    let pinned = Node::start(Io::Mmsg, &["--cores", "2"]);
+    let shards = pinned.shard_threads();
     assert_eq!(shards.len(), 2);
     for shard in shards {
         let core = cores(&shard);
@@ -184,12 +184,12 @@ fn each_of_several_shards_keeps_to_one_core_and_a_lone_one_to_none() {
 }
 
 #[test]
-fn an_address_announced_without_a_port_has_the_bound_one() {
+fn an_address_announced_without_a_port_gets_the_bound_port() {
     let arguments = ["--listen", "0.0.0.0:0", "--announce", "127.0.0.1"];
     let mut first = Node::start(Io::Mmsg, &arguments);
     assert_eq!(first.addr.ip().to_string(), "127.0.0.1");
     let mut second = Node::join(Io::Mmsg, &first, &arguments);
-    // A newcomer enters the table once it has answered where it says it is.
+    // A newcomer enters the table once it has answered at the address that it announced.
     first.await_contact(&mut second);
     second.await_counter("contacts");
     let (first_addr, second_addr) = (first.addr, second.addr);
@@ -210,7 +210,7 @@ fn a_wildcard_is_shown_as_the_address_that_reaches_the_peer() {
 }
 
 #[test]
-fn nodes_meet_over_ipv6() {
+fn nodes_join_over_ipv6() {
     if std::net::UdpSocket::bind("[::1]:0").is_err() {
         eprintln!("SKIPPED: this machine has no ::1");
         return;

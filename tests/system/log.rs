@@ -1,4 +1,4 @@
-//! What `--log` shows of a node's work.
+//! Tests of what `--log` shows of a node's work.
 
 use kad_node::id::Id;
 use kad_node::wire::{Body, Purpose, Store};
@@ -49,13 +49,13 @@ under_each_driver! {
 }
 
 #[test]
-fn nothing_of_this_is_told_unless_it_is_asked_for() {
+fn the_default_level_shows_none_of_this() {
     let first = Node::start(Io::Mmsg, &[]);
     let mut second = Node::join(Io::Mmsg, &first, &["--cores", "1"]);
     second.put("quiet");
     let events = second.counter("events");
     second.put("quiet too");
-    // The stats that told it, and the put.
+    // One event for the stats before, one for the put.
     assert_eq!(second.counter("events"), events + 2);
     let (_, log) = second.stop();
     assert!(!log.contains("DEBUG") && !log.contains("lookup"), "{log}");

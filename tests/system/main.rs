@@ -1,8 +1,8 @@
-//! The program as its users meet it: real processes, real UDP on loopback, the
-//! prompt on a pipe and on a terminal.
+//! Tests of the whole program: real processes, real UDP on loopback, the prompt on a pipe
+//! and on a terminal.
 //!
-//! Nothing here sleeps: a test waits for a line of the child's log or output,
-//! under a deadline that only guards against hanging for ever.
+//! No test sleeps. It waits for a line of the child's log or output, with a deadline that
+//! only guards against hanging for ever.
 
 mod bootstrap;
 mod child;
@@ -38,7 +38,7 @@ impl Io {
     }
 }
 
-/// Makes each function a test under each driver.
+/// Turns each function into one test per driver.
 macro_rules! under_each_driver {
     ($(fn $name:ident($io:ident: Io) $body:block)*) => {
         $(fn $name($io: $crate::Io) $body

@@ -1,4 +1,4 @@
-//! Networks of processes: what is put in one is found by any other.
+//! Tests of networks of processes: a value put at one node is found by any other.
 
 use kad_node::id::Id;
 
@@ -6,7 +6,7 @@ use crate::Io;
 use crate::child::{Node, program};
 use crate::under_each_driver;
 
-/// A network of `count` nodes, each with `arguments`, all of which have joined.
+/// A network of `count` nodes, each with `arguments`. All have joined.
 fn network(io: Io, count: usize, arguments: &[&str]) -> Vec<Node> {
     let mut nodes = vec![Node::start(io, arguments)];
     for _ in 1..count {
@@ -23,7 +23,7 @@ under_each_driver! {
     fn two_nodes_store_and_find(io: Io) {
         let mut first = Node::start(io, &[]);
         let mut second = Node::join(io, &first, &[]);
-        // Until it has answered, the newcomer is given no values.
+        // A newcomer gets no values until it has answered.
         first.await_contact(&mut second);
         let key = first.put("hello from the first");
         assert_eq!(second.ask(format!("get {key}")), "hello from the first");
@@ -33,19 +33,19 @@ under_each_driver! {
         first.found(&key, "hello from the second");
     }
 
-    fn ten_nodes_put_and_get_crosswise(io: Io) {
-        // With K below the number of nodes most gets go over the network.
+    fn each_of_ten_nodes_gets_what_every_other_has_put(io: Io) {
+        // With K below the number of nodes, most gets go over the network.
         let mut nodes = network(io, 10, &["--k", "3"]);
         let texts: Vec<_> = (0..nodes.len()).map(|node| format!("text {node}")).collect();
         let keys: Vec<_> =
             nodes.iter_mut().zip(&texts).map(|(node, text)| node.put(text)).collect();
-        let mut from_afar = 0;
+        let mut remote = 0;
         for node in &mut nodes {
             for (key, text) in keys.iter().zip(&texts) {
-                from_afar += usize::from(node.found(key, text) != "local");
+                remote += usize::from(node.found(key, text) != "local");
             }
         }
-        assert!(from_afar > 0, "no get went over the network");
+        assert!(remote > 0, "no get went over the network");
     }
 
     fn a_node_that_joins_after_the_put_finds_the_value(io: Io) {
@@ -58,7 +58,7 @@ under_each_driver! {
     }
 
     fn values_outlive_nodes_that_crash(io: Io) {
-        // Four holders and the origin: three crashes leave one at least.
+        // Four holders and the origin: three crashes leave at least one.
         let mut nodes = network(io, 12, &["--k", "4"]);
         let texts: Vec<_> = (0..4).map(|index| format!("lasting {index}")).collect();
         let origin = &mut nodes[11];
@@ -73,9 +73,9 @@ under_each_driver! {
         }
     }
 
-    fn every_get_is_answered_though_each_node_drops_30_percent_each_way(io: Io) {
-        // Four dice are cast for each request and its reply, so that one send in
-        // four is answered; 0.7 to the 4th.
+    fn every_get_succeeds_when_each_node_drops_30_percent_each_way(io: Io) {
+        // A request and its reply are each sent and received: 0.7 to the 4th, so one
+        // request in four is answered.
         let mut nodes = network(io, 40, &["--drop", "30"]);
         for origin in 0..4 {
             let text = format!("against the odds {origin}");

@@ -1,4 +1,4 @@
-//! `kad-node put` and `kad-node get`.
+//! Tests of `kad-node put` and `kad-node get`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +29,7 @@ fn client(io: Io, node: &Node, subcommand: &str, argument: &str, input: &[u8]) -
     run(&[subcommand, "--bootstrap", &peer, "--io", io.flag(), "--log", "warn", argument], input)
 }
 
-/// The same, byte for byte; its standard input is `value`.
+/// Like [`client`], with exact bytes: `value` is the standard input.
 fn exactly(io: Io, node: &Node, subcommand: &str, argument: &str, value: &[u8]) -> Output {
     let peer = node.addr.to_string();
     let arguments = ["--bootstrap", &peer, "--io", io.flag(), "--log", "warn", argument];
@@ -41,19 +41,18 @@ fn exactly(io: Io, node: &Node, subcommand: &str, argument: &str, value: &[u8]) 
     child.wait_with_output().expect("it ends")
 }
 
-/// 600 bytes: every byte there is, line ends and zeros among them, and none at the end
-/// that a line would have.
+/// 600 bytes: every byte value, including line ends and zeros, and no line end at the end.
 fn binary() -> Vec<u8> {
     (0..600_usize).map(|index| (index * 7 + index / 256) as u8).collect()
 }
 
 under_each_driver! {
-    fn what_one_puts_another_gets(io: Io) {
+    fn a_value_put_by_one_client_is_found_by_another(io: Io) {
         let mut node = Node::start(io, &[]);
         let put = client(io, &node, "put", "from a script", b"");
         let key = Id::of_value(b"from a script").to_string();
         assert_eq!((put.status, put.stdout.as_str()), (Some(0), format!("{key}\n").as_str()));
-        assert_eq!(put.stderr, "", "a script is told the key alone");
+        assert_eq!(put.stderr, "", "a script gets only the key");
         let get = client(io, &node, "get", &key, b"");
         assert_eq!((get.status, get.stdout.trim_end()), (Some(0), "from a script"));
         assert_eq!(get.stderr, format!("from {}\n", node.addr));
@@ -72,14 +71,14 @@ under_each_driver! {
         }
     }
 
-    fn a_key_that_no_one_has_is_not_found(io: Io) {
+    fn an_absent_key_is_not_found(io: Io) {
         let node = Node::start(io, &[]);
         let get = client(io, &node, "get", ABSENT, b"");
         assert_eq!((get.status, get.stdout.as_str()), (Some(1), ""), "{get:?}");
         assert_eq!(get.stderr, "NOTFOUND\n");
     }
 
-    fn where_no_node_answers_the_status_is_4(io: Io) {
+    fn the_status_is_4_when_no_node_answers(io: Io) {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let silent = socket.local_addr().expect("it is bound").to_string();
         for (subcommand, argument) in [("put", "lost"), ("get", ABSENT)] {
@@ -92,7 +91,7 @@ under_each_driver! {
     }
 
     fn bootstrap_addresses_of_both_families_are_all_tried(io: Io) {
-        // [::1]:1 and 127.0.0.1:1 answer nothing.
+        // Nothing answers at [::1]:1 and 127.0.0.1:1.
         let v4 = Node::start(io, &[]);
         put_by(io, "[::1]:1", &v4.addr.to_string());
         put_by(io, &v4.addr.to_string(), "[::1]:1");
@@ -104,7 +103,7 @@ under_each_driver! {
     }
 }
 
-/// A node by which a client joins, and which answers no `FIND_VALUE`.
+/// A node through which a client can join, and that answers no `FIND_VALUE`.
 fn deaf_to_gets() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
     let addr = socket.local_addr().expect("it is bound");
@@ -129,18 +128,18 @@ fn deaf_to_gets() -> SocketAddr {
 }
 
 #[test]
-fn a_get_that_no_node_answers_does_not_say_that_the_value_is_absent() {
+fn a_get_without_any_answer_does_not_report_the_value_as_absent() {
     let peer = deaf_to_gets().to_string();
     let get = run(&["get", "--bootstrap", &peer, "--timeout", "1m", ABSENT], b"");
     assert_eq!(get.status, Some(4), "{get:?}");
     assert!(get.error().contains("no answer from the"), "{get:?}");
-    // Sooner than the node is given up.
+    // The client's time-out ends before the RPC's.
     let get = run(&["get", "--bootstrap", &peer, "--timeout", "500ms", ABSENT], b"");
     assert_eq!(get.status, Some(4), "{get:?}");
     assert!(get.error().contains("within 500 ms"), "{get:?}");
 }
 
-/// Puts by two bootstrap addresses, of which one answers.
+/// Puts through two bootstrap addresses, of which one answers.
 fn put_by(io: Io, first: &str, second: &str) {
     let bootstrap = ["--bootstrap", first, "--bootstrap", second];
     let client = ["--io", io.flag(), "--timeout", "1m", "reached"];
@@ -149,7 +148,7 @@ fn put_by(io: Io, first: &str, second: &str) {
 }
 
 #[test]
-fn on_a_host_without_ipv6_the_ipv4_addresses_are_tried() {
+fn ipv4_addresses_are_tried_on_a_host_without_ipv6() {
     let node = Node::start(Io::Mmsg, &[]);
     let peer = node.addr.to_string();
     let (put, hopeless) = without_ipv6(move || {
@@ -161,8 +160,8 @@ fn on_a_host_without_ipv6_the_ipv4_addresses_are_tried() {
     assert!(hopeless.error().contains("this host has no IPv6"), "{hopeless:?}");
 }
 
-/// What `start` gives on a thread on which, as on a host without IPv6, there are no
-/// sockets of that family; children inherit the filter of the thread that starts them.
+/// Runs `start` on a thread without IPv6 sockets, as on a host without IPv6. Children
+/// inherit the filter of the thread that starts them.
 fn without_ipv6<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
     let family = libc::AF_INET6.unsigned_abs().into();
     let is_v6 = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, family)
@@ -183,7 +182,7 @@ fn without_ipv6<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -
 }
 
 #[test]
-fn on_a_terminal_the_value_ends_a_line_and_commands_nothing() {
+fn a_value_on_a_terminal_is_escaped_and_ends_with_a_line_end() {
     let mut node = Node::start(Io::Mmsg, &[]);
     let key = node.put("\u{7}rings");
     let mut command = program();
@@ -196,7 +195,7 @@ fn on_a_terminal_the_value_ends_a_line_and_commands_nothing() {
 }
 
 #[test]
-fn a_text_that_begins_with_dashes_comes_after_two() {
+fn a_text_that_begins_with_a_dash_comes_after_two_dashes() {
     let node = Node::start(Io::Mmsg, &[]);
     let peer = node.addr.to_string();
     for text in ["-5", "--help", "--", "-- x"] {
@@ -210,7 +209,7 @@ fn a_text_that_begins_with_dashes_comes_after_two() {
 }
 
 #[test]
-fn a_result_that_cannot_be_written_has_a_status_of_its_own() {
+fn a_result_that_cannot_be_written_is_status_3() {
     let mut node = Node::start(Io::Mmsg, &[]);
     let key = node.put("unwritten");
     for (subcommand, argument) in [("put", "unwritten"), ("get", &key)] {
@@ -252,7 +251,7 @@ fn a_name_that_does_not_resolve_is_named() {
 }
 
 #[test]
-fn addresses_that_can_never_answer_are_bad_usage() {
+fn addresses_that_no_node_can_have_are_bad_usage() {
     for addr in ["0.0.0.0:9001", "[fe80::1]:9001", "224.0.0.1:9001"] {
         let ended = run(&["put", "--bootstrap", addr, "lost"], b"");
         assert_eq!(ended.status, Some(2), "{ended:?}");
@@ -261,7 +260,7 @@ fn addresses_that_can_never_answer_are_bad_usage() {
 }
 
 #[test]
-fn a_network_where_no_one_answers_is_named() {
+fn a_network_without_an_answer_is_named() {
     let node = Node::start(Io::Mmsg, &["--network", "another"]);
     let peer = node.addr.to_string();
     let ended =

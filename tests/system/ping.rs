@@ -1,4 +1,4 @@
-//! `kad-node ping`.
+//! Tests of `kad-node ping`.
 
 use std::net::UdpSocket;
 
@@ -9,7 +9,7 @@ use crate::under_each_driver;
 const ID: &str = "00112233445566778899aabbccddeeff00112233";
 
 under_each_driver! {
-    fn a_node_that_is_there_answers_a_ping_and_keeps_no_contact(io: Io) {
+    fn a_node_answers_a_ping_and_adds_no_contact(io: Io) {
         let mut node = Node::start(io, &["--id", ID]);
         let ping = run(&["ping", &node.addr.to_string()], b"");
         assert_eq!(ping.status, Some(0), "{ping:?}");
@@ -27,8 +27,8 @@ under_each_driver! {
 }
 
 #[test]
-fn a_name_is_pinged_at_whichever_of_its_addresses_answers() {
-    // Where it stands for ::1 as well, nothing listens there.
+fn a_name_is_pinged_at_each_of_its_addresses_until_one_answers() {
+    // The name may resolve to ::1 too, where nothing listens.
     let node = Node::start(Io::Mmsg, &["--id", ID]);
     let ping = run(&["ping", &format!("localhost:{}", node.addr.port())], b"");
     assert_eq!(ping.status, Some(0), "{ping:?}");
@@ -36,8 +36,8 @@ fn a_name_is_pinged_at_whichever_of_its_addresses_answers() {
 }
 
 #[test]
-fn where_nothing_listens_a_ping_fails_with_the_address() {
-    // Taken, so that no other test is given it, by a socket that hears itself alone.
+fn a_ping_to_a_closed_port_fails_with_the_address() {
+    // The socket hears only itself, and keeps the port from other tests.
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let addr = socket.local_addr().expect("it is bound");
     socket.connect(addr).expect("no packet is sent");

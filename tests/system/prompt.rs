@@ -1,4 +1,4 @@
-//! The prompt on a pipe.
+//! Tests of the prompt on a pipe.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -50,7 +50,7 @@ under_each_driver! {
     fn commands_are_answered_in_order(io: Io) {
         let mut node = Node::start(io, &[]);
         let key = node.put("x");
-        node.tell(format!("get {key}\nnonsense\n\n  \nput y\nget {key}"));
+        node.type_line(format!("get {key}\nnonsense\n\n  \nput y\nget {key}"));
         assert_eq!(node.line(), "x");
         assert_eq!(node.line(), "from local");
         assert!(node.line().starts_with("ERR unknown command "));
@@ -58,7 +58,7 @@ under_each_driver! {
         assert_eq!(node.line(), "x");
     }
 
-    fn stats_count_what_was_asked(io: Io) {
+    fn stats_count_the_commands(io: Io) {
         let mut node = Node::start(io, &[]);
         let key = node.put("counted");
         assert_eq!(node.counter("values_published"), 1);
@@ -66,7 +66,7 @@ under_each_driver! {
         assert!(forgotten.starts_with("forgotten: "), "{forgotten}");
         assert!(forgotten.contains("keeps it until it expires"), "{forgotten}");
         assert_eq!(node.counter("values_published"), 0);
-        node.tell("stats");
+        node.type_line("stats");
         let puts = std::iter::repeat_with(|| node.line()).find(|line| line.starts_with("  puts"));
         let puts = puts.expect("an endless iterator");
         assert!(puts.contains("count 1") && puts.contains("p99"), "{puts}");
@@ -74,7 +74,7 @@ under_each_driver! {
 }
 
 #[test]
-fn errors_are_those_of_the_interface() {
+fn errors_are_the_documented_ones() {
     let mut node = Node::start(Io::Mmsg, &[]);
     let largest = "x".repeat(VALUE_BYTES_MAX);
     for (line, error) in [
@@ -97,9 +97,9 @@ fn errors_are_those_of_the_interface() {
 }
 
 #[test]
-fn help_names_every_command_and_tells_more_of_one() {
+fn help_lists_every_command_and_explains_a_single_one() {
     let mut node = Node::start(Io::Mmsg, &[]);
-    node.tell("help");
+    node.type_line("help");
     let lines: Vec<_> = std::iter::repeat_with(|| node.line()).take(9).collect();
     let commands: Vec<_> =
         lines.iter().map(|line| line.split([' ', ',']).next().unwrap_or_default()).collect();
@@ -111,7 +111,7 @@ fn help_names_every_command_and_tells_more_of_one() {
 }
 
 #[test]
-fn blanks_around_a_text_are_part_of_it_at_the_prompt_as_they_are_on_a_command_line() {
+fn blanks_around_a_text_are_part_of_it() {
     let mut node = Node::start(Io::Mmsg, &[]);
     for text in [" both ", "  before", "after  ", "\ttabs\t"] {
         let key = node.put(text);
@@ -130,24 +130,24 @@ fn a_text_of_several_lines_is_put_by_a_dash_and_ended_by_a_dot() {
     assert_eq!(key, Id::of_value(b"first\n  exit\n\n.").to_string());
     assert_eq!(node.ask("put -\nlost\nget\n.\nget"), Id::of_value(b"lost\nget").to_string());
     assert!(node.line().starts_with("ERR missing argument"));
-    node.tell("put -\nnever ended");
+    node.type_line("put -\nnever ended");
     node.close_stdin();
     assert!(node.line().starts_with("ERR put - without an end"));
     node.await_log("the node keeps serving");
 }
 
 #[test]
-fn capitals_and_quit_are_understood() {
+fn commands_are_not_case_sensitive_and_quit_is_exit() {
     let mut node = Node::start(Io::Mmsg, &[]);
     let key = node.ask("PUT Hello");
     assert_eq!(key, Id::of_value(b"Hello").to_string());
     assert_eq!(node.ask(format!("Get {}", key.to_uppercase())), "Hello");
-    node.tell("QUIT");
+    node.type_line("QUIT");
     assert_eq!(node.end().0.code(), Some(0));
 }
 
 #[test]
-fn a_demo_whose_input_ends_says_that_it_goes_on() {
+fn a_demo_whose_input_ends_says_that_it_keeps_serving() {
     let mut child = child::program()
         .args(["demo", "--nodes", "2", "--io", "mmsg"])
         .stdin(Stdio::null())
@@ -156,8 +156,8 @@ fn a_demo_whose_input_ends_says_that_it_goes_on() {
         .spawn()
         .expect("the program starts");
     let log = BufReader::new(child.stderr.take().expect("a pipe"));
-    let said = log.lines().map_while(Result::ok).find(|line| line.contains("end of input"));
-    assert!(said.is_some_and(|line| line.contains("SIGTERM stops it")));
-    child.kill().expect("it serves on");
+    let logged = log.lines().map_while(Result::ok).find(|line| line.contains("end of input"));
+    assert!(logged.is_some_and(|line| line.contains("SIGTERM stops it")));
+    child.kill().expect("it is still running");
     child.wait().expect("a killed child ends");
 }

@@ -1,4 +1,4 @@
-//! What signals do to a node.
+//! Tests of what signals do to a node.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::child::{Node, field};
 use crate::under_each_driver;
 
 under_each_driver! {
-    fn each_signal_that_asks_a_node_to_stop_has_it_leave_politely(io: Io) {
+    fn each_stop_signal_makes_a_node_hand_off_its_values(io: Io) {
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
             let mut node = Node::start(io, &[]);
             node.put("passed on");
@@ -19,7 +19,7 @@ under_each_driver! {
             let (status, log) = node.end();
             assert_eq!(status.code(), Some(0), "{signal}: {log}");
             assert!(log.contains(signal.as_str()), "{log}");
-            let left = log.lines().find(|line| line.contains(" left")).expect("it is said");
+            let left = log.lines().find(|line| line.contains(" left")).expect("the line is logged");
             assert_eq!(field(left, "handed_over"), "1", "{log}");
         }
     }
@@ -32,7 +32,7 @@ under_each_driver! {
 }
 
 #[test]
-fn a_hangup_after_another_signal_does_not_hurry_a_node_that_leaves() {
+fn a_hangup_after_another_signal_does_not_stop_a_departing_node() {
     for first in [Signal::SIGHUP, Signal::SIGTERM] {
         let mut node = Node::start(Io::Mmsg, &["--leave", "1h"]);
         node.put("held");
@@ -42,7 +42,7 @@ fn a_hangup_after_another_signal_does_not_hurry_a_node_that_leaves() {
         node.signal(first);
         node.await_log("stopping on");
         node.signal(Signal::SIGHUP);
-        // It would say "stopping at once" before it sees the next signal.
+        // If SIGHUP counted, "stopping at once" would name it, not the next signal.
         node.signal(Signal::SIGQUIT);
         let (status, log) = node.end();
         assert_eq!(status.code(), Some(0), "{log}");
@@ -52,7 +52,7 @@ fn a_hangup_after_another_signal_does_not_hurry_a_node_that_leaves() {
 }
 
 #[test]
-fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+fn a_signal_that_is_ignored_at_the_start_stays_ignored() {
     let mut node = Node::start_by(
         Command::new("sh")
             .args(["-c", r#"trap '' HUP INT QUIT; exec "$0" "$@""#, env!("CARGO_BIN_EXE_kad-node")])
@@ -71,7 +71,7 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
-fn a_node_that_was_stopped_by_job_control_goes_on_when_it_is_continued() {
+fn a_node_suspended_by_job_control_resumes() {
     let mut node = Node::start(Io::Mmsg, &[]);
     let key = node.put("kept");
     node.freeze();

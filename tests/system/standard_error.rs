@@ -1,5 +1,4 @@
-//! A line of the log is never worth a node: where standard error cannot be written,
-//! everything else goes on.
+//! Tests that a node keeps working when standard error cannot be written.
 
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader, PipeReader, Write as _};
@@ -13,20 +12,20 @@ use nix::unistd::Pid;
 use crate::child::{Node, program};
 use crate::under_each_driver;
 
-/// A standard error that takes nothing.
+/// A standard error that cannot be written.
 enum Unwritable {
-    /// A disk without room.
+    /// A full disk.
     Full,
-    /// A pipe whose reader has gone.
+    /// A pipe without a reader.
     Closed,
-    /// A pipe whose reader reads no more, and that has no room left.
+    /// A full pipe whose reader does not read.
     Unread,
 }
 
 impl Unwritable {
     const ALL: [Self; 3] = [Self::Full, Self::Closed, Self::Unread];
 
-    /// The descriptor, and what keeps it as it is.
+    /// The descriptor, and the reader that keeps the pipe open.
     fn open(&self) -> (Stdio, Option<PipeReader>) {
         let pipe = || std::io::pipe().expect("a pipe");
         match self {
@@ -89,7 +88,7 @@ fn an_exit_status_is_the_same_whether_the_error_can_be_written_or_not() {
         (&["put", "--bootstrap", NOWHERE, ""], 2),
         (&["demo", "--nodes", "2", "--base-port", "65535"], 2),
     ] {
-        // What nobody reads, an error waits to be written to, as any program's does.
+        // Not `Unread`: on a full pipe the error waits for a reader, as in any program.
         for stderr in [Unwritable::Full, Unwritable::Closed] {
             let (stderr, _kept) = stderr.open();
             let ended = program().args(arguments).stdin(Stdio::null()).stderr(stderr).status();

@@ -1,4 +1,4 @@
-//! The prompt on a terminal: a pseudo-terminal on which a person types.
+//! Tests of the prompt on a terminal, through a pseudo-terminal.
 
 use std::fs::OpenOptions;
 use std::process::{Child, Command, Stdio};
@@ -51,7 +51,7 @@ fn press(terminal: &mut PtySession, control: char) {
     terminal.send_control(control).expect("the terminal takes it");
 }
 
-/// Waits for the end, which must be a clean one.
+/// Waits until the program ends, and checks that its exit status is 0.
 fn ends_cleanly(mut terminal: PtySession) {
     terminal.exp_eof().expect("the program ends");
     let status = terminal.process().wait().expect("it can be waited for");
@@ -115,14 +115,14 @@ under_each_driver! {
     fn sigterm_gives_the_terminal_back(io: Io) {
         let mut terminal = start(io);
         terminal.process_mut().signal(Signal::SIGTERM).expect("the child is there");
-        // The mode in which pasted text is marked, which the line editor began.
+        // Ends the marking of pasted text, which the line editor began.
         expect(&mut terminal, "\u{1b}[?2004l");
         ends_cleanly(terminal);
     }
 }
 
 #[test]
-fn the_line_before_comes_back_with_the_up_arrow() {
+fn the_up_arrow_brings_back_the_previous_line() {
     let mut terminal = start(Io::Mmsg);
     type_line(&mut terminal, "put hello");
     expect(&mut terminal, "held only here");
@@ -143,7 +143,7 @@ fn what_is_typed_ahead_is_not_lost() {
 }
 
 #[test]
-fn a_value_cannot_command_the_terminal() {
+fn a_value_cannot_control_the_terminal() {
     let mut terminal = start(Io::Mmsg);
     // ^V takes the escape character literally.
     type_line(&mut terminal, "put \u{16}\u{1b}[2J");
@@ -161,7 +161,7 @@ fn an_interrupt_clears_the_line() {
     terminal.send("put never").expect("the terminal takes it");
     press(&mut terminal, 'c');
     expect(&mut terminal, "kad> ");
-    // What was typed since counts as something else than a second interrupt.
+    // The typed text makes this the first interrupt on an empty line, not the second.
     press(&mut terminal, 'c');
     expect(&mut terminal, "press Ctrl-C once more");
     type_line(&mut terminal, "put hello");
@@ -180,7 +180,7 @@ fn an_interrupt_clears_the_line() {
 }
 
 #[test]
-fn lines_that_are_pasted_are_carried_out_one_after_the_other() {
+fn pasted_lines_run_one_after_another() {
     let mut terminal = start(Io::Mmsg);
     let text = Id::of_value(b"two\nlines");
     let pasted = "put hello\nget nonsense\nput -\ntwo\nlines\n.\nput last";
@@ -237,7 +237,7 @@ fn a_node_serves_in_the_background_and_has_its_prompt_in_the_foreground() {
     terminal.exp_eof().expect("the shell ends");
 }
 
-/// A node on a terminal of its own, as a window has one.
+/// A node on its own terminal, like one in a terminal window.
 struct Window {
     child: Child,
     master: PtyMaster,
@@ -245,9 +245,9 @@ struct Window {
 }
 
 impl Window {
-    /// Opens one that `before` the program says to a shell.
+    /// Opens a window whose shell runs `before`, and then the node.
     fn open(before: &str, bootstrap: &str) -> Self {
-        // Children of other tests do not inherit it, and keep it open.
+        // Close-on-exec: children of other tests must not inherit it and keep it open.
         let master = posix_openpt(OFlag::O_RDWR | OFlag::O_CLOEXEC).expect("a pseudo-terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
         let name = ptsname_r(&master).expect("it has a name");
@@ -285,7 +285,7 @@ impl Window {
 }
 
 #[test]
-fn a_node_whose_terminal_closes_leaves_politely() {
+fn a_node_whose_terminal_closes_hands_off_its_values() {
     let mut peer = Node::start(Io::Mmsg, &[]);
     let mut window = Window::open("", &peer.addr.to_string());
     nix::unistd::write(&window.master, b"put hello\r").expect("it is open");
@@ -305,14 +305,14 @@ fn a_node_that_ignores_hangups_outlives_its_terminal() {
         let ended = child::run(&["ping", &window.addr], b"");
         assert_eq!(ended.status, Some(0), "{ended:?}");
     }
-    assert_eq!(window.child.try_wait().expect("a child"), None, "it serves on");
+    assert_eq!(window.child.try_wait().expect("a child"), None, "it keeps serving");
     let pid = Pid::from_raw(window.child.id().try_into().expect("a process id"));
     signal::kill(pid, Signal::SIGTERM).expect("it is there");
     assert_eq!(window.child.wait().expect("a child").code(), Some(0));
 }
 
 #[test]
-fn the_prompt_of_a_demo_of_many_nodes_is_there_however_many_descriptors_they_take() {
+fn a_demo_with_more_than_1024_descriptors_has_a_prompt() {
     // Three descriptors a node: far more than the 1024 of `select`.
     let mut demo = program();
     demo.args(["demo", "--nodes", "500", "--io", "uring"]);
@@ -325,7 +325,7 @@ fn the_prompt_of_a_demo_of_many_nodes_is_there_however_many_descriptors_they_tak
 }
 
 #[test]
-fn a_demo_raises_its_limit_of_descriptors_and_says_when_that_is_not_enough() {
+fn a_demo_raises_its_descriptor_limit_and_reports_when_that_is_not_enough() {
     let demo = |limit: &str, nodes: &str| {
         let mut shell = Command::new("sh");
         shell.args(["-c", &format!(r#"{limit}; exec "$0" "$@""#), env!("CARGO_BIN_EXE_kad-node")]);
@@ -338,7 +338,7 @@ fn a_demo_raises_its_limit_of_descriptors_and_says_when_that_is_not_enough() {
     let error = refused.error();
     assert!(error.contains("demo of 50 nodes") && error.contains("limit is 100"), "{error}");
     assert!(error.contains("ulimit -Hn") && error.contains("fewer --nodes"), "{error}");
-    // What a demo asks for is what it takes.
+    // The descriptors that a demo asks for are enough.
     let least = demo("ulimit -n 124", "50");
     assert_eq!(least.status, Some(0), "{least:?}");
 }
