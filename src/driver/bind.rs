@@ -23,17 +23,22 @@ const ADDRESS_RETRY: Duration = Duration::from_millis(5);
 /// # Errors
 /// When the address cannot be bound, or is still in use after [`ADDRESS_WAIT_MAX`].
 pub(super) fn when_free(listen: SocketAddr, shards: ShardCount) -> io::Result<Vec<UdpSocket>> {
-    let begun = Instant::now();
+    let (begun, mut is_waiting) = (Instant::now(), false);
     loop {
         let bound = UdpSocket::bind_group(listen, shards);
         let waited = begun.elapsed();
         match &bound {
             Err(error) if is_in_use(error) && waited < ADDRESS_WAIT_MAX => {
+                if !is_waiting {
+                    let wait_max_ms = ADDRESS_WAIT_MAX.as_millis();
+                    tracing::info!(%listen, wait_max_ms, "the address is in use: waiting for it");
+                }
+                is_waiting = true;
                 thread::sleep(ADDRESS_RETRY);
             }
             Err(_) => return bound,
             Ok(_) => {
-                if waited > ADDRESS_RETRY {
+                if is_waiting {
                     let waited_ms = waited.as_millis();
                     tracing::info!(%listen, waited_ms, "the address has become free");
                 }

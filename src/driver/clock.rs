@@ -59,3 +59,40 @@ fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("Linux has this clock since 2.6.39");
     time.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::{env, thread};
+
+    use super::*;
+
+    /// Set for the process within the time namespace.
+    const WITHIN: &str = "KAD_NODE_TEST_TIME_NAMESPACE";
+    const SLEPT: Duration = Duration::from_hours(1000);
+
+    /// In a time namespace (`time_namespaces(7)`) whose machine has slept, so that the two
+    /// clocks differ.
+    #[test]
+    fn it_counts_the_time_that_the_machine_has_slept() {
+        if env::var_os(WITHIN).is_some() {
+            let awake = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("Linux has it");
+            assert!(since_boot() >= Duration::from(awake) + SLEPT);
+            return;
+        }
+        let asleep = || {
+            let mut unshare = Command::new("unshare");
+            unshare.args(["--time", "--boottime", &SLEPT.as_secs().to_string()]);
+            unshare
+        };
+        if !asleep().arg("true").status().is_ok_and(|status| status.success()) {
+            return eprintln!("SKIPPED: this machine gives no time namespace");
+        }
+        let own = env::current_exe().expect("Linux has it");
+        let name = thread::current().name().expect("a test's thread has its name").to_owned();
+        let output = asleep().arg(own).args(["--exact", &name]).env(WITHIN, "yes").output();
+        let output = output.expect("it has just run");
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+}

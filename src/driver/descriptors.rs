@@ -5,6 +5,7 @@
 //! one by itself, is usually far greater.
 
 use std::fmt;
+use std::io;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
@@ -61,3 +62,22 @@ impl fmt::Display for TooFewDescriptors {
 }
 
 impl std::error::Error for TooFewDescriptors {}
+
+/// What is wrong and what to do where `error` tells that no descriptor is left; none for
+/// every other error.
+pub(super) fn remedy(error: &io::Error) -> Option<String> {
+    match error.raw_os_error()? {
+        libc::EMFILE => {
+            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+            Some(format!(
+                "the limit of {limit} open descriptors is reached; raise it (ulimit -n, \
+                 LimitNOFILE= of systemd, --ulimit nofile= of Docker)"
+            ))
+        }
+        libc::ENFILE => Some(
+            "the system's limit of open descriptors is reached; raise the sysctl fs.file-max"
+                .into(),
+        ),
+        _ => None,
+    }
+}

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use super::bind::ADDRESS_WAIT_MAX;
 use super::choice::Io;
+use super::descriptors;
 use super::loss::Loss;
 use super::settings::ShardCount;
 
@@ -64,7 +65,9 @@ impl fmt::Display for StartError {
             Self::Loss(Loss { numerator, denominator, .. }) => {
                 write!(f, "cannot drop {numerator} of {denominator} datagrams: use 0 to 100 %")
             }
-            Self::System(error) => write!(f, "cannot start a shard: {error}; see `ulimit -a`"),
+            Self::System(error) => {
+                write!(f, "cannot start a shard: {}", system_remedy(error))
+            }
             Self::Panicked => f.write_str("cannot start a shard: it panicked; see above"),
         }
     }
@@ -93,12 +96,30 @@ fn bind_remedy(error: &io::Error) -> String {
             "this machine does not have that version of IP; listen on an address of the other"
                 .into()
         }
-        _ => format!("{error}; choose another address"),
+        _ => {
+            descriptors::remedy(error).unwrap_or_else(|| format!("{error}; choose another address"))
+        }
+    }
+}
+
+/// What every node needs and the system does not give, and what to do about it.
+fn system_remedy(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        // Of a thread (pthread_create(3)).
+        Some(libc::EAGAIN) => {
+            "the limit of threads is reached; raise it (ulimit -u, TasksMax= of systemd, \
+             --pids-limit= of Docker), or ask for fewer --cores"
+                .into()
+        }
+        _ => descriptors::remedy(error).unwrap_or_else(|| format!("{error}; see `ulimit -a`")),
     }
 }
 
 /// Why there is no `io_uring`, in the words of a person who could change it.
 pub(super) fn uring_reason(error: &io::Error) -> String {
+    if let Some(remedy) = descriptors::remedy(error) {
+        return format!("no io_uring: {remedy}");
+    }
     let cause = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => {
             "a seccomp profile, as Docker's default, or the sysctl kernel.io_uring_disabled \

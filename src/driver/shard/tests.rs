@@ -23,6 +23,7 @@ use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 struct Burst {
     datagrams: usize,
     waits: usize,
+    longest: Option<Duration>,
     end: Ending,
     bell: Option<Arc<Bell>>,
     bytes: Vec<u8>,
@@ -70,6 +71,7 @@ impl Burst {
         Self {
             datagrams,
             waits: 0,
+            longest: Some(Duration::ZERO),
             end,
             bell: None,
             bytes,
@@ -92,6 +94,8 @@ impl Burst {
 impl Datapath for Burst {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.waits += 1;
+        // None is for ever.
+        self.longest = self.longest.zip(timeout).map(|(one, other)| one.max(other));
         match self.end {
             _ if self.waits == 1 => Ok(()),
             Ending::Fails => Err(io::Error::from_raw_os_error(libc::EBADF)),
@@ -153,6 +157,19 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
     assert_eq!(datapath.answered, pings);
     assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
     assert_eq!(shard.node.stats().outbox_full, 0);
+}
+
+/// The kernel counts no sleep of the machine into a wait, whose end would come so much late.
+#[test]
+fn an_idle_shard_looks_at_the_clock_again_soon() {
+    let (mut wiring, mut senders, _events) = rig(1);
+    let node = Node::new(config(), Instant::ZERO);
+    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let datapath = Burst::new(0, Ending::Fails);
+    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    let longest = shard.outlet.datapath.longest.expect("it waits not for ever");
+    assert!(!longest.is_zero() && longest <= WAIT_MAX, "{longest:?}");
 }
 
 #[test]
