@@ -1,7 +1,7 @@
-//! The hot path allocates nothing: answering PING, `FIND_NODE` and `FIND_VALUE`,
-//! from a datagram received to a datagram in the outbox, once the node and its
-//! outbox have warmed up. What a driver adds is no part of this: `tokio-uring`
-//! allocates three times for each receive, since its library does.
+//! Tests that the hot path does not allocate: answering PING, `FIND_NODE` and
+//! `FIND_VALUE`, from the received datagram to the datagram in the outbox, once the node
+//! and its outbox have warmed up. Drivers are not part of this: the library under
+//! `tokio-uring` allocates three times for each receive.
 #![allow(unsafe_code)] // an allocator that counts is one
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -17,18 +17,18 @@ use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
 
 thread_local! {
-    /// Of this thread alone: others, the test harness's among them, allocate
-    /// when they like.
+    /// Allocations of this thread: other threads, such as the test harness's, allocate at
+    /// any time.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
 struct Counting;
 
-// SAFETY: every call goes on to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promises are those that the system asks for.
+        // SAFETY: the caller fulfils the contract, which is the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
@@ -50,7 +50,7 @@ static COUNTING: Counting = Counting;
 const VALUE: &[u8] = &[7; 100];
 const PEERS: u16 = 200;
 
-/// A node that some hundred peers have met, and the time.
+/// A node with about a hundred known peers, and the time.
 struct World {
     node: Node,
     outbox: Outbox,
@@ -99,7 +99,7 @@ impl World {
         world
     }
 
-    /// A peer asks, is pinged back, answers, and keeps the token that it was given.
+    /// A peer sends a request, answers the PING that verifies it, and keeps its token.
     fn meet(&mut self, peer: u16) {
         self.receive(peer, &encoded(&datagram(peer, Role::Peer, Token::NONE, Body::Ping)));
         let mut answers = Vec::new();
@@ -139,8 +139,8 @@ impl World {
         self.node.handle_datagram(self.now, addr(peer), bytes, &mut self.outbox);
     }
 
-    /// How many allocations it takes to answer `requests` over and over, in
-    /// turns of 64 with the clock asked in between, once it has been done before.
+    /// Allocations while answering `requests` again and again, after a warm-up, in turns
+    /// of 64 with a clock reading in between.
     fn allocations(&mut self, requests: &[(u16, Vec<u8>)]) -> u64 {
         let mut before = 0;
         for round in 0..4 {
@@ -159,7 +159,7 @@ impl World {
         ALLOCATIONS.with(Cell::get) - before
     }
 
-    /// What each peer asks: the same body, as a peer and as a client, with its
+    /// Requests with the same body from each peer: as a peer and as a client, with its
     /// token and without.
     fn requests(&self, body: Body<'_>) -> Vec<(u16, Vec<u8>)> {
         let mut requests = Vec::new();
@@ -194,7 +194,7 @@ fn answering_a_find_node_allocates_nothing() {
 #[test]
 fn answering_a_find_value_allocates_nothing() {
     let mut world = World::new();
-    for key in [Id::of_value(VALUE), Id::of_value(b"somebody else has it")] {
+    for key in [Id::of_value(VALUE), Id::of_value(b"not stored here")] {
         let requests = world.requests(Body::FindValue { key, offset: 0 });
         assert_eq!(world.allocations(&requests), 0);
     }
@@ -203,7 +203,7 @@ fn answering_a_find_value_allocates_nothing() {
 }
 
 #[test]
-fn turning_garbage_away_allocates_nothing() {
+fn dropping_garbage_allocates_nothing() {
     let mut world = World::new();
     let ping = encoded(&datagram(1, Role::Peer, world.tokens[1], Body::Ping));
     let before = ALLOCATIONS.with(Cell::get);

@@ -1,6 +1,6 @@
-//! A request over a real socket allocates nothing, from the system call that
-//! brings it to the one that sends its answer: whichever thread, so that a test
-//! of its own counts them all. Under `tokio-uring` the library allocates.
+//! Tests that a request over a real socket allocates nothing, from the system call that
+//! receives it to the one that sends its answer. All threads count, so this test has a
+//! process of its own. Not for `tokio-uring`, whose library allocates.
 #![cfg(feature = "std")]
 #![allow(unsafe_code)] // an allocator that counts is one
 
@@ -25,8 +25,8 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 struct Counting;
 
 impl Counting {
-    /// Counts, but for the process's first thread: the test harness, which allocates
-    /// when it likes.
+    /// Counts an allocation, except on the process's first thread: the test harness
+    /// allocates at any time.
     fn count() {
         // SAFETY: no arguments.
         let thread = unsafe { libc::gettid() };
@@ -35,11 +35,11 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes on to the system's allocator as it came.
+// SAFETY: every call is passed unchanged to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Self::count();
-        // SAFETY: the caller's promises are those that the system asks for.
+        // SAFETY: the caller fulfils the contract, which is the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
@@ -58,24 +58,24 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Datagrams of a train.
-const TRAIN: usize = 64;
-/// Trains before the count begins, and while it goes on.
+/// Segments of a message.
+const SEGMENTS: usize = 64;
+/// Messages before the count begins, and while it runs.
 const WARM_UP: usize = 100;
 const ROUNDS: usize = 1000;
 
-/// How requests leave.
+/// How requests are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Leaving {
     Together,
     OneByOne,
 }
 
-/// A client, and the requests that it sends over and over.
+/// A client that sends the same requests again and again.
 struct Client {
     socket: UdpSocket,
     leaving: Leaving,
-    /// All of equal length, one after another.
+    /// The requests, all of equal length, one after another.
     requests: Vec<u8>,
     length: usize,
 }
@@ -93,8 +93,8 @@ impl Client {
         Self { socket, leaving, requests: requests.concat(), length }
     }
 
-    /// Sends the requests so many times and receives the answers, which are of `kind`,
-    /// without allocating. How much was allocated meanwhile, by whomever.
+    /// Sends the requests `rounds` times and receives the answers, which are of `kind`,
+    /// without allocating. Returns how many allocations any thread made.
     fn exchange(&self, kind: u8, rounds: usize) -> u64 {
         let before = ALLOCATIONS.load(Ordering::Relaxed);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
@@ -115,7 +115,7 @@ impl Client {
     }
 }
 
-/// Where a datagram has its kind, and the kinds of answers.
+/// Offset of a datagram's kind, and the kinds of answers.
 const KIND: usize = 2;
 const PONG: u8 = 0x81;
 const VALUE: u8 = 0x83;
@@ -127,8 +127,7 @@ fn node(io: IoChoice, shards: usize) -> Running {
     start(settings).expect("loopback is there")
 }
 
-/// Keys of values that the node holds: the first shard of two owns one, the other the
-/// other.
+/// Keys of values that the node holds: of two shards each owns one.
 fn put_both(node: &Running) -> [Id; 2] {
     let value = |half: u8| {
         let mut values = (0..u8::MAX).map(|number| [number; 100]);
@@ -148,17 +147,17 @@ fn put_both(node: &Running) -> [Id; 2] {
     })
 }
 
-/// What a node sends back to a request takes no memory, however it comes.
+/// Asserts that answering requests allocates nothing, however they are sent.
 fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
     let node = node(io, shards);
     let keys = put_both(&node);
     let hit = |key: Id| request(1, Body::FindValue { key, offset: 0 });
-    let (pings, hits) = (vec![ping(1); TRAIN], vec![hit(keys[0]); TRAIN]);
-    let alternating: Vec<_> = keys.iter().cycle().take(TRAIN).map(|key| hit(*key)).collect();
+    let (pings, hits) = (vec![ping(1); SEGMENTS], vec![hit(keys[0]); SEGMENTS]);
+    let alternating: Vec<_> = keys.iter().cycle().take(SEGMENTS).map(|key| hit(*key)).collect();
     for (leaving, kind, requests) in [
         (Leaving::Together, PONG, &pings),
         (Leaving::OneByOne, PONG, &pings),
-        // A train is for one shard; one by one they are for both.
+        // A segmented message is for one shard; single datagrams are for both.
         (Leaving::Together, VALUE, &hits),
         (Leaving::OneByOne, VALUE, &alternating),
     ] {
@@ -167,16 +166,16 @@ fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
         let allocations = client.exchange(kind, ROUNDS);
         assert_eq!(allocations, 0, "{io}, {shards} shards, {leaving:?}, answers {kind:#x}");
     }
-    let stopped = node.stop().expect("it was told to");
+    let stopped = node.stop().expect("it stops");
     let total = stopped.total();
-    let trains = 2 * (WARM_UP + ROUNDS) as u64;
-    assert!(total.driver.trains_sent >= trains, "the answers travelled together");
+    let messages = 2 * (WARM_UP + ROUNDS) as u64;
+    assert!(total.driver.trains_sent >= messages, "answers leave as segmented messages");
     assert_eq!(total.node.datagrams_missteered, 0);
     let answers = stopped.shards.iter().map(|shard| shard.driver.datagrams_sent);
     assert!(answers.min() > Some(0), "each shard has answered");
 }
 
-/// What must allocate is counted, on the shard's thread.
+/// Asserts that the counter counts: storing a new value allocates on the shard's thread.
 fn assert_a_new_value_is_counted(io: IoChoice) {
     let node = node(io, 1);
     let client = Client::new(&node, Leaving::OneByOne, &[ping(1)]);
@@ -185,14 +184,14 @@ fn assert_a_new_value_is_counted(io: IoChoice) {
     client.socket.send(&ping(2)).expect("loopback takes it");
     let length = client.socket.recv(&mut buffer).expect("an answer within the patience");
     let token = wire::decode(&buffer[..length]).expect("a PONG").token;
-    let stores = (0..TRAIN as u8).map(|number| {
+    let stores = (0..SEGMENTS as u8).map(|number| {
         let value = [number; 100];
         store(token, &value)
     });
     let stores: Vec<_> = stores.collect();
     let client = Client { requests: stores.concat(), length: stores[0].len(), ..client };
     let allocations = client.exchange(STORED, 1);
-    assert!(allocations >= TRAIN as u64, "{io}: {allocations} for as many values");
+    assert!(allocations >= SEGMENTS as u64, "{io}: {allocations} for as many values");
 }
 
 /// A STORE with a token.

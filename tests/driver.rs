@@ -1,4 +1,4 @@
-//! The drivers over real sockets: whatever one does, the other does as well.
+//! Tests of the drivers over real sockets. All drivers behave alike.
 #![cfg(feature = "std")]
 
 #[macro_use]
@@ -21,10 +21,10 @@ use harness::{PATIENCE, Peer, event, is_there, node, ping, settings, stats, stat
 const LOOPBACK: &str = "127.0.0.1";
 const LOOPBACK_V6: &str = "::1";
 
-/// Whether the flood goes on.
+/// Whether the flood continues.
 struct Flood(AtomicBool);
 
-/// Ends the flood as it goes, even where a test fails.
+/// Ends the flood when dropped, even when a test fails.
 struct End<'a>(&'a Flood);
 
 impl Drop for End<'_> {
@@ -48,9 +48,9 @@ for_each_driver! {
         }
     }
 
-    /// A node at `[::]` joins a node at an IPv4 address: it finds it only if the
-    /// answer's source is the address that it asked.
-    fn a_node_at_the_unspecified_ipv6_address_knows_ipv4_peers_as_such(io: IoChoice) {
+    /// A node at `[::]` joins a node at an IPv4 address. It succeeds only if the answer's
+    /// source is the address that it asked.
+    fn a_node_at_the_unspecified_ipv6_address_has_ipv4_contacts(io: IoChoice) {
         if !is_there("::") {
             return;
         }
@@ -82,7 +82,7 @@ for_each_driver! {
         assert_eq!(known, seed.address());
     }
 
-    fn a_mapped_address_is_an_ipv4_address_to_listen_on_and_to_join_by(io: IoChoice) {
+    fn a_mapped_address_is_an_ipv4_address_to_listen_on_and_to_join(io: IoChoice) {
         let seed = start(settings(io, "[::ffff:127.0.0.1]:0")).expect("it starts");
         assert_eq!(seed.address().ip(), IpAddr::from([127, 0, 0, 1]));
         let mut joining = settings(io, "[::]:0");
@@ -96,7 +96,7 @@ for_each_driver! {
             _ => None,
         }), 1);
         let node = joining.stop().expect("it was told to").total().node;
-        assert_eq!(node.replies_unmatched, 0, "what came back is from where it was sent to");
+        assert_eq!(node.replies_unmatched, 0, "replies come from the address that was asked");
     }
 
     fn every_ping_of_every_burst_is_answered(io: IoChoice) {
@@ -113,7 +113,7 @@ for_each_driver! {
         assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10_000, 10_000));
     }
 
-    fn a_zero_length_datagram_does_not_end_the_service(io: IoChoice) {
+    fn a_node_keeps_serving_after_a_zero_length_datagram(io: IoChoice) {
         let node = node(io);
         let peer = Peer::new(LOOPBACK, node.address());
         for number in 0..100 {
@@ -127,15 +127,15 @@ for_each_driver! {
         assert_eq!(driver.receives_failed, 0);
     }
 
-    fn an_oversized_datagram_is_counted_and_not_taken_for_what_fits(io: IoChoice) {
+    fn an_oversized_datagram_is_counted_and_not_decoded(io: IoChoice) {
         let node = node(io);
         let peer = Peer::new(LOOPBACK, node.address());
         let mut padded = ping(1);
         padded.resize(DATAGRAM_BYTES_MAX, 0);
         peer.send(&padded);
         assert_eq!(peer.pong(), 1, "the largest that is allowed");
-        // The first is one byte too long for a datagram of ours and just fits the
-        // buffer; the others do not.
+        // The first is one byte longer than the protocol allows and just fits the buffer;
+        // the others do not fit.
         for bytes in [DATAGRAM_BYTES_MAX + 1, DATAGRAM_BYTES_MAX + 2, 9000, 65_000] {
             padded.resize(bytes, 0);
             peer.send(&padded);
@@ -147,7 +147,7 @@ for_each_driver! {
         assert_eq!(driver.datagrams_sent, 2);
     }
 
-    fn garbage_is_counted_and_the_service_goes_on(io: IoChoice) {
+    fn garbage_is_counted_and_the_node_keeps_serving(io: IoChoice) {
         let node = node(io);
         let peer = Peer::new(LOOPBACK, node.address());
         let whole = ping(1);
@@ -170,12 +170,12 @@ for_each_driver! {
         }
         let (_, after) = stats(&node);
         assert_eq!(after.commands - before.commands, 101);
-        // A wake-up may be noticed twice; a shard that spins turns for ever.
+        // A wake-up may be noticed twice; a shard that spins never stops turning.
         let turns = after.turns - before.turns;
         assert!((101..=303).contains(&turns), "{turns} turns for 101 commands");
     }
 
-    /// Nothing happens but the passing of time, and the shard asks again.
+    /// Only time passes, and the shard retransmits a request.
     fn a_deadline_wakes_a_sleeping_shard(io: IoChoice) {
         let silent = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
         silent.set_read_timeout(Some(PATIENCE)).expect("a time-out");
@@ -197,13 +197,13 @@ for_each_driver! {
         Peer::new(LOOPBACK, node.address()).assert_answered(1);
     }
 
-    /// Answers to peers that have gone come back as ICMP errors.
-    fn peers_that_leave_do_not_end_the_service(io: IoChoice) {
+    /// Answers to peers that have closed their sockets come back as ICMP errors.
+    fn a_node_keeps_serving_after_peers_have_gone(io: IoChoice) {
         let node = node(io);
         let peer = || Peer::new(LOOPBACK, node.address());
         for round in 1..=50 {
-            // Both at once, so that the one that stays has a port of its own: it would
-            // be given the other's answers.
+            // Both are open at the same time, so that their ports differ: otherwise one
+            // could receive the other's answers.
             let (leaving, staying) = (peer(), peer());
             (0..20).for_each(|number| leaving.ping(number));
             drop(leaving);
@@ -229,7 +229,7 @@ for_each_driver! {
                 let peer = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
                 while flood.0.load(Ordering::Relaxed) {
                     let sent = peer.send_to(&ping(1), address);
-                    assert!(sent.is_ok(), "an unconnected socket hears of no refusal");
+                    assert!(sent.is_ok(), "an unconnected socket gets no ICMP errors");
                 }
             });
             let ended = End(&flood);
@@ -251,7 +251,7 @@ for_each_driver! {
     }
 
     fn dropping_a_node_frees_its_address(io: IoChoice) {
-        // An address of its own, so that no other test is given its port meanwhile.
+        // An address of its own, so that no other test gets its port.
         let first = start(settings(io, "127.0.0.77:0")).expect("loopback is there");
         let listen = first.address();
         drop(first);
@@ -271,7 +271,7 @@ for_each_driver! {
     }
 
     fn an_address_of_another_machine_is_refused_with_the_remedy(io: IoChoice) {
-        // TEST-NET-1 (RFC 5737): no machine has it.
+        // TEST-NET-1 (RFC 5737): no machine has this address.
         let error = start(settings(io, "192.0.2.1:9001")).expect_err("it is not ours");
         let text = error.to_string();
         assert!(text.contains("192.0.2.1:9001") && text.contains("no such address"), "{text}");
@@ -301,14 +301,14 @@ for_each_driver! {
 }
 
 #[test]
-fn auto_is_uring_where_the_kernel_gives_one() {
+fn auto_is_uring_where_the_kernel_supports_it() {
     let node = node(IoChoice::Auto);
     assert_eq!((node.io(), node.fallback()), (Io::Uring, None));
 }
 
 #[test]
 fn auto_falls_back_to_mmsg_where_io_uring_is_forbidden_and_says_why() {
-    // The last is what Linux 5.15 says, which knows rings, but not their options.
+    // The last is the error of Linux 5.15, which has io_uring but not these options.
     for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
         let node = seccomp::under(seccomp::Denied::Setup, errno, || node(IoChoice::Auto));
         assert_eq!(node.io(), Io::Mmsg);
@@ -324,7 +324,7 @@ fn auto_falls_back_to_mmsg_where_io_uring_is_forbidden_and_says_why() {
 fn a_ring_that_may_be_made_but_not_used_is_no_ring() {
     for (denied, errno) in [
         (seccomp::Denied::Enter, libc::EPERM),
-        // Rings of buffers came with Linux 5.19.
+        // Buffer rings came with Linux 5.19.
         (seccomp::Denied::Register, libc::EINVAL),
     ] {
         let node = seccomp::under(denied, errno, || node(IoChoice::Auto));
@@ -334,7 +334,7 @@ fn a_ring_that_may_be_made_but_not_used_is_no_ring() {
 }
 
 #[test]
-fn a_driver_by_name_is_refused_where_io_uring_is_forbidden_and_the_remedy_is_named() {
+fn a_driver_by_name_is_refused_with_the_remedy_where_io_uring_is_forbidden() {
     for io in [IoChoice::Uring, IoChoice::TokioUring] {
         for denied in [seccomp::Denied::Setup, seccomp::Denied::Enter] {
             let error = seccomp::under(denied, libc::EPERM, || {
@@ -362,7 +362,7 @@ fn a_driver_by_name_is_the_one_that_runs() {
 }
 
 #[test]
-fn a_loss_that_is_no_chance_is_refused() {
+fn an_impossible_loss_is_refused() {
     for (numerator, denominator) in [(2, 1), (0, 0), (1, 0)] {
         let mut settings = settings(IoChoice::Mmsg, "127.0.0.1:0");
         settings.loss = Some(Loss { numerator, denominator, seed: 1 });
@@ -371,7 +371,7 @@ fn a_loss_that_is_no_chance_is_refused() {
 }
 
 #[test]
-fn a_driver_is_called_by_one_name() {
+fn a_driver_has_one_name() {
     for choice in [IoChoice::Auto, IoChoice::Uring, IoChoice::TokioUring, IoChoice::Mmsg] {
         assert_eq!(choice.to_string().parse(), Ok(choice));
     }

@@ -1,5 +1,4 @@
-//! Idle shards are parked. A test of its own, so that the process has no other
-//! shards than those that are watched.
+//! Tests that idle shards sleep. The test has a process of its own, without other shards.
 #![cfg(feature = "std")]
 
 use std::fs;
@@ -13,15 +12,15 @@ use kad_node::node::Config;
 
 const SHARDS: usize = 4;
 const IDLE: Duration = Duration::from_secs(10);
-/// Of all shards together, and generous: one that looked around every millisecond
-/// would do so 10 000 times.
+/// Most context switches of all shards together. It is generous: a shard that polled
+/// every millisecond would switch 10 000 times.
 const SWITCHES_MAX: u64 = 100;
 const CPU_MAX: Duration = Duration::from_millis(100);
 
-/// What the shards' threads have used so far.
+/// What the shards' threads have used.
 #[derive(Debug)]
 struct Usage {
-    /// Times that they gave up a core to wait.
+    /// Voluntary context switches.
     switches: u64,
     cpu: Duration,
 }
@@ -34,7 +33,8 @@ fn usage() -> Usage {
         let status = read("status");
         let switches =
             status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        usage.switches += switches.expect("it is told").trim().parse::<u64>().expect("a number");
+        usage.switches +=
+            switches.expect("the kernel lists it").trim().parse::<u64>().expect("a number");
         // The first field is the time on a core, in nanoseconds.
         let schedstat = read("schedstat");
         let nanos = schedstat.split_whitespace().next().expect("it has three fields");
@@ -43,8 +43,8 @@ fn usage() -> Usage {
     usage
 }
 
-/// The threads that are shards, as folders under `/proc`. Those of the node before
-/// have been waited for, but the kernel may show them until it has cleaned up.
+/// The shards' threads, as folders under `/proc`. Threads of the previous node have been
+/// joined, but the kernel may show them until it has cleaned up.
 fn shards() -> Vec<PathBuf> {
     let is_shard = |task: &PathBuf| {
         fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("shard-"))

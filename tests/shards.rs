@@ -1,5 +1,5 @@
-//! Nodes of several shards over real sockets: whoever receives a datagram, the
-//! node answers as one.
+//! Tests of nodes with several shards over real sockets: whichever shard receives a
+//! datagram, the node gives the same answer.
 #![cfg(feature = "std")]
 
 #[macro_use]
@@ -33,14 +33,14 @@ use harness::{Peer, event, is_there, ping, settings, stats_when};
 
 const LOOPBACK: &str = "127.0.0.1";
 
-/// Gets in progress at once: they have at most K times as many replies under way,
-/// for which the sockets' buffers have room.
+/// Gets in progress at the same time. They have at most K times as many replies under way,
+/// which fit into the sockets' buffers.
 const GETS_AT_ONCE: usize = 16;
 
-/// Whether the flood goes on.
+/// Whether the flood continues.
 struct Flood(AtomicBool);
 
-/// Ends the flood as it goes, even where a test fails.
+/// Ends the flood when dropped, even when a test fails.
 struct End<'a>(&'a Flood);
 
 impl Drop for End<'_> {
@@ -49,7 +49,7 @@ impl Drop for End<'_> {
     }
 }
 
-/// Settings of a node of `shards` shards called `name`.
+/// Settings of a node with `shards` shards, whose id is the hash of `name`.
 fn sharded(io: IoChoice, shards: usize, steering: Steering, name: &str) -> Settings {
     let mut settings = settings(io, "127.0.0.1:0");
     settings.shards = ShardCount::new(shards).expect("within the limits");
@@ -103,18 +103,18 @@ fn get(node: &Running, key: Id) -> Option<Found> {
     outcome.expect("it is not busy")
 }
 
-/// 50 000 requests and as many replies that answer nothing: each lands on the shard
-/// that its steer byte names, whether another could answer it as well or not.
+/// Sends 50 000 requests and as many replies that match nothing, and asserts that each
+/// lands on the shard that its steer byte names.
 fn exchange_as_predicted(node: &Running) {
     const COUNT: u64 = 50_000;
     let client = Client::new(node);
     client.exchange(COUNT);
-    let place = ShardPosition::new(0, node.shards().get());
-    let mut predicted = vec![0; place.count()];
+    let position = ShardPosition::new(0, node.shards().get());
+    let mut predicted = vec![0; position.count()];
     let mut predict = |datagram: Vec<u8>| {
-        predicted[place.of_steer(datagram[STEER_OFFSET]).as_usize()] += 1;
+        predicted[position.of_steer(datagram[STEER_OFFSET]).as_usize()] += 1;
     };
-    // By the first it has got its token.
+    // The first request brought the client its token.
     predict(client.request(0));
     for number in 0..COUNT {
         predict(client.request(number));
@@ -127,17 +127,17 @@ fn exchange_as_predicted(node: &Running) {
     assert_eq!(received, predicted);
 }
 
-/// How many shards have counted some.
+/// How many shards have a `counter` above zero.
 fn shards_with(node: &Running, counter: impl Fn(&Stats) -> u64) -> usize {
     stats(node).iter().filter(|shard| counter(&shard.node) > 0).count()
 }
 
-/// Gets keys that nobody holds: each asks all that the node knows.
-fn get_in_vain(node: &Running, count: u64) {
+/// Gets absent keys: each get queries all contacts.
+fn get_absent(node: &Running, count: u64) {
     for first in (0..count).step_by(GETS_AT_ONCE) {
         let numbers = first..count.min(first + GETS_AT_ONCE as u64);
         for number in numbers.clone() {
-            let key = Id::of_value(format!("nobody's {number}").as_bytes());
+            let key = Id::of_value(format!("absent {number}").as_bytes());
             let (operation, trace) = (OperationId(number), Trace::Off);
             node.commander().send(Command::Get { operation, key, trace }).expect("it runs");
         }
@@ -152,21 +152,21 @@ fn get_in_vain(node: &Running, count: u64) {
 }
 
 for_each_driver! {
-    /// Requests of every kind and replies that match nothing, under every tag; and
-    /// as many replies to what the node itself has asked.
+    /// Requests of every kind, replies that match nothing, under every tag, and replies to
+    /// the node's own requests.
     fn with_steering_every_datagram_lands_on_its_owner(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
         exchange_as_predicted(&node);
         let crowd = Crowd::around(node.address(), K_DEFAULT);
         stats_when(&node, |node, _| {
-            crowd.knock();
+            crowd.ping();
             node.contacts == K_DEFAULT as u64
         });
         let mut answered = vec![0; 4];
         while answered.iter().any(|answered| *answered < 10_000) {
-            get_in_vain(&node, 500);
-            // On a busy machine peers may have seemed dead.
-            crowd.knock();
+            get_absent(&node, 500);
+            // On a busy machine the node may have dropped some peers as dead.
+            crowd.ping();
             let before = answered;
             let shards = stats(&node);
             answered = shards.iter().map(|shard| shard.node.rpcs_answered).collect();
@@ -179,7 +179,7 @@ for_each_driver! {
         }
     }
 
-    fn with_steering_what_nodes_say_to_each_other_lands_on_its_owner(io: IoChoice) {
+    fn with_steering_datagrams_between_nodes_land_on_their_owner(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
         let other = start(sharded(io, 4, Steering::Kernel, "other")).expect("loopback is there");
         join(&other, &node);
@@ -196,7 +196,7 @@ for_each_driver! {
         }
     }
 
-    fn a_kernel_that_refuses_to_steer_is_warned_of_and_made_up_for(io: IoChoice) {
+    fn a_node_warns_and_works_when_the_kernel_refuses_to_steer(io: IoChoice) {
         let settings = sharded(io, 4, Steering::Kernel, "node");
         let (node, log) = refusal::without_steering(|| start(settings).expect("it can do without"));
         assert_eq!(node.steering(), Steering::Off);
@@ -204,12 +204,12 @@ for_each_driver! {
         assert!(log.contains("the kernel does not steer"), "{log}");
         Client::new(&node).exchange(2_000);
         let total = ShardStats::total(&stats(&node));
-        assert!(total.node.datagrams_missteered > 0, "nobody has steered");
+        assert!(total.node.datagrams_missteered > 0, "nothing was steered");
         assert_eq!(total.driver.handoffs_dropped, 0);
     }
 
-    /// Each shard drops for itself, a half of what comes and of what goes.
-    fn every_shard_drops_on_purpose_and_says_how_much(io: IoChoice) {
+    /// Each shard drops half of what it receives and half of what it sends.
+    fn every_shard_drops_on_purpose_and_counts_the_drops(io: IoChoice) {
         let mut settings = sharded(io, 4, Steering::Kernel, "node");
         settings.loss = Some(Loss { numerator: 1, denominator: 2, seed: 1 });
         let node = start(settings).expect("loopback is there");
@@ -224,8 +224,8 @@ for_each_driver! {
             let (node, driver) = (shard.node, shard.driver);
             assert_eq!(driver.datagrams_received, node.datagrams_received + driver.drops_received);
             assert_eq!(node.datagrams_sent, driver.datagrams_sent + driver.drops_sent);
-            // Fair coins: of some 2000 that come and 1000 that go, ten standard
-            // deviations from the half.
+            // Of some 2000 datagrams received and 1000 sent half are dropped. The bounds
+            // are ten standard deviations.
             assert!(driver.drops_received.abs_diff(driver.datagrams_received / 2) < 225);
             assert!(driver.drops_sent.abs_diff(node.datagrams_sent / 2) < 160);
         }
@@ -237,7 +237,7 @@ for_each_driver! {
         for shards in [2, 8] {
             let node = group(io, shards, Steering::Off);
             Client::new(&node).exchange(10_000);
-            // Replies that answer nothing may still be between two shards.
+            // Replies that match nothing may still be between two shards.
             let (node, driver) = stats_when(&node, |node, driver| {
                 driver.handoffs_sent == node.handoffs_received
             });
@@ -247,7 +247,7 @@ for_each_driver! {
         }
     }
 
-    fn eight_shards_serve_on_whatever_cores_there_are(io: IoChoice) {
+    fn eight_shards_serve_on_any_number_of_cores(io: IoChoice) {
         let mut settings = sharded(io, 8, Steering::Kernel, "node");
         settings.pin = kad_node::driver::Pin::Pinned;
         let node = start(settings).expect("loopback is there");
@@ -255,7 +255,7 @@ for_each_driver! {
         assert!(stats(&node).iter().all(|shard| shard.node.datagrams_received > 0));
     }
 
-    fn values_are_found_by_nodes_of_any_number_of_shards(io: IoChoice) {
+    fn nodes_with_different_numbers_of_shards_find_each_others_values(io: IoChoice) {
         let nodes: Vec<_> = [
             (4, Steering::Kernel), (1, Steering::Kernel), (2, Steering::Off), (3, Steering::Kernel),
         ]
@@ -294,9 +294,10 @@ for_each_driver! {
         stats_when(&node, |node, _| {
             let knows_all = node.contacts == others.len() as u64;
             if !knows_all {
-                // It pings whoever asks, and gives up where the machine is too busy.
+                // The node verifies a new sender by a PING, and gives up when the machine is
+                // too busy: so the others ask again.
                 for other in &others {
-                    get_in_vain(other, 1);
+                    get_absent(other, 1);
                 }
             }
             knows_all
@@ -311,9 +312,9 @@ for_each_driver! {
         assert_eq!(contacts, others.len());
     }
 
-    /// Which shard they come to is left to the kernel's hash of both addresses: that 32
-    /// sockets all come to one of three happens once in 10^15 runs.
-    fn runts_and_foreign_datagrams_are_counted_and_harm_nobody(io: IoChoice) {
+    /// The kernel's hash of both addresses chooses the shard: that 32 sockets all get the
+    /// same one of three happens once in 10^15 runs.
+    fn runts_and_foreign_datagrams_are_counted_and_do_no_harm(io: IoChoice) {
         const PEERS: u64 = 32;
         let node = group(io, 3, Steering::Kernel);
         let peers: Vec<_> = (0..PEERS).map(|_| Peer::new(LOOPBACK, node.address())).collect();
@@ -332,7 +333,7 @@ for_each_driver! {
         };
         let runts: Vec<_> = (0..whole.len()).map(|length| whole[..length].to_vec()).collect();
         let (unsteered, steered) = runts.split_at(STEER_OFFSET + 1);
-        // Where the program looked, it would find the first shard.
+        // The byte that the steering program would read names the first shard.
         let others = (0..=u8::MAX).filter(|magic| *magic != whole[0]);
         let foreign: Vec<_> = others
             .map(|magic| {
@@ -353,17 +354,17 @@ for_each_driver! {
         peers[0].assert_answered(1);
     }
 
-    fn commands_sent_before_the_stop_are_begun_by_every_shard(io: IoChoice) {
+    fn commands_sent_before_the_stop_are_started_by_every_shard(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
         for operation in 0..100 {
             let operation = OperationId(operation);
             node.commander().send(Command::Stats { operation }).expect("there is room");
         }
-        let stopped = node.stop().expect("it was told to");
+        let stopped = node.stop().expect("it stops");
         assert!(stopped.shards.iter().all(|shard| shard.driver.commands == 100));
     }
 
-    fn every_command_that_was_taken_while_the_node_stops_is_begun(io: IoChoice) {
+    fn every_command_accepted_while_the_node_stops_is_started(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
         let commander = node.commander();
         let (stopped, taken) = thread::scope(|scope| {
@@ -378,13 +379,13 @@ for_each_driver! {
                 }
             });
             event(&node, |event| matches!(event, DriverEvent::Stats { .. }).then_some(()));
-            (node.stop().expect("it was told to"), user.join().expect("it ends"))
+            (node.stop().expect("it stops"), user.join().expect("it ends"))
         });
         assert!(taken > 0);
         assert!(stopped.shards.iter().all(|shard| shard.driver.commands == taken), "{taken}");
     }
 
-    /// Every datagram is one for another shard half of the time.
+    /// Without steering most datagrams are for another shard than the one that receives them.
     fn stop_ends_shards_with_messages_in_flight(io: IoChoice) {
         for _ in 0..5 {
             let node = group(io, 4, Steering::Off);
@@ -395,22 +396,22 @@ for_each_driver! {
                     let socket = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
                     let goes_on = |_: &u64| flood.0.load(Ordering::Relaxed);
                     for number in (0..).take_while(goes_on) {
-                        // An unconnected socket hears of no refusal.
+                        // An unconnected socket gets no ICMP errors.
                         let _ = socket.send_to(&client.request(number), address);
                     }
                 });
                 let ended = End(&flood);
                 stats_when(&node, |node, _| node.handoffs_received > 1000);
-                let stopped = node.stop().expect("it was told to");
+                let stopped = node.stop().expect("it stops");
                 drop(ended);
                 assert_eq!(stopped.shards.len(), 4);
             });
         }
     }
 
-    fn a_group_is_alone_at_its_address(io: IoChoice) {
-        let (lone, first) = (harness::node(io), group(io, 2, Steering::Kernel));
-        for (listen, shards) in [(lone.address(), 2), (first.address(), 1), (first.address(), 2)] {
+    fn no_other_node_can_bind_the_address_of_a_group(io: IoChoice) {
+        let (single, first) = (harness::node(io), group(io, 2, Steering::Kernel));
+        for (listen, shards) in [(single.address(), 2), (first.address(), 1), (first.address(), 2)] {
             let mut second = sharded(io, shards, Steering::Kernel, "second");
             second.listen = listen;
             let error = start(second).expect_err("it is in use").to_string();
@@ -420,7 +421,7 @@ for_each_driver! {
     }
 
     fn a_group_that_has_stopped_frees_its_address(io: IoChoice) {
-        // An address of its own, so that no other test is given its port meanwhile.
+        // An address of its own, so that no other test gets its port.
         let mut settings = sharded(io, 4, Steering::Kernel, "node");
         settings.listen = "127.0.0.78:0".parse().expect("an address");
         for _ in 0..3 {
@@ -429,7 +430,7 @@ for_each_driver! {
         }
     }
 
-    fn both_ips_are_steered(io: IoChoice) {
+    fn both_ip_families_are_steered(io: IoChoice) {
         for (listen, ip) in [("[::1]:0", "::1"), ("[::]:0", "::1"), ("[::]:0", LOOPBACK)] {
             if !is_there("::") || !is_there(ip) {
                 continue;

@@ -1,5 +1,5 @@
-//! A shard that stands still holds nobody up but those who need it. A test of its
-//! own, so that the process has no other shards.
+//! Tests that a stuck shard delays only the requests that need it. The test has a process
+//! of its own, without other shards.
 #![cfg(feature = "std")]
 
 #[macro_use]
@@ -25,53 +25,53 @@ use harness::{PATIENCE, event, settings, stats_when};
 use stuck::{stick, thread_of};
 
 const SHARDS: usize = 4;
-/// The shard that stands still.
+/// The shard that is stuck.
 const STUCK: usize = 1;
-/// Requests for what the stuck shard owns: three times what its ring holds.
+/// Requests for keys that the stuck shard owns: three times what its ring holds.
 const FLOOD: u64 = 3 * 1024;
-/// Of these, at once: the first shard's socket has room for them.
+/// Requests sent at a time: the first shard's socket has room for them.
 const BATCH: u64 = 64;
 
-/// Datagrams of one train: as many as every kernel takes.
-const TRAIN: u64 = 64;
-/// Trains of one peer: its socket has room for the answers.
-const TRAINS: u64 = 2;
+/// Segments of one message: as many as every kernel accepts.
+const SEGMENTS: u64 = 64;
+/// Segmented messages of one peer: its socket has room for the answers.
+const MESSAGES: u64 = 2;
 
-/// Peers whose trains find room in one socket, 400 kB where the system allows no more:
-/// they have as many datagrams for each of [`TRAIN_OWNERS`] as its ring holds. Where a
-/// driver takes no trains the kernel parts them as they arrive, and each datagram takes
-/// 800 bytes.
-fn train_peers(io: IoChoice) -> u64 {
-    let trains = if io == IoChoice::TokioUring { 6 } else { 32 };
-    trains / TRAINS
+/// Peers whose messages fit into the buffer of one socket, 400 kB where the system allows
+/// no more. They send as many datagrams for each of [`KEY_OWNERS`] as its ring holds. For a
+/// driver without GRO the kernel splits the messages as they arrive, and each datagram
+/// takes 800 bytes.
+fn peer_count(io: IoChoice) -> u64 {
+    let messages = if io == IoChoice::TokioUring { 6 } else { 32 };
+    messages / MESSAGES
 }
 
-/// The shards that own what the trains ask for: they do not land there.
-const TRAIN_OWNERS: [usize; 2] = [1, 2];
+/// The shards that own the keys in the messages. The messages land on another shard.
+const KEY_OWNERS: [usize; 2] = [1, 2];
 
-/// One at a time: threads are found by their names.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Lets one test run at a time: threads are found by their names.
+static SERIAL: Mutex<()> = Mutex::new(());
 
-/// Somebody who asks, and whose datagrams land on one shard.
-struct Asker {
+/// A client whose datagrams all land on one shard.
+struct Client {
     socket: UdpSocket,
     lands_on: usize,
 }
 
-impl Asker {
-    /// An asker whose datagrams the kernel, which hashes both addresses, gives to
-    /// shard number `shard`.
+impl Client {
+    /// A client whose datagrams the kernel delivers to shard number `shard`: it hashes both
+    /// addresses.
     fn landing_on(shard: usize, node: &Running) -> Self {
         loop {
-            let mut asker = Self::new(node);
+            let mut client = Self::new(node);
             let before = received(node);
-            asker.ask(Body::Ping, 1);
-            asker.answer();
+            client.ask(Body::Ping, 1);
+            client.answer();
             let after = received(node);
             let grown = |shard: &usize| after[*shard] > before[*shard];
-            asker.lands_on = (0..SHARDS).find(grown).expect("it has landed");
-            if asker.lands_on == shard {
-                return asker;
+            client.lands_on = (0..SHARDS).find(grown).expect("it has landed");
+            if client.lands_on == shard {
+                return client;
             }
         }
     }
@@ -85,12 +85,12 @@ impl Asker {
 
     fn ask(&self, body: Body<'_>, number: u64) {
         let transaction = TransactionId::new(number.to_be_bytes());
-        self.send(Role::Client, Id::of_value(b"asker"), transaction, body);
+        self.send(Role::Client, Id::of_value(b"client"), transaction, body);
     }
 
-    /// Asks as the peer called `id`, and answers the PINGs that came before the
-    /// answer: to be called until the node knows the peer. It pings every new sender,
-    /// and gives up where the machine is too busy.
+    /// Sends a PING as the peer `id`, and answers the PINGs that come before the answer. The
+    /// node verifies the peer by a PING, and gives up when the machine is too busy: call
+    /// this until the peer is a contact.
     fn meet(&self, id: Id) {
         self.send(Role::Peer, id, TransactionId::new([0; 8]), Body::Ping);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
@@ -104,25 +104,25 @@ impl Asker {
         }
     }
 
-    /// Sends trains of requests, of which each of [`TRAIN_OWNERS`] owns an equal part.
-    fn send_trains(&self) {
+    /// Sends segmented messages of requests, with an equal part for each of [`KEY_OWNERS`].
+    fn send_segmented(&self) {
         let request = |number: u64| {
-            let key = key_of(TRAIN_OWNERS[number as usize % TRAIN_OWNERS.len()]);
+            let key = key_of(KEY_OWNERS[number as usize % KEY_OWNERS.len()]);
             harness::request(number, Body::FindValue { key, offset: 0 })
         };
         let length = i32::try_from(request(0).len()).expect("a datagram's length");
         setsockopt(&self.socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
-        for train in 0..TRAINS {
-            let datagrams = (train * TRAIN..(train + 1) * TRAIN).flat_map(request);
+        for message in 0..MESSAGES {
+            let datagrams = (message * SEGMENTS..(message + 1) * SEGMENTS).flat_map(request);
             self.socket.send(&datagrams.collect::<Vec<_>>()).expect("loopback takes it");
         }
     }
 
-    /// Whether each request of the trains is answered, once.
-    fn assert_trains_answered(&self) {
-        let mut answered: Vec<_> = (0..TRAINS * TRAIN).map(|_| self.answer().0).collect();
+    /// Asserts that each request of the messages is answered once.
+    fn assert_all_answered(&self) {
+        let mut answered: Vec<_> = (0..MESSAGES * SEGMENTS).map(|_| self.answer().0).collect();
         answered.sort_unstable();
-        assert!(answered.into_iter().eq(0..TRAINS * TRAIN), "each is answered once");
+        assert!(answered.into_iter().eq(0..MESSAGES * SEGMENTS), "each is answered once");
     }
 
     fn send(&self, role: Role, sender: Id, transaction: TransactionId, body: Body<'_>) {
@@ -137,7 +137,7 @@ impl Asker {
         };
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         wire::encode(&datagram, &mut buffer);
-        // Padded, so that there is room for what is answered.
+        // Padded, so that the answer may be as long as needed.
         self.socket.send(&buffer[..REQUEST_PADDED_BYTES]).expect("loopback takes it");
     }
 
@@ -153,22 +153,22 @@ impl Asker {
         (u64::from_be_bytes(*datagram.transaction.as_bytes()), contacts)
     }
 
-    /// Asks for the contacts closest to `target` that the shard knows on which it
-    /// lands, until that is one alone: `target`. Does something before each time.
-    fn await_contact(&self, target: Id, meanwhile: impl Fn()) {
+    /// Asks the shard on which this client lands for the contacts closest to `target`, until
+    /// the only one is `target`. Calls `before` each time.
+    fn await_contact(&self, target: Id, before: impl Fn()) {
         let deadline = Instant::now() + PATIENCE;
         for number in 1 << 32.. {
-            meanwhile();
+            before();
             self.ask(Body::FindNode { target }, number);
             let (_, contacts) = std::iter::repeat_with(|| self.answer())
                 .find(|(answered, _)| *answered == number)
-                .expect("answers go on for ever");
+                .expect("the iterator is endless");
             if contacts == [target] {
                 return;
             }
             assert!(Instant::now() < deadline, "not within the patience: {contacts:?}");
         }
-        unreachable!("the numbers go on for ever")
+        unreachable!("the numbers are endless")
     }
 }
 
@@ -193,8 +193,8 @@ fn key_of(shard: usize) -> Id {
     Id::new(bytes)
 }
 
-/// A peer of the farthest bucket, which the first shard owns: it hears of the
-/// peer, admits it, and tells the others, once.
+/// A peer of the farthest bucket. The first shard owns the bucket: it admits the peer and
+/// tells the other shards once.
 fn newcomer() -> Id {
     let mut bytes = Id::of_value(b"node").to_bytes();
     bytes[0] ^= 0x80;
@@ -203,39 +203,39 @@ fn newcomer() -> Id {
 
 /// A value whose key the stuck shard owns.
 fn stuck_value() -> Box<[u8]> {
-    let place = ShardPosition::new(STUCK, SHARDS);
+    let position = ShardPosition::new(STUCK, SHARDS);
     let value = (0..u32::MAX)
         .map(u32::to_be_bytes)
-        .find(|value| place.of_key(Id::of_value(value)) == place.index());
+        .find(|value| position.of_key(Id::of_value(value)) == position.index());
     Box::new(value.expect("one in four is"))
 }
 
-/// Asks for what the stuck shard owns, and with each batch each of the others for
-/// something, which it answers.
-fn flood(asker: &Asker) {
+/// Sends requests that only the stuck shard can answer, and with each batch one request
+/// for each other shard, which must be answered.
+fn flood(client: &Client) {
     let others: Vec<_> = (0..SHARDS).filter(|shard| *shard != STUCK).collect();
     for first in (0..FLOOD).step_by(BATCH as usize) {
         for number in first..first + BATCH {
-            asker.ask(Body::FindValue { key: key_of(STUCK), offset: 0 }, FLOOD + number);
+            client.ask(Body::FindValue { key: key_of(STUCK), offset: 0 }, FLOOD + number);
         }
         for shard in &others {
-            asker.ask(Body::FindValue { key: key_of(*shard), offset: 0 }, *shard as u64);
+            client.ask(Body::FindValue { key: key_of(*shard), offset: 0 }, *shard as u64);
         }
-        let mut answered: Vec<_> = others.iter().map(|_| asker.answer().0 as usize).collect();
+        let mut answered: Vec<_> = others.iter().map(|_| client.answer().0 as usize).collect();
         answered.sort_unstable();
         assert_eq!(answered, others, "only what the stuck shard owns goes unanswered");
     }
 }
 
 for_each_driver! {
-    fn a_stuck_shard_holds_up_no_other_and_misses_nothing_that_binds(io: IoChoice) {
-        let _alone = ALONE.lock();
+    fn a_stuck_shard_delays_no_other_and_misses_no_routing_change(io: IoChoice) {
+        let _serial = SERIAL.lock();
         let mut settings = settings(io, "127.0.0.1:0");
         settings.shards = ShardCount::new(SHARDS).expect("within the limits");
         settings.steering = Steering::Off;
         let node = start(settings).expect("loopback is there");
-        let (first, peer) = (Asker::landing_on(0, &node), Asker::landing_on(0, &node));
-        let theirs = Asker::landing_on(STUCK, &node);
+        let (first, peer) = (Client::landing_on(0, &node), Client::landing_on(0, &node));
+        let theirs = Client::landing_on(STUCK, &node);
 
         let stuck = stick(STUCK);
         flood(&first);
@@ -256,7 +256,7 @@ for_each_driver! {
         });
         assert!(total.handoffs_waited > 0, "no routing change had to wait");
         let shards = stats(&node);
-        // The flood landed on the first shard, and nothing else found a ring full.
+        // The flood landed on the first shard. No other shard found a ring full.
         let dropped = shards[0].driver.handoffs_dropped;
         assert_eq!(total.handoffs_dropped, dropped);
         let handled = shards[STUCK].node.find_values_missed;
@@ -264,40 +264,40 @@ for_each_driver! {
         assert_eq!(handled + dropped, FLOOD, "{handled} handled, {dropped} dropped");
     }
 
-    /// A train lands whole on one shard. Of a backlog of them one turn has as much for
-    /// another shard as its ring holds.
-    fn trains_that_came_while_their_shard_stood_still_are_all_answered(io: IoChoice) {
-        let _alone = ALONE.lock();
+    /// A segmented message lands whole on one shard. One turn over a backlog of messages has
+    /// as much for another shard as its ring holds.
+    fn messages_received_while_their_shard_is_stuck_are_all_answered(io: IoChoice) {
+        let _serial = SERIAL.lock();
         let mut settings = settings(io, "127.0.0.1:0");
         settings.shards = ShardCount::new(SHARDS).expect("within the limits");
         settings.steering = Steering::Off;
         let node = start(settings).expect("loopback is there");
         let peers: Vec<_> =
-            (0..train_peers(io)).map(|_| Asker::landing_on(0, &node)).collect();
+            (0..peer_count(io)).map(|_| Client::landing_on(0, &node)).collect();
         let before = ShardStats::total(&stats(&node));
 
         let stuck = stick(0);
         for peer in &peers {
-            peer.send_trains();
+            peer.send_segmented();
         }
         drop(stuck);
         for peer in &peers {
-            peer.assert_trains_answered();
+            peer.assert_all_answered();
         }
         let after = ShardStats::total(&stats(&node));
-        let sent = train_peers(io) * TRAINS * TRAIN;
+        let sent = peer_count(io) * MESSAGES * SEGMENTS;
         assert_eq!(after.driver.datagrams_received - before.driver.datagrams_received, sent);
         assert_eq!(after.node.datagrams_missteered - before.node.datagrams_missteered, sent);
         assert_eq!((after.driver.handoffs_dropped, after.driver.kernel_drops), (0, 0));
     }
 
-    fn a_node_stops_although_a_shard_was_stuck_with_messages_for_it(io: IoChoice) {
-        let _alone = ALONE.lock();
+    fn a_node_stops_after_a_shard_was_stuck_with_messages_waiting(io: IoChoice) {
+        let _serial = SERIAL.lock();
         let mut settings = settings(io, "127.0.0.1:0");
         settings.shards = ShardCount::new(SHARDS).expect("within the limits");
         settings.steering = Steering::Off;
         let node = start(settings).expect("loopback is there");
-        let first = Asker::landing_on(0, &node);
+        let first = Client::landing_on(0, &node);
         let before = stats(&node)[STUCK].driver.commands;
         let stuck = stick(STUCK);
         flood(&first);
@@ -305,7 +305,7 @@ for_each_driver! {
         node.commander().send(put).expect("room");
         let stopped = thread::scope(|scope| {
             let stopping = scope.spawn(|| node.stop());
-            // By then the order has been given: it finds the stuck one stuck.
+            // When the first shard has ended, the shutdown has begun while one is stuck.
             let deadline = Instant::now() + PATIENCE;
             while thread_of(0).is_some() && Instant::now() < deadline {
                 thread::yield_now();
@@ -313,9 +313,9 @@ for_each_driver! {
             let others_end = thread_of(0).is_none();
             drop(stuck);
             assert!(others_end, "they wait for the stuck one");
-            stopping.join().expect("it ends").expect("it was told to")
+            stopping.join().expect("it ends").expect("it stops")
         });
         assert_eq!(stopped.shards.len(), SHARDS);
-        assert_eq!(stopped.shards[STUCK].driver.commands, before + 1, "the put was begun");
+        assert_eq!(stopped.shards[STUCK].driver.commands, before + 1, "the put was started");
     }
 }

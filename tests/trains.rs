@@ -1,5 +1,5 @@
-//! Datagrams that cross the kernel together: whatever peers send as one message,
-//! and whatever the node answers so, is the same datagrams as one by one.
+//! Tests of segmented messages (GSO, GRO): datagrams that pass the kernel as one message
+//! give the same result as datagrams sent one by one.
 #![cfg(feature = "std")]
 
 #[macro_use]
@@ -22,17 +22,16 @@ use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
 use harness::{PATIENCE, settings, stats_when};
 
-/// Datagrams of one train: as many as every kernel takes.
-const TRAIN: u64 = 64;
+/// Segments of one message: as many as every kernel accepts.
+const SEGMENTS: u64 = 64;
 
-/// Request number `number`: a `FIND_VALUE`, which the shard answers that owns the
-/// key: any.
+/// Request number `number`: a `FIND_VALUE` for a key that any shard may own.
 fn request(number: u64) -> Vec<u8> {
     let key = Id::of_value(&number.to_be_bytes());
     harness::request(number, Body::FindValue { key, offset: 0 })
 }
 
-/// A peer that sends trains, and receives one datagram after another.
+/// A peer that sends segmented messages and receives single datagrams.
 struct Peer {
     socket: UdpSocket,
 }
@@ -46,15 +45,15 @@ impl Peer {
         Self { socket }
     }
 
-    /// Sends these datagrams as one message: all but the last are of equal length.
+    /// Sends these datagrams as one message. All but the last are of equal length.
     fn send(&self, datagrams: &[Vec<u8>]) {
         let length = i32::try_from(datagrams[0].len()).expect("a datagram's length");
         setsockopt(&self.socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
-        let train = datagrams.concat();
-        assert_eq!(self.socket.send(&train).expect("loopback takes it"), train.len());
+        let message = datagrams.concat();
+        assert_eq!(self.socket.send(&message).expect("loopback takes it"), message.len());
     }
 
-    /// Whether each request of these numbers is answered, once.
+    /// Asserts that each request of these numbers is answered once.
     fn assert_answered(&self, mut missing: Vec<u64>) {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while !missing.is_empty() {
@@ -62,15 +61,15 @@ impl Peer {
             let answer = wire::decode(&buffer[..length]).expect("a datagram of ours");
             assert!(matches!(answer.body, Body::Nodes(_)), "{:?}", answer.body);
             let number = u64::from_be_bytes(*answer.transaction.as_bytes());
-            let place = missing.iter().position(|one| *one == number);
-            missing.swap_remove(place.expect("each is answered once"));
+            let index = missing.iter().position(|one| *one == number);
+            missing.swap_remove(index.expect("each is answered once"));
         }
     }
 
-    /// Sends `count` trains of requests, one after another, all of them answered.
+    /// Sends `count` messages of requests, each when all of the previous are answered.
     fn exchange(&self, count: u64) {
-        for train in 0..count {
-            let numbers = train * TRAIN..(train + 1) * TRAIN;
+        for message in 0..count {
+            let numbers = message * SEGMENTS..(message + 1) * SEGMENTS;
             self.send(&numbers.clone().map(request).collect::<Vec<_>>());
             self.assert_answered(numbers.collect());
         }
@@ -84,57 +83,57 @@ fn node(io: IoChoice, shards: usize, steering: Steering, coalescing: Coalescing)
     start(settings).expect("loopback is there")
 }
 
-/// Whether the driver takes in trains whole: the library under `tokio-uring` knows
-/// no control messages.
-fn takes_trains(io: IoChoice) -> bool {
+/// Whether the driver receives segmented messages whole: the library under `tokio-uring`
+/// does not support control messages.
+fn receives_segments(io: IoChoice) -> bool {
     io != IoChoice::TokioUring
 }
 
 fn stopped(node: Running) -> (Stats, DriverStats) {
-    let ShardStats { node, driver } = node.stop().expect("it was told to").total();
+    let ShardStats { node, driver } = node.stop().expect("it stops").total();
     (node, driver)
 }
 
 for_each_driver! {
-    fn every_datagram_of_a_train_is_answered_and_the_answers_travel_together(io: IoChoice) {
+    fn every_segment_is_answered_and_the_answers_leave_as_one_message(io: IoChoice) {
         let node = node(io, 1, Steering::Off, Coalescing::On);
         Peer::new(&node).exchange(100);
         let (node, driver) = stopped(node);
         let received = (driver.trains_received, driver.train_datagrams_received);
-        assert_eq!(received, if takes_trains(io) { (100, 100 * TRAIN) } else { (0, 0) });
-        if takes_trains(io) {
-            assert_eq!((driver.trains_sent, driver.train_datagrams_sent), (100, 100 * TRAIN));
+        assert_eq!(received, if receives_segments(io) { (100, 100 * SEGMENTS) } else { (0, 0) });
+        if receives_segments(io) {
+            assert_eq!((driver.trains_sent, driver.train_datagrams_sent), (100, 100 * SEGMENTS));
         }
-        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (100 * TRAIN, 100 * TRAIN));
-        assert_eq!((driver.trains_refused, node.datagrams_received), (0, 100 * TRAIN));
+        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (100 * SEGMENTS, 100 * SEGMENTS));
+        assert_eq!((driver.trains_refused, node.datagrams_received), (0, 100 * SEGMENTS));
     }
 
-    /// A train lands whole on the shard that its first datagram is for.
-    fn foreign_datagrams_of_a_train_are_handed_over_and_none_is_lost(io: IoChoice) {
+    /// A message lands whole on the shard that owns its first segment.
+    fn segments_for_other_shards_are_passed_on_and_none_is_lost(io: IoChoice) {
         for (shards, steering) in
             [(2, Steering::Kernel), (4, Steering::Kernel), (8, Steering::Off)]
         {
             let node = node(io, shards, steering, Coalescing::On);
             Peer::new(&node).exchange(100);
             let (node, driver) = stopped(node);
-            // Half of them at least, where two shards own them by halves.
+            // With two shards about half of the segments are for the other.
             let foreign = node.datagrams_missteered;
-            assert!(foreign > 100 * TRAIN / 4, "{foreign} were foreign");
+            assert!(foreign > 100 * SEGMENTS / 4, "{foreign} were foreign");
             assert_eq!((driver.handoffs_sent, node.handoffs_received), (foreign, foreign));
             assert_eq!((driver.handoffs_dropped, driver.kernel_drops), (0, 0));
         }
     }
 
-    fn without_coalescing_datagrams_travel_one_by_one(io: IoChoice) {
+    fn without_coalescing_datagrams_go_one_by_one(io: IoChoice) {
         let node = node(io, 1, Steering::Off, Coalescing::Off);
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
         assert_eq!((driver.trains_received, driver.trains_sent), (0, 0));
-        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10 * TRAIN, 10 * TRAIN));
+        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10 * SEGMENTS, 10 * SEGMENTS));
     }
 
-    /// Linux before 5.0.
-    fn where_the_kernel_brings_no_trains_datagrams_come_one_by_one(io: IoChoice) {
+    /// As on Linux before 5.0.
+    fn without_gro_datagrams_are_received_one_by_one(io: IoChoice) {
         let node = thread::scope(|scope| {
             let confined = scope.spawn(|| {
                 option::refuse(libc::UDP_GRO);
@@ -144,11 +143,11 @@ for_each_driver! {
         });
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
-        assert_eq!((driver.trains_received, driver.datagrams_received), (0, 10 * TRAIN));
+        assert_eq!((driver.trains_received, driver.datagrams_received), (0, 10 * SEGMENTS));
     }
 
-    /// Linux before 4.18, which would send a train as one long datagram.
-    fn where_the_kernel_parts_no_trains_datagrams_are_sent_one_by_one(io: IoChoice) {
+    /// As on Linux before 4.18, which would send the segments as one long datagram.
+    fn without_gso_datagrams_are_sent_one_by_one(io: IoChoice) {
         let node = thread::scope(|scope| {
             let confined = scope.spawn(|| {
                 option::refuse(libc::UDP_SEGMENT);
@@ -159,25 +158,25 @@ for_each_driver! {
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
         assert_eq!((driver.trains_sent, driver.trains_refused), (0, 0));
-        assert_eq!(driver.datagrams_sent, 10 * TRAIN);
-        assert_eq!(driver.trains_received, if takes_trains(io) { 10 } else { 0 });
+        assert_eq!(driver.datagrams_sent, 10 * SEGMENTS);
+        assert_eq!(driver.trains_received, if receives_segments(io) { 10 } else { 0 });
     }
 
-    fn what_is_no_datagram_of_ours_harms_none_of_its_train(io: IoChoice) {
+    fn garbage_does_not_affect_other_segments_of_its_message(io: IoChoice) {
         let node = node(io, 1, Steering::Off, Coalescing::On);
         let peer = Peer::new(&node);
         let whole = request(1);
         let (garbage, runt) = (vec![0xff; whole.len()], whole[..10].to_vec());
-        // A runt ends the train, as it must.
+        // Only the last segment may be shorter than the others.
         peer.send(&[garbage.clone(), whole, garbage, request(2), runt]);
         peer.assert_answered(vec![1, 2]);
-        // Datagrams of a byte, and such as are longer than any of ours.
-        peer.send(&vec![vec![request(1)[0]]; TRAIN as usize]);
+        // Datagrams of one byte, and datagrams that are too long.
+        peer.send(&vec![vec![request(1)[0]]; SEGMENTS as usize]);
         peer.send(&vec![vec![7; 2 * DATAGRAM_BYTES_MAX]; 10]);
         let (node, driver) =
             stats_when(&node, |node, _| node.datagrams_oversized == 10);
-        assert_eq!((node.datagrams_foreign, node.datagrams_truncated), (2, 1 + TRAIN));
+        assert_eq!((node.datagrams_foreign, node.datagrams_truncated), (2, 1 + SEGMENTS));
         assert_eq!((driver.receives_truncated, driver.datagrams_sent), (10, 2));
-        assert_eq!(driver.trains_received, if takes_trains(io) { 3 } else { 0 });
+        assert_eq!(driver.trains_received, if receives_segments(io) { 3 } else { 0 });
     }
 }

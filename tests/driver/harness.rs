@@ -1,4 +1,4 @@
-//! A node under test, and a peer that speaks to it through an ordinary socket.
+//! A node under test, and a peer that talks to it through an ordinary socket.
 #![allow(dead_code, unused_macros)] // each of the tests that share it uses a part
 
 use std::net::{SocketAddr, UdpSocket};
@@ -13,11 +13,10 @@ use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Config, OperationId, Stats};
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 
-/// Longest wait for what must come: only a failing test ever waits so long.
+/// Longest wait for an expected event: only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Whether this machine has `ip`. Where it has not, it is said that what needs it
-/// is skipped.
+/// Whether this machine has `ip`. If not, prints that the test is skipped.
 pub(crate) fn is_there(ip: &str) -> bool {
     let is_there = UdpSocket::bind((ip, 0)).is_ok();
     if !is_there {
@@ -26,7 +25,7 @@ pub(crate) fn is_there(ip: &str) -> bool {
     is_there
 }
 
-/// The test of this name for each driver.
+/// Turns each function into one test per driver.
 macro_rules! for_each_driver {
     ($($(#[$about:meta])* fn $name:ident($io:ident: IoChoice) $body:block)*) => {
         $($(#[$about])* fn $name($io: IoChoice) $body)*
@@ -69,7 +68,7 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// A peer at a free port of `ip` that speaks to `node` alone.
+    /// A peer at a free port of `ip` that talks only to `node`.
     pub(crate) fn new(ip: &str, node: SocketAddr) -> Self {
         let socket = UdpSocket::bind((ip, 0)).expect("loopback is there");
         socket.connect(node).expect("no packet is sent");
@@ -96,7 +95,7 @@ impl Peer {
         u64::from_be_bytes(*datagram.transaction.as_bytes())
     }
 
-    /// Whether the node answers one PING.
+    /// Asserts that the node answers one PING.
     pub(crate) fn assert_answered(&self, number: u64) {
         self.ping(number);
         assert_eq!(self.pong(), number);
@@ -124,7 +123,7 @@ pub(crate) fn request(number: u64, body: Body<'_>) -> Vec<u8> {
     buffer[..length].to_vec()
 }
 
-/// The first of the node's events that `pick` takes; others are passed over.
+/// The first of the node's events that `pick` accepts; others are skipped.
 pub(crate) fn event<T>(node: &Running, pick: impl Fn(DriverEvent) -> Option<T>) -> T {
     loop {
         let event = node.events().recv_timeout(PATIENCE).expect("an event within the patience");
@@ -134,7 +133,7 @@ pub(crate) fn event<T>(node: &Running, pick: impl Fn(DriverEvent) -> Option<T>) 
     }
 }
 
-/// The counters, asked for by a command.
+/// The counters, read by a command.
 pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
     let asked = OperationId(7);
     node.commander().send(Command::Stats { operation: asked }).expect("it runs");
@@ -148,7 +147,7 @@ pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
     })
 }
 
-/// The counters as soon as they are as `ready` wants them.
+/// The counters, as soon as `ready` holds for them.
 pub(crate) fn stats_when(
     node: &Running,
     ready: impl Fn(&Stats, &DriverStats) -> bool,

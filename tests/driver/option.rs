@@ -8,8 +8,8 @@ use seccompiler::{
 /// The argument of `getsockopt` and `setsockopt` that names the option.
 const OPTION: u8 = 2;
 
-/// From now on the calling thread, and those that it starts, are refused `option`,
-/// as older kernels do.
+/// Makes `option` fail, as on older kernels, for the calling thread and those that it
+/// starts from now on.
 pub(crate) fn refuse(option: i32) {
     seccompiler::apply_filter(&program(option)).expect("seccomp is there");
 }

@@ -1,6 +1,5 @@
-//! What a container's seccomp profile does: a system call fails with an error of
-//! the profile's choice. Real filters, on a thread of their own, which hands them
-//! on to the threads that it starts and to no others.
+//! Makes a system call fail with a chosen error, as a container's seccomp profile does.
+//! The filters are real. They apply to one thread and to the threads that it starts.
 #![allow(unsafe_code)] // prctl.
 
 use std::io;
@@ -16,11 +15,11 @@ pub(crate) enum Denied {
     Register,
 }
 
-/// What `work` gives on a thread on which the system call fails with `errno`.
+/// Runs `work` on a thread where the system call fails with `errno`.
 pub(crate) fn under<T: Send>(denied: Denied, errno: i32, work: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| {
         let confined = scope.spawn(|| {
-            confine(denied, errno).expect("anyone may confine himself");
+            confine(denied, errno).expect("a process may always restrict itself");
             work()
         });
         confined.join().expect("the work is done")
@@ -34,7 +33,7 @@ fn confine(denied: Denied, errno: i32) -> io::Result<()> {
         Denied::Register => libc::SYS_io_uring_register,
     };
     let number = u32::try_from(number).expect("system calls count from 0");
-    // The number is the first field of what the filter sees.
+    // The number is the first field of the filter's input.
     let mut program = [
         instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
         instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, number, 1),
@@ -56,8 +55,8 @@ fn confine(denied: Denied, errno: i32) -> io::Result<()> {
     check(confined.into())
 }
 
-/// An instruction that, where it compares and finds a difference, skips
-/// `otherwise` instructions.
+/// An instruction. If it is a comparison and finds a difference, it skips `otherwise`
+/// instructions.
 fn instruction(code: u32, operand: u32, otherwise: u8) -> sock_filter {
     sock_filter { code: code as u16, jt: 0, jf: otherwise, k: operand }
 }

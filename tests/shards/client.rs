@@ -9,7 +9,7 @@ use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Toke
 
 use crate::harness::PATIENCE;
 
-/// Requests on their way at most: few enough that no buffer overflows.
+/// Most requests in flight: few enough that no buffer overflows.
 pub(crate) const WINDOW: u64 = 64;
 
 /// A client with a valid token. Its requests are numbered, and their kinds follow
@@ -29,7 +29,7 @@ impl Client {
         Self::connect(ip, SocketAddr::new(ip.parse().expect("an address"), port))
     }
 
-    /// A client that does not wait for answers, and has no token.
+    /// A client that ignores answers and has no token.
     pub(crate) fn deaf(node: SocketAddr) -> Self {
         let socket = UdpSocket::bind((node.ip(), 0)).expect("loopback is there");
         socket.connect(node).expect("no packet is sent");
@@ -47,8 +47,8 @@ impl Client {
         client
     }
 
-    /// Sends `count` requests, and as many replies that answer nothing; receives
-    /// and checks an answer to each of the requests.
+    /// Sends `count` requests and as many replies that match nothing; receives and checks
+    /// an answer to each request.
     pub(crate) fn exchange(&self, count: u64) {
         for first in (0..count).step_by(WINDOW as usize) {
             let numbers = first..count.min(first + WINDOW);
@@ -89,8 +89,8 @@ impl Client {
         self.encode(number, body)
     }
 
-    /// The reply sent after request number `number`, which answers nothing, under a
-    /// tag of any shard.
+    /// The reply sent after request number `number`. It matches nothing; its tag is that of
+    /// any shard.
     pub(crate) fn reply(&self, number: u64) -> Vec<u8> {
         let body = if number.is_multiple_of(2) { Body::Pong } else { Body::Stored };
         self.encode(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), body)

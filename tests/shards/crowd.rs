@@ -1,4 +1,4 @@
-//! Peers that the node under test comes to know, and that answer what it asks.
+//! Peers that become contacts of the node under test and answer its requests.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -12,10 +12,10 @@ use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
 
-/// How often a peer that hears nothing looks whether this is the end.
+/// How often an idle peer checks whether it must end.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Peers with a socket and a thread each, that know nobody. They end when dropped.
+/// Peers without contacts, each with a socket and a thread. They end when dropped.
 pub(crate) struct Crowd {
     node: SocketAddr,
     sockets: Vec<(Id, Arc<UdpSocket>)>,
@@ -24,7 +24,7 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// `count` peers, each of which knocks at `node`.
+    /// Starts `count` peers, each of which sends `node` a PING.
     pub(crate) fn around(node: SocketAddr, count: usize) -> Self {
         let ends = Arc::new(AtomicBool::new(false));
         let (mut sockets, mut threads) = (Vec::new(), Vec::new());
@@ -37,13 +37,13 @@ impl Crowd {
             threads.push(thread::spawn(move || answer(&socket, id, &ends)));
         }
         let crowd = Self { node, sockets, threads, ends };
-        crowd.knock();
+        crowd.ping();
         crowd
     }
 
-    /// Each peer asks the node something, so that those whom it does not know yet
-    /// come to be known: it pings a stranger once, however busy the machine is.
-    pub(crate) fn knock(&self) {
+    /// Sends the node a PING from each peer, so that it verifies the peers that it does not
+    /// know yet. The node may give up when the machine is busy: then call this again.
+    pub(crate) fn ping(&self) {
         assert!(!self.threads.iter().any(JoinHandle::is_finished), "a peer has failed");
         for (id, socket) in &self.sockets {
             let ping = encode(*id, TransactionId::new([0; 8]), Body::Ping);
@@ -65,7 +65,7 @@ impl Drop for Crowd {
     }
 }
 
-/// Answers requests until the end.
+/// Answers requests until `ends` is set.
 fn answer(socket: &UdpSocket, id: Id, ends: &AtomicBool) {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     while !ends.load(Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! A kernel that does not take the steering program.
+//! A kernel that refuses the steering program.
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use kad_node::driver::Running;
 
 use crate::option;
 
-/// What `start` gives on a thread on which the program is refused, as kernels
-/// before 4.5 do, and what is logged meanwhile.
+/// Runs `start` on a thread where the kernel refuses the program, as kernels before 4.5 do.
+/// Returns the node and what it logged.
 pub(crate) fn without_steering(start: impl FnOnce() -> Running + Send) -> (Running, String) {
     let (mut log, writer) = io::pipe().expect("a pipe");
     let subscriber =
@@ -21,7 +21,7 @@ pub(crate) fn without_steering(start: impl FnOnce() -> Running + Send) -> (Runni
         });
         confined.join().expect("it starts")
     });
-    // The writer has gone with the thread: the log has an end.
+    // The thread has ended and dropped the writer, so the log ends.
     let mut text = String::new();
     log.read_to_string(&mut text).expect("the log is text");
     (running, text)

@@ -1,5 +1,5 @@
-//! A thread that stands still until it is let go: a signal handler keeps it, as
-//! a page fault or a scheduler would.
+//! Keeps a thread stuck until it is released: a signal handler holds it, as a page fault or
+//! the scheduler could.
 #![allow(unsafe_code)] // sigaction, tgkill, and what a handler may do.
 
 use std::fs;
@@ -14,28 +14,30 @@ use libc::{c_int, c_long, c_void, pid_t};
 
 use crate::harness::PATIENCE;
 
-/// Where the handler says that it keeps its thread, and where it waits.
+/// The pipe by which the handler reports that it holds its thread, and the one on which it
+/// waits.
 static NOTICE: AtomicI32 = AtomicI32::new(-1);
 static GATE: AtomicI32 = AtomicI32::new(-1);
 
-/// What the drivers wait by.
+/// The system calls in which the drivers wait.
 const WAITS: &[c_long] = &[
     libc::SYS_io_uring_enter,
     libc::SYS_ppoll,
     libc::SYS_epoll_pwait,
-    // Younger architectures have the other alone.
+    // Newer architectures have only `epoll_pwait`.
     #[cfg(target_arch = "x86_64")]
     libc::SYS_epoll_wait,
 ];
 
-/// The other ends; open as long as the process lives, for a handler may wait.
+/// The other ends of the pipes. They stay open while the process lives, because a handler
+/// may wait.
 struct Ends {
     notice: PipeReader,
     gate: PipeWriter,
     _handlers: (PipeWriter, PipeReader),
 }
 
-/// A thread that stands still; it goes on when this is dropped.
+/// A stuck thread. It goes on when this is dropped.
 pub(crate) struct Stuck(&'static Ends);
 
 impl Drop for Stuck {
@@ -44,14 +46,14 @@ impl Drop for Stuck {
     }
 }
 
-/// Stops shard number `shard` of the process's only node where it waits: within the
-/// allocator it could hold a lock for which others would have to wait.
+/// Makes shard number `shard` of the process's only node stuck while it waits in its
+/// driver: elsewhere it could hold the allocator's lock and block other threads.
 pub(crate) fn stick(shard: usize) -> Stuck {
     static ENDS: OnceLock<Ends> = OnceLock::new();
     let ends = ENDS.get_or_init(prepare);
     let begun = Instant::now();
     let thread = loop {
-        // At first that may be one of a node before, which is about to vanish.
+        // At first this may be a thread of the previous node that is about to end.
         if let Some(thread) = thread_of(shard).filter(|thread| is_idle(*thread)) {
             break thread;
         }
@@ -77,10 +79,10 @@ pub(crate) fn thread_of(shard: usize) -> Option<pid_t> {
     Some(number.parse().expect("a number"))
 }
 
-/// Whether a shard's thread waits in its driver. A thread that waits for a lock
-/// sleeps as well, but may have it by the time that the signal comes.
+/// Whether a shard's thread waits in its driver. A thread that waits for a lock sleeps too,
+/// but may hold the lock by the time that the signal arrives.
 fn is_idle(thread: pid_t) -> bool {
-    // Its number, or "running"; nothing once the thread has ended.
+    // The system call's number, or "running"; empty once the thread has ended.
     let call = fs::read_to_string(format!("/proc/self/task/{thread}/syscall"));
     let call = call.unwrap_or_default();
     let number = call.split(' ').next().and_then(|number| number.parse().ok());
@@ -93,13 +95,13 @@ fn prepare() -> Ends {
     NOTICE.store(tell.as_raw_fd(), Ordering::Relaxed);
     GATE.store(wait.as_raw_fd(), Ordering::Relaxed);
     let handler: extern "C" fn(c_int) = keep;
-    // SAFETY: the handler does only what a handler may: read, write, atomics.
+    // SAFETY: the handler uses only async-signal-safe calls: read, write, atomics.
     let before = unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
     assert_ne!(before, libc::SIG_ERR);
     Ends { notice, gate, _handlers: (tell, wait) }
 }
 
-/// Keeps the thread until a byte comes through the gate.
+/// Holds the thread until a byte arrives through the gate.
 extern "C" fn keep(_signal: c_int) {
     let mut byte = [0_u8];
     let at = byte.as_mut_ptr().cast::<c_void>();
