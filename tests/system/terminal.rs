@@ -342,3 +342,14 @@ fn a_demo_raises_its_descriptor_limit_and_reports_when_that_is_not_enough() {
     let least = demo("ulimit -n 124", "50");
     assert_eq!(least.status, Some(0), "{least:?}");
 }
+
+#[test]
+fn the_log_shows_the_node_and_not_the_keys_that_are_typed() {
+    let mut terminal = start_with(Io::Mmsg, &["--log", "trace"]);
+    type_line(&mut terminal, "put hello");
+    let shown = expect(&mut terminal, HELLO);
+    type_line(&mut terminal, "exit");
+    let rest = terminal.exp_eof().expect("the program ends");
+    assert!(rest.contains("lookup ended"), "{rest}");
+    assert!(!shown.contains("KeyEvent") && !rest.contains("KeyEvent"), "{shown}{rest}");
+}

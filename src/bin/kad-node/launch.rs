@@ -82,7 +82,7 @@ pub(crate) fn join(running: &Running, addresses: Vec<SocketAddr>) -> Result<(), 
 /// stopped by itself.
 pub(crate) fn stop(running: Running) -> Result<Stopped, Failure> {
     let stopped = running.stop().map_err(|error| Failure::Failed(error.to_string()))?;
-    tracing::debug!(?stopped, "stopped");
+    tracing::trace!(?stopped, "stopped");
     Ok(stopped)
 }
 

@@ -22,6 +22,10 @@ use crate::failure::Failure;
 /// Most lines that wait to be written: some 100 bytes each.
 const LINES_WAITING_MAX: usize = 8192;
 
+/// What the libraries log is shown from this level on, unless `RUST_LOG` names them: the
+/// line editor logs a dozen lines for each key.
+const QUIET_LIBRARIES: &str = "rustyline=warn";
+
 /// The line editor's printer. Only the writing thread holds the lock while it prints.
 static PRINTER: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None);
 /// Whether a line may be being edited, so that [`PRINTER`] must be used.
@@ -33,9 +37,12 @@ static WORKER: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// Starts the log. `--log` overrides `RUST_LOG`, which overrides `info`.
 pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
-    let default = Directive::from(args.log.unwrap_or(LevelFilter::INFO));
     let variable = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
-    let directives = if args.log.is_some() { "" } else { variable.as_str() };
+    let directives = match args.log {
+        None if !variable.is_empty() => format!("{QUIET_LIBRARIES},{variable}"),
+        level => format!("{QUIET_LIBRARIES},{}", level.unwrap_or(LevelFilter::INFO)),
+    };
+    let default = Directive::from(LevelFilter::INFO);
     let filter = EnvFilter::builder().with_default_directive(default).parse(directives).map_err(
         |error| {
             Failure::Usage(format!(
