@@ -92,7 +92,7 @@ use crate::time::Instant;
 use crate::wire::{self, Contact, Role};
 use effect::{Effect, PublishReason, QueryKind, Turn};
 use handoff::Message;
-use jobs::{Depart, Jobs};
+use jobs::Jobs;
 use query::Queries;
 use request::{Patience, Purpose, Request};
 use rpc::Rpcs;
@@ -177,14 +177,13 @@ impl Node {
     /// table, the part that it owns.
     pub fn stats(&self) -> Stats {
         let owned = || self.table.owned_buckets().map(|(_, bucket)| bucket);
-        let to_hand_over = self.jobs.depart.as_ref().map_or(0, Depart::left_to_do);
         Stats {
             contacts: owned().map(|bucket| bucket.entries().len() as u64).sum(),
             replacements: owned().map(|bucket| bucket.replacements() as u64).sum(),
             values: self.storage.store.len() as u64,
             value_bytes: self.storage.store.bytes() as u64,
             values_published: self.storage.published.len() as u64,
-            values_to_hand_over: to_hand_over as u64,
+            values_to_hand_over: self.jobs.depart.left_to_do() as u64,
             lookups: self.queries.len() as u64,
             rpcs: self.rpcs.len() as u64,
             ..self.turn.stats.clone()
@@ -344,7 +343,7 @@ impl Node {
 
     /// Begins to depart, for good.
     fn depart(&mut self, operation: OperationId, outbox: &mut Outbox) {
-        if self.jobs.depart.is_none() {
+        if !self.turn.is_departing() {
             self.turn.config.role = Role::Departing;
             let good = self.table.owned_contacts().filter(|entry| !entry.is_stale());
             let goodbyes = good.map(|entry: &Entry| Request {
@@ -357,9 +356,7 @@ impl Node {
             self.drain(outbox);
             self.hand_over(outbox);
         }
-        if let Some(depart) = &mut self.jobs.depart {
-            depart.answer(&mut self.turn, operation);
-        }
+        self.jobs.depart.answer(&mut self.turn, operation);
     }
 
     /// Does what is due at `now`; what there is no room for in the outbox is due
@@ -371,7 +368,7 @@ impl Node {
         self.drain(outbox);
         let expired = self.storage.store.expire(now, EXPIRIES_MAX);
         self.turn.stats.values_expired += expired as u64;
-        if self.jobs.depart.is_some() {
+        if self.turn.is_departing() {
             self.hand_over(outbox);
         } else if self.next_query().is_some_and(|due| due <= now)
             && let Some((target, kind)) = self.due_query()
@@ -383,7 +380,7 @@ impl Node {
     }
 
     fn next_maintenance(&self) -> Option<Instant> {
-        let due = if self.jobs.depart.is_some() {
+        let due = if self.turn.is_departing() {
             self.may_hand_over().then_some(Instant::ZERO)
         } else {
             self.next_query()

@@ -3,9 +3,10 @@
 //! Apart from `node.rs`, which begins things, since each is a page to read by itself: this
 //! is the one place where what one engine does becomes known to another.
 
+use core::net::SocketAddr;
+
 use super::effect::{Effect, QueryKind};
 use super::handoff::{Handoff, Message};
-use super::jobs::{Depart, Jobs};
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Purpose, Reply, Request};
@@ -15,7 +16,6 @@ use super::{Event, Node};
 use crate::id::Id;
 use crate::limits::{IN_FLIGHT_MAX, LOOKUPS_MAX};
 use crate::wire::{Body, Contact, Datagram, Role};
-use core::net::SocketAddr;
 
 impl Node {
     /// Hands on effects, and those that follow, until none is left.
@@ -75,8 +75,8 @@ impl Node {
             }
             Effect::ContactsLost => jobs.join.lost(turn.now),
             Effect::PeerDeparted(addr) => {
-                if let Some(depart) = &mut jobs.depart {
-                    depart.peer_departs(turn, addr);
+                if turn.is_departing() {
+                    jobs.depart.peer_departs(turn, addr);
                     queries.forget_at(addr);
                 }
             }
@@ -99,19 +99,12 @@ impl Node {
         }
         match purpose {
             Purpose::Bootstrap | Purpose::PathCache => {}
-            Purpose::Check => self.table.check_ended(addr),
-            Purpose::Verify => self.table.verification_ended(addr),
-            Purpose::Goodbye => self.goodbye_ended(),
+            Purpose::Check | Purpose::Verify => self.table.ping_ended(purpose, addr),
+            Purpose::Goodbye => self.jobs.depart.goodbye_ended(&mut self.turn),
             Purpose::Query(query) => {
                 let id = id.expect("a query asks nodes that it knows");
                 self.queries.refused(&mut self.turn, query, Contact { id, addr });
             }
-        }
-    }
-
-    fn goodbye_ended(&mut self) {
-        if let Some(depart) = &mut self.jobs.depart {
-            depart.goodbye_ended(&mut self.turn);
         }
     }
 
@@ -161,16 +154,11 @@ impl Node {
         let addr = reply.request.addr;
         match reply.request.purpose {
             Purpose::Bootstrap => {}
-            Purpose::Check => table.check_ended(addr),
-            Purpose::Verify => table.verification_ended(addr),
-            Purpose::Goodbye => {
-                if let Some(depart) = &mut jobs.depart {
-                    depart.goodbye_settled(turn, reply);
-                }
-            }
+            purpose @ (Purpose::Check | Purpose::Verify) => table.ping_ended(purpose, addr),
+            Purpose::Goodbye => jobs.depart.goodbye_settled(turn, reply),
             Purpose::Query(query) => {
                 let known = |contact: Contact| {
-                    let departs = is_departing(jobs, contact.addr);
+                    let departs = jobs.depart.is_departing(contact.addr);
                     (!departs).then(|| table.known(contact))
                 };
                 queries.settled(turn, query, reply, known);
@@ -246,36 +234,27 @@ impl Node {
 
     /// Begins to hand over as many values as there is room for.
     pub(super) fn hand_over(&mut self, outbox: &mut Outbox) {
-        if self.table.routing.entries().next().is_none()
-            && let Some(depart) = &mut self.jobs.depart
-        {
-            depart.give_up(&mut self.turn);
+        if self.table.routing.entries().next().is_none() {
+            self.jobs.depart.give_up(&mut self.turn);
         }
         while self.may_hand_over()
             && !outbox.is_low()
-            && let Some(depart) = &mut self.jobs.depart
-            && let Some(target) = depart.take()
+            && let Some(target) = self.jobs.depart.take()
         {
             if let Some(kind) = self.storage.hand_over(&self.turn, target) {
-                depart.query_begun();
+                self.jobs.depart.query_begun();
                 self.turn.push(Effect::Query { target, kind });
                 self.drain(outbox);
-            } else {
-                depart.tell_when_done(&mut self.turn);
             }
         }
+        self.jobs.depart.tell_when_done(&mut self.turn);
     }
 
     /// Whether a value waits to be handed over and there is room for its query: half of
     /// the requests that may be in flight are for others to use.
     pub(super) fn may_hand_over(&self) -> bool {
-        self.jobs.depart.as_ref().is_some_and(Depart::is_ready)
+        self.jobs.depart.is_ready()
             && self.queries.len() < LOOKUPS_MAX
             && self.rpcs.len() < IN_FLIGHT_MAX / 2
     }
-}
-
-/// Whether the peer at `addr` departs as this node does.
-fn is_departing(jobs: &Jobs, addr: SocketAddr) -> bool {
-    jobs.depart.as_ref().is_some_and(|depart| depart.is_departing(addr))
 }

@@ -17,7 +17,7 @@ use super::stats::Stats;
 use crate::id::Id;
 use crate::rng::Rng;
 use crate::time::Instant;
-use crate::wire::Contact;
+use crate::wire::{Contact, Role};
 
 /// What every engine has at hand while the node acts.
 pub(crate) struct Turn {
@@ -53,6 +53,11 @@ impl Turn {
             Some(suppressed) => self.push(Effect::Event(Event::Log { event, suppressed })),
             None => self.stats.log_events_suppressed += 1,
         }
+    }
+
+    /// Whether the node departs, as all its datagrams say.
+    pub(crate) fn is_departing(&self) -> bool {
+        self.config.role == Role::Departing
     }
 
     /// Has the dispatcher hand on an effect, after those before it.

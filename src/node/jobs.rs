@@ -15,7 +15,7 @@ use crate::id::Id;
 use crate::limits::MAINTENANCE_PACE;
 use crate::time::Instant;
 use crate::wire;
-pub(crate) use depart::Depart;
+use depart::Depart;
 use join::Join;
 use refresh::Refresh;
 
@@ -23,8 +23,7 @@ use refresh::Refresh;
 pub(crate) struct Jobs {
     pub(crate) join: Join,
     pub(crate) refresh: Refresh,
-    /// Present once the node departs.
-    pub(crate) depart: Option<Depart>,
+    pub(crate) depart: Depart,
     /// When maintenance may begin its next query.
     next_query: Instant,
 }
@@ -32,7 +31,7 @@ pub(crate) struct Jobs {
 impl Jobs {
     pub(crate) fn new(turn: &mut Turn) -> Self {
         let refresh = Refresh::new(turn);
-        Self { join: Join::new(), refresh, depart: None, next_query: Instant::ZERO }
+        Self { join: Join::new(), refresh, depart: Depart::default(), next_query: Instant::ZERO }
     }
 
     /// When maintenance that is due at `due` may begin its query.
@@ -104,9 +103,7 @@ impl Jobs {
                         replicate_finished(turn, &finished, asked.min(holders));
                     }
                     PublishReason::Depart => {
-                        if let Some(depart) = &mut self.depart {
-                            depart.query_finished(turn, holders);
-                        }
+                        self.depart.query_finished(turn, holders);
                     }
                 }
             }
@@ -123,16 +120,16 @@ impl Jobs {
         turn.push(Effect::Joined(refresh::found_beyond(turn, finished)));
     }
 
-    /// Begins to depart: tells `contacts` so, and hands over the values of `keys`, the
-    /// last one first.
+    /// Begins to depart: sends the goodbyes, and hands over the values of `keys`, the last
+    /// one first.
     pub(crate) fn begin_departing(
         &mut self,
         turn: &mut Turn,
         keys: Vec<Id>,
-        contacts: Vec<Request>,
+        goodbyes: Vec<Request>,
     ) {
         self.join.stop();
-        self.depart = Some(Depart::new(turn, keys, contacts));
+        self.depart.begin(turn, keys, goodbyes);
     }
 }
 

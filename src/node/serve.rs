@@ -7,9 +7,9 @@ use super::Node;
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
-use super::storage::{Life, Source, Storing, cache_life};
+use super::storage::{Life, Source, StoreFull, cache_life};
 use super::table::Health;
-use super::token::{Checked, Proof};
+use super::token::Checked;
 use crate::id::Id;
 use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, REPLICATE};
 use crate::wire::{
@@ -20,7 +20,8 @@ use crate::wire::{
 struct Asked<'a> {
     source: SocketAddr,
     datagram: &'a Datagram<'a>,
-    proof: Proof,
+    /// Whether its sender has shown that it receives at its address.
+    is_proved: bool,
     /// The token that the reply carries.
     fresh: Token,
     /// Bytes that the reply may have.
@@ -37,14 +38,12 @@ impl Node {
         length: usize,
         outbox: &mut Outbox,
     ) {
-        let Checked { proof, fresh } =
+        let Checked { is_valid: is_proved, fresh } =
             self.tokens.check(self.turn.now, source.ip(), datagram.token);
         // An address that has shown no token gets no more than it paid for.
-        let room = match proof {
-            Proof::Valid => DATAGRAM_BYTES_MAX,
-            Proof::Missing => (length * AMPLIFICATION_MAX).min(DATAGRAM_BYTES_MAX),
-        };
-        let asked = &Asked { source, datagram, proof, fresh, room };
+        let room_max = if is_proved { DATAGRAM_BYTES_MAX } else { length * AMPLIFICATION_MAX };
+        let room = room_max.min(DATAGRAM_BYTES_MAX);
+        let asked = &Asked { source, datagram, is_proved, fresh, room };
         match datagram.body {
             Body::Ping => {
                 self.turn.stats.pings_answered += 1;
@@ -107,7 +106,7 @@ impl Node {
     }
 
     fn serve_store(&mut self, asked: &Asked<'_>, store: Store<'_>, outbox: &mut Outbox) {
-        if self.turn.config.role == Role::Departing {
+        if self.turn.is_departing() {
             // What it took now would have to be handed over in turn.
             self.turn.stats.stores_while_departing += 1;
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
@@ -132,7 +131,7 @@ impl Node {
     }
 
     fn admit_store(&mut self, asked: &Asked<'_>, store: Store<'_>) -> Result<(), ErrorCode> {
-        if asked.proof == Proof::Missing {
+        if !asked.is_proved {
             return Err(ErrorCode::Token);
         }
         if store.offset != 0 || store.total as usize != store.value.len() {
@@ -156,12 +155,11 @@ impl Node {
         let life = Life { expires: now + life, replicate };
         let source = Source::of_ip(asked.source.ip());
         match self.storage.store.store(store.key, store.value, source, store.purpose, life) {
-            Storing::Held { evicted } => {
+            Ok(evicted) => {
                 self.turn.stats.values_evicted += evicted;
                 Ok(())
             }
-            Storing::Renewed => Ok(()),
-            Storing::Refused => Err(ErrorCode::Full),
+            Err(StoreFull) => Err(ErrorCode::Full),
         }
     }
 
@@ -173,7 +171,7 @@ impl Node {
         }
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
-        let is_proved = asked.proof == Proof::Valid && addr == asked.source;
+        let is_proved = asked.is_proved && addr == asked.source;
         if asked.datagram.role == Role::Departing {
             if is_proved {
                 self.peer_departs(contact);

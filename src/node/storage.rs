@@ -18,7 +18,7 @@ use keyed_map::Keyed;
 use published::Published;
 
 pub(crate) use published::Full;
-pub(crate) use store::{Held, Life, Source, Store, Storing, cache_life};
+pub(crate) use store::{Held, Life, Source, Store, StoreFull, cache_life};
 
 /// The values of one shard.
 pub(crate) struct Storage {
@@ -65,7 +65,8 @@ impl Storage {
         };
         let replicate = turn.now + turn.rng.jitter(REPLICATE);
         let life = Life { expires: turn.now + turn.config.expire, replicate };
-        self.store.store(key, &value, Source::Own, Purpose::Replica, life);
+        let stored = self.store.store(key, &value, Source::Own, Purpose::Replica, life);
+        turn.stats.values_evicted += stored.unwrap_or(0);
         Forgotten::Forgotten
     }
 
@@ -82,10 +83,8 @@ impl Storage {
         let expires = turn.now + cache_life(life, closer, CACHE_LIFE_MIN);
         // A cached copy is not replicated, so that date does not matter.
         let life = Life { expires, replicate: expires };
-        let storing = self.store.store(key, value, Source::Own, Purpose::Cache, life);
-        if let Storing::Held { evicted } = storing {
-            turn.stats.values_evicted += evicted;
-        }
+        let stored = self.store.store(key, value, Source::Own, Purpose::Cache, life);
+        turn.stats.values_evicted += stored.unwrap_or(0);
     }
 
     /// Turns a replica into a cached copy: K closer nodes hold the value.

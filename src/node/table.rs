@@ -32,10 +32,8 @@ pub(crate) use routing_table::{Health, RoutingTable};
 pub(crate) struct Table {
     pub(crate) routing: RoutingTable,
     position: ShardPosition,
-    /// Contacts with a PING in flight that settles whether they live.
-    checking: Vec<SocketAddr>,
-    /// New contacts with a PING in flight that settles where they are.
-    verifying: Vec<SocketAddr>,
+    /// PINGs in flight that settle whether a contact lives, or where a new one is.
+    pings: Vec<(Purpose, SocketAddr)>,
 }
 
 /// What one shard tells another of the routing table.
@@ -58,7 +56,7 @@ pub(crate) enum TableMessage {
 impl Table {
     pub(crate) const fn new(own: Id, k: usize, position: ShardPosition) -> Self {
         let routing = RoutingTable::new(own, k);
-        Self { routing, position, checking: Vec::new(), verifying: Vec::new() }
+        Self { routing, position, pings: Vec::new() }
     }
 
     /// What is known of a contact that a peer has named.
@@ -140,16 +138,7 @@ impl Table {
         if let Some(owner) = self.other_owner(contact.id) {
             return turn.push(tell(owner, TableMessage::Asked(contact)));
         }
-        if self.verifying.contains(&contact.addr) {
-            return;
-        }
-        if self.verifying.len() == VERIFICATIONS_MAX {
-            turn.stats.verifications_refused += 1;
-            return turn.log(|| LogEvent::Refused { what: "verification of a new contact" });
-        }
-        self.verifying.push(contact.addr);
-        let ping = Request::ping(contact, self.known(contact), Purpose::Verify);
-        turn.push(Effect::Request(Request { sends_max: SENDS_VERIFY, ..ping }));
+        self.ping(turn, contact, Purpose::Verify);
     }
 
     /// Takes in what another shard tells.
@@ -167,18 +156,29 @@ impl Table {
         }
     }
 
-    /// Sends a PING to a contact whose life is in question: once at a time, and
-    /// [`CHECKS_MAX`] in all.
+    /// Checks whether a contact lives.
     fn check(&mut self, turn: &mut Turn, contact: Contact) {
-        if self.checking.contains(&contact.addr) {
+        self.ping(turn, contact, Purpose::Check);
+    }
+
+    /// Sends a PING to a contact: one of each purpose at a time, [`CHECKS_MAX`] and
+    /// [`VERIFICATIONS_MAX`] in all.
+    fn ping(&mut self, turn: &mut Turn, contact: Contact, purpose: Purpose) {
+        let mut ping = Request::ping(contact, self.known(contact), purpose);
+        let (most, refused, what) = if purpose == Purpose::Verify {
+            ping.sends_max = SENDS_VERIFY;
+            (VERIFICATIONS_MAX, &mut turn.stats.verifications_refused, "verification of a contact")
+        } else {
+            (CHECKS_MAX, &mut turn.stats.checks_refused, "check of a contact")
+        };
+        if self.pings.contains(&(purpose, contact.addr)) {
             return;
         }
-        if self.checking.len() == CHECKS_MAX {
-            turn.stats.checks_refused += 1;
-            return turn.log(|| LogEvent::Refused { what: "check of a contact" });
+        if self.pings.iter().filter(|(other, _)| *other == purpose).count() == most {
+            *refused += 1;
+            return turn.log(|| LogEvent::Refused { what });
         }
-        self.checking.push(contact.addr);
-        let ping = Request::ping(contact, self.known(contact), Purpose::Check);
+        self.pings.push((purpose, contact.addr));
         turn.push(Effect::Request(ping));
     }
 
@@ -199,14 +199,9 @@ impl Table {
         }
     }
 
-    /// Takes in that the PING to a contact has ended.
-    pub(crate) fn check_ended(&mut self, addr: SocketAddr) {
-        self.checking.retain(|&other| other != addr);
-    }
-
-    /// Takes in that the PING to a new contact has ended.
-    pub(crate) fn verification_ended(&mut self, addr: SocketAddr) {
-        self.verifying.retain(|&other| other != addr);
+    /// Takes in that a PING has ended.
+    pub(crate) fn ping_ended(&mut self, purpose: Purpose, addr: SocketAddr) {
+        self.pings.retain(|ping| *ping != (purpose, addr));
     }
 
     /// Whether a contact that is not stale is at `addr`.

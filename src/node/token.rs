@@ -48,15 +48,9 @@ struct Issue {
 /// What a sender's token was worth, and the one that its reply carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Checked {
-    pub(super) proof: Proof,
+    /// Whether it shows that the sender receives at its address.
+    pub(super) is_valid: bool,
     pub(super) fresh: Token,
-}
-
-/// Whether a sender has shown that it receives at its address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Proof {
-    Valid,
-    Missing,
 }
 
 impl Tokens {
@@ -74,7 +68,7 @@ impl Tokens {
         let fresh = self.fresh(epoch, ip);
         let is_valid = token == fresh
             || token != Token::NONE && epoch > 0 && token == self.of_epoch(epoch - 1, ip);
-        Checked { proof: if is_valid { Proof::Valid } else { Proof::Missing }, fresh }
+        Checked { is_valid, fresh }
     }
 
     /// The token of this epoch.
@@ -169,8 +163,8 @@ mod tests {
             self.check(now, ip, Token::NONE).fresh
         }
 
-        fn proof(&mut self, now: Instant, ip: IpAddr, token: Token) -> Proof {
-            self.check(now, ip, token).proof
+        fn is_valid(&mut self, now: Instant, ip: IpAddr, token: Token) -> bool {
+            self.check(now, ip, token).is_valid
         }
     }
 
@@ -181,12 +175,12 @@ mod tests {
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         let start = Instant::ZERO + TOKEN_EPOCH * 3;
         let token = tokens.issue(start, ip);
-        assert_eq!(tokens.proof(start, ip, token), Proof::Valid);
-        assert_eq!(tokens.proof(start + TOKEN_EPOCH, ip, token), Proof::Valid);
-        assert_eq!(tokens.proof(start + TOKEN_EPOCH * 2, ip, token), Proof::Missing);
-        assert_eq!(tokens.proof(start, other, token), Proof::Missing);
-        assert_eq!(Tokens::new([8; 16]).proof(start, ip, token), Proof::Missing);
-        assert_eq!(tokens.proof(start, ip, Token::NONE), Proof::Missing);
+        assert!(tokens.is_valid(start, ip, token));
+        assert!(tokens.is_valid(start + TOKEN_EPOCH, ip, token));
+        assert!(!tokens.is_valid(start + TOKEN_EPOCH * 2, ip, token));
+        assert!(!tokens.is_valid(start, other, token));
+        assert!(!Tokens::new([8; 16]).is_valid(start, ip, token));
+        assert!(!tokens.is_valid(start, ip, Token::NONE));
     }
 
     fn ip(number: u32) -> IpAddr {
@@ -256,18 +250,18 @@ mod tests {
             let token = tokens.issue(issued, ip);
             let age = later.since(issued);
             if age <= TOKEN_EPOCH {
-                proptest::prop_assert_eq!(tokens.proof(later, ip, token), Proof::Valid);
+                proptest::prop_assert!(tokens.is_valid(later, ip, token));
             } else if age >= TOKEN_EPOCH * 2 {
-                proptest::prop_assert_eq!(tokens.proof(later, ip, token), Proof::Missing);
+                proptest::prop_assert!(!tokens.is_valid(later, ip, token));
             }
             if other != ip {
-                proptest::prop_assert_eq!(tokens.proof(issued, other, token), Proof::Missing);
+                proptest::prop_assert!(!tokens.is_valid(issued, other, token));
             }
             // What will be given in a later epoch is not valid yet.
             let future = issued + TOKEN_EPOCH;
             if future > issued && tokens.issue(future, ip) != token {
                 let future = tokens.issue(future, ip);
-                proptest::prop_assert_eq!(tokens.proof(issued, ip, future), Proof::Missing);
+                proptest::prop_assert!(!tokens.is_valid(issued, ip, future));
             }
         }
     }

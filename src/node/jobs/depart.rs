@@ -34,7 +34,8 @@ use crate::node::effect::{Effect, Turn};
 use crate::node::request::{Reply, Request};
 use crate::wire::Token;
 
-/// What a departing node has still to do, and what has come of the rest.
+/// What a departing node has still to do, and what has come of the rest. Empty while the
+/// node stays.
 #[derive(Debug, Default)]
 pub(crate) struct Depart {
     /// Commands that are answered when all is done.
@@ -53,12 +54,12 @@ pub(crate) struct Depart {
 
 impl Depart {
     /// Says goodbye by these requests.
-    pub(super) fn new(turn: &mut Turn, queue: Vec<Id>, goodbyes: Vec<Request>) -> Self {
-        let count = goodbyes.len();
+    pub(super) fn begin(&mut self, turn: &mut Turn, queue: Vec<Id>, goodbyes: Vec<Request>) {
+        self.queue = queue;
+        self.goodbyes = goodbyes.len();
         for goodbye in goodbyes {
             turn.push(Effect::Request(goodbye));
         }
-        Self { queue, goodbyes: count, ..Self::default() }
     }
 
     /// Has one more command answered when all is done.
@@ -137,7 +138,6 @@ impl Depart {
         self.failed += self.queue.len();
         turn.stats.values_not_handed_over += self.queue.len() as u64;
         self.queue.clear();
-        self.tell_when_done(turn);
     }
 
     /// Tells, once nothing is left to do.

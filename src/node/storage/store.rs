@@ -44,17 +44,10 @@ pub(crate) struct Held {
     replicate: Option<Instant>,
 }
 
-/// What came of storing a value.
+/// There is no room for a value: it alone exceeds the limits, or its source holds the
+/// largest part already and nothing that ends sooner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Storing {
-    /// It is held, and `evicted` values had to go.
-    Held { evicted: u64 },
-    /// It was held already; its life may have become longer.
-    Renewed,
-    /// There is no room for it: it alone exceeds the limits, or its source
-    /// holds the largest part already and nothing that ends sooner.
-    Refused,
-}
+pub(crate) struct StoreFull;
 
 /// How long a value lives, and when to replicate it.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +110,8 @@ impl Store {
         self.bytes
     }
 
-    /// Stores a value that hashes to `key`, evicting from the heaviest source
-    /// first where there is no room.
+    /// Stores a value that hashes to `key`, or lengthens its life, and says how many values
+    /// were evicted for it: of the heaviest source first, where there is no room.
     pub(crate) fn store(
         &mut self,
         key: Id,
@@ -126,27 +119,27 @@ impl Store {
         source: Source,
         purpose: Purpose,
         life: Life,
-    ) -> Storing {
+    ) -> Result<u64, StoreFull> {
         if self.renew(key, purpose, life) {
-            return Storing::Renewed;
+            return Ok(0);
         }
         let weight = value.len() + VALUE_OVERHEAD_BYTES;
         if weight > self.bytes_max || self.values_max == 0 {
-            return Storing::Refused;
+            return Err(StoreFull);
         }
         let mut evicted = 0;
         while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
             let Some(&(_, heaviest)) = self.heaviest.last() else {
-                return Storing::Refused;
+                return Err(StoreFull);
             };
             let first = self.sources[&heaviest].expiries.first().copied();
             let Some((expires, first)) = first else {
-                return Storing::Refused;
+                return Err(StoreFull);
             };
             // Only before anything was evicted: no source loses a value for one that
             // is not taken.
             if evicted == 0 && heaviest == source && expires >= life.expires {
-                return Storing::Refused;
+                return Err(StoreFull);
             }
             self.remove(first);
             evicted += 1;
@@ -161,7 +154,7 @@ impl Store {
                 replicate: (purpose == Purpose::Replica).then_some(life.replicate),
             },
         );
-        Storing::Held { evicted }
+        Ok(evicted)
     }
 
     /// Lengthens the life of a value that is held: it never becomes shorter, and

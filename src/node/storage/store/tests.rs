@@ -65,16 +65,16 @@ impl Model {
         of.map(|kept| kept.bytes + VALUE_OVERHEAD_BYTES).sum()
     }
 
-    fn store(&mut self, new: Kept) -> Storing {
+    fn store(&mut self, new: Kept) -> Result<u64, StoreFull> {
         if let Some(kept) = self.0.iter_mut().find(|kept| kept.key == new.key) {
             kept.expires = kept.expires.max(new.expires);
             if new.purpose == Purpose::Replica {
                 (kept.purpose, kept.replicate) = (Purpose::Replica, new.replicate);
             }
-            return Storing::Renewed;
+            return Ok(0);
         }
         if new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX {
-            return Storing::Refused;
+            return Err(StoreFull);
         }
         let mut evicted = 0;
         while self.weight(None) + new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX
@@ -87,14 +87,14 @@ impl Model {
             let first =
                 of.min_by_key(|kept| (kept.expires, kept.key)).expect("it weighs something");
             if evicted == 0 && heaviest == new.source && first.expires >= new.expires {
-                return Storing::Refused;
+                return Err(StoreFull);
             }
             let first = first.key;
             self.0.retain(|kept| kept.key != first);
             evicted += 1;
         }
         self.0.push(new);
-        Storing::Held { evicted }
+        Ok(evicted)
     }
 }
 
@@ -220,18 +220,18 @@ fn until(seconds: u64) -> Life {
 #[test]
 fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
     let mut store = store();
-    store.store(id(0), &[], source(1), Purpose::Replica, until(10));
+    store.store(id(0), &[], source(1), Purpose::Replica, until(10)).expect("there is room");
     for number in 1..VALUES_MAX as u16 {
         let storing = store.store(id(number), &[], source(2), Purpose::Replica, until(100));
-        assert_eq!(storing, Storing::Held { evicted: 0 });
+        assert_eq!(storing, Ok(0));
     }
     for number in 100..103 {
         let storing = store.store(id(number), &[], source(3), Purpose::Replica, until(1));
-        assert_eq!(storing, Storing::Held { evicted: 1 });
+        assert_eq!(storing, Ok(1));
     }
     assert!(store.held(id(0)).is_some(), "the light source keeps what it has");
     let refused = store.store(id(200), &[], source(2), Purpose::Replica, until(100));
-    assert_eq!(refused, Storing::Refused, "the heaviest gets no more than it has");
+    assert_eq!(refused, Err(StoreFull), "the heaviest gets no more than it has");
 }
 
 #[test]
@@ -239,16 +239,22 @@ fn nobody_loses_a_value_for_one_that_is_refused() {
     const HALF: usize = VALUE_OVERHEAD_BYTES / 2;
     let mut store = store();
     // Source 2 weighs the most, and after the eviction of a small value, 1 does.
-    store.store(id(1), &[0; 4 * HALF], source(1), Purpose::Replica, until(100));
-    store.store(id(2), &[0; 3 * HALF], source(1), Purpose::Replica, until(100));
-    store.store(id(3), &[0; 8 * HALF], source(2), Purpose::Replica, until(100));
-    store.store(id(4), &[], source(2), Purpose::Replica, until(90));
+    store
+        .store(id(1), &[0; 4 * HALF], source(1), Purpose::Replica, until(100))
+        .expect("there is room");
+    store
+        .store(id(2), &[0; 3 * HALF], source(1), Purpose::Replica, until(100))
+        .expect("there is room");
+    store
+        .store(id(3), &[0; 8 * HALF], source(2), Purpose::Replica, until(100))
+        .expect("there is room");
+    store.store(id(4), &[], source(2), Purpose::Replica, until(90)).expect("there is room");
     let storing = store.store(id(5), &[0; 8 * HALF], source(1), Purpose::Replica, until(50));
-    assert!(matches!(storing, Storing::Held { evicted: 2.. }), "{storing:?}");
+    assert!(matches!(storing, Ok(2..)), "{storing:?}");
     // Now source 1 weighs the most, and has nothing that ends sooner.
     let before = store.len();
     let storing = store.store(id(6), &[0; 8 * HALF + 1], source(1), Purpose::Replica, until(50));
-    assert_eq!((storing, store.len()), (Storing::Refused, before));
+    assert_eq!((storing, store.len()), (Err(StoreFull), before));
     store.assert_consistent();
 }
 
@@ -258,7 +264,7 @@ fn a_store_without_room_holds_nothing() {
     for (bytes_max, values_max) in [(0, 10), (VALUE_OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
         let mut store = Store::new(bytes_max, values_max, hash.clone());
         let storing = store.store(id(1), &[], source(1), Purpose::Replica, until(1));
-        assert_eq!(storing, Storing::Refused);
+        assert_eq!(storing, Err(StoreFull));
         store.assert_consistent();
     }
 }
