@@ -210,3 +210,29 @@ fn steer_is_where_the_kernel_looks_for_it() {
     let reply = encoded(&datagram(Body::Pong));
     assert_eq!(reply[STEER_OFFSET], decode(&reply).expect("ours").transaction.reply_tag());
 }
+
+#[test]
+fn a_request_is_answered_by_the_kinds_that_the_format_names() {
+    let (key, offset, total, life_s, value) = (Id::new([1; 20]), 0, 0, 0, &[][..]);
+    let purpose = Purpose::Cache;
+    let requests = [
+        Body::Ping,
+        Body::FindNode { target: key },
+        Body::FindValue { key, offset },
+        Body::Store(Store { key, offset, total, life_s, purpose, value }),
+    ];
+    let [ping, find_node, find_value, store] = [0, 1, 2, 3];
+    for (reply, answered) in [
+        (Body::Pong, &[ping][..]),
+        (Body::Nodes(Contacts::new(&[])), &[find_node, find_value]),
+        (Body::Value(Value { offset, total, life_s, value }), &[find_value]),
+        (Body::Stored, &[store]),
+        (Body::Error(ErrorCode::Full), &[find_node, find_value, store]),
+        (Body::Ping, &[]),
+    ] {
+        for (index, request) in requests.iter().enumerate() {
+            assert_eq!(reply.answers(request), answered.contains(&index), "{reply:?} {request:?}");
+            assert!(!reply.answers(&reply), "{reply:?} answers no reply");
+        }
+    }
+}
