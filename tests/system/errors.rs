@@ -1,16 +1,12 @@
 //! Tests of errors at the start: one line with the value and the remedy, and the exit
 //! status that tells wrong usage from failure.
 
-use std::collections::BTreeMap;
 use std::net::UdpSocket;
 use std::process::Command;
-use std::thread;
-
-use nix::libc;
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::Io;
 use crate::child::{self, Node, finish, program, run};
+use crate::seccomp::without_io_uring;
 use crate::under_each_driver;
 
 under_each_driver! {
@@ -117,21 +113,4 @@ fn asking_for_io_uring_fails_with_the_remedy_when_it_is_forbidden() {
             "{ended:?}"
         );
     }
-}
-
-/// Runs `start` on a thread where `io_uring_setup` fails with EPERM, as in a container.
-/// Children inherit the filter of the thread that starts them.
-fn without_io_uring<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
-    let filter = SeccompFilter::new(
-        BTreeMap::from([(libc::SYS_io_uring_setup, Vec::new())]),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-        std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),
-    );
-    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a valid filter");
-    let filtered = thread::spawn(move || {
-        seccompiler::apply_filter(&program).expect("seccomp is there");
-        start()
-    });
-    filtered.join().expect("the child did as it should")
 }

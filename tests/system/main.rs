@@ -15,6 +15,7 @@ mod networks;
 mod one_shot;
 mod ping;
 mod prompt;
+mod seccomp;
 mod signals;
 mod standard_error;
 mod terminal;

@@ -1,6 +1,5 @@
 //! Tests of `kad-node put` and `kad-node get`.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 use std::net::{SocketAddr, UdpSocket};
@@ -10,15 +9,11 @@ use std::thread;
 use kad_node::id::Id;
 use kad_node::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
 use kad_node::wire::{self, Body, Contacts, Datagram, Role, Token};
-use nix::libc;
 use rexpect::session::spawn_command;
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule,
-};
 
 use crate::Io;
 use crate::child::{DEADLINE, Ended, Node, program, run};
+use crate::seccomp::without_ipv6;
 use crate::under_each_driver;
 
 const ABSENT: &str = "0000000000000000000000000000000000000000";
@@ -158,27 +153,6 @@ fn ipv4_addresses_are_tried_on_a_host_without_ipv6() {
     assert_eq!(put.status, Some(0), "{put:?}");
     assert_eq!(hopeless.status, Some(4), "{hopeless:?}");
     assert!(hopeless.error().contains("this host has no IPv6"), "{hopeless:?}");
-}
-
-/// Runs `start` on a thread without IPv6 sockets, as on a host without IPv6. Children
-/// inherit the filter of the thread that starts them.
-fn without_ipv6<T: Send + 'static>(start: impl FnOnce() -> T + Send + 'static) -> T {
-    let family = libc::AF_INET6.unsigned_abs().into();
-    let is_v6 = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, family)
-        .expect("a condition");
-    let rule = SeccompRule::new(vec![is_v6]).expect("a rule");
-    let filter = SeccompFilter::new(
-        BTreeMap::from([(libc::SYS_socket, vec![rule])]),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EAFNOSUPPORT.unsigned_abs()),
-        std::env::consts::ARCH.try_into().expect("an architecture with seccomp"),
-    );
-    let program: BpfProgram = filter.and_then(TryInto::try_into).expect("a valid filter");
-    let filtered = thread::spawn(move || {
-        seccompiler::apply_filter(&program).expect("seccomp is there");
-        start()
-    });
-    filtered.join().expect("the child did as it should")
 }
 
 #[test]
