@@ -1,10 +1,9 @@
-//! The handoff ring, a message, and the waker, a call.
+//! Measures the handoff ring per message, and the waker per call.
 //!
-//! For each size of batch: both ends on one thread, which is the instructions
-//! alone; two threads, which adds the cache lines' travel between cores; and the
-//! same with a wake for each batch. Two threads are timed from the moment when both
-//! run to the last message; where they have to share a core, the scheduler is what
-//! is measured.
+//! For each batch size: both ends on one thread, which costs only instructions; on two
+//! threads, which adds the transfer of cache lines between cores; and on two threads with a
+//! wake for each batch. Two threads are timed from the moment when both run to the last
+//! message. When they share a core, the scheduler dominates the result.
 
 use std::hint::{black_box, spin_loop};
 use std::sync::Barrier;
@@ -17,7 +16,7 @@ use kad_node::handoff::{Consumer, Producer, Wake, Waker, ring, waker};
 const CAPACITY: usize = 1024;
 const BATCHES: [u64; 3] = [1, 8, 64];
 
-/// About what a handed-over datagram's descriptor takes.
+/// About the size of the descriptor of a datagram between shards.
 type Message = [u64; 4];
 
 /// Whether the sender wakes the receiver after each batch.
@@ -41,12 +40,12 @@ fn send(producer: &mut Producer<Message>, messages: u64, batch: u64, waker: Opti
         if let Some(waker) = waker
             && waker.wake() == Wake::Needed
         {
-            unreachable!("nobody waits");
+            unreachable!("no shard waits");
         }
     }
 }
 
-/// Takes what is there, and sees that nothing is missing.
+/// Receives the waiting messages, and checks that none is missing.
 fn take(consumer: &mut Consumer<Message>, next: &mut u64) {
     let before = *next;
     for [number, ..] in consumer.drain() {
@@ -116,7 +115,7 @@ fn wakes(criterion: &mut Criterion) {
     let (mut waiter, waker) = waker();
     let mut group = criterion.benchmark_group("waker");
     group.bench_function("wake_of_a_running_shard", |bench| bench.iter(|| waker.wake()));
-    // What was signalled is taken note of, so that each of these waits begins.
+    // Earlier signals are consumed first, so that each of these waits begins.
     if waiter.begin_wait(|| true) {
         waiter.end_wait();
     }

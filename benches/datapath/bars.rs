@@ -1,4 +1,4 @@
-//! The ratios that say how good the data path is, and the bars set to them.
+//! The ratios that measure the data path, and their bars.
 
 use crate::load::Load;
 use crate::results::{Case, Ratio, Results};
@@ -10,7 +10,7 @@ use crate::subject::{EchoIo, GROUPINGS, Grouping, NODE_IOS, NodeIo, Shards, Subj
 pub(crate) enum Bar {
     AtMost(f64),
     AtLeast(f64),
-    /// None: it stands beside one with a bar, to explain it.
+    /// None: the ratio explains another one that has a bar.
     Shown,
 }
 
@@ -94,8 +94,8 @@ fn against_echo(io: NodeIo, grouping: Grouping, load: Load, figure: Figure) -> R
     Row { title, figure, part, whole, bar: Bar::AtMost(1.15) }
 }
 
-/// Where the client is slower than the server the clock shows the client: so CPU
-/// stands beside throughput.
+/// CPU is shown beside throughput: when the client is slower than the server, throughput
+/// shows the client.
 fn grouped_against_not(io: NodeIo, load: Load) -> [Row; 2] {
     let case = |grouping| (Subject::node(io, grouping), load);
     with_cpu(

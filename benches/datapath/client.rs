@@ -1,4 +1,4 @@
-//! The client: sockets that ask and see that each answer is the right one.
+//! The client: sockets that send requests and check every answer.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -18,24 +18,24 @@ use crate::subject::Grouping;
 /// Longest wait for the first reply.
 const PATIENCE: Duration = Duration::from_secs(5);
 const BUFFER_BYTES: usize = 1 << 20;
-/// Requests of each socket in one wave of a flood: of 64 sockets as many as the
-/// receive buffer of a server holds.
+/// Requests of each socket in one wave of a flood: those of 64 sockets fill the receive
+/// buffer of a server.
 const FLOOD_ROUNDS: usize = 8;
 
 /// What became of the requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) answered: u64,
-    /// Sent, and not answered in time; under a flood mostly never taken in.
+    /// Sent, and not answered in time; under a flood mostly never received.
     pub(crate) lost: u64,
     /// Replies to requests that were given up, or answered already.
     pub(crate) stray: u64,
 }
 
-/// A request's place, used again and again.
+/// A slot for a request, reused.
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    /// The request's number among those of the socket.
+    /// The request's number on its socket.
     number: u32,
     key: u8,
     outstanding: bool,
@@ -77,8 +77,8 @@ impl Client {
         let peers = peers.collect::<io::Result<Vec<_>>>();
         let mut peers = peers.map_err(Failure::io("connecting a client"))?;
         for peer in &mut peers {
-            peer.asked.token = peer.introduce()?;
-            peer.coalesce(shape).map_err(Failure::io("asking for trains"))?;
+            peer.asked.token = peer.get_token()?;
+            peer.coalesce(shape).map_err(Failure::io("setting UDP_SEGMENT and UDP_GRO"))?;
         }
         let messages = match shape.receiving {
             Grouping::On => 16,
@@ -203,20 +203,20 @@ impl Peer {
             slots: vec![Slot::default(); shape.window].into_boxed_slice(),
             free: (0..shape.window as u16).rev().collect(),
             next_key: index,
-            // A train goes to one shard: a peer sends only what belongs there.
+            // A message goes to one shard: its requests are all for that shard.
             key_step: usize::from(shape.burst == 1),
         };
         Ok(Self { socket, asked })
     }
 
-    /// Asks once without a token, and takes the one that comes.
-    fn introduce(&self) -> Result<Token, Failure> {
+    /// Sends one request without a token, and takes the token in the reply.
+    fn get_token(&self) -> Result<Token, Failure> {
         let request = request::first_request();
         self.socket.send(&request).map_err(Failure::io("asking for a token"))?;
         let mut reply = [0; 2048];
         let length = loop {
             match self.socket.recv(&mut reply) {
-                // A ring that is taken down interrupts its thread.
+                // Closing a ring interrupts its thread.
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 outcome => break outcome.map_err(Failure::io("waiting for a token"))?,
             }
@@ -225,8 +225,8 @@ impl Peer {
             .map_err(|_| Failure::Wrong("the first reply is not the value asked for".into()))
     }
 
-    /// Has the kernel part what is sent into requests, and bring replies as trains,
-    /// as the shape says.
+    /// Makes the kernel split messages into requests, and deliver replies as segmented
+    /// messages, as the shape says.
     fn coalesce(&self, shape: Shape) -> io::Result<()> {
         if shape.burst > 1 {
             setsockopt(&self.socket, sockopt::UdpGsoSegment, &i32::from(REQUEST_BYTES as u16))?;
@@ -252,8 +252,8 @@ impl Asked {
         }
     }
 
-    /// Gives up those requests after which half a window of others was sent, and says
-    /// how many that were. Where no slot is free, that is half of them at least.
+    /// Gives up requests after which half a window of others was sent, and returns how
+    /// many. When no slot is free, it gives up at least half of them.
     fn give_up_old(&mut self) -> u64 {
         let half = self.slots.len() as u32 / 2;
         let before = self.free.len();

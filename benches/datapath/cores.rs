@@ -1,5 +1,5 @@
-//! Which core runs what: on a machine with two cores or more the server has the
-//! last one and the client the first.
+//! Pins processes to cores: with two cores or more the server runs on the last and the
+//! client on the first.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -26,13 +26,13 @@ impl Cores {
         self.numbers.len()
     }
 
-    /// Puts the calling thread where a server with so many shards is to run: what
-    /// it starts inherits that. A node pins its shards by itself.
+    /// Pins the calling thread to the core of a server with so many shards: its children
+    /// inherit that. A node pins its shards by itself.
     pub(crate) fn enter_server(&self, shards: Shards) -> nix::Result<()> {
         self.enter(shards, self.numbers.last())
     }
 
-    /// Puts the calling thread where the client of such a server is to run.
+    /// Pins the calling thread to the core of such a server's client.
     pub(crate) fn enter_client(&self, shards: Shards) -> nix::Result<()> {
         self.enter(shards, self.numbers.first())
     }

@@ -1,4 +1,4 @@
-//! How the client asks: in a closed loop, or at a rate.
+//! Drives the client: in a closed loop, or at a rate.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,17 +9,17 @@ use crate::load::PACED_RATE;
 use crate::server::Server;
 use crate::subject::Shards;
 
-/// A request that is not answered for so long, while nothing else is either, is
-/// lost: a round trip on loopback takes microseconds.
+/// A request is lost when for so long neither it nor any other is answered: a round trip
+/// on loopback takes microseconds.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long the client leaves both cores to two shards before it looks for replies.
+/// How long the client sleeps before it reads replies, so that two shards have both cores.
 const NAP: Duration = Duration::from_micros(200);
 
 /// Keeps the server busy for `time`, then waits for what is outstanding. Returns how
 /// long it took, to the last answer.
 ///
-/// The client never sleeps: waking it would be the server's work. Where it has to
-/// share a core with the server it gives way.
+/// The client never sleeps: waking it would be the server's work. When it shares a core
+/// with the server, it yields.
 pub(crate) fn closed_loop(client: &mut Client, time: Duration) -> Result<Duration, Failure> {
     let start = Instant::now();
     let mut last = Duration::ZERO;
@@ -41,11 +41,10 @@ pub(crate) fn closed_loop(client: &mut Client, time: Duration) -> Result<Duratio
     }
 }
 
-/// Asks while the server stands still, lets it go and waits for the last answer,
-/// again and again until it has served for `time`. Returns how long it did.
+/// Sends requests while the server is suspended, resumes it, and waits for the last answer,
+/// again and again until it has served for `time`. Returns how long it served.
 ///
-/// A server of one shard has a core for itself; beside one of two shards the client
-/// sleeps.
+/// A server with one shard has a core for itself; with two shards the client sleeps.
 pub(crate) fn backlog(
     client: &mut Client,
     server: &Server,
@@ -54,7 +53,7 @@ pub(crate) fn backlog(
 ) -> Result<Duration, Failure> {
     let mut elapsed = Duration::ZERO;
     while elapsed < time {
-        server.halt()?;
+        server.suspend()?;
         client.fill()?;
         // From before the call: a shard may take the client's core within it.
         let start = Instant::now();
@@ -86,9 +85,8 @@ fn drain(client: &mut Client, shards: Shards, start: Instant) -> Result<Duration
 /// Asks by all sockets in turn, without waiting for an answer, for `time`. Returns how
 /// long it took, to the last answer.
 ///
-/// The client takes replies in between waves, and little of its time goes there where
-/// they come as trains. So the server's queue is never empty unless it is the faster
-/// side.
+/// The client receives replies between waves. That takes little time when they arrive as
+/// segmented messages. So the server's queue is empty only when the server is faster.
 pub(crate) fn flood(client: &mut Client, time: Duration) -> Result<Duration, Failure> {
     let start = Instant::now();
     let mut last = Duration::ZERO;
@@ -106,7 +104,7 @@ pub(crate) fn flood(client: &mut Client, time: Duration) -> Result<Duration, Fai
     }
 }
 
-/// How a run at a rate went: each request's times, of this run alone.
+/// The times of each request of one run at a rate.
 #[derive(Default)]
 pub(crate) struct Paces {
     /// From when it was due to its answer.
@@ -115,8 +113,8 @@ pub(crate) struct Paces {
     pub(crate) lateness: Vec<Duration>,
 }
 
-/// Sends [`PACED_RATE`] requests a second for `time`, each when it is due, and puts
-/// down how long after that it was sent and answered. Returns how long it took.
+/// Sends [`PACED_RATE`] requests a second for `time`, each at its scheduled time, and
+/// records how long after that it was sent and answered. Returns how long it took.
 pub(crate) fn open_loop(
     client: &mut Client,
     time: Duration,

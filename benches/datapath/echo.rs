@@ -1,5 +1,5 @@
-//! The yardstick: a server that answers each request with a reply of the size of a
-//! VALUE, and does nothing else. It runs in a process of its own, as the node does.
+//! The baseline: a server that answers each request with a reply of the size of a VALUE,
+//! and does nothing else. It runs in a process of its own, as the node does.
 
 mod mmsg;
 mod replies;
@@ -81,7 +81,7 @@ pub(crate) fn serve(io: EchoIo, grouping: Grouping) -> Result<(), Box<dyn Error>
             EchoIo::Mmsg => mmsg::run(&socket, grouping, &COUNTERS),
             EchoIo::Uring => uring::run(&socket, grouping, &COUNTERS),
         };
-        // Whoever waits for a reply or for counters finds the process gone.
+        // A client that waits for a reply or for counters sees that the process has ended.
         eprintln!("echo: {error}");
         std::process::exit(1);
     });

@@ -5,10 +5,10 @@ use std::io;
 
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The server does not start here: why, in its own words.
+    /// The server does not start here, for this reason.
     Refused(String),
     Io(&'static str, io::Error),
-    /// A server did something else than it must.
+    /// A server misbehaved.
     Wrong(String),
 }
 

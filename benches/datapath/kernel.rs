@@ -1,5 +1,5 @@
-//! Datagrams by the batch: the system calls that no crate offers without making
-//! the loop around them dearer.
+//! Batched datagrams: system calls that no crate offers without making the loop around
+//! them more expensive.
 #![allow(unsafe_code)] // recvmmsg and sendmmsg take pointers to pointers.
 
 use std::io;
@@ -11,11 +11,11 @@ use libc::{c_int, cmsghdr, iovec, mmsghdr, sockaddr_in};
 
 use crate::subject::Grouping;
 
-/// Datagrams of one train: kernels before 6.9 take no more.
+/// Segments of one message: kernels before 6.9 take no more.
 pub(crate) const TRAIN_MAX: usize = 64;
-/// Bytes of a buffer for a train: the length of an IP packet has 16 bits.
+/// Bytes of a buffer for a segmented message: the length of an IP packet has 16 bits.
 pub(crate) const TRAIN_BYTES: usize = 64 << 10;
-/// Bytes of a buffer for a datagram: more than any of ours has.
+/// Bytes of a buffer for a datagram: more than any of the protocol has.
 pub(crate) const DATAGRAM_BYTES: usize = 1280;
 
 const CONTROL_HEADER_BYTES: usize = size_of::<cmsghdr>();
@@ -30,7 +30,7 @@ pub(crate) struct Control([u8; CONTROL_BYTES]);
 impl Control {
     const ROOM: Self = Self([0; CONTROL_BYTES]);
 
-    /// Has the kernel part a message into datagrams of so many bytes.
+    /// Makes the kernel split a message into datagrams of so many bytes.
     pub(crate) fn segment(segment_bytes: u16) -> Self {
         let mut bytes = [0; CONTROL_BYTES];
         let mut put = |at: usize, field: &[u8]| bytes[at..][..field.len()].copy_from_slice(field);
@@ -83,7 +83,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Room for so many messages: trains, or datagrams.
+    /// Room for so many messages, segmented or single.
     pub(crate) fn new(grouping: Grouping, count: usize) -> Self {
         let (buffer_bytes, control_bytes) = match grouping {
             Grouping::On => (TRAIN_BYTES, CONTROL_BYTES),
@@ -116,7 +116,7 @@ impl Receiver {
         }
     }
 
-    /// Takes what waits, and says how many messages that were; it does not wait.
+    /// Receives the waiting messages without blocking, and returns how many.
     pub(crate) fn receive(&mut self, socket: &impl AsRawFd) -> io::Result<usize> {
         // The others are as they were.
         for header in &mut self.headers[..self.received] {
@@ -151,11 +151,11 @@ impl Receiver {
     }
 }
 
-/// Sends all messages, and says how many calls that took. What cannot be sent is
-/// left out: it is the client that counts what is lost.
+/// Sends all messages, and returns how many calls that took. A message that cannot be sent
+/// is skipped: the client counts what is lost.
 ///
 /// # Errors
-/// When a train is refused: then nothing could be said about grouping.
+/// When a segmented message is refused: then the bench could not measure grouping.
 ///
 /// # Safety
 /// The headers' pointers must be valid.
@@ -164,7 +164,7 @@ pub(crate) unsafe fn send_all(socket: &impl AsRawFd, headers: &mut [mmsghdr]) ->
     while next < headers.len() {
         let rest = &mut headers[next..];
         let (start, count) = (rest.as_mut_ptr(), rest.len() as u32);
-        // SAFETY: the caller vouches for the pointers.
+        // SAFETY: the caller promises that the pointers are valid.
         let sent = unsafe { libc::sendmmsg(socket.as_raw_fd(), start, count, libc::MSG_DONTWAIT) };
         calls += 1;
         next += match usize::try_from(sent) {
@@ -179,7 +179,10 @@ pub(crate) unsafe fn send_all(socket: &impl AsRawFd, headers: &mut [mmsghdr]) ->
 fn refused(header: &mmsghdr, error: &io::Error) -> io::Result<usize> {
     match error.raw_os_error() {
         Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE) if header.msg_hdr.msg_iovlen > 1 => {
-            Err(io::Error::new(error.kind(), format!("loopback takes no trains here: {error}")))
+            Err(io::Error::new(
+                error.kind(),
+                format!("loopback does not support UDP_SEGMENT here: {error}"),
+            ))
         }
         _ => Ok(1),
     }

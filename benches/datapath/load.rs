@@ -1,4 +1,4 @@
-//! What the servers are loaded with.
+//! The loads.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ pub(crate) enum Load {
     Singles,
     /// Many sockets, which ask in turn: no two requests from the same in a row.
     Interleaved,
-    /// The same while the server stands still, which is then let go: it is the
-    /// slower side however slow the client.
+    /// The same while the server is suspended, which is then resumed: so the server is the
+    /// slower side, however slow the client.
     Backlog,
-    /// The same sockets, which ask and do not wait for replies: what does not fit into
-    /// the server's receive buffer is lost.
+    /// The same sockets, which do not wait for replies: requests that do not fit into the
+    /// server's receive buffer are lost.
     Flood,
-    /// Several sockets that send trains and receive trains.
+    /// Several sockets that send and receive segmented messages.
     Bursts,
     /// One socket, an open loop far below what the server can do.
     Paced,
@@ -29,7 +29,7 @@ pub(crate) struct Shape {
     pub(crate) sockets: usize,
     /// Requests of a socket that are not answered yet, at most.
     pub(crate) window: usize,
-    /// Requests that a socket sends at once, as one `UDP_SEGMENT` send.
+    /// Requests that a socket sends as one `UDP_SEGMENT` message.
     pub(crate) burst: usize,
     /// Whether it receives by `UDP_GRO`, as a node does.
     pub(crate) receiving: Grouping,
@@ -44,14 +44,14 @@ pub(crate) const PACED_RATE: u64 = 100_000;
 impl Load {
     pub(crate) const ALL: [Self; 6] =
         [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts, Self::Paced];
-    /// Those in which the server is given as much to do as the client can.
+    /// The loads in which the client sends as much as it can.
     pub(crate) const FULL: [Self; 5] =
         [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts];
-    /// Those of 64 peers that alternate.
+    /// The loads of 64 peers that alternate.
     pub(crate) const ALTERNATING: [Self; 3] = [Self::Interleaved, Self::Backlog, Self::Flood];
 
-    /// Whether it says something of a server with so many shards. The latency of one
-    /// that shares a core with a client that never sleeps is the scheduler's.
+    /// Whether the load makes sense for a server with so many shards. When a server shares a
+    /// core with a client that never sleeps, the scheduler decides the latency.
     pub(crate) fn suits(self, shards: Shards) -> bool {
         (self, shards) != (Self::Paced, Shards::Two)
     }
@@ -61,14 +61,14 @@ impl Load {
             Self::Singles => {
                 Shape { sockets: 1, window: 64, burst: 1, receiving: Grouping::Off, refill: 64 }
             }
-            // In waves of half of them: a client that asked again after each answer
-            // would be the slower one, with two system calls a request, and the
-            // server would never find a queue as a flood makes one.
+            // In waves of half of them: a client that asked again after each answer would
+            // be the slower side, with two system calls per request, and the server would
+            // never have a queue.
             Self::Interleaved => {
                 Shape { sockets: 64, window: 16, burst: 1, receiving: Grouping::On, refill: 512 }
             }
-            // 512 for each shard: of these small datagrams a socket of the node's holds
-            // some 550 where the system's limits are the usual ones.
+            // 512 for each shard: with the usual system limits a socket of the node holds
+            // some 550 of these small datagrams.
             Self::Backlog => Shape {
                 sockets: 64,
                 window: 8 * shards.count(),
@@ -76,7 +76,7 @@ impl Load {
                 receiving: Grouping::On,
                 refill: 0,
             },
-            // 32 waves of eight: what was sent half as many ago waits in no buffer.
+            // 32 waves of eight: a request sent half as many ago is in no buffer any more.
             Self::Flood => {
                 Shape { sockets: 64, window: 256, burst: 1, receiving: Grouping::On, refill: 0 }
             }

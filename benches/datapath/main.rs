@@ -1,8 +1,7 @@
-//! How much of a server's work is the node's own: kad-node beside a bare echo with
-//! the same system calls, real processes over loopback, measured in turn.
+//! Measures how much of a server's work is the node's own: compares kad-node with a bare
+//! echo that uses the same system calls, as real processes over loopback, in turn.
 //!
-//! `cargo bench --bench datapath`; README.md beside this file says what the figures
-//! mean, and what they were.
+//! Run `cargo bench --bench datapath`. README.md beside this file explains the figures.
 
 mod bars;
 mod client;
@@ -81,8 +80,8 @@ fn measure(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     })
 }
 
-/// Starts a server of each kind; those that do not start here are told and left out
-/// from then on.
+/// Starts a server of each kind. Kinds that do not start here are reported and skipped from
+/// then on.
 fn start(
     subjects: &mut Vec<Subject>,
     options: &Options,

@@ -1,6 +1,6 @@
-//! What the client sends: requests of many sockets in one system call, so that the
+//! The client's outbox: sends requests of many sockets in one system call, so that the
 //! client is not the slower side.
-#![allow(unsafe_code)] // The kernel reads memory that it is told of.
+#![allow(unsafe_code)] // The kernel reads memory by pointer.
 
 use std::io;
 use std::net::UdpSocket;
@@ -9,10 +9,10 @@ use std::os::fd::AsRawFd;
 use io_uring::types::Fd;
 use io_uring::{IoUring, opcode};
 
-/// Messages that wait to be sent at most.
+/// Most messages that wait to be sent.
 const MESSAGES_MAX: usize = 1024;
 
-/// Messages that leave together when it is told so, or full.
+/// Messages that are sent together, on `flush` or when it is full.
 pub(crate) struct Outbox {
     ring: IoUring,
     buffers: Box<[u8]>,
@@ -55,10 +55,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends what waits.
+    /// Sends the waiting messages.
     ///
     /// # Errors
-    /// What befell the last message that was not sent.
+    /// The error of the last message that was not sent.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let mut missing = self.count;
         let mut outcome = Ok(());

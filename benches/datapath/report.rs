@@ -1,4 +1,4 @@
-//! What is printed.
+//! Prints the results.
 #![allow(clippy::print_stdout)] // results are what a benchmark is for
 
 use std::fs;
@@ -12,7 +12,7 @@ use crate::results::{Case, Results};
 use crate::sample::Figure;
 use crate::subject::Subject;
 
-/// Where and when: what the figures depend on.
+/// Prints the machine and the settings that the figures depend on.
 pub(crate) fn head(options: &Options, cores: &Cores) {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let date = Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]).output();

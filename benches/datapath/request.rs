@@ -42,7 +42,7 @@ pub(crate) fn text(index: usize) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ticket {
     pub(crate) slot: u16,
-    /// The request's number among those of the socket.
+    /// The request's number on its socket.
     pub(crate) number: u32,
 }
 
@@ -58,8 +58,7 @@ impl Ticket {
     }
 }
 
-/// The requests of clients that a server has given a token, and the values that
-/// they must get.
+/// The requests of clients with a token, and the values that they must get.
 #[derive(Clone)]
 pub(crate) struct Requests {
     templates: Vec<[u8; REQUEST_BYTES]>,
@@ -129,7 +128,7 @@ fn find_value(index: usize, token: Token) -> Datagram<'static> {
     }
 }
 
-/// A request of a client without a token: padded, as the node asks of those.
+/// A request of a client without a token: padded, as the node requires.
 pub(crate) fn first_request() -> [u8; REQUEST_PADDED_BYTES] {
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     wire::encode(&find_value(0, Token::NONE), &mut buffer);

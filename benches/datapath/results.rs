@@ -1,4 +1,4 @@
-//! The samples of all rounds, and what is read from them.
+//! The samples of all rounds, and the figures computed from them.
 
 use crate::load::Load;
 use crate::sample::{Figure, Sample};
@@ -15,9 +15,9 @@ pub(crate) struct Results {
 
 /// How one case's figure compares with another's.
 pub(crate) struct Ratio {
-    /// Of each round by itself. Their median is what counts: a virtual machine has spells
-    /// of seconds in which datagrams between its cores cost half to two thirds as much
-    /// again, and the medians of two servers may be of different ones.
+    /// The ratio of each round. The median of these counts: a virtual machine has slow
+    /// phases of seconds, in which datagrams between its cores cost half to two thirds more,
+    /// and the medians of two servers may fall into different phases.
     pub(crate) rounds: Spread,
     /// Of the medians of all rounds.
     pub(crate) of_medians: f64,
@@ -67,7 +67,7 @@ impl Results {
         found.map_or(&[], |(_, samples)| samples)
     }
 
-    /// Those that count.
+    /// The samples that count.
     fn valid(&self, case: Case) -> impl Iterator<Item = &(usize, Sample)> {
         self.samples(case).iter().filter(|(_, sample)| !sample.is_void())
     }

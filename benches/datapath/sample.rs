@@ -10,7 +10,7 @@ use crate::load::Load;
 use crate::server::{Counters, Server};
 use crate::subject::Shards;
 
-/// The part of a measurement's time that goes before it, to warm up.
+/// The part of a measurement's time that is spent on warming up before it.
 const WARM_UP_PART: u32 = 5;
 
 /// What was measured.
@@ -26,8 +26,8 @@ pub(crate) struct Sample {
     load: Load,
 }
 
-/// More than one request in so many lost makes a sample void: each may stand for the
-/// 100 ms in which nothing went on.
+/// More than one lost request in so many makes a sample void: each may stand for 100 ms in
+/// which nothing happened.
 const LOST_ONE_IN: u64 = 1000;
 /// More than one reply in so many that a flooded server sent and the client did not
 /// read makes a sample void: what was answered is then not what the server did.
@@ -58,9 +58,8 @@ pub(crate) enum Figure {
 }
 
 impl Sample {
-    /// Warms up, and measures for `time`. The CPU time and the counters are those of
-    /// exactly the requests that are counted: nothing is outstanding before or
-    /// after.
+    /// Warms up, and measures for `time`. The CPU time and the counters cover exactly the
+    /// counted requests: nothing is outstanding before or after.
     pub(crate) fn take(
         server: &mut Server,
         load: Load,
@@ -90,7 +89,7 @@ impl Sample {
         Ok(Self { tally, elapsed, cpu, counters, latency_median, lateness_median, load })
     }
 
-    /// Whether it says nothing about the server, and is in no ratio.
+    /// Whether the sample says nothing about the server, and is used in no ratio.
     pub(crate) fn is_void(&self) -> bool {
         let Tally { answered, lost, .. } = self.tally;
         let late = self.lateness_median.zip(self.latency_median);

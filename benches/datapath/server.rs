@@ -1,5 +1,4 @@
-//! A server in a process of its own: started, asked for its counters, its CPU time
-//! read, and stopped.
+//! A server in a process of its own: starts it, reads its counters and CPU time, stops it.
 
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -164,10 +163,10 @@ impl Server {
         }
     }
 
-    /// Has all its threads stand still.
-    pub(crate) fn halt(&self) -> Result<(), Failure> {
+    /// Suspends all its threads.
+    pub(crate) fn suspend(&self) -> Result<(), Failure> {
         self.signal(Signal::SIGSTOP)?;
-        let wait = Failure::io("waiting for a server to stand still");
+        let wait = Failure::io("waiting for a server to be suspended");
         match waitpid(self.process.pid(), Some(WaitPidFlag::WUNTRACED)) {
             Ok(WaitStatus::Stopped(..)) => Ok(()),
             Ok(status) => Err(Failure::Wrong(format!("a server ended by itself: {status:?}"))),
@@ -175,7 +174,7 @@ impl Server {
         }
     }
 
-    /// Has its threads go on.
+    /// Resumes its threads.
     pub(crate) fn resume(&self) -> Result<(), Failure> {
         self.signal(Signal::SIGCONT)
     }
@@ -224,8 +223,7 @@ fn address_of_echo(
     }
 }
 
-/// Reads the log until the node is ready; from there on the log is read and
-/// forgotten.
+/// Reads the log until the node is ready; from then on the log is read and discarded.
 fn address_of_node(process: &mut Process) -> Result<SocketAddr, Failure> {
     let mut log = BufReader::new(process.0.stderr.take().expect("it is piped"));
     let (mut last, mut line) = (String::new(), String::new());

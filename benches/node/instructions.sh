@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Instructions that the node needs for a request, from the datagram received to the
-# datagram in the outbox: callgrind's count of a long run less that of a short one.
-# A lookup is a whole get without result, with some twenty replies.
+# Counts the instructions that the node needs for a request, from the received datagram to
+# the datagram in the outbox: callgrind's count of a long run minus that of a short one.
+# A lookup is a whole get of an absent key, with some twenty replies.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

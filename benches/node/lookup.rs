@@ -1,5 +1,5 @@
-//! A get that nobody can answer, with everyone naming the same closest nodes: the
-//! node's part of a lookup, reply by reply.
+//! A get of an absent key, in which every peer names the same closest nodes: the node's
+//! part of a lookup, reply by reply.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ const TRANSACTION: std::ops::Range<usize> = 8..16;
 /// From one reply to the next.
 const ROUND_TRIP: Duration = Duration::from_micros(20);
 
-/// What a lookup came to.
+/// The result of a lookup.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
     pub(crate) replies: u64,
@@ -55,8 +55,8 @@ impl Lookup {
         Self { key, replies: replies.collect(), asked: Vec::new(), world }
     }
 
-    /// Runs it to its end, and says how many replies that took and how much of the
-    /// time the node spent on these.
+    /// Runs it to its end. Returns how many replies it took and how much time the node spent
+    /// on them.
     pub(crate) fn run(&mut self) -> Run {
         let get = Command::Get { operation: OperationId(1), key: self.key, trace: Trace::Off };
         self.world.outbox.clear();
@@ -64,7 +64,7 @@ impl Lookup {
         let mut run = Run { replies: 0, time: Duration::ZERO };
         let mut is_over = false;
         self.take_requests();
-        // Those that nobody waits for any more are answered as well.
+        // Requests that the lookup no longer waits for are answered too.
         while let Some((addr, transaction, is_ping)) = self.asked.pop() {
             let reply = self.replies.get_mut(&addr).expect("only peers are asked");
             let bytes = if is_ping { &mut reply.pong } else { &mut reply.nodes };
@@ -91,12 +91,12 @@ impl Lookup {
         self.world.outbox.clear();
     }
 
-    /// Whether the get has ended, which must be in vain.
+    /// Whether the get has ended. It must not find a value.
     fn is_over(&mut self) -> bool {
         let mut is_over = false;
         for event in self.world.outbox.take_events() {
             if let Event::Get { outcome, .. } = event {
-                assert_eq!(outcome, Ok(None), "nobody has the value");
+                assert_eq!(outcome, Ok(None), "no peer has the value");
                 is_over = true;
             }
         }

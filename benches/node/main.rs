@@ -1,7 +1,7 @@
-//! A request's way through the node, from the datagram received to the datagram
-//! in the outbox, without a kernel: the price of the protocol itself.
+//! Measures the protocol without a kernel: a request's way through the node, from the
+//! received datagram to the datagram in the outbox.
 //!
-//! `cargo bench --bench node`. On a shared machine only the ratios mean something;
+//! Run `cargo bench --bench node`. On a shared machine only ratios are meaningful;
 //! `benches/node/instructions.sh` counts the same work in instructions.
 
 #![allow(clippy::cast_precision_loss)] // no count here is near 2^52
@@ -23,8 +23,8 @@ use kad_node::wire::{self, Body, Contact, Contacts};
 use self::lookup::Lookup;
 use self::world::{PEERS, VALUE, World};
 
-/// `FIND_NODE`s with targets all over the id space, so that no branch is learned by
-/// heart.
+/// `FIND_NODE`s with targets all over the id space, so that the branch predictor cannot
+/// learn them.
 fn find_nodes(world: &World) -> Vec<Vec<u8>> {
     let mut rng = Rng::from_u64(2);
     (0..1024).map(|_| world.request(Body::FindNode { target: rng.id() })).collect()
@@ -48,9 +48,8 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The K closest of tables of different sizes, as a `FIND_NODE` asks for them: the
-/// search is the node's own affair. Where 20 contacts are all there are, nothing is
-/// searched, so what the others take beyond that is the search's.
+/// The K closest contacts of tables of different sizes, as a `FIND_NODE` asks for them. With
+/// only 20 contacts nothing is searched, so the difference to the others is the search.
 fn closest(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("k_closest_among");
     for peers in [20, 100, 1000, 10_000] {
@@ -65,7 +64,7 @@ fn closest(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Values that are there already, as from a republisher: each is hashed all the same.
+/// STOREs of values that the node has already, as from a republisher: each is still hashed.
 fn store(criterion: &mut Criterion) {
     let mut world = World::new(PEERS);
     let values = (0..1024u32).map(|number| [number.to_be_bytes(); 25].concat());
@@ -96,7 +95,7 @@ fn store(criterion: &mut Criterion) {
 
 /// Values of a node with little room.
 const FEW: usize = 1024;
-/// Values of a node after which another takes its place, far from full.
+/// Values of a node after which it is replaced by a new one, far from full.
 const MANY: u64 = 100_000;
 
 /// From one to the next.
@@ -104,7 +103,7 @@ const GAP: Duration = Duration::from_micros(20);
 
 const _: () = assert!(MANY < STORE_VALUES_MAX as u64);
 
-/// Stores values that nobody has seen.
+/// Stores new values.
 struct Fresh {
     world: World,
     room: usize,
@@ -127,7 +126,7 @@ impl Fresh {
                 }
             }
             self.count += 1;
-            // Of its own a source loses only what expires before the new value.
+            // A source replaces only those of its values that expire before the new one.
             self.world.now = self.world.now + GAP;
             let mut value = [5; 100];
             value[..8].copy_from_slice(&self.count.to_be_bytes());
@@ -145,10 +144,10 @@ fn assert_stored(answer: &[u8]) {
     assert_eq!(wire::decode(answer).map(|reply| reply.body), Ok(Body::Stored));
 }
 
-/// A reply's step of a lookup, and a whole lookup: its time is that of all its replies
-/// and of making and reading them, and criterion's rate is in replies.
+/// One reply of a lookup, and a whole lookup. The latter includes making and reading all
+/// replies; criterion's rate is in replies.
 fn lookups(criterion: &mut Criterion) {
-    let mut lookup = Lookup::new(World::new(PEERS), Id::of_value(b"nobody has it"));
+    let mut lookup = Lookup::new(World::new(PEERS), Id::of_value(b"absent"));
     let replies = lookup.run().replies;
     assert!(replies >= K_DEFAULT as u64, "the closest have all been asked");
     let mut group = criterion.benchmark_group("lookup");

@@ -1,5 +1,5 @@
-//! The same request again and again, without a clock: what a counter of instructions
-//! is run over. Two runs of different length differ by the requests alone.
+//! Sends the same request again and again, without a clock, for a counter of instructions.
+//! Two runs of different length differ only by the requests.
 
 use std::env;
 use std::hint::black_box;
@@ -36,7 +36,7 @@ pub(crate) fn asked_for() -> Option<ExitCode> {
 fn repeat(kind: &str, times: usize) -> Result<(), String> {
     let mut world = World::new(PEERS);
     if kind == "lookup" {
-        let mut lookup = Lookup::new(world, Id::of_value(b"nobody has it"));
+        let mut lookup = Lookup::new(world, Id::of_value(b"absent"));
         (0..times).for_each(|_| _ = black_box(lookup.run()));
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! A node that knows many others, without a kernel: what is sent to it goes in, what
-//! it sends is looked at.
+//! A node with many contacts, without a kernel: the bench passes datagrams in and reads the
+//! outbox.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub(crate) node: Node,
     pub(crate) outbox: Outbox,
     pub(crate) now: Instant,
-    /// Everyone that it has met, whether it has kept them or not.
+    /// All peers that it has met, whether it has kept them or not.
     pub(crate) peers: Vec<Contact>,
     client: SocketAddr,
     token: Token,
@@ -72,7 +72,7 @@ impl World {
         self.node.stats().contacts
     }
 
-    /// A peer asks, is pinged back, and answers.
+    /// A peer sends a request, and answers the PING that verifies it.
     fn meet(&mut self, peer: u16, sender: Id) {
         let [high, low] = peer.to_be_bytes();
         let source = SocketAddr::from(([10, 0, high, low], 9000));

@@ -74,7 +74,7 @@ impl Buffers {
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the first entry, in which the tail lies.
         let tail = unsafe { BufRingEntry::tail(self.ring) }.cast_mut();
-        // SAFETY: aligned, alive, and written by atomics alone.
+        // SAFETY: aligned, alive, and written only by atomics.
         unsafe { AtomicU16::from_ptr(tail) }.store(self.tail, Ordering::Release);
     }
 }
@@ -149,7 +149,7 @@ fn take(
     let Some(name) = message.name_data().first_chunk::<{ size_of::<sockaddr_in>() }>() else {
         return Ok(());
     };
-    // SAFETY: as many bytes, of integers alone, read wherever they are.
+    // SAFETY: as many bytes, only integers, read unaligned.
     let name = unsafe { ptr::read_unaligned(name.as_ptr().cast::<sockaddr_in>()) };
     let payload = message.payload_data();
     let segment_bytes = kernel::segment_bytes(message.control_data(), payload.len());
