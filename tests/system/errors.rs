@@ -15,7 +15,9 @@ under_each_driver! {
         let addr = taken.local_addr().expect("it is bound").to_string();
         let ended = run(&["--listen", &addr, "--io", io.flag()], b"");
         assert_eq!(ended.status, Some(1), "{ended:?}");
-        let error = ended.error();
+        let lines: Vec<_> = ended.stderr.lines().collect();
+        let [waits, error] = lines[..] else { panic!("a line of the log, and one: {ended:?}") };
+        assert!(waits.contains("the address is in use: waiting for it"), "{waits}");
         assert!(error.contains(&addr) && error.contains("another port"), "{error}");
     }
 
