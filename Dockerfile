@@ -2,9 +2,9 @@
 #   node      compiles the programs in the public Rust image (the default);
 #   packaged  takes the programs that docker/package.sh has compiled, for
 #             machines that cannot pull images.
-# Both give the same image: two static programs on nothing, run by nobody.
+# Both give the same image: two static programs and nothing else, run without root.
 
-# What both are beside the programs.
+# Everything in the image except the programs.
 FROM scratch AS bare
 USER 65532:65532
 EXPOSE 9001/udp
@@ -13,16 +13,16 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=5s --retries=3 CMD ["/kad
 ENTRYPOINT ["/kad-node"]
 CMD ["--listen", "0.0.0.0:9001"]
 
-# It stands before `build`, because the classic builder makes every stage up to the
-# one it was asked for; so far it needs no image but `scratch`.
+# This stage comes before `build`, because the classic builder makes every stage up to the
+# requested one; up to here it needs only the image `scratch`.
 FROM bare AS packaged
 COPY target/image/ /
 
 FROM rust:1-bookworm AS build
 WORKDIR /build
 COPY . .
-# The cache mounts keep the registry and the compiled dependencies from one build
-# to the next, whatever has changed in the sources.
+# The cache mounts keep the registry and the compiled dependencies between builds, even
+# when the sources have changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     CARGO_TARGET_DIR=/build/target docker/package.sh /image

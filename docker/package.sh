@@ -4,14 +4,14 @@
 #
 #   docker/package.sh [FOLDER]      (default: target/image)
 #
-# Static glibc resolves names by its own DNS client, without shared objects: it
-# reads /etc/resolv.conf, which the engine mounts into every container.
+# Static glibc resolves names by its own DNS client, without shared objects. It reads
+# /etc/resolv.conf, which the engine mounts into every container.
 set -eu
 cd "$(dirname "$0")/.."
 image=${1:-target/image}
 host=$(rustc -vV | sed -n 's/^host: //p')
 
-# A target that is named keeps the flags off build scripts and macros.
+# With an explicit target the flags do not apply to build scripts and macros.
 RUSTFLAGS='-C target-feature=+crt-static' \
 CARGO_PROFILE_RELEASE_DEBUG=0 \
 CARGO_PROFILE_RELEASE_STRIP=symbols \

@@ -1,4 +1,4 @@
-//! What the documents say of the code is true.
+//! Tests that the documents agree with the code.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,8 @@ use kad_node::limits::{
     VALUE_BYTES_MAX,
 };
 
-/// The layers of the library, each of which may import those before it alone; those of
-/// one line do not know each other.
+/// The layers of the library. Each may import only those before it; modules of one layer do
+/// not import each other.
 const LAYERS: [&[&str]; 5] =
     [&["id"], &["limits", "rng", "time"], &["wire"], &["node"], &["handoff", "driver"]];
 
@@ -21,7 +21,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The sources under `path`, but for tests.
+/// The sources under `path`, without tests.
 fn sources(path: &Path, found: &mut Vec<PathBuf>) {
     let is_test = path.file_name().is_some_and(|name| name.to_string_lossy().contains("tests"));
     if is_test {
@@ -58,10 +58,10 @@ fn imports(module: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_module_imports_those_that_the_crate_draws_to_its_left() {
+fn a_module_imports_only_modules_to_its_left_in_the_diagram() {
     let mut before: Vec<&str> = Vec::new();
     for layer in LAYERS {
-        // The driver stands on the handoff, which is a leaf.
+        // The driver may import the handoff, which is a leaf.
         for module in layer {
             for import in imports(module) {
                 let is_drawn = before.contains(&import.as_str())
@@ -76,7 +76,7 @@ fn a_module_imports_those_that_the_crate_draws_to_its_left() {
 }
 
 #[test]
-fn the_numbers_in_the_readmes_are_those_of_the_constants() {
+fn the_numbers_in_the_readmes_match_the_constants() {
     let hours = EXPIRE_DEFAULT.as_secs() / 3600;
     assert_eq!(REPUBLISH_DEFAULT.as_secs(), 3600, "the README says: every hour");
     for (path, said) in [

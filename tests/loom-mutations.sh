@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Shows that the loom tests of src/handoff can fail: breaks each ordering and each
-# step of the protocols in turn, in a copy of the sources, and expects at least
-# one test to catch it. Prints a table of which.
+# Shows that the loom tests of src/handoff can fail: breaks each ordering and each step of
+# the protocols in turn, in a copy of the sources, and expects at least one test to catch
+# it. Prints which tests catch which mutation.
 #
 #     tests/loom-mutations.sh            all of them
 #     tests/loom-mutations.sh WORD...    those whose name contains a word
 #
-# A mutation names a text that must stand exactly once in its file; a text that
-# has changed fails the script, so that no mutation falls asleep. Those marked
-# `blind` change nothing that a test may see, as src/handoff.rs explains: if one
-# is caught, the explanation is wrong, and the script fails too.
+# A mutation names a text that must occur exactly once in its file. If the text has changed,
+# the script fails, so that no mutation silently stops working. Mutations marked `blind`
+# change nothing that a test can see, as src/handoff.rs explains: if one is caught, the
+# explanation is wrong, and the script fails too.
 #
 # Exit status: 0 as expected, 1 otherwise.
 set -euo pipefail
@@ -18,7 +18,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The leaf alone, as a crate of its own, with the versions of the project's lock.
+# Only the handoff module, as a crate of its own, with the versions of the project's lock.
 mkdir -p "$work/src"
 cp "$root/Cargo.lock" "$work/"
 printf 'pub mod handoff;\n' >"$work/src/lib.rs"
@@ -41,7 +41,7 @@ TOML
 # With 2 preemptions every mutation shows, in a tenth of the time that 3 take.
 export LOOM_MAX_PREEMPTIONS=2 RUSTFLAGS='--cfg loom' RUST_BACKTRACE=0
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}/loom-mutations
-# They take seconds; a busy machine may take its time.
+# The tests take seconds; on a busy machine longer.
 test_seconds_max=300
 
 fresh_sources() {
@@ -49,9 +49,9 @@ fresh_sources() {
     cp -r "$root/src/handoff" "$root/src/handoff.rs" "$work/src/"
 }
 
-# Builds, then runs each test as a process of its own, for a broken ring may take
-# its process down: prints the names of those that failed. Status 2 when the
-# sources do not build or a test does not end.
+# Builds, then runs each test as a process of its own, because a broken ring may crash its
+# process. Prints the names of the tests that failed. Status 2 when the sources do not build
+# or a test does not end.
 failing_tests() {
     (cd "$work" && cargo test --lib --no-run) >"$work/build" 2>&1 || {
         cat "$work/build" >&2

@@ -1,11 +1,11 @@
-//! The invariants of the sources, each with what to do when it breaks.
+//! Tests of the sources' structure. Each failure says what to do.
 //!
 //! A rule is a test that collects its violations and hands them to [`check`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The engines of the core: each keeps its state and knows nothing of the others.
+/// The engines of the core. Each keeps its own state and imports no other engine.
 const ENGINES: [&str; 5] = ["rpc", "query", "table", "jobs", "storage"];
 
 /// The files of `src/node` that may name engines. The first three hold `impl Node`: the

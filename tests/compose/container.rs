@@ -7,16 +7,16 @@ use kad_node::id::Id;
 use crate::engine::{self, Ended, Heed};
 use crate::wait::wait_for;
 
-/// Where a container's node is asked from inside.
+/// The address of a container's node, from inside.
 const INSIDE: &str = "127.0.0.1:9001";
-/// Lines of a log's end that a failure shows.
+/// Last lines of a log that a failure shows.
 const TAIL_LINES: &str = "15";
 
 /// A container, by its full id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Container(pub(crate) String);
 
-/// What a node says of itself when it is ready.
+/// What a node logs when it is ready.
 pub(crate) struct Ready {
     pub(crate) id: Id,
     pub(crate) io: String,
@@ -28,12 +28,12 @@ impl Container {
         engine::run(Command::new("docker").args(["exec", &self.0, "/kad-node"]).args(words))
     }
 
-    /// What its node finds of `key`, by a client that asks that node first.
+    /// Gets `key` by a client that joins through its node.
     pub(crate) fn get(&self, key: &str) -> Ended {
         self.kad_node(&["get", "--log", "error", "--bootstrap", INSIDE, key])
     }
 
-    /// Stores `text` by way of its node, and returns the key.
+    /// Puts `text` through its node, and returns the key.
     pub(crate) fn put(&self, text: &str) -> String {
         let ended = self.kad_node(&["put", "--log", "error", "--bootstrap", INSIDE, text]);
         assert_eq!(ended.status, Some(0), "{ended:?} in {}", self.account());
@@ -51,7 +51,7 @@ impl Container {
         plain(&(ended.stdout + &ended.stderr))
     }
 
-    /// Waits until its node has said `word`, and returns the line.
+    /// Waits until its node has logged `word`, and returns the line.
     fn await_logged(&self, word: &str) -> String {
         let line = |log: &str| log.lines().find(|line| line.contains(word)).map(str::to_owned);
         wait_for(|| format!("'{word}' in {}", self.account()), || line(&self.log()))
@@ -62,7 +62,7 @@ impl Container {
         self.await_logged(" joined ");
     }
 
-    /// What its node says when it is ready.
+    /// What its node logged when it was ready.
     pub(crate) fn ready(&self) -> Ready {
         let line = self.await_logged(" ready ");
         let field = |name: &str| {
@@ -72,7 +72,7 @@ impl Container {
         Ready { id: field("id=").parse().expect("an id"), io: field("io=") }
     }
 
-    /// Its name and the end of its log, for a failure's text.
+    /// Its name and the end of its log, for a failure's message.
     pub(crate) fn account(&self) -> String {
         let mut command = Command::new("docker");
         let command = command.args(["logs", "--tail", TAIL_LINES, &self.0]);

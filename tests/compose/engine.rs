@@ -1,4 +1,4 @@
-//! The container engine, through its command line; no call lasts for ever.
+//! The container engine, through its command line. Every call has a time limit.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
@@ -12,8 +12,8 @@ use nix::unistd::Pid;
 
 use crate::interrupt;
 
-/// How long a call may take: the engine answers within a second, and within some
-/// while it starts 60 containers.
+/// How long a call may take. The engine answers within a second, or later while it starts
+/// 60 containers.
 pub(crate) const CALL_MAX: Duration = Duration::from_mins(2);
 /// How soon an interrupt is noticed.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -31,7 +31,7 @@ impl Compose {
     }
 }
 
-/// The compose of this machine, or why there is none to test with.
+/// Finds compose on this machine. The error says why there is none.
 pub(crate) fn find() -> Result<Compose, String> {
     if !succeeds(&["docker", "version"]) {
         return Err("no container engine answers to 'docker version'".into());
@@ -41,7 +41,7 @@ pub(crate) fn find() -> Result<Compose, String> {
             return Ok(Compose(words.to_vec()));
         }
     }
-    Err("neither 'docker compose' nor 'docker-compose' is there".into())
+    Err("neither 'docker compose' nor 'docker-compose' is installed".into())
 }
 
 fn succeeds(words: &[&str]) -> bool {
@@ -58,12 +58,12 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// What ends a call before its time.
+/// What ends a call early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Heed {
     /// A signal to the test.
     Interrupts,
-    /// Nothing: what is made is removed, whatever comes.
+    /// Nothing: for clean-up, which must finish.
     Nothing,
 }
 
@@ -96,8 +96,8 @@ pub(crate) fn docker(words: &[&str]) -> String {
     output(Command::new("docker").args(words))
 }
 
-/// Runs `command` to its end, or says why there was none: it is killed, with all
-/// that it started, when it takes longer than `limit`.
+/// Runs `command` to its end. When it takes longer than `limit`, it is killed with all that
+/// it started. The error says why it did not end by itself.
 pub(crate) fn attempt(command: &mut Command, limit: Duration, heed: Heed) -> Result<Ended, String> {
     let deadline = Instant::now() + limit;
     let mut group = Group::start(command)?;
@@ -128,7 +128,7 @@ impl Lines {
         Self { lines, _group: group }
     }
 
-    /// The next line, which must come until `deadline`, or why there is none.
+    /// The next line, which must come before `deadline`. The error says why there is none.
     pub(crate) fn next(&self, deadline: Instant) -> Result<String, String> {
         receive(&self.lines, deadline, Heed::Interrupts)?.ok_or_else(|| "it has ended".into())
     }
@@ -138,8 +138,8 @@ impl Lines {
 struct Group(Child);
 
 impl Group {
-    /// In a process group of its own, so that a Ctrl-C at the test's terminal
-    /// reaches the test alone, which then kills it.
+    /// Starts `command` in a process group of its own, so that a Ctrl-C at the test's
+    /// terminal reaches only the test, which then kills the group.
     fn start(command: &mut Command) -> Result<Self, String> {
         let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         pipes.process_group(0).spawn().map(Self).map_err(|error| error.to_string())
@@ -150,7 +150,7 @@ impl Drop for Group {
     fn drop(&mut self) {
         if matches!(self.0.try_wait(), Ok(None)) {
             let leader = Pid::from_raw(self.0.id().try_into().expect("a process id"));
-            // It may have ended at this moment.
+            // The process may just have ended.
             let _ = signal::killpg(leader, Signal::SIGKILL);
             let _ = self.0.wait();
         }
@@ -168,8 +168,8 @@ fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// What comes by `receiver`, nothing when its sender is gone, or why it is not
-/// waited for any longer.
+/// Receives from `receiver`; `None` when its sender is gone. The error says why it no longer
+/// waits.
 fn receive<T>(receiver: &Receiver<T>, deadline: Instant, heed: Heed) -> Result<Option<T>, String> {
     loop {
         if heed == Heed::Interrupts && interrupt::pending() {

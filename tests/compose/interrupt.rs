@@ -1,5 +1,5 @@
-//! Signals that end the test before its time: it notices them wherever it waits,
-//! fails there, and so removes what it has made.
+//! Signals that end the test early. It notices them wherever it waits, fails there, and so
+//! removes what it has made.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};

@@ -1,11 +1,11 @@
-//! The compose demo, as people use it: a seed with a terminal and 50 containers,
-//! some of which are then killed, paused and cut off.
+//! Tests the compose demo as people use it: a seed with a terminal and 50 containers, some
+//! of which are then killed, paused and cut off.
 //!
-//! It runs where `KAD_COMPOSE=1` is set and a container engine answers, and says
-//! loudly that it is skipped anywhere else; what needs no engine it checks anywhere.
-//! All that it makes (containers, network, image) bears a name of its own and is gone
-//! at the end, as is the room in the neighbour table: when it fails and when a signal
-//! ends it as well, but for SIGKILL, which cannot be caught.
+//! It runs when `KAD_COMPOSE=1` is set and a container engine answers; otherwise it prints
+//! that it is skipped. Checks that need no engine always run. All that it makes (containers,
+//! network, image) has names of its own and is removed at the end, and the neighbour table's
+//! limits are restored: also when the test fails or a signal ends it, except SIGKILL, which
+//! cannot be caught.
 
 mod container;
 mod engine;

@@ -19,7 +19,7 @@ pub(crate) enum Space {
     Cramped,
 }
 
-/// As much room as a full mesh of containers needs, given back when dropped.
+/// Raises the table's limits for a full mesh of containers, and restores them when dropped.
 pub(crate) struct Room {
     /// The limits that were raised, and what they were.
     raised: Vec<(PathBuf, u32)>,
@@ -27,8 +27,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Raises the limits, or says loudly that it may not: the test passes without
-    /// as well, but takes longer.
+    /// Raises the limits, or prints that it may not: the test also passes without, but takes
+    /// longer.
     pub(crate) fn make() -> Self {
         let mut room = Self { raised: Vec::new(), space: Space::Enough };
         for (name, wanted) in WANTED {
@@ -62,7 +62,7 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         for (limit, was) in self.raised.drain(..).rev() {
-            // What may raise a limit may lower it.
+            // A process that may raise a limit may lower it.
             let _ = fs::write(limit, was.to_string());
         }
     }

@@ -1,4 +1,4 @@
-//! `docker/seccomp.json`: Docker's default profile and one rule.
+//! Tests that `docker/seccomp.json` is Docker's default profile plus one rule.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::project::Project;
 
 const PROFILE: &str = "docker/seccomp.json";
 
-/// The rule that lets `io_uring` through, as it stands in the profile.
+/// The rule that allows `io_uring`, as it is written in the profile.
 const RULE: &str = r#"		{
 			"names": [
 				"io_uring_enter",
@@ -21,11 +21,11 @@ const RULE: &str = r#"		{
 		},
 "#;
 
-/// What git calls `profiles/seccomp/default.json` of Docker 26.1.5: the SHA-1 of
-/// `blob`, its length and its bytes.
+/// Git's name of `profiles/seccomp/default.json` of Docker 26.1.5: the SHA-1 of `blob`, its
+/// length and its bytes.
 const DEFAULT_BLOB: &str = "c4d91109c3a5b9be1a89d8fc8b0e820c9558c365";
 
-/// Without the rule it is the default, byte by byte. This needs no engine.
+/// Checks that the profile without the rule is the default, byte by byte. Needs no engine.
 pub(crate) fn is_the_default_and_one_rule() {
     let default = without_the_rule();
     assert!(!default.contains("io_uring"), "the default lets no io_uring through");
@@ -40,8 +40,8 @@ fn without_the_rule() -> String {
     profile.replacen(RULE, "", 1)
 }
 
-/// With the profile a node takes `io_uring`; with Docker's default it falls back and
-/// says why.
+/// Checks that a node uses `io_uring` with the profile, and that with Docker's default it
+/// falls back and says why.
 pub(crate) fn decides_whether_a_node_takes_io_uring(project: &Project) {
     let forbidding = std::env::temp_dir().join(format!("{}.json", project.image()));
     fs::write(&forbidding, without_the_rule()).expect("a temporary file");
@@ -62,7 +62,7 @@ fn log_of_a_node(project: &Project, profile: &str) -> String {
     log
 }
 
-/// Compose gives it to each of `containers`.
+/// Checks that compose gives the profile to each of `containers`.
 pub(crate) fn is_used_by_compose(project: &Project, containers: &[Container]) {
     for options in project.inspect("{{.HostConfig.SecurityOpt}}", containers) {
         assert!(options.contains("io_uring_setup"), "no io_uring in {options}");

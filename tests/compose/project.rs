@@ -1,4 +1,4 @@
-//! One run of the compose file under a name of its own, removed when dropped.
+//! One run of the compose file under its own project name, removed when dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -11,16 +11,16 @@ use crate::engine::{self, CALL_MAX, Compose, Ended, Heed, Lines, docker};
 use crate::interrupt;
 use crate::wait::{self, LOOK_INTERVAL};
 
-/// How long what `down` left is removed by force.
+/// How long the forced removal after a failed `down` may take.
 const FORCE_MAX: Duration = Duration::from_mins(1);
-/// How long compiling may take: everything, on a small machine that does more.
+/// How long compiling everything may take, on a small and busy machine.
 const PACKAGE_MAX: Duration = Duration::from_mins(20);
 /// How long compose may take to start or remove all containers, or to load them.
 const COMPOSE_MAX: Duration = Duration::from_mins(5);
-/// Failing containers whose logs a failure shows.
+/// Most unhealthy containers whose logs a failure shows.
 const FAILING_SHOWN: usize = 4;
 
-/// Set where the programs have been packaged already, and are to be tested so.
+/// Set to test programs that are packaged already.
 const PACKAGED: &str = "KAD_PACKAGED";
 
 /// The containers, the network and the image.
@@ -58,7 +58,7 @@ impl Project {
         command
     }
 
-    /// Starts the seed and as many nodes, those that are there already included.
+    /// Starts the seed and nodes, until there are `nodes` of them.
     pub(crate) fn scale(&self, nodes: usize) {
         let scale = format!("node={nodes}");
         let words = ["up", "--detach", "--no-build", "--no-recreate", "--scale", &scale];
@@ -79,7 +79,7 @@ impl Project {
         Container(docker(&[&run[..], options, &node].concat()).trim_end().into())
     }
 
-    /// The label by which the engine knows what belongs to this project.
+    /// The label by which the engine finds what belongs to this project.
     fn label(&self) -> String {
         format!("com.docker.compose.project={}", self.name)
     }
@@ -104,7 +104,7 @@ impl Project {
         numbered.into_iter().map(|(_, container)| container).collect()
     }
 
-    /// What the engine says of each of `containers`, as a template asks.
+    /// What the engine says about each of `containers`, by a template.
     pub(crate) fn inspect(&self, format: &str, containers: &[Container]) -> Vec<String> {
         let ids = containers.iter().map(|container| container.0.as_str());
         let words: Vec<&str> = ["inspect", "--format", format].into_iter().chain(ids).collect();
@@ -113,9 +113,9 @@ impl Project {
         said
     }
 
-    /// Waits until all running containers are healthy: by their state, and by the
-    /// engine's events from the moment before it was looked at. (Of events past the
-    /// engine remembers only the last 256, of whatever kind.)
+    /// Waits until all running containers are healthy: by their state, and by the engine's
+    /// events since just before the state was read. (The engine keeps only the last 256
+    /// events of all kinds.)
     pub(crate) fn await_health(&self) {
         let deadline = Instant::now() + wait::longest();
         let mut events = Command::new("docker");
@@ -156,7 +156,7 @@ impl Project {
         ips.map(|(id, ip)| (id.into(), format!("{ip}:9001"))).collect()
     }
 
-    /// What is there of the project, one line each.
+    /// What is left of the project, one line each.
     fn left(&self) -> String {
         // It must succeed: an engine that does not answer would show nothing.
         let image = docker(&["images", "--quiet", &self.image()]);
@@ -181,7 +181,7 @@ impl Project {
         assert_eq!(self.left(), "", "left behind");
     }
 
-    /// As people do it, and by force what is left then.
+    /// Removes everything by `down`, and by force if that fails.
     fn tear_down(&self) {
         let down =
             ["--profile", "loadgen", "down", "--timeout", "2", "--volumes", "--remove-orphans"];
@@ -199,9 +199,9 @@ impl Project {
         quietly(&["rmi", "--force", &self.image()]);
     }
 
-    /// Removes containers and the network whatever state they are in. An engine
-    /// may count the endpoint of a container that is gone, or is going, and refuse
-    /// to remove the network till it is disconnected by force.
+    /// Removes containers and the network, whatever their state. An engine may still count
+    /// the endpoint of a removed container, and refuse to remove the network until that is
+    /// disconnected by force.
     fn remove_by_force(&self) {
         let deadline = Instant::now() + FORCE_MAX;
         loop {
@@ -231,8 +231,8 @@ impl Project {
         listed.lines().map(Into::into).collect()
     }
 
-    /// Shows how the containers are, and the ends of the logs of the seed and of some
-    /// that are not well.
+    /// Shows the containers' states, and the ends of the logs of the seed and of some
+    /// unhealthy containers.
     fn report(&self) {
         let filter = self.filter();
         let all = ["ps", "--all", "--filter", &filter];
@@ -260,8 +260,8 @@ impl Drop for Project {
     }
 }
 
-/// What `docker` with `words` writes, nothing where it fails: for what is shown or
-/// removed after a failure, which must not fail in turn.
+/// The output of `docker` with `words`, empty if it fails: for reports and clean-up after a
+/// failure, which must not fail too.
 fn quietly(words: &[impl AsRef<std::ffi::OsStr>]) -> String {
     let mut command = Command::new("docker");
     let ended = engine::attempt(command.args(words), CALL_MAX, Heed::Nothing);

@@ -1,4 +1,4 @@
-//! What happens to the network, scene by scene; each leaves it whole for the next.
+//! The scenes of the test. Each leaves the network whole for the next.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -21,24 +21,24 @@ const NODES_LATER: usize = 60;
 const KILLED: usize = 15;
 const PAUSED: usize = 5;
 const CUT_OFF: usize = 5;
-/// Contacts of the seed from which on its table counts as filled: with K = 20 and
-/// 50 nodes it holds 20 of the far half and most of the near one.
+/// The seed's table counts as filled from so many contacts: with K = 20 and 50 nodes it
+/// holds 20 of the far half and most of the near one.
 const CONTACTS_MIN: usize = 35;
-/// Two static programs: beside them the image is empty.
+/// Most bytes of the image: two static programs and nothing else.
 const IMAGE_BYTES_MAX: u64 = 16 << 20;
-/// Containers that are visited at a time: more than there are cores, since most of a
-/// visit is waiting for the engine.
+/// Containers that are visited at the same time: more than there are cores, because a visit
+/// mostly waits for the engine.
 const VISITS_AT_ONCE: usize = 8;
 
-/// What compose gives each container: memory, a share of the cores in billionths,
-/// processes, a file system that cannot be written, and no root.
+/// The limits of each container: memory, a share of the cores in billionths, processes, a
+/// read-only file system, and no root.
 const SEED_LIMITS: &str = "100663296 1000000000 32 true 65532:65532 [ALL]";
 const NODE_LIMITS: &str = "100663296 500000000 32 true 65532:65532 [ALL]";
 const LIMITS_FORMAT: &str = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} \
                              {{.HostConfig.PidsLimit}} {{.HostConfig.ReadonlyRootfs}} \
                              {{.Config.User}} {{.HostConfig.CapDrop}}";
 
-/// The whole play.
+/// Runs all scenes.
 pub(crate) fn play(compose: &Compose) {
     let begun = Instant::now();
     let scene = |title: &str| eprintln!("compose: {:>4} s {title}", begun.elapsed().as_secs());
@@ -81,7 +81,7 @@ pub(crate) fn play(compose: &Compose) {
     scene("nothing is left behind");
 }
 
-/// What `visit` returns of each container; several are visited at once.
+/// What `visit` returns for each container. Several run at the same time.
 fn each<T: Send>(containers: &[Container], visit: impl Fn(&Container) -> T + Sync) -> Vec<T> {
     let visit = &visit;
     let all = containers.chunks(VISITS_AT_ONCE).flat_map(|some| {
@@ -127,13 +127,13 @@ struct Ids {
 }
 
 impl Ids {
-    /// Those of `nodes`.
+    /// The ids of `nodes`.
     fn of(&self, nodes: &[Container]) -> Vec<Id> {
         nodes.iter().map(|node| self.nodes[node]).collect()
     }
 }
 
-/// Returns their ids.
+/// Checks that all have joined, and returns their ids.
 fn all_have_joined(seed: &Container, nodes: &[Container]) -> Ids {
     let id = |container: &Container| {
         let ready = container.ready();
@@ -147,7 +147,7 @@ fn all_have_joined(seed: &Container, nodes: &[Container]) -> Ids {
     Ids { seed: id(seed), nodes: nodes.iter().cloned().zip(ids).collect() }
 }
 
-/// Every container announces its own address: the table holds no other.
+/// Checks that every container announces its own address: the table holds no other.
 fn the_routing_table_fills_with_the_containers_own_addresses(project: &Project, seed: &mut Seed) {
     let shown = wait_for(
         || "filled routing table".into(),
@@ -182,14 +182,14 @@ fn values_cross(seed: &mut Seed, nodes: &[Container]) -> Vec<Put> {
     puts
 }
 
-/// Kills some, and returns the others.
+/// Kills some nodes, and returns the others.
 fn values_outlive_killed_nodes(
     seed: &mut Seed,
     ids: &Ids,
     mut nodes: Vec<Container>,
     puts: &[Put],
 ) -> Vec<Container> {
-    // It is not asked for before, so that no copy of it comes to the seed.
+    // The value is not requested before, so that the seed gets no copy of it.
     let text = text_not_for(ids.seed, &ids.of(&nodes), "not for the seed");
     let unseen = Put::in_a_container(nodes.last().expect("50 nodes"), text);
     let survivors = nodes.split_off(KILLED);
@@ -204,7 +204,7 @@ fn values_outlive_killed_nodes(
     survivors
 }
 
-/// Returns a value that was put while some nodes could not hear of it.
+/// Returns a value that was put while some nodes could not receive it.
 fn healed_nodes_find_what_they_missed(
     project: &Project,
     seed: &mut Seed,
@@ -230,7 +230,10 @@ fn healed_nodes_find_what_they_missed(
     let text = text_not_for(ids.seed, &ids.of(others), "put while some were away");
     let late = Put::in_a_container(putter, text);
     each(away, |node| {
-        assert!(!hears(witness, node, &address_of[&node.0]), "{node:?} is away, and answers");
+        assert!(
+            !hears(witness, node, &address_of[&node.0]),
+            "{node:?} is paused or cut off, and answers"
+        );
     });
     each(cut_off, |node| {
         assert!(!hears(node, witness, &address_of[&witness.0]), "{node:?} is not cut off");
@@ -239,7 +242,7 @@ fn healed_nodes_find_what_they_missed(
     act("unpause", paused);
     each(cut_off, |node| docker(&["network", "connect", &network, &node.0]));
     late.comes_to_the_seed(seed);
-    // One that was cut off may have another address than before.
+    // A node that was cut off may have another address than before.
     let address_of = project.addresses();
     each(away, |node| {
         let answer = || hears(witness, node, &address_of[&node.0]).then_some(());
@@ -265,8 +268,8 @@ fn a_new_node_finds_old_values<'a>(project: &Project, puts: impl IntoIterator<It
     puts.into_iter().for_each(|put| put.is_found_in(newest));
 }
 
-/// It waits for nodes that still join. Its own assertions say that no value was wrong and
-/// that what it had stored was there; its books say that there were answers at all.
+/// Runs the load generator, which waits for nodes that still join. Its own assertions check
+/// that no value was wrong or missing; its report shows that there were answers.
 fn the_load_generator_is_answered(project: &Project) {
     let ended = project.loadgen();
     assert_eq!(ended.status, Some(0), "{ended:?}");

@@ -1,4 +1,4 @@
-//! The seed's terminal, attached to as a person attaches to it.
+//! The seed's terminal, attached as a person would attach to it.
 
 use std::process::Command;
 
@@ -7,10 +7,10 @@ use rexpect::session::{PtySession, spawn_command};
 use crate::container::Container;
 use crate::wait;
 
-/// Ctrl-P Ctrl-Q: leaves the container's terminal and lets its node run.
+/// Ctrl-P Ctrl-Q: leaves the container's terminal while its node keeps running.
 const DETACH: [char; 2] = ['p', 'q'];
 
-/// The line editor has a terminal mark pasted text from here on (xterm's mode 2004).
+/// The line editor makes the terminal mark pasted text from here on (xterm's mode 2004).
 const EDITING_BEGINS: &str = "\u{1b}[?2004h";
 /// The line is complete: what follows is the answer.
 const EDITING_ENDS: &str = "\u{1b}[?2004l";
@@ -22,13 +22,13 @@ impl Seed {
     /// Attaches to the container's terminal.
     pub(crate) fn attach(container: &Container) -> Self {
         let mut command = Command::new("sh");
-        // A terminal has a size, which the container's takes over.
+        // The container's terminal takes over the size of this one.
         let attach = r#"stty cols 120 rows 40 && exec docker attach "$1""#;
         command.args(["-c", attach, "sh", &container.0]).env("TERM", "xterm");
         let timeout_ms = wait::longest().as_millis().try_into().ok();
         let terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
         let mut seed = Self(terminal);
-        // The prompt was shown before anybody looked: an empty line brings it again.
+        // The prompt was shown before the test attached: an empty line shows it again.
         seed.ask("");
         seed
     }

@@ -6,12 +6,12 @@ use kad_node::limits::K_DEFAULT;
 use crate::container::Container;
 use crate::seed::Seed;
 
-/// How many more nodes than hold a value are closer to its key than one that is to
-/// hold none: room for some that did not hear of it.
+/// A node does not hold a value when so many more nodes than K are closer to the key: some
+/// of those may not have received it.
 const MARGIN: usize = 2;
 
-/// Texts that are tried until one has such a key: of 26 nodes, the fewest that are
-/// asked for here, a node is among the four farthest of one key in seven.
+/// Most texts tried until one has such a key. Of 26 nodes, the fewest in this test, a node
+/// is among the four farthest for one key in seven.
 const TEXTS_MAX: usize = 1000;
 
 /// A value that was put, and its key.
@@ -22,7 +22,7 @@ pub(crate) struct Put {
 }
 
 impl Put {
-    /// Types it at the seed's prompt.
+    /// Puts a text at the seed's prompt.
     pub(crate) fn at_the_seed(seed: &mut Seed, text: String) -> Self {
         let key = Id::of_value(text.as_bytes()).to_string();
         let shown = seed.ask(&format!("put {text}"));
@@ -30,14 +30,14 @@ impl Put {
         Self { text, key }
     }
 
-    /// Puts it in a container.
+    /// Puts a text in a container.
     pub(crate) fn in_a_container(node: &Container, text: String) -> Self {
         let key = node.put(&text);
         assert_eq!(key, Id::of_value(text.as_bytes()).to_string());
         Self { text, key }
     }
 
-    /// Gets it in a container, from any node that has it.
+    /// Checks that a get in a container finds it.
     pub(crate) fn is_found_in(&self, node: &Container) {
         let Self { text, key } = self;
         let ended = node.get(key);
@@ -49,25 +49,25 @@ impl Put {
         );
     }
 
-    /// Gets it at the seed's prompt.
+    /// Checks that a get at the seed's prompt finds it.
     pub(crate) fn is_found_at_the_seed(&self, seed: &mut Seed) {
         let Self { text, key } = self;
         let shown = seed.ask(&format!("get {key}"));
         assert!(shown.contains(&format!("{text}\r\nfrom ")), "{key} {text:?}: {shown:?}");
     }
 
-    /// Gets it at the prompt of a seed that has it not: from another node.
+    /// Checks that a get at the seed's prompt finds it on another node.
     pub(crate) fn comes_to_the_seed(&self, seed: &mut Seed) {
         let Self { text, key } = self;
         let shown = seed.ask(&format!("get {key}"));
         let from = shown.split_once(&format!("{text}\r\nfrom ")).map(|(_, from)| from);
-        let from_afar = from.is_some_and(|from| from.starts_with(|c: char| c.is_ascii_digit()));
-        assert!(from_afar, "{key} {text:?}: {shown:?}");
+        let is_remote = from.is_some_and(|from| from.starts_with(|c: char| c.is_ascii_digit()));
+        assert!(is_remote, "{key} {text:?}: {shown:?}");
     }
 }
 
-/// A text that begins with `title` and that the node called `outsider` does not come
-/// to hold: enough of `others` are closer to its key.
+/// A text that begins with `title` and that the node `outsider` will not hold: enough of
+/// `others` are closer to its key.
 pub(crate) fn text_not_for(outsider: Id, others: &[Id], title: &str) -> String {
     let closer = K_DEFAULT + MARGIN;
     assert!(others.len() >= closer, "{} nodes are too few", others.len());

@@ -1,4 +1,4 @@
-//! Waiting for what tells of no change.
+//! Waits for conditions by polling.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 use crate::interrupt;
 use crate::neighbours::Space;
 
-/// Between two looks. No outcome depends on it.
+/// Time between two polls. No outcome depends on it.
 pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
 static SPACE: OnceLock<Space> = OnceLock::new();
 
-/// Sets how long anything is waited for, before anything is.
+/// Sets the longest wait, before the first wait.
 pub(crate) fn allow_for(space: Space) {
     SPACE.set(space).expect("it is set once");
 }
 
-/// Only guards against hanging for ever: no outcome depends on it. Where the kernel
-/// has no room for all neighbours, the last nodes join after two minutes.
+/// The longest wait. It only guards against hanging for ever; no outcome depends on it. When
+/// the kernel has no room for all neighbours, the last nodes join after two minutes.
 pub(crate) fn longest() -> Duration {
     match SPACE.get() {
         Some(Space::Cramped) => Duration::from_mins(6),
@@ -26,8 +26,7 @@ pub(crate) fn longest() -> Duration {
     }
 }
 
-/// Waits until `look` finds what it looks for; `what` says that in
-/// the failure.
+/// Waits until `look` returns something. `what` names it in the failure.
 pub(crate) fn wait_for<T>(what: impl Fn() -> String, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + longest();
     loop {
