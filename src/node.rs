@@ -229,7 +229,8 @@ impl Node {
                 Some(owner) => {
                     self.turn.stats.datagrams_missteered += 1;
                     let bytes = bytes.into();
-                    outbox.handoff(owner, Handoff(Message::Datagram { source, bytes }));
+                    outbox
+                        .handoff(owner, Handoff(Message::Datagram { source, local: None, bytes }));
                 }
             }
         }
@@ -245,7 +246,7 @@ impl Node {
         self.turn.now = now;
         self.turn.stats.handoffs_received += 1;
         match handoff.0 {
-            Message::Datagram { source, bytes } => {
+            Message::Datagram { source, bytes, .. } => {
                 let datagram = wire::decode(&bytes).expect("another shard has decoded it");
                 self.take(source, &datagram, bytes.len(), outbox);
             }

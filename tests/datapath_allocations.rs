@@ -83,7 +83,7 @@ struct Client {
 impl Client {
     fn new(node: &Running, leaving: Leaving, requests: &[Vec<u8>]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
-        socket.connect(node.address()).expect("no packet is sent");
+        socket.connect(("127.0.0.1", node.address().port())).expect("no packet is sent");
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let length = requests[0].len();
         if leaving == Leaving::Together {
@@ -121,8 +121,11 @@ const PONG: u8 = 0x81;
 const VALUE: u8 = 0x83;
 const STORED: u8 = 0x84;
 
-fn node(io: IoChoice, shards: usize) -> Running {
-    let mut settings = settings(io, "127.0.0.1:0");
+/// An address, and a wildcard, at which a node is told the address that is asked.
+const LISTEN: [&str; 2] = ["127.0.0.1:0", "0.0.0.0:0"];
+
+fn node(io: IoChoice, listen: &str, shards: usize) -> Running {
+    let mut settings = settings(io, listen);
     settings.shards = ShardCount::new(shards).expect("within the limits");
     start(settings).expect("loopback is there")
 }
@@ -148,8 +151,8 @@ fn put_both(node: &Running) -> [Id; 2] {
 }
 
 /// Asserts that answering requests allocates nothing, however they are sent.
-fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
-    let node = node(io, shards);
+fn assert_nothing_is_allocated(io: IoChoice, listen: &str, shards: usize) {
+    let node = node(io, listen, shards);
     let keys = put_both(&node);
     let hit = |key: Id| request(1, Body::FindValue { key, offset: 0 });
     let (pings, hits) = (vec![ping(1); SEGMENTS], vec![hit(keys[0]); SEGMENTS]);
@@ -164,7 +167,10 @@ fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
         let client = Client::new(&node, leaving, requests);
         client.exchange(kind, WARM_UP);
         let allocations = client.exchange(kind, ROUNDS);
-        assert_eq!(allocations, 0, "{io}, {shards} shards, {leaving:?}, answers {kind:#x}");
+        assert_eq!(
+            allocations, 0,
+            "{io}, {listen}, {shards} shards, {leaving:?}, answers {kind:#x}"
+        );
     }
     let stopped = node.stop().expect("it stops");
     let total = stopped.total();
@@ -177,7 +183,7 @@ fn assert_nothing_is_allocated(io: IoChoice, shards: usize) {
 
 /// Asserts that the counter counts: storing a new value allocates on the shard's thread.
 fn assert_a_new_value_is_counted(io: IoChoice) {
-    let node = node(io, 1);
+    let node = node(io, LISTEN[0], 1);
     let client = Client::new(&node, Leaving::OneByOne, &[ping(1)]);
     client.exchange(PONG, 1);
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
@@ -221,8 +227,10 @@ fn store(token: Token, value: &[u8]) -> Vec<u8> {
 fn a_request_allocates_nothing() {
     for io in [IoChoice::Uring, IoChoice::Mmsg] {
         assert_a_new_value_is_counted(io);
-        for shards in [1, 2] {
-            assert_nothing_is_allocated(io, shards);
+        for listen in LISTEN {
+            for shards in [1, 2] {
+                assert_nothing_is_allocated(io, listen, shards);
+            }
         }
     }
 }

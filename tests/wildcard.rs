@@ -8,18 +8,27 @@
 #[path = "driver/harness.rs"]
 mod harness;
 
+use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::process;
+use std::thread;
 
-use kad_node::driver::{DriverEvent, IoChoice, ShardCount, start};
+use kad_node::driver::{DriverEvent, IoChoice, ShardCount, Steering, start};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Event, OperationId};
+use kad_node::wire::{self, Body};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
-use harness::{PATIENCE, event, is_there, ping, settings};
+use harness::{PATIENCE, event, is_there, ping, request, settings};
 
 /// Addresses that are asked, none of them the one that asks.
 const ASKED: [Ipv4Addr; 3] =
     [Ipv4Addr::new(127, 0, 0, 2), Ipv4Addr::new(127, 0, 0, 3), Ipv4Addr::new(127, 1, 2, 3)];
+
+/// Datagrams of a burst: as many as every kernel takes for one message.
+const BURST: u64 = 64;
 
 /// Sends `count` PINGs to `node`, and sees each answer come from there.
 fn assert_answered_from(client: &UdpSocket, node: SocketAddr, count: u64) {
@@ -38,6 +47,52 @@ fn client(ip: &str) -> UdpSocket {
     let client = UdpSocket::bind((ip, 0)).expect("loopback is there");
     client.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     client
+}
+
+/// The wildcards of this machine.
+fn wildcards() -> impl Iterator<Item = &'static str> {
+    let all = [("0.0.0.0:0", "0.0.0.0"), ("[::]:0", "::")];
+    all.into_iter().filter(|(_, ip)| is_there(ip)).map(|(listen, _)| listen)
+}
+
+/// Request number `number`, for the shard that owns its key: any.
+fn find(number: u64) -> Vec<u8> {
+    let key = Id::of_value(&number.to_be_bytes());
+    request(number, Body::FindValue { key, offset: 0 })
+}
+
+/// The number of the next answer, and the address that it comes from.
+fn answer(client: &UdpSocket) -> (u64, IpAddr) {
+    let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    let answer = client.recv_from(&mut buffer);
+    let (length, source) = answer.expect("an answer within the patience");
+    let datagram = wire::decode(&buffer[..length]).expect("a datagram of ours");
+    (u64::from_be_bytes(*datagram.transaction.as_bytes()), source.ip())
+}
+
+/// Runs `test` on a host with the addresses 1 and 2 of `192.0.2.0/24` and `2001:db8::/64`:
+/// a network namespace, where the machine permits one.
+fn within_a_network_of_its_own(test: impl FnOnce() + Send) {
+    const COMMANDS: &str = "ip link set lo up
+        ip link add one type veth peer name other
+        ip link set other up
+        ip link set one up
+        for host in 1 2; do
+            ip address add 192.0.2.$host/24 broadcast + dev one
+            ip address add 2001:db8::$host/64 dev one nodad
+        done";
+    let run = || {
+        // It is the thread's own, and that of what the thread starts.
+        if let Err(error) = unshare(CloneFlags::CLONE_NEWNET) {
+            return eprintln!("SKIPPED: no network namespace: {error}");
+        }
+        let status = process::Command::new("sh").args(["-e", "-c", COMMANDS]).status();
+        if !status.is_ok_and(|status| status.success()) {
+            return eprintln!("SKIPPED: no addresses in a network namespace");
+        }
+        test();
+    };
+    thread::scope(|scope| scope.spawn(run).join().expect("the test passes"));
 }
 
 for_each_driver! {
@@ -91,5 +146,80 @@ for_each_driver! {
         assert_eq!((stored.asked, stored.holders), (1, 1));
         let node = joining.stop().expect("it was told to").total().node;
         assert_eq!(node.replies_unmatched, 0);
+    }
+
+    fn a_peer_that_asks_two_addresses_at_once_is_answered_from_each(io: IoChoice) {
+        for (shards, steering) in [(1, Steering::Off), (2, Steering::Kernel), (2, Steering::Off)] {
+            for listen in wildcards() {
+                let mut settings = settings(io, listen);
+                settings.shards = ShardCount::new(shards).expect("a few");
+                settings.steering = steering;
+                let node = start(settings).expect("it starts");
+                let client = client("127.0.0.1");
+                let mut missing = HashMap::new();
+                for number in 0..BURST {
+                    let asked = IpAddr::from(ASKED[number as usize / 3 % ASKED.len()]);
+                    let sent = client.send_to(&find(number), (asked, node.address().port()));
+                    sent.expect("loopback takes it");
+                    missing.insert(number, asked);
+                }
+                while !missing.is_empty() {
+                    let (number, source) = answer(&client);
+                    let asked = missing.remove(&number);
+                    assert_eq!(asked, Some(source), "{listen}, {shards} shards, {steering:?}");
+                }
+            }
+        }
+    }
+
+    /// It lands whole on the shard of its first datagram, which hands the others over.
+    fn a_burst_for_several_shards_is_answered_from_the_address_that_was_asked(io: IoChoice) {
+        for listen in wildcards() {
+            let mut settings = settings(io, listen);
+            settings.shards = ShardCount::new(2).expect("a few");
+            let node = start(settings).expect("it starts");
+            let client = client("127.0.0.1");
+            let length = i32::try_from(find(0).len()).expect("a datagram's length");
+            setsockopt(&client, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+            for asked in ASKED {
+                let burst: Vec<_> = (0..BURST).flat_map(find).collect();
+                let sent = client.send_to(&burst, (asked, node.address().port()));
+                assert_eq!(sent.expect("loopback takes it"), burst.len());
+                let mut missing: HashSet<_> = (0..BURST).collect();
+                while !missing.is_empty() {
+                    let (number, source) = answer(&client);
+                    assert_eq!(source, IpAddr::from(asked), "{listen}");
+                    assert!(missing.remove(&number), "each is answered once");
+                }
+            }
+            let total = node.stop().expect("it was told to").total();
+            assert!(total.node.datagrams_missteered > 0, "some were handed over");
+            assert_eq!((total.driver.sources_refused, total.driver.sources_displaced), (0, 0));
+        }
+    }
+
+    fn a_host_of_two_addresses_answers_from_the_one_that_was_asked(io: IoChoice) {
+        within_a_network_of_its_own(|| {
+            for (listen, shards) in [("0.0.0.0:0", 1), ("[::]:0", 1), ("[::]:0", 2)] {
+                let mut settings = settings(io, listen);
+                settings.shards = ShardCount::new(shards).expect("a few");
+                let node = start(settings).expect("it starts");
+                let port = node.address().port();
+                let v4 = client("192.0.2.1");
+                let second = SocketAddr::from(([192, 0, 2, 2], port));
+                assert_answered_from(&v4, second, 3);
+                // No answer can leave from a broadcast address.
+                let broadcaster = client("192.0.2.1");
+                broadcaster.set_broadcast(true).expect("an option of every socket");
+                let sent = broadcaster.send_to(&ping(1), ("192.0.2.255", port));
+                sent.expect("the network takes it");
+                assert_eq!(answer(&broadcaster), (1, IpAddr::from([192, 0, 2, 1])));
+                assert_answered_from(&v4, second, 3);
+                if listen.starts_with('[') {
+                    let second = format!("[2001:db8::2]:{port}").parse().expect("an address");
+                    assert_answered_from(&client("2001:db8::1"), second, 3);
+                }
+            }
+        });
     }
 }

@@ -1,9 +1,10 @@
 //! What a shard asks of its driver.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::locals::Locals;
 use super::stats::DriverStats;
 
 /// One socket's datagrams, in and out. The shard's loop is compiled for each
@@ -27,6 +28,13 @@ pub(super) trait Datapath {
     /// bytes, of an oversized one the first
     /// [`DATAGRAM_BYTES_MAX`](crate::limits::DATAGRAM_BYTES_MAX) and one more.
     fn datagram(&self) -> (SocketAddr, &[u8]);
+
+    /// The address of this host that the datagram came to, where the socket is bound to a
+    /// wildcard and told one to reply from.
+    fn local(&self) -> Option<IpAddr>;
+
+    /// Where what is sent is to come from, for a socket bound to a wildcard.
+    fn locals(&mut self) -> Option<&mut Locals>;
 
     /// Sends `datagrams`: those to one destination that have the same steer byte in
     /// their order. What cannot be sent is dropped and counted, as a network would.

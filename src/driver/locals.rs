@@ -9,8 +9,10 @@
 //! the one that was used the longest ago makes way. A turn brings messages of 512 peers at
 //! most, an eighth of the table, so that those of the turn find a place.
 //!
-//! A shard knows what comes to its own socket. What lands on the wrong shard, where the
-//! kernel does not steer, is answered from the kernel's choice.
+//! A peer may ask two addresses within a turn, as one does that knows a node by both. So
+//! an entry that a waiting reply may leave by does not change: the replies are sent first.
+//! What lands on the wrong shard, as the rest of a segmented message may, is handed over
+//! with the address that it came to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -28,6 +30,20 @@ pub(super) struct Locals {
     places: Box<[Place]>,
     /// Counts up with each note.
     clock: u64,
+    /// What was noted later than this may have a reply that waits to be sent.
+    sent: u64,
+    /// The place that was noted last.
+    latest: usize,
+}
+
+/// What came of a note.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noted {
+    Done,
+    /// Another peer's entry made way.
+    Displaced,
+    /// Nothing is noted: replies that wait may leave by the entry that is to change.
+    SendFirst,
 }
 
 #[derive(Clone, Copy)]
@@ -48,34 +64,57 @@ impl Place {
 
 impl Locals {
     pub(super) fn new() -> Self {
-        Self { places: vec![Place::FREE; PEERS_MAX].into_boxed_slice(), clock: 0 }
+        let places = vec![Place::FREE; PEERS_MAX].into_boxed_slice();
+        Self { places, clock: 0, sent: 0, latest: 0 }
     }
 
     /// Notes that `peer` has asked `local`.
-    pub(super) fn note(&mut self, peer: SocketAddr, local: IpAddr) {
+    pub(super) fn note(&mut self, peer: SocketAddr, local: IpAddr) -> Noted {
+        let index = self.place(peer);
+        let Place { peer: before, local: asked, noted } = self.places[index];
+        let is_free = noted == 0;
+        let is_same = !is_free && before == peer && asked == local;
+        if !is_same && noted > self.sent {
+            return Noted::SendFirst;
+        }
         self.clock += 1;
-        let oldest = places(peer).min_by_key(|&place| self.rank(place, peer));
-        let oldest = oldest.expect("a few places are looked at");
-        self.places[oldest] = Place { peer, local, noted: self.clock };
+        self.places[index] = Place { peer, local, noted: self.clock };
+        self.latest = index;
+        if is_free || before == peer { Noted::Done } else { Noted::Displaced }
     }
 
-    /// The address that `peer` asked last.
+    /// Says that no reply waits to be sent.
+    pub(super) const fn all_sent(&mut self) {
+        self.sent = self.clock;
+    }
+
+    /// The address that `peer` asked last, where it can be sent from.
     pub(super) fn find(&self, peer: SocketAddr) -> Option<IpAddr> {
         let place = places(peer).map(|place| &self.places[place]);
         let mut place = place.take_while(|place| place.noted > 0);
-        place.find(|place| place.peer == peer).map(|place| place.local)
+        let place = place.find(|place| place.peer == peer);
+        place.map(|place| place.local).filter(|local| !local.is_unspecified())
     }
 
     /// Forgets which address `peer` asked: it cannot be sent from.
     pub(super) fn forget(&mut self, peer: SocketAddr) {
-        if let Some(local) = self.find(peer) {
-            // In its place, so that those behind it are still found.
-            let unspecified = match local {
-                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                IpAddr::V6(_) => IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED),
-            };
-            self.note(peer, unspecified);
+        let index = self.place(peer);
+        let place = &mut self.places[index];
+        if place.noted > 0 && place.peer == peer {
+            // It stays, so that those behind it are still found.
+            place.local = Ipv4Addr::UNSPECIFIED.into();
         }
+    }
+
+    /// The place of `peer`, or the one that it takes. Datagrams come in bursts, so the
+    /// latest is looked at first.
+    fn place(&self, peer: SocketAddr) -> usize {
+        let Place { peer: latest, noted, .. } = self.places[self.latest];
+        if noted > 0 && latest == peer {
+            return self.latest;
+        }
+        let oldest = places(peer).min_by_key(|&place| self.rank(place, peer));
+        oldest.expect("a few places are looked at")
     }
 
     /// The peer's own place comes first, then a free one, then the oldest.
@@ -111,18 +150,51 @@ mod tests {
         locals.note(peer(1), local(2));
         locals.note(peer(2), local(3));
         assert_eq!((locals.find(peer(1)), locals.find(peer(2))), (Some(local(2)), Some(local(3))));
-        locals.note(peer(1), local(4));
+        assert_eq!(locals.note(peer(1), local(4)), Noted::SendFirst);
+        assert_eq!(locals.find(peer(1)), Some(local(2)));
+        locals.all_sent();
+        assert_eq!(locals.note(peer(1), local(4)), Noted::Done);
         assert_eq!(locals.find(peer(1)), Some(local(4)));
         locals.forget(peer(1));
-        assert_eq!(locals.find(peer(1)), Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        assert_eq!(locals.find(peer(1)), None);
         assert_eq!(locals.find(peer(2)), Some(local(3)));
+    }
+
+    #[test]
+    fn a_burst_that_is_sent_in_the_middle_keeps_its_address() {
+        let mut locals = Locals::new();
+        assert_eq!(locals.note(peer(1), local(2)), Noted::Done);
+        locals.all_sent();
+        assert_eq!(locals.note(peer(1), local(2)), Noted::Done);
+        assert_eq!(locals.note(peer(1), local(3)), Noted::SendFirst);
+    }
+
+    #[test]
+    fn a_peer_that_waits_for_a_reply_makes_no_way() {
+        let mut locals = Locals::new();
+        let start = |peer: &SocketAddr| places(*peer).next();
+        let same = |other: &SocketAddr| start(other) == start(&peer(0));
+        let peers: Vec<_> = (0..=u16::MAX).map(peer).filter(same).take(PROBES_MAX + 1).collect();
+        let (newcomer, others) = peers.split_last().expect("there are some");
+        assert_eq!(others.len(), PROBES_MAX);
+        for other in others {
+            assert_eq!(locals.note(*other, local(2)), Noted::Done);
+        }
+        assert_eq!(locals.note(*newcomer, local(3)), Noted::SendFirst);
+        assert!(others.iter().all(|other| locals.find(*other).is_some()));
+        locals.all_sent();
+        assert_eq!(locals.note(*newcomer, local(3)), Noted::Displaced);
+        assert_eq!((locals.find(others[0]), locals.find(*newcomer)), (None, Some(local(3))));
     }
 
     #[test]
     fn the_peers_of_a_turn_are_all_remembered_whoever_came_before() {
         let mut locals = Locals::new();
         for number in 0..60_000 {
-            locals.note(peer(number), local(2));
+            assert_ne!(locals.note(peer(number), local(2)), Noted::SendFirst, "no room in a turn");
+            if number % 512 == 511 {
+                locals.all_sent();
+            }
             let turn = number.saturating_sub(511)..=number;
             if number % 5000 == 4999 {
                 let found = turn.filter(|&number| locals.find(peer(number)).is_some());

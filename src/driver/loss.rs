@@ -2,10 +2,11 @@
 //! way, with an exact chance and by a seed.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::datapath::{Advance, Datapath};
+use super::locals::Locals;
 use super::settings::ShardCount;
 use super::stats::DriverStats;
 use crate::rng::Rng;
@@ -82,6 +83,14 @@ impl<D: Datapath> Datapath for Lossy<D> {
         self.inner.datagram()
     }
 
+    fn local(&self) -> Option<IpAddr> {
+        self.inner.local()
+    }
+
+    fn locals(&mut self) -> Option<&mut Locals> {
+        self.inner.locals()
+    }
+
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
         let mut dropped = 0;
         let sent = &mut self.sent;
@@ -134,6 +143,14 @@ mod tests {
 
         fn datagram(&self) -> (SocketAddr, &[u8]) {
             (SOMEONE, &self.current)
+        }
+
+        fn local(&self) -> Option<IpAddr> {
+            None
+        }
+
+        fn locals(&mut self) -> Option<&mut Locals> {
+            None
         }
 
         fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)] // recvmmsg takes pointers to pointers.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::address::{self, NAME_BYTES_MAX, Name};
 use super::bell::Bell;
 use super::control::{self, Control};
 use super::datapath::{Advance, Datapath, survive};
+use super::locals::Locals;
 use super::send::Sender;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
@@ -55,6 +56,7 @@ pub(super) struct Mmsg {
 struct Current {
     index: usize,
     source: SocketAddr,
+    local: Option<IpAddr>,
     train: Train,
     datagram: Range<usize>,
 }
@@ -67,8 +69,13 @@ impl Mmsg {
         coalescing: Coalescing,
     ) -> Self {
         let sender = Sender::new(&socket, coalescing);
-        let current =
-            Current { index: 0, source: socket.address(), train: Train::NONE, datagram: 0..0 };
+        let current = Current {
+            index: 0,
+            source: socket.address(),
+            local: None,
+            train: Train::NONE,
+            datagram: 0..0,
+        };
         Self {
             socket,
             bell,
@@ -152,10 +159,9 @@ impl Mmsg {
         let told = control::read(control);
         let length = self.headers[index].msg_len as usize;
         let train = Train::new(length, told.segment_bytes);
-        self.sender.note(source, told.local);
         train.count(&mut self.stats);
         self.stats.receives_truncated += u64::from(header.msg_flags & libc::MSG_TRUNC != 0);
-        self.current = Current { index, source, train, datagram: 0..0 };
+        self.current = Current { index, source, local: told.local, train, datagram: 0..0 };
     }
 
     fn poll(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -202,6 +208,14 @@ impl Datapath for Mmsg {
         let Current { index, source, ref datagram, .. } = self.current;
         let bytes = &self.buffers[index * self.room.stride_bytes()..];
         (source, &bytes[datagram.clone()])
+    }
+
+    fn local(&self) -> Option<IpAddr> {
+        self.current.local
+    }
+
+    fn locals(&mut self) -> Option<&mut Locals> {
+        self.sender.locals()
     }
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

@@ -56,12 +56,9 @@ impl Sender {
         }
     }
 
-    /// Notes what the kernel tells of a received message's way: `peer` has sent it to
-    /// `local`.
-    pub(super) fn note(&mut self, peer: SocketAddr, local: Option<IpAddr>) {
-        if let (Some(locals), Some(local)) = (&mut self.locals, local) {
-            locals.note(peer, local);
-        }
+    /// Where what is sent is to come from, for a socket bound to a wildcard.
+    pub(super) const fn locals(&mut self) -> Option<&mut Locals> {
+        self.locals.as_mut()
     }
 
     /// Sends `datagrams`, in the order of their groups. What cannot be sent is
@@ -170,19 +167,20 @@ impl Sender {
             };
             next += match sys::counted(sent) {
                 Ok(sent) => self.count(next, sent, stats),
+                // First, since old kernels refuse a train by the same error.
+                Err(error) if self.refuses_train(next, &error) => {
+                    stats.trains_refused += 1;
+                    self.pauses.refused(self.grouping.host(self.grouping.trains()[next]));
+                    self.grouping.uncouple(next);
+                    self.point();
+                    0
+                }
                 Err(error) if self.refuses_source(next, &error) => {
                     stats.sources_refused += 1;
                     let destination = self.grouping.destination(self.grouping.trains()[next]);
                     if let Some(locals) = &mut self.locals {
                         locals.forget(destination);
                     }
-                    self.point();
-                    0
-                }
-                Err(error) if self.refuses_train(next, &error) => {
-                    stats.trains_refused += 1;
-                    self.pauses.refused(self.grouping.host(self.grouping.trains()[next]));
-                    self.grouping.uncouple(next);
                     self.point();
                     0
                 }
@@ -245,7 +243,7 @@ impl Sender {
 /// The address that what goes to `destination` is to leave from, where the kernel is not to
 /// choose it.
 fn local(locals: Option<&Locals>, destination: SocketAddr) -> Option<IpAddr> {
-    locals?.find(destination).filter(|local| !local.is_unspecified())
+    locals?.find(destination)
 }
 
 /// The header of a message without control messages.

@@ -12,9 +12,8 @@ use crate::node::Config;
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The UDP address to bind; port 0 lets the system choose. `[::]` takes IPv4
-    /// peers as well. At a wildcard the kernel picks the source of each answer by
-    /// its route, which on a host with several addresses need not be the one that
-    /// was asked; peers pass over an answer from another.
+    /// peers as well. At a wildcard each reply leaves from the address that was asked:
+    /// peers pass over one from another.
     pub listen: SocketAddr,
     /// The driver.
     pub io: IoChoice,

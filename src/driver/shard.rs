@@ -4,6 +4,7 @@
 mod tests;
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -11,6 +12,7 @@ use super::datapath::{Advance, Datapath};
 use super::events::{EventSender, ShardEvent};
 use super::halt::Order;
 use super::inbox::Inbox;
+use super::locals::Noted;
 use super::peers::Peers;
 use super::stats::{DriverStats, ShardStats};
 use super::wiring::Links;
@@ -86,6 +88,10 @@ impl<D: Datapath> Shard<D> {
     fn take_datagrams(&mut self) -> io::Result<()> {
         let Self { node, outbox, outlet, now, .. } = self;
         while outlet.datapath.advance()? == Advance::Datagram {
+            if let Some(local) = outlet.datapath.local() {
+                let (source, _) = outlet.datapath.datagram();
+                outlet.note_local(source, local, outbox);
+            }
             let (source, bytes) = outlet.datapath.datagram();
             node.handle_datagram(*now, source, bytes, outbox);
             outlet.relieve(outbox);
@@ -100,6 +106,9 @@ impl<D: Datapath> Shard<D> {
         let Self { node, outbox, inbox, outlet, now, .. } = self;
         let commands = inbox.commands.drain();
         for handoff in inbox.handoffs.iter_mut().flat_map(|ring| ring.drain()) {
+            if let Some((source, local)) = handoff.local() {
+                outlet.note_local(source, local, outbox);
+            }
             node.handle_handoff(*now, handoff, outbox);
             outlet.relieve(outbox);
         }
@@ -135,8 +144,27 @@ impl<D: Datapath> Outlet<D> {
         self.send(outbox);
     }
 
+    /// Notes that `peer` has asked `local`. Replies that wait are sent before that, where
+    /// they may be to leave from another address.
+    fn note_local(&mut self, peer: SocketAddr, local: IpAddr, outbox: &mut Outbox) {
+        let mut noted = self.try_note_local(peer, local);
+        if noted == Noted::SendFirst {
+            self.send(outbox);
+            noted = self.try_note_local(peer, local);
+        }
+        self.stats().sources_displaced += u64::from(noted == Noted::Displaced);
+    }
+
+    fn try_note_local(&mut self, peer: SocketAddr, local: IpAddr) -> Noted {
+        self.datapath.locals().map_or(Noted::Done, |locals| locals.note(peer, local))
+    }
+
     fn hand_over(&mut self, outbox: &mut Outbox) {
-        for (shard, handoff) in outbox.take_handoffs() {
+        for (shard, mut handoff) in outbox.take_handoffs() {
+            if let Some(locals) = self.datapath.locals() {
+                // Noted just now, with the datagram that is handed over.
+                handoff.set_local(|source| locals.find(source));
+            }
             self.peers.hand_over(shard, handoff, self.datapath.stats());
         }
     }
@@ -146,6 +174,9 @@ impl<D: Datapath> Outlet<D> {
             self.datapath.submit(outbox.datagrams());
         }
         outbox.clear();
+        if let Some(locals) = self.datapath.locals() {
+            locals.all_sent();
+        }
     }
 
     /// Shows the peers what the turn has for them, and after that tells the user:

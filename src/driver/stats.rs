@@ -38,6 +38,8 @@ counters! {
         /// Messages that could not leave from the address that their peer has asked, and
         /// were sent from the kernel's choice.
         sources_refused,
+        /// Peers whose asked address was forgotten to remember another peer's.
+        sources_displaced,
         /// Datagrams received that were so long that not all of them was looked at.
         receives_truncated,
         /// Receives that failed for a reason that passes, such as an ICMP error, or

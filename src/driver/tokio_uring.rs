@@ -31,7 +31,7 @@ mod tests;
 use std::future::{Future as _, poll_fn};
 use std::io;
 use std::mem;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -47,6 +47,7 @@ use self::herd::{Arrival, Herd};
 use self::receive::Received;
 use super::bell::Bell;
 use super::datapath::{Advance, Datapath, survive};
+use super::locals::Locals;
 use super::send::Sender;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
@@ -108,6 +109,7 @@ struct Current {
     buffer: Vec<u8>,
     length: usize,
     source: SocketAddr,
+    local: Option<IpAddr>,
 }
 
 impl TokioUring {
@@ -159,10 +161,9 @@ impl TokioUring {
             Ok(Received { length, source, local }) => {
                 self.stats.receives_truncated += u64::from(length > BUFFER_BYTES);
                 let length = length.min(BUFFER_BYTES);
-                self.sender.note(source, local);
                 self.stats.datagrams_received += 1;
                 self.stats.bytes_received += length as u64;
-                self.current = Some(Current { buffer, length, source });
+                self.current = Some(Current { buffer, length, source, local });
                 Ok(())
             }
             Err(error) => {
@@ -233,6 +234,14 @@ impl Datapath for TokioUring {
     fn datagram(&self) -> (SocketAddr, &[u8]) {
         let current = self.current.as_ref().expect("advance has gone to a datagram");
         (current.source, &current.buffer[..current.length])
+    }
+
+    fn local(&self) -> Option<IpAddr> {
+        self.current.as_ref().and_then(|current| current.local)
+    }
+
+    fn locals(&mut self) -> Option<&mut Locals> {
+        self.sender.locals()
     }
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

@@ -19,7 +19,7 @@ mod ring;
 mod tests;
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -34,6 +34,7 @@ use super::address::{self, NAME_BYTES_MAX};
 use super::bell::Bell;
 use super::control;
 use super::datapath::{Advance, Datapath, survive};
+use super::locals::Locals;
 use super::send::Sender;
 use super::settings::Coalescing;
 use super::socket::UdpSocket;
@@ -101,6 +102,7 @@ impl Multishot {
 struct Current {
     buffer: BufferId,
     source: SocketAddr,
+    local: Option<IpAddr>,
     train: Train,
     datagram: Range<usize>,
 }
@@ -214,9 +216,8 @@ impl Uring {
             self.stats.receives_sourceless += 1;
             return None;
         };
-        self.sender.note(source, told.local);
         train.count(&mut self.stats);
-        Some(Current { buffer, source, train, datagram: 0..0 })
+        Some(Current { buffer, source, local: told.local, train, datagram: 0..0 })
     }
 
     /// Goes to the next datagram of the message that is visited.
@@ -277,6 +278,14 @@ impl Datapath for Uring {
         let current = self.current.as_ref().expect("advance has gone to a datagram");
         let bytes = &self.ring.buffers.bytes(current.buffer)[self.payload_offset..];
         (current.source, &bytes[current.datagram.clone()])
+    }
+
+    fn local(&self) -> Option<IpAddr> {
+        self.current.as_ref().and_then(|current| current.local)
+    }
+
+    fn locals(&mut self) -> Option<&mut Locals> {
+        self.sender.locals()
     }
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {

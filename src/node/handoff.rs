@@ -1,7 +1,7 @@
 //! What one shard of a node tells another.
 
 use alloc::boxed::Box;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::shard::{HANDOFF_SLOTS, Weight};
 use super::table::TableMessage;
@@ -18,7 +18,12 @@ const _: () = assert!((JOINED_SLOT as usize) < HANDOFF_SLOTS);
 #[derive(Clone, Debug)]
 pub(super) enum Message {
     /// A datagram that landed on the wrong shard.
-    Datagram { source: SocketAddr, bytes: Box<[u8]> },
+    Datagram {
+        source: SocketAddr,
+        /// The address of this host that it came to, where the driver knows it.
+        local: Option<IpAddr>,
+        bytes: Box<[u8]>,
+    },
     /// What it has seen of a contact, or how a bucket is now.
     Table(TableMessage),
     /// From the first shard: the node has joined, and has found every node beyond this
@@ -27,6 +32,24 @@ pub(super) enum Message {
 }
 
 impl Handoff {
+    /// The source of the datagram that it carries, and the address of this host that the
+    /// datagram came to, for the driver to reply from; none where it carries none or that
+    /// was not set.
+    pub const fn local(&self) -> Option<(SocketAddr, IpAddr)> {
+        match self.0 {
+            Message::Datagram { source, local: Some(local), .. } => Some((source, local)),
+            _ => None,
+        }
+    }
+
+    /// Sets the address of this host that a datagram came to, which `find` knows by the
+    /// datagram's source. The node carries it and does not look at it.
+    pub fn set_local(&mut self, find: impl FnOnce(SocketAddr) -> Option<IpAddr>) {
+        if let Message::Datagram { source, local, .. } = &mut self.0 {
+            *local = find(*source);
+        }
+    }
+
     /// Whether it may be dropped when there is no room for it.
     pub const fn weight(&self) -> Weight {
         match self.0 {
@@ -47,7 +70,7 @@ impl Handoff {
         Self(match weight {
             Weight::Droppable => {
                 let source = ([127, 0, 0, 1], 9).into();
-                Message::Datagram { source, bytes: Box::new([]) }
+                Message::Datagram { source, local: None, bytes: Box::new([]) }
             }
             Weight::Binding { slot: JOINED_SLOT } => Message::Joined { found_beyond: None },
             Weight::Binding { slot } => {

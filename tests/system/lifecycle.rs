@@ -3,10 +3,31 @@
 use nix::sys::signal::Signal;
 
 use crate::Io;
-use crate::child::{Node, field};
+use crate::child::{Node, field, run};
 use crate::under_each_driver;
 
 under_each_driver! {
+    fn a_wildcard_node_serves_at_another_address_than_the_kernel_would_choose(io: Io) {
+        let mut first = Node::start(io, &["--listen", "0.0.0.0:0", "--cores", "2"]);
+        let asked = format!("127.0.0.2:{}", first.addr.port());
+        let ping = run(&["ping", &asked], b"");
+        assert_eq!(ping.status, Some(0), "{ping:?}");
+        let client = |subcommand, argument| {
+            let network = ["--bootstrap", &asked, "--io", io.flag(), "--log", "warn"];
+            run(&[&[subcommand], &network[..], &[argument]].concat(), b"")
+        };
+        let put = client("put", "there");
+        assert_eq!(put.status, Some(0), "{put:?}");
+        let key = put.stdout.trim_end();
+        let get = client("get", key);
+        assert_eq!((get.status, get.stdout.trim_end()), (Some(0), "there"), "{get:?}");
+        let mut second = Node::start(io, &["--bootstrap", &asked]);
+        second.await_log(" joined ");
+        assert_eq!(second.found(key, "there"), asked);
+        let key = second.put("back");
+        first.found(&key, "back");
+    }
+
     fn sigint_ends_it_cleanly(io: Io) {
         ends_cleanly_on(io, Signal::SIGINT);
     }

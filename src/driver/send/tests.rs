@@ -113,6 +113,37 @@ fn trains_reach_peers_of_both_families_from_one_socket() {
 }
 
 #[test]
+fn a_refused_train_leaves_one_by_one_from_the_address_that_was_asked() {
+    let mut rig = Rig::new("0.0.0.0:0", &["127.0.0.1"]);
+    let to = rig.peers[0].local_addr().expect("bound");
+    let asked = IpAddr::from([127, 0, 0, 2]);
+    rig.sender.locals().expect("a wildcard").note(to, asked);
+    rig.set_checksums(1);
+    rig.sender.send(&rig.socket, [(to, &[1; 68][..]); 8].into_iter(), &mut rig.stats);
+    let mut buffer = [0; 2048];
+    for _ in 0..8 {
+        let (_, source) = rig.peers[0].recv_from(&mut buffer).expect("it was sent");
+        assert_eq!(source.ip(), asked);
+    }
+    assert_eq!((rig.stats.trains_refused, rig.stats.sources_refused), (1, 0));
+}
+
+#[test]
+fn what_cannot_leave_from_the_asked_address_leaves_from_another() {
+    let mut rig = Rig::new("0.0.0.0:0", &["127.0.0.1", "127.0.0.1"]);
+    let to = rig.peers[0].local_addr().expect("bound");
+    // No host's: it is for documents.
+    let lost = IpAddr::from([192, 0, 2, 1]);
+    for count in [1, 8] {
+        rig.sender.locals().expect("a wildcard").all_sent();
+        rig.sender.locals().expect("a wildcard").note(to, lost);
+        rig.exchange(count, 68);
+    }
+    assert_eq!((rig.stats.sources_refused, rig.stats.datagrams_sent), (2, 18));
+    assert_eq!(rig.stats.sends_failed, 0);
+}
+
+#[test]
 fn the_longest_trains_are_taken() {
     let mut rig = Rig::new("127.0.0.1:0", &["127.0.0.1"]);
     rig.exchange(2 * TRAIN_DATAGRAMS_MAX, 68);

@@ -1,6 +1,6 @@
 //! The loop over a datapath that is made up.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use super::*;
 use crate::driver::bell::Bell;
 use crate::driver::events::{Events, events};
 use crate::driver::launch::Threads;
+use crate::driver::locals::Locals;
 use crate::driver::peers::ring_capacity;
 use crate::driver::sys;
 use crate::driver::wiring::{Wiring, wire};
@@ -31,6 +32,11 @@ struct Burst {
     submissions: usize,
     stats: DriverStats,
     neighbour: Option<Neighbour>,
+    /// The addresses that the datagrams come to in turn, at a wildcard.
+    asked: Vec<IpAddr>,
+    locals: Option<Locals>,
+    /// The address that each answer leaves from, where it is not the kernel's choice.
+    sources: Vec<Option<IpAddr>>,
 }
 
 /// Another shard, which takes what it is handed while the first one reads.
@@ -79,7 +85,17 @@ impl Burst {
             submissions: 0,
             stats,
             neighbour: None,
+            asked: Vec::new(),
+            locals: None,
+            sources: Vec::new(),
         }
+    }
+
+    /// The same at a wildcard, where the datagrams come to these addresses of 127.0.0.0/24
+    /// in turn.
+    fn at_wildcard(self, asked: &[u8]) -> Self {
+        let asked = asked.iter().map(|&last| IpAddr::from([127, 0, 0, last])).collect();
+        Self { asked, locals: Some(Locals::new()), ..self }
     }
 
     fn await_bell(&mut self, timeout: Option<Duration>) -> io::Result<()> {
@@ -119,9 +135,20 @@ impl Datapath for Burst {
         ((Ipv4Addr::LOCALHOST, 9).into(), &self.bytes)
     }
 
+    fn local(&self) -> Option<IpAddr> {
+        let number = self.datagrams.checked_rem(self.asked.len())?;
+        Some(self.asked[number])
+    }
+
+    fn locals(&mut self) -> Option<&mut Locals> {
+        self.locals.as_mut()
+    }
+
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
         self.submissions += 1;
-        self.answered += datagrams.count();
+        let locals = self.locals.as_ref();
+        self.sources.extend(datagrams.map(|(to, _)| locals?.find(to)));
+        self.answered = self.sources.len();
     }
 
     fn stats(&mut self) -> &mut DriverStats {
@@ -191,6 +218,45 @@ fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
     let Neighbour { ring, taken } = neighbour.as_mut().expect("it is there");
     assert_eq!((stats.handoffs_sent, stats.handoffs_dropped), (foreign as u64, 0));
     assert_eq!(*taken + ring.drain().count(), foreign);
+}
+
+#[test]
+fn each_reply_leaves_from_the_address_that_was_asked_and_no_sooner_than_needed() {
+    for (asked, submissions) in [(&[2][..], 1), (&[2, 3], 9)] {
+        let (mut wiring, mut senders, _events) = rig(1);
+        let node = Node::new(config(), Instant::ZERO);
+        let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+        let datapath = Burst::new(9, Ending::Fails).at_wildcard(asked);
+        let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+        assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+        let datapath = &shard.outlet.datapath;
+        let expected = (0..9).rev().map(|left: usize| datapath.asked[left % asked.len()]);
+        assert_eq!(datapath.sources, expected.map(Some).collect::<Vec<_>>());
+        assert_eq!(datapath.submissions, submissions);
+    }
+}
+
+#[test]
+fn a_datagram_is_handed_over_with_the_address_that_it_came_to() {
+    let (wiring, senders, _events) = rig(2);
+    let configs: Vec<_> = config().shards(2).collect();
+    let position = configs[0].position;
+    let mut keys = (0..u8::MAX).map(|number| Id::of_value(&[number]));
+    let key = keys.find(|&key| position.of_key(key) != position.index());
+    let body = Body::FindValue { key: key.expect("one in two"), offset: 0 };
+    let mut shards = Vec::new();
+    let parts = wiring.links.into_iter().zip(senders).zip(configs);
+    for (((links, sender), config), datagrams) in parts.zip([1, 0]) {
+        let datapath = Burst::of(datagrams, body, Ending::Fails).at_wildcard(&[2]);
+        let node = Node::new(config, Instant::ZERO);
+        shards.push(Shard::new(node, datapath, links, sender, Clock::start()));
+    }
+    for shard in &mut shards {
+        assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    }
+    let sources = shards.iter().map(|shard| shard.outlet.datapath.sources.clone());
+    let expected = Some(IpAddr::from([127, 0, 0, 2]));
+    assert_eq!(sources.collect::<Vec<_>>(), [vec![], vec![expected]]);
 }
 
 /// A node of `endings.len()` shards, each with its ending.
