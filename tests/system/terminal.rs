@@ -29,12 +29,17 @@ fn start_with(io: Io, arguments: &[&str]) -> PtySession {
 }
 
 /// Starts `command` on a pseudo-terminal and waits for the node's prompt.
-fn start_by(mut command: Command) -> PtySession {
-    command.env("TERM", "xterm");
-    let timeout_ms = DEADLINE.as_millis().try_into().ok();
-    let mut terminal = spawn_command(command, timeout_ms).expect("a pseudo-terminal");
+fn start_by(command: Command) -> PtySession {
+    let mut terminal = spawn(command);
     expect(&mut terminal, "kad> ");
     terminal
+}
+
+/// Starts `command` on a pseudo-terminal.
+fn spawn(mut command: Command) -> PtySession {
+    command.env("TERM", "xterm");
+    let timeout_ms = DEADLINE.as_millis().try_into().ok();
+    spawn_command(command, timeout_ms).expect("a pseudo-terminal")
 }
 
 /// Waits until `text` is shown, and returns what was shown before it.
@@ -89,8 +94,12 @@ under_each_driver! {
     fn an_interrupt_ends_the_get_that_runs_and_not_the_node(io: Io) {
         let peer = Node::start(io, &[]);
         let bootstrap = peer.addr.to_string();
-        let mut terminal = start_with(io, &["--bootstrap", &bootstrap]);
+        let mut command = program();
+        command.args(["--listen", "127.0.0.1:0", "--io", io.flag(), "--bootstrap", &bootstrap]);
+        // Before the prompt, or above it; the prompt follows either way.
+        let mut terminal = spawn(command);
         expect(&mut terminal, "joined");
+        expect(&mut terminal, "kad> ");
         peer.freeze();
         for _ in 0..3 {
             type_line(&mut terminal, &format!("get {}", "0".repeat(40)));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::termios;
+use nix::sys::termios::{self, LocalFlags};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 use signal_hook::consts::SIGCONT;
 use signal_hook::{flag, low_level};
@@ -41,6 +41,14 @@ pub(crate) fn is_in_foreground() -> bool {
 /// Whether standard input was a terminal that has closed.
 pub(crate) fn has_hung_up() -> bool {
     termios::tcgetattr(io::stdin()).is_err_and(|error| error == Errno::EIO)
+}
+
+/// Whether Ctrl-C on standard input's terminal sends SIGINT to this process. While a line
+/// is edited it is a key like any other.
+pub(crate) fn keys_raise_signals() -> bool {
+    let settings = termios::tcgetattr(io::stdin());
+    is_in_foreground()
+        && settings.is_ok_and(|settings| settings.local_flags.contains(LocalFlags::ISIG))
 }
 
 /// Waits until the process is in the foreground, or its terminal has closed.

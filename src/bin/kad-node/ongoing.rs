@@ -7,6 +7,8 @@ use kad_node::driver::Commander;
 use kad_node::id::Id;
 use kad_node::node::{Command, OperationId};
 
+use crate::job_control;
+
 /// What SIGINT interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Interrupted {
@@ -25,8 +27,11 @@ pub(crate) struct Ongoing {
 
 #[derive(Clone, Copy)]
 enum State {
-    /// A line is being edited, so that Ctrl-C is a key; or there is no terminal.
+    /// There is no terminal.
     Idle,
+    /// A line is being edited. Ctrl-C is a key then, but for the moments before the line
+    /// editor takes the terminal over and after it gives it back.
+    Editing,
     /// A command runs.
     Running {
         /// The put or get that the command waits for.
@@ -42,16 +47,23 @@ impl Ongoing {
         Self { commander, state: Arc::new(Mutex::new(State::Idle)) }
     }
 
-    /// Records that a command typed at a terminal begins.
+    /// Records that lines are edited on a terminal from now on.
+    pub(crate) fn edit(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Editing;
+    }
+
+    /// Records that a command typed at a terminal begins. Ctrl-C may have come first.
     pub(crate) fn begin(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State::Running { operation: None };
+        if !matches!(*state, State::Interrupted) {
+            *state = State::Running { operation: None };
+        }
     }
 
     /// Records that the command has ended. Returns whether it was interrupted.
     pub(crate) fn end(&self) -> Interrupted {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let interrupted = matches!(mem::replace(&mut *state, State::Idle), State::Interrupted);
+        let interrupted = matches!(mem::replace(&mut *state, State::Editing), State::Interrupted);
         if interrupted { Interrupted::Operation } else { Interrupted::Nothing }
     }
 
@@ -59,7 +71,7 @@ impl Ongoing {
     pub(crate) fn await_operation(&self, operation: OperationId, key: Id) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *state {
-            State::Idle => {}
+            State::Idle | State::Editing => {}
             State::Running { .. } => {
                 *state = State::Running { operation: Some((operation, key)) };
             }
@@ -70,8 +82,10 @@ impl Ongoing {
     /// Interrupts the running command, unless it was already interrupted.
     pub(crate) fn interrupt(&self) -> Interrupted {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State::Running { operation } = *state else {
-            return Interrupted::Nothing;
+        let operation = match *state {
+            State::Running { operation } => operation,
+            State::Editing if job_control::keys_raise_signals() => None,
+            State::Idle | State::Editing | State::Interrupted => return Interrupted::Nothing,
         };
         *state = State::Interrupted;
         if let Some((operation, key)) = operation {

@@ -123,6 +123,7 @@ impl Terminal {
     ) -> Result<Flow, SessionError> {
         let mut before = Typed::default();
         let mut interrupts = 0;
+        ongoing.edit();
         loop {
             await_foreground();
             let typed = (before.left.as_str(), before.right.as_str());
