@@ -122,7 +122,9 @@ impl Sender {
         }));
         let local = |train: Train| local(locals.as_ref(), grouping.destination(train));
         controls.clear();
-        for train in grouping.trains() {
+        // Most messages are one datagram and need none.
+        let is_plain = |train: &&Train| train.count == 1 && locals.is_none();
+        for train in grouping.trains().iter().filter(|train| !is_plain(train)) {
             let mut control = Control::EMPTY;
             if train.count > 1 {
                 control = control.segment(grouping.parts()[usize::from(train.first)].length);
