@@ -157,8 +157,8 @@ impl Sender {
             let rest = &mut self.headers[next..];
             stats.send_calls += 1;
             // SAFETY: `send` still borrows the datagrams to which the slices point, each
-            // to one or to several that lie one after another, and neither slices nor controls nor names have changed since
-            // `point`.
+            // to one or to several that lie one after another, and neither slices nor
+            // controls nor names have changed since `point`.
             let sent = unsafe {
                 libc::sendmmsg(
                     socket.as_raw_fd(),
