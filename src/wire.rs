@@ -7,13 +7,17 @@
 //! | 0 | magic, 0x4b: not `d`, which begins a bencoded message |
 //! | 1 | version, 1 |
 //! | 2 | kind |
-//! | 3 | steer: the last byte of a request's key or target, or of a PING's sender; in a reply the requester's reply tag |
+//! | 3 | steer byte |
 //! | 4-7 | network, a hash of its name |
 //! | 8-15 | transaction id; byte 8 is the reply tag |
 //! | 16-35 | sender's id |
-//! | 36-39 | flags: bit 0 client, bit 1 an announced address follows the header, bit 2 with bit 0 a client that was a peer until now |
+//! | 36-39 | flags |
 //! | 40-47 | token: in a request one that the receiver gave, in a reply one to use |
 //! | 48- | announced address where flagged, then the body of the kind |
+//!
+//! The steer byte is the last byte of a request's key or target, or of a PING's sender; in
+//! a reply it is the requester's reply tag. Flags: bit 0, a client; bit 1, an announced
+//! address follows the header; bit 2 beside bit 0, a client that was a peer until now.
 //!
 //! | kind | name | body |
 //! |---|---|---|
@@ -40,10 +44,10 @@
 //! for values larger than one datagram, which no node sends yet.
 //!
 //! A value ends with its datagram. What follows any other body is ignored:
-//! requests are padded so. Also ignored are the flags that have no meaning yet, or
-//! not without another, and, once the datagram has arrived, the steer byte. All else that is unknown is
-//! refused, as is what exceeds the [`limits`](crate::limits): a datagram of more
-//! than 1232 bytes, a value of more than 1132.
+//! requests are padded so. Also ignored are the flags that have no meaning yet, or not
+//! without another, and, once the datagram has arrived, the steer byte. All else that is
+//! unknown is refused, as is what exceeds the [`limits`](crate::limits): a datagram of
+//! more than 1232 bytes, a value of more than 1132.
 
 mod address;
 mod bytes;

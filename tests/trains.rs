@@ -104,7 +104,8 @@ for_each_driver! {
         if receives_segments(io) {
             assert_eq!((driver.trains_sent, driver.train_datagrams_sent), (100, 100 * SEGMENTS));
         }
-        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (100 * SEGMENTS, 100 * SEGMENTS));
+        assert_eq!(driver.datagrams_received, 100 * SEGMENTS);
+        assert_eq!(driver.datagrams_sent, 100 * SEGMENTS);
         assert_eq!((driver.trains_refused, node.datagrams_received), (0, 100 * SEGMENTS));
     }
 
@@ -129,7 +130,8 @@ for_each_driver! {
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
         assert_eq!((driver.trains_received, driver.trains_sent), (0, 0));
-        assert_eq!((driver.datagrams_received, driver.datagrams_sent), (10 * SEGMENTS, 10 * SEGMENTS));
+        assert_eq!(driver.datagrams_received, 10 * SEGMENTS);
+        assert_eq!(driver.datagrams_sent, 10 * SEGMENTS);
     }
 
     /// As on Linux before 5.0.

@@ -33,7 +33,12 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) assert_bars: bool,
     /// The program to measure [default: the one built with this bench].
-    #[arg(long, value_name = "PATH", default_value = env!("CARGO_BIN_EXE_kad-node"), hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "PATH",
+        default_value = env!("CARGO_BIN_EXE_kad-node"),
+        hide_default_value = true,
+    )]
     pub(crate) node: PathBuf,
     /// Be a server, until standard input ends.
     #[arg(long, hide = true)]

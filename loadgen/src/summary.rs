@@ -235,8 +235,8 @@ impl RunSummary {
                 Some("replies came one by one: the kernel has no UDP_GRO")
             }
             CoalescedSummary { sends: false, receives: false } => Some(
-                "bursts and replies went one by one: the kernel or the device takes no UDP_SEGMENT, \
-                 and no UDP_GRO",
+                "bursts and replies went one by one: the kernel or the device takes no \
+                 UDP_SEGMENT, and no UDP_GRO",
             ),
         }
     }

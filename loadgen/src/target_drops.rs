@@ -36,13 +36,19 @@ mod tests {
 
     #[test]
     fn the_drops_of_every_socket_that_listens_on_the_port_are_counted() {
-        let table = "\
-  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
-   37: 0100007F:2329 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 29 2 0 5
-   38: 0100007F:2329 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 30 2 0 7
-   39: 0100007F:2329 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 31 2 0 11
-   40: 0100007F:232A 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 32 2 0 13
-";
+        let row = |local_and_remote: &str, drops: u64| {
+            let unused = "00000000:00000000 00:00000000 00000000     0        0";
+            format!("   37: {local_and_remote} 07 {unused} 29 2 0 {drops}\n")
+        };
+        let table = &[
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt  \
+             uid  timeout inode ref pointer drops\n",
+            &row("0100007F:2329 00000000:0000", 5),
+            &row("0100007F:2329 00000000:0000", 7),
+            &row("0100007F:2329 0100007F:1F90", 11),
+            &row("0100007F:232A 00000000:0000", 13),
+        ]
+        .concat();
         assert_eq!(drops_in(table, &[9001]), 12);
         assert_eq!(drops_in(table, &[9001, 9002]), 25);
         assert_eq!(drops_in(table, &[9003]), 0);

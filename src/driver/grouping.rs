@@ -92,7 +92,7 @@ pub(super) struct Grouping {
 /// Datagrams of equal length to one destination that lie one after another in memory,
 /// so that the kernel takes them in as one slice: the answers to one peer's burst. As
 /// slices of their own, 160 bytes each, they cost it 28 ns more apiece, a sixth of all
-/// that such a request costs (2026-11-25).
+/// that such a request costs.
 #[derive(Clone, Copy, Debug)]
 struct Run {
     length: u16,

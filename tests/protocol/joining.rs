@@ -34,7 +34,7 @@ fn joining_by_an_address_makes_up_no_contact() {
 }
 
 #[test]
-fn a_node_knocks_until_someone_is_there() {
+fn a_node_tries_to_join_until_an_address_answers() {
     let mut net = Net::new(2);
     net.add(0);
     net.join(0, 1);

@@ -164,7 +164,7 @@ fn a_node_of_many_shards_comes_back_when_it_has_lost_everybody() {
 
 /// The first shard joins for all, and hears of the loss from another.
 #[test]
-fn a_node_knocks_at_once_whichever_shard_owned_its_last_contact() {
+fn a_node_tries_to_join_at_once_whichever_shard_owned_its_last_contact() {
     for bucket in 0..8 {
         let mut net = Net::new(5);
         net.use_shards(4, Landing::Steered);

@@ -58,7 +58,8 @@ impl Size {
     /// The command that runs these figures again.
     pub(crate) fn command(&self, seed: u64) -> String {
         format!(
-            "cargo test --release --test sim -- --nodes {} --drop {} --values {} --gets {} --crash {} --seed {seed}",
+            "cargo test --release --test sim -- --nodes {} --drop {} --values {} --gets {} --crash \
+             {} --seed {seed}",
             self.nodes, self.drop_percent, self.values, self.gets, self.crash_percent
         )
     }
@@ -151,7 +152,8 @@ impl fmt::Display for Size {
         let Self { nodes, drop_percent, values, gets, crash_percent } = self;
         write!(
             f,
-            "{nodes} nodes, drop {drop_percent} %, {values} values, {gets} gets, crash {crash_percent} %"
+            "{nodes} nodes, drop {drop_percent} %, {values} values, {gets} gets, crash \
+             {crash_percent} %"
         )
     }
 }
@@ -161,7 +163,8 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
     let network = world.network.tally();
     let operations = &world.operations.tally;
     let mut lines = vec![format!(
-        "{} datagrams sent, {} arrived, {} lost; at most {} under way; {:?} of virtual time; {:.2} s, {:.0} k datagrams/s",
+        "{} datagrams sent, {} arrived, {} lost; at most {} under way; {:?} of virtual time; {:.2} \
+         s, {:.0} k datagrams/s",
         network.sent,
         network.arrived,
         network.lost,
@@ -250,7 +253,8 @@ fn of_shards(world: &World) -> Option<String> {
     let HandoffTally { arrived, dropped, waited } = handoffs;
     (!many.is_empty()).then(|| {
         format!(
-            "{} nodes of {shards} shards: {arrived} handoffs, {missteered} of them missteered datagrams; {dropped} dropped, {waited} binding ones waited for room",
+            "{} nodes of {shards} shards: {arrived} handoffs, {missteered} of them missteered \
+             datagrams; {dropped} dropped, {waited} binding ones waited for room",
             many.len()
         )
     })
@@ -266,7 +270,9 @@ fn of_nodes(world: &World) -> Option<String> {
     let Peaks { requests_per_second, rpcs, lookups, heap_bytes } = world.peaks;
     let contacts: u64 = live.filter_map(|peer| peer.node()).map(|node| node.stats().contacts).sum();
     Some(format!(
-        "{count} nodes: {} heap bytes and {} contacts each; of one node at most: {heap_bytes} heap bytes, {requests_per_second} requests in a second, {rpcs} RPCs and {lookups} lookups in progress",
+        "{count} nodes: {} heap bytes and {} contacts each; of one node at most: {heap_bytes} heap \
+         bytes, {requests_per_second} requests in a second, {rpcs} RPCs and {lookups} lookups in \
+         progress",
         heap / count as isize,
         contacts / count as u64,
     ))

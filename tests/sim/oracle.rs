@@ -177,7 +177,8 @@ impl World {
             for (shard, answer) in answers.into_iter().enumerate().filter(|(_, ids)| *ids != sorted)
             {
                 let what = format!(
-                    "{peer}, shard {shard}, gives {answer:?} as closest to {target}; sorted, they are {sorted:?}"
+                    "{peer}, shard {shard}, gives {answer:?} as closest to {target}; sorted, they \
+                     are {sorted:?}"
                 );
                 self.violate(Wrong::NotClosest, what);
             }

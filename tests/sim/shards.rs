@@ -120,7 +120,8 @@ impl fmt::Display for Layout {
         }
         write!(
             f,
-            ", {missteered} missteered, handoffs within {delay_max:?}, {stuck} of them stuck, rings of {capacity}"
+            ", {missteered} missteered, handoffs within {delay_max:?}, {stuck} of them stuck, \
+             rings of {capacity}"
         )
     }
 }

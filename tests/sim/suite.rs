@@ -212,7 +212,8 @@ fn same_trace(seed: u64, shards: u8) -> Outcome {
     let other = hash_of(seed + 1);
     let passed = hashes[0] == hashes[1] && elsewhere == Ok(hashes[0]) && other != hashes[0];
     let lines = vec![format!(
-        "seed {seed}, {shards} shards: {:016x} and {:016x} here, {elsewhere:016x?} in another process; seed {}: {other:016x}",
+        "seed {seed}, {shards} shards: {:016x} and {:016x} here, {elsewhere:016x?} in another \
+         process; seed {}: {other:016x}",
         hashes[0],
         hashes[1],
         seed + 1

@@ -138,7 +138,8 @@ impl Twins {
                 let differ = answers.iter().zip(&one[phase][0]).filter(|(a, b)| a != b).count();
                 if differ > 0 {
                     violations.push(format!(
-                        "phase {phase}: shard {shard} of {} answers {differ} of {TARGETS} questions otherwise than a node of one shard",
+                        "phase {phase}: shard {shard} of {} answers {differ} of {TARGETS} \
+                         questions otherwise than a node of one shard",
                         self.shards
                     ));
                 }
@@ -149,7 +150,8 @@ impl Twins {
         }
         let known = one.iter().map(|answers| distinct(&answers[0])).collect::<Vec<_>>();
         let summary = format!(
-            "{PHASES} phases of {ARRIVALS} arrivals, {TARGETS} questions to each of {} shards at the end of each: {known:?} contacts in the answers, {} handoffs",
+            "{PHASES} phases of {ARRIVALS} arrivals, {TARGETS} questions to each of {} shards at \
+             the end of each: {known:?} contacts in the answers, {} handoffs",
             self.shards, handoffs.arrived
         );
         if known.iter().any(|&known| known < ARRIVALS / 2) {

@@ -93,7 +93,8 @@ fn describe_books(text: &mut String, run: &RunSummary) {
     line(
         text,
         &format!(
-            "           {} sent = {} answered + {} timed out ({}){unfinished}; {} answered a second",
+            "           {} sent = {} answered + {} timed out ({}){unfinished}; \
+             {} answered a second",
             count(books.sent),
             count(books.answered),
             count(books.timed_out),
@@ -196,7 +197,8 @@ fn row(text: &mut String, title: &str, latency: &Percentiles) {
 fn sweep(text: &mut String, runs: &[RunSummary]) {
     line(
         text,
-        "  drop  answered  timed out  sends/request        p50        p99      p99.9  p99, lost counted",
+        "  drop  answered  timed out  sends/request        p50        p99      p99.9  \
+         p99, lost counted",
     );
     for run in runs {
         let books = &run.books;

@@ -249,9 +249,9 @@ fn the_json_has_the_fields_that_programs_rely_on() {
     assert_eq!(
         fields(run),
         sorted(
-            "drop_percent duration_s cut_short books kinds answered_per_s corrected uncorrected with_lost \
-             pacing verdict strange receive_drops coalesced target_receive_drops generator_cpu_ns \
-             generator_busy_ns generator_queued_share server_cpu_ns timeline"
+            "drop_percent duration_s cut_short books kinds answered_per_s corrected uncorrected \
+             with_lost pacing verdict strange receive_drops coalesced target_receive_drops \
+             generator_cpu_ns generator_busy_ns generator_queued_share server_cpu_ns timeline"
         )
     );
     assert_eq!(

@@ -68,7 +68,12 @@ pub(crate) struct NodeArgs {
     /// UDP address to bind; port 0 lets the system choose. A wildcard (0.0.0.0 or [::])
     /// receives at every address of this host, and each reply leaves from the address
     /// that the request was sent to.
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:9001", value_parser = address::listen)]
+    #[arg(
+        long,
+        value_name = "ADDR:PORT",
+        default_value = "127.0.0.1:9001",
+        value_parser = address::listen,
+    )]
     pub(crate) listen: SocketAddr,
     /// Address that peers use to reach this node, when it differs from the bound one.
     #[arg(long, value_name = "ADDR[:PORT]")]
@@ -82,7 +87,13 @@ pub(crate) struct NodeArgs {
     pub(crate) id: Option<Id>,
     /// Number of shards. Each is a thread; several are pinned to a core each
     /// [default: the cores available].
-    #[arg(long, value_name = "N", default_value_t = value::cores_available(), hide_default_value = true, value_parser = value::cores)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = value::cores_available(),
+        hide_default_value = true,
+        value_parser = value::cores,
+    )]
     pub(crate) cores: ShardCount,
     /// Whether the kernel delivers each datagram to the shard that owns its key: on,
     /// or off for experiments. With off, shards pass datagrams to each other.
@@ -168,7 +179,12 @@ pub(crate) struct ClientArgs {
 #[derive(Args, Debug)]
 pub(crate) struct DemoArgs {
     /// How many nodes, 1 to 500.
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = value::number::<1, DEMO_NODES_MAX>)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 50,
+        value_parser = value::number::<1, DEMO_NODES_MAX>,
+    )]
     pub(crate) nodes: usize,
     /// Port of the first node on 127.0.0.1; the other nodes use the ports after it.
     /// With 0 the system chooses each port.
@@ -191,10 +207,20 @@ pub(crate) struct LookupArgs {
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
     /// Replication: how many of the closest nodes hold a value, 1 to 28.
-    #[arg(long, value_name = "N", default_value_t = K_DEFAULT, value_parser = value::number::<1, K_MAX>)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = K_DEFAULT,
+        value_parser = value::number::<1, K_MAX>,
+    )]
     pub(crate) k: usize,
     /// How many nodes a lookup queries at the same time, 1 to 16.
-    #[arg(long, value_name = "N", default_value_t = ALPHA_DEFAULT, value_parser = value::number::<1, ALPHA_MAX>)]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = ALPHA_DEFAULT,
+        value_parser = value::number::<1, ALPHA_MAX>,
+    )]
     pub(crate) alpha: usize,
 }
 

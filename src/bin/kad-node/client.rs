@@ -53,7 +53,8 @@ impl<'a> Client<'a> {
         let events = running.take_events();
         if !join_by(&running, &events, &addresses, deadline)? {
             return Err(Failure::Unreachable(format!(
-                "no node of network '{}' answers at {} within {}: check the address and the network's name",
+                "no node of network '{}' answers at {} within {}: check the address and the \
+                 network's name",
                 args.lookup.network,
                 bootstrap::listed(&args.bootstrap),
                 reply::time(args.timeout)

@@ -36,7 +36,8 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
 fn absent(args: &PingArgs, reason: &str) -> Failure {
     let PingArgs { node, network, .. } = args;
     Failure::Failed(format!(
-        "no node of network '{network}' at {node}: {reason}: check the address and the network's name"
+        "no node of network '{network}' at {node}: {reason}: check the address and the network's \
+         name"
     ))
 }
 

@@ -25,7 +25,7 @@
 //! latency is milliseconds instead of 0.1 ms, since every datagram wakes the herd. So a
 //! turn that is [behind](Herd::is_behind) calls the same herd again and again: a request
 //! of 64 peers that alternate costs 0.74 of what it did, of a backlog 0.50, of one peer
-//! as much as before (2026-11-25, seven interleaved rounds).
+//! as much as before (seven interleaved rounds).
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

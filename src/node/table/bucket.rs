@@ -67,10 +67,12 @@ impl Entry {
         true
     }
 
-    /// Notes an answer. Whether that is news to the owner of its bucket: one that follows a failure which the owner knows of is
-    /// news however soon it comes, or the owner would count failures that were not
-    /// in a row; the one after it is not. A stale contact stays stale until the
-    /// owner says otherwise, so that all shards name the same contacts.
+    /// Notes an answer. Whether that is news to the owner of its bucket.
+    ///
+    /// An answer that follows a failure of which the owner knows is news however soon it
+    /// comes, or the owner would count failures that were not in a row; the one after it
+    /// is not. A stale contact stays stale until the owner says otherwise, so that all
+    /// shards name the same contacts.
     fn note_answered(&mut self, now: Instant) -> bool {
         if self.failures == 0 {
             return self.note_seen(now);

@@ -44,7 +44,11 @@ proptest! {
         let datagram = sample.datagram();
         let bytes = encoded(&datagram);
         prop_assert!(bytes.len() <= DATAGRAM_BYTES_MAX);
-        let announce_bytes = datagram.announce.map_or(0, |addr| if addr.is_ipv4() { 7 } else { 19 });
+        let announce_bytes = match datagram.announce {
+            None => 0,
+            Some(addr) if addr.is_ipv4() => 7,
+            Some(_) => 19,
+        };
         prop_assert_eq!(bytes.len(), datagram.body.encoded_bytes() + announce_bytes);
         prop_assert_eq!(decode(&bytes), Ok(datagram));
     }

@@ -86,7 +86,8 @@ impl Notices {
         if !tried.is_empty() {
             let (network, tried) = (&self.node.network, tried.join(", "));
             tracing::warn!(
-                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: check the addresses, the firewall and the network's name; still trying"
+                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: \
+                 check the addresses, the firewall and the network's name; still trying"
             );
         }
     }
@@ -94,7 +95,8 @@ impl Notices {
     fn warn_of_twin(&self, addr: SocketAddr) {
         let id = self.node.id;
         tracing::warn!(
-            "the node at {addr} has the same id {id} as this node: it is this node itself, or one of the two needs another --id"
+            "the node at {addr} has the same id {id} as this node: it is this node itself, or one \
+             of the two needs another --id"
         );
     }
 

@@ -78,7 +78,8 @@ fn is_of_one_node(ip: IpAddr) -> bool {
 }
 
 fn lacks_interface(peer: SocketAddr) -> bool {
-    matches!(peer, SocketAddr::V6(peer) if peer.ip().is_unicast_link_local() && peer.scope_id() == 0)
+    let SocketAddr::V6(peer) = peer else { return false };
+    peer.ip().is_unicast_link_local() && peer.scope_id() == 0
 }
 
 /// Whether `ip` belongs to this host: the kernel binds no other.
@@ -94,7 +95,8 @@ impl fmt::Display for Obstacle {
             }
             Self::NoInterface => write!(
                 f,
-                "a link-local address needs its interface: add it, as in [fe80::1%eth0]:{PORT_SHOWN}"
+                "a link-local address needs its interface: add it, as in \
+                 [fe80::1%eth0]:{PORT_SHOWN}"
             ),
             Self::Family { bound, peer } => {
                 let family = if peer.is_ipv4() { "IPv4" } else { "IPv6" };

@@ -57,9 +57,10 @@ enum Act {
 fn acts() -> impl Strategy<Value = Vec<Act>> {
     let index = any::<prop::sample::Index>;
     let round_trip_ms = prop_oneof![Just(0_u64), 1..900_u64];
-    let begin = (0..6_u16, 1..=16_u8, round_trip_ms);
+    let begin = (0..6_u16, 1..=16_u8, round_trip_ms)
+        .prop_map(|(peer, sends_max, round_trip_ms)| Act::Begin { peer, sends_max, round_trip_ms });
     let act = prop_oneof![
-        6 => begin.prop_map(|(peer, sends_max, round_trip_ms)| Act::Begin { peer, sends_max, round_trip_ms }),
+        6 => begin,
         3 => (index(), index()).prop_map(|(rpc, send)| Act::Complete { rpc, send }),
         1 => index().prop_map(|rpc| Act::Abandon { rpc }),
         4 => (0..1500_u64, any::<u64>()).prop_map(|(ms, again)| Act::Wait { ms, again }),

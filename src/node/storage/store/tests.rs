@@ -98,6 +98,21 @@ impl Model {
     }
 }
 
+/// The values of `store`, by key.
+fn kept(store: &Store) -> Vec<Kept> {
+    let kept = store.values.iter().map(|(&key, held)| Kept {
+        key,
+        bytes: held.value.len(),
+        source: held.source,
+        purpose: held.purpose,
+        expires: held.expires,
+        replicate: held.replicate,
+    });
+    let mut kept: Vec<Kept> = kept.collect();
+    kept.sort_by_key(|kept| kept.key);
+    kept
+}
+
 #[derive(Clone, Debug)]
 enum Act {
     Store { number: u16, bytes: usize, source: u8, purpose: Purpose, life_s: u64, wait_s: u64 },
@@ -154,10 +169,12 @@ proptest! {
                     };
                     let key = id(number);
                     let before = store.held(key).map(|held| (held.purpose, held.expires));
-                    let storing = store.store(key, &[0; 13 * VALUE_OVERHEAD_BYTES][..bytes], source(from), purpose, life);
+                    let source = source(from);
+                    let value = &[0; 13 * VALUE_OVERHEAD_BYTES][..bytes];
+                    let storing = store.store(key, value, source, purpose, life);
                     let replicate = (purpose == Purpose::Replica).then_some(life.replicate);
                     let expires = life.expires;
-                    let new = Kept { key, bytes, source: source(from), purpose, expires, replicate };
+                    let new = Kept { key, bytes, source, purpose, expires, replicate };
                     prop_assert_eq!(storing, model.store(new));
                     let after = store.held(key).map(|held| (held.purpose, held.expires));
                     if let Some((purpose, expires)) = before {
@@ -185,7 +202,8 @@ proptest! {
                 }
                 Act::Replicate { again_s } => {
                     let again = now + Duration::from_secs(again_s);
-                    let due = model.0.iter_mut().filter(|kept| kept.replicate.is_some_and(|due| due <= now));
+                    let is_due = |kept: &&mut Kept| kept.replicate.is_some_and(|due| due <= now);
+                    let due = model.0.iter_mut().filter(is_due);
                     let due = due.min_by_key(|kept| (kept.replicate, kept.key));
                     let taken = store.take_replication(now, again).map(|(key, _)| key);
                     prop_assert_eq!(taken, due.as_ref().map(|kept| kept.key));
@@ -195,19 +213,12 @@ proptest! {
                 }
             }
             store.assert_consistent();
-            let mut held: Vec<Kept> = store.values.iter().map(|(&key, held)| Kept {
-                key,
-                bytes: held.value.len(),
-                source: held.source,
-                purpose: held.purpose,
-                expires: held.expires,
-                replicate: held.replicate,
-            }).collect();
-            held.sort_by_key(|kept| kept.key);
             model.0.sort_by_key(|kept| kept.key);
-            prop_assert_eq!(held, model.0.clone());
-            prop_assert_eq!(store.next_expiry(), model.0.iter().map(|kept| kept.expires).min());
-            prop_assert_eq!(store.next_replication(), model.0.iter().filter_map(|kept| kept.replicate).min());
+            prop_assert_eq!(kept(&store), model.0.clone());
+            let expiry = model.0.iter().map(|kept| kept.expires).min();
+            prop_assert_eq!(store.next_expiry(), expiry);
+            let replication = model.0.iter().filter_map(|kept| kept.replicate).min();
+            prop_assert_eq!(store.next_replication(), replication);
         }
     }
 }

@@ -55,7 +55,9 @@ proptest! {
         for target in own_and_members.chain(others) {
             for (health, except) in [(Health::Good, except), (Health::Any, own)] {
                 let mut expected: Vec<Contact> = all.iter().zip(&good)
-                    .filter(|&(contact, &good)| contact.id != except && (good || health == Health::Any))
+                    .filter(|&(contact, &good)| {
+                        contact.id != except && (good || health == Health::Any)
+                    })
                     .map(|(&contact, _)| contact)
                     .collect();
                 expected.sort_by_key(|contact| contact.id ^ target);
