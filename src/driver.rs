@@ -7,10 +7,10 @@
 //! Commander ->    inbox -> shard 0          inbox -> shard 1 ...   -> Events
 //!                          (node, outbox)
 //!                            |  ^
-//!             datapath: uring, tokio-uring or mmsg, over one socket
+//!             io: uring, tokio-uring or mmsg, over one socket
 //! ```
 //!
-//! [`start`] binds a group of sockets to one address, has the kernel steer each
+//! [`start`] binds a group of sockets to one address, makes the kernel steer each
 //! datagram to the shard that acts on it, and starts the shards' threads.
 //! Everything else of a shard (its ring, its buffers, its node) is made on its
 //! thread, after it has been pinned (where there are several), so that its memory
@@ -19,8 +19,8 @@
 //! checked by loom. When one shard fails, the whole node ends.
 //!
 //! Within a turn, what goes to the same peer leaves as one message, and what a
-//! peer has sent so comes in whole (`grouping`, `train`, `send`): most of the cost
-//! is per message, not per datagram.
+//! peer has sent so comes in whole (crate `udp`): most of the cost is per message, not
+//! per datagram.
 //!
 //! The drivers do the same by other system calls: `uring` waits once for
 //! datagrams, deadlines and wake-ups together; `mmsg` needs nothing that
@@ -28,58 +28,45 @@
 //! the kernel's UDP path. `tokio-uring`, the library of that name, is there to be
 //! compared with them, and costs more than either.
 
-mod address;
-mod bell;
 mod bind;
 mod choice;
 mod clock;
-mod commander;
-mod control;
-mod datapath;
 mod descriptors;
 mod error;
 mod events;
-mod grouping;
-mod halt;
-mod inbox;
+mod io;
 mod launch;
-mod locals;
-#[cfg(test)]
-mod loopback;
 mod loss;
-mod mmsg;
-mod peers;
-mod send;
+mod mailbox;
 mod settings;
 mod shard;
-mod socket;
 mod stats;
 mod steering;
 mod sys;
 #[cfg(test)]
 mod tests;
-mod tokio_uring;
-mod train;
-mod uring;
-mod wiring;
 
 use std::mem;
 use std::net::SocketAddr;
 
+use udp::UdpSocket;
+
 use self::clock::Clock;
 use self::launch::{Core, Ready, ShardPlan, Threads};
-use self::socket::UdpSocket;
-use self::wiring::Wiring;
+use self::mailbox::Mailboxes;
+use crate::limits::DATAGRAM_BYTES_MAX;
 
-pub use address::canonical;
 pub use choice::{Io, IoChoice, ParseIoError};
-pub use commander::{COMMANDS_MAX, Commander, SendError};
 pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
 pub use loss::Loss;
-pub use settings::{Coalescing, Pin, Settings, ShardCount, Steering};
+pub use mailbox::commander::{COMMANDS_MAX, Commander, SendError};
+pub use settings::{Pin, Settings, ShardCount, Steering};
 pub use stats::{DriverStats, ShardStats, Stopped};
+pub use udp::{Coalescing, canonical};
+
+const _: () = assert!(udp::DATAGRAM_BYTES_MAX == DATAGRAM_BYTES_MAX, "one limit on both sides");
 
 /// Address space that a shard takes at most: its receive buffers, 34 MiB under `uring` and
 /// as many under `mmsg`, and what it begins with beside them.
@@ -124,7 +111,8 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
             announce.set_port(address.port());
         }
     }
-    let Wiring { commander, halt, links } = wiring::wire(shards).map_err(StartError::System)?;
+    let Mailboxes { commander, shutdown, links } =
+        mailbox::join(shards).map_err(StartError::System)?;
     let configs: Vec<_> = node.shards(shards.get()).collect();
     let numbers = configs.iter().map(|config| config.position.index());
     let (senders, events) = events::events(shards, numbers);
@@ -138,14 +126,14 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
         let plan = ShardPlan { pin, io, coalescing, socket, core };
         plans.push(|starter| launch::run(plan, starter));
     }
-    let (threads, ready) = Threads::start(plans, &halt)?;
+    let (threads, ready) = Threads::start(plans, &shutdown)?;
     // The one that fell back, where any did.
     let ready = ready.into_iter().max_by_key(|ready| ready.fallback.is_some());
     let ready = ready.expect("a node has a shard");
     Ok(Running { address, ready, steering, shards, commander, events, threads: Some(threads) })
 }
 
-/// Has the kernel steer, where it is asked to and there is a choice; what has
+/// Makes the kernel steer, where it is asked to and there is a choice; returns what has
 /// come of it.
 fn steer(sockets: &[UdpSocket], shards: ShardCount, steering: Steering) -> Steering {
     if steering == Steering::Off || shards == ShardCount::ONE {
@@ -182,7 +170,7 @@ impl Running {
         self.shards
     }
 
-    /// Who steers datagrams to the shards: nobody where the kernel was asked to
+    /// What steers datagrams to the shards: [`Steering::Off`] where the kernel was asked to
     /// and would not.
     pub const fn steering(&self) -> Steering {
         self.steering
@@ -211,10 +199,10 @@ impl Running {
     /// # Errors
     /// When the node had ended by itself: why.
     pub fn stop(mut self) -> Result<Stopped, ShardError> {
-        self.halt()
+        self.shutdown()
     }
 
-    fn halt(&mut self) -> Result<Stopped, ShardError> {
+    fn shutdown(&mut self) -> Result<Stopped, ShardError> {
         self.commander.stop();
         let threads = self.threads.take();
         threads.expect("joined once: by `stop`, or when dropped").join()
@@ -225,7 +213,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         if self.threads.is_some() {
             // Whoever drops it does not ask how it ended.
-            let _ = self.halt();
+            let _ = self.shutdown();
         }
     }
 }

@@ -18,7 +18,6 @@ use kad_node::node::OperationId;
 use kad_node::rng::Rng;
 use kad_node::wire::{self, Token};
 
-use crate::batch::BATCH_MAX;
 use crate::corpus::KeyPicker;
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
 use crate::loss::{Leg, Loss};
@@ -27,6 +26,7 @@ use crate::mix::{Deck, Kind};
 use crate::record::{Course, Record};
 use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
+use udp::BATCH_DATAGRAMS_MAX;
 
 pub use answer::LookupEnd;
 pub use datagram::store;
@@ -104,7 +104,7 @@ impl Engine {
             ended: Ended::new(),
             sequence: 0,
             measured_from: u64::MAX,
-            composed: Vec::with_capacity(BATCH_MAX),
+            composed: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
             record: Record::new(traffic.mix.kinds(), traffic.duration_ns),
             strange: 0,
             traffic,
@@ -162,7 +162,7 @@ impl Engine {
 
     /// Sends again, or gives up, what has waited in vain.
     pub fn handle_overdue(&mut self, now_ns: u64, out: &mut Outgoing) {
-        while self.composed.len() < BATCH_MAX
+        while self.composed.len() < BATCH_DATAGRAMS_MAX
             && let Some(request) = self.in_flight.overdue(now_ns)
         {
             match request.kind {
@@ -195,7 +195,7 @@ impl Engine {
     /// Composes what is due, at most a batch in one turn.
     pub fn send_due(&mut self, now_ns: u64, out: &mut Outgoing) {
         self.skip_warm_up(now_ns);
-        while self.composed.len() < BATCH_MAX
+        while self.composed.len() < BATCH_DATAGRAMS_MAX
             && let Some(due_ns) = self.take_due(now_ns)
         {
             if due_ns >= self.traffic.warmup_ns {

@@ -4,7 +4,7 @@
 //! ```text
 //! mix  corpus  schedule  loss  transaction  in_flight  books  record
 //!   <- engine                     what to send and what came of it; no I/O
-//!     <- worker                   one thread: kernel, link, lookups, clock
+//!     <- worker                   one thread: link, lookups, clock, and crate `udp`
 //!       <- result                 what a run has measured
 //!         <- run                  targets, preload, publish, all threads, CPU time
 //!         <- assertion            <- options
@@ -19,7 +19,6 @@
 )]
 
 pub mod assertion;
-pub mod batch;
 pub mod books;
 pub mod clock;
 pub mod corpus;
@@ -27,7 +26,6 @@ pub mod cpu;
 pub mod engine;
 pub mod in_flight;
 pub mod interruption;
-pub mod kernel;
 pub mod link;
 pub mod local_node;
 pub mod lookups;

@@ -19,8 +19,7 @@ use socket2::SockRef;
 use self::drops::LookupLoss;
 use crate::books::LookupDatagrams;
 use crate::engine::LookupEnd;
-use crate::kernel;
-use crate::link::RECEIVE_BUFFER_BYTES;
+use crate::link::SOCKET_BUFFERS;
 use crate::loss::Loss;
 
 /// Longest sleep while joining. The node's own deadlines end most of them before.
@@ -71,7 +70,7 @@ impl LookupClient {
                 return Err(not_joined(targets, join_timeout));
             }
             let wait = client.wait_max().min(JOIN_SLEEP_MAX).min(left);
-            kernel::wait(&mut [kernel::readable(&client)], wait);
+            client.wait(wait)?;
         }
         Ok(client)
     }
@@ -104,6 +103,12 @@ impl LookupClient {
     /// Puts a value no more.
     pub fn forget(&mut self, operation: OperationId, key: Id) {
         self.command(Command::Forget { operation, key });
+    }
+
+    /// Waits until a datagram is there or `timeout` is over.
+    pub fn wait(&self, timeout: time::Duration) -> Result<(), String> {
+        udp::poll(&mut [udp::readable(self)], Some(timeout))
+            .map_err(|error| format!("waiting failed: {error}"))
     }
 
     /// How long nothing is due at least.
@@ -201,7 +206,7 @@ fn bind(targets: &[SocketAddr]) -> io::Result<UdpSocket> {
         (Ipv6Addr::UNSPECIFIED, 0).into()
     };
     let socket = UdpSocket::bind(any)?;
-    SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFERS.receive_bytes)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

@@ -8,7 +8,6 @@ use kad_node::limits::LOOKUPS_MAX;
 use kad_node::node::{Event, OperationId, Refusal};
 
 use crate::corpus::{Corpus, KeyIndex};
-use crate::kernel;
 use crate::lookups::LookupClient;
 
 /// Puts and gets in progress: few enough for the smallest receive buffer of a node, of
@@ -70,7 +69,7 @@ fn do_all(
             begin(client, corpus, task, index);
             in_progress.insert(index, attempt);
         }
-        kernel::wait(&mut [kernel::readable(client)], client.wait_max().min(WAIT_MAX));
+        client.wait(client.wait_max().min(WAIT_MAX))?;
         for event in client.turn() {
             let Some((index, outcome)) = end_of(&event, corpus) else {
                 continue;

@@ -17,7 +17,6 @@ use crate::corpus::Corpus;
 use crate::cpu;
 use crate::engine::Traffic;
 use crate::interruption::Interruption;
-use crate::kernel::Coalescing;
 use crate::local_node::LocalNode;
 use crate::lookups::LookupClient;
 use crate::mix::Kind;
@@ -30,6 +29,7 @@ use crate::result::{RunResult, Watched};
 use crate::target_drops;
 use crate::targets;
 use crate::worker::{Cut, Measured, Plan, Progress, Target, Waiting, Worker};
+use udp::Coalescing;
 
 /// From the moment when all threads are ready to the run's start.
 const START_AHEAD: Duration = Duration::from_millis(20);

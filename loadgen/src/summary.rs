@@ -7,11 +7,11 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::books::{Books, KindBooks};
-use crate::kernel::Coalescing;
 use crate::quantity::show_ns;
 use crate::record::Timeline;
 use crate::result::RunResult;
 use crate::verdict::Verdict;
+use udp::Coalescing;
 
 /// Version of the JSON form; another number means that fields have changed.
 pub const FORMAT: u32 = 2;

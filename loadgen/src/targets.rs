@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kad_node::wire::NetworkId;
+use udp::canonical;
 
 use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
@@ -87,29 +88,6 @@ fn attempt(target: &str, network: NetworkId) -> Result<SocketAddr, Failure> {
     Err(Failure { error, retry: Retry::Useful })
 }
 
-/// The one form of an address: an IPv4 one that is written as an IPv6 one is the former.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    match address.ip().to_canonical() {
-        ip if ip == address.ip() => address, // with its scope
-        ip => SocketAddr::new(ip, address.port()),
-    }
-}
-
 fn resolve(target: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(target.to_socket_addrs()?.map(canonical).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_ipv4_address_has_one_form() {
-        let address = |text: &str| -> SocketAddr { text.parse().expect(text) };
-        let mapped = address("[::ffff:127.0.0.1]:9002");
-        assert_eq!(canonical(mapped), address("127.0.0.1:9002"));
-        for text in ["127.0.0.1:9002", "[::1]:9002", "[fe80::1%3]:9002"] {
-            assert_eq!(canonical(address(text)), address(text));
-        }
-    }
 }

@@ -9,6 +9,7 @@
 //! datagram or the next deadline comes, for a spinning thread would take the time
 //! that the node needs.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,20 +17,19 @@ use std::time::Duration;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::wire::Token;
-use socket2::Socket;
+use udp::{BufferSize, Coalescing, ConnectedSender, Receiver, UdpSocket};
 
-use crate::batch::BATCH_MAX;
 use crate::clock::Clock;
 use crate::cpu::{self, ThreadTime};
 use crate::engine::{Engine, Outgoing, Traffic};
 use crate::in_flight::LinkIndex;
-use crate::kernel::{self, Coalescing, Receiver, Sender};
 use crate::link;
 use crate::lookups::LookupClient;
 use crate::loss::Loss;
 use crate::memory;
 use crate::mix::Kind;
 use crate::record::Record;
+use udp::BATCH_DATAGRAMS_MAX;
 
 /// How a thread passes the time until it has something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ const TELL_NS: u64 = 20_000_000;
 const SLEEP_NS_MAX: u64 = 100_000_000;
 
 /// Memory of one socket: what is to leave through it.
-const LINK_BYTES: usize = BATCH_MAX * DATAGRAM_BYTES_MAX + 4096;
+const LINK_BYTES: usize = BATCH_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX + 4096;
 /// Memory of a thread beside that, rounded up: its histograms, the ends of its requests and
 /// its receive buffers.
 const OWN_BYTES: usize = 8 << 20;
@@ -148,8 +148,8 @@ impl Measured {
 pub struct Worker {
     engine: Engine,
     out: Outgoing,
-    sockets: Vec<Socket>,
-    sender: Sender,
+    sockets: Vec<UdpSocket>,
+    sender: ConnectedSender,
     receiver: Receiver,
     lookups: Option<LookupClient>,
     waiting: Waiting,
@@ -187,6 +187,29 @@ impl Cut {
     }
 }
 
+/// Messages of one receive at most: each may be as many datagrams as fit.
+const fn messages_max(buffer: BufferSize) -> usize {
+    match buffer {
+        BufferSize::Datagram => 64,
+        BufferSize::Message => 16,
+    }
+}
+
+/// How datagrams come from the kernel.
+fn received_as(receiver: &Receiver) -> Coalescing {
+    match receiver.buffer() {
+        BufferSize::Datagram => Coalescing::Off,
+        BufferSize::Message => Coalescing::On,
+    }
+}
+
+/// Makes the kernel wake the calling thread when its time comes: by default it may be 50
+/// microseconds later, to save wake-ups.
+fn wake_punctually() {
+    // It fails on kernels without it: then the waits are longer.
+    let _ = nix::sys::prctl::set_timerslack(1);
+}
+
 /// Whether a turn had anything to do.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Turn {
@@ -199,20 +222,16 @@ impl Worker {
     pub fn new(plan: Plan) -> Result<Self, String> {
         let Plan { traffic, thread, targets, peers, coalescing, waiting, join_timeout } = plan;
         memory::check(targets.len() * peers * LINK_BYTES + OWN_BYTES, "a thread")?;
-        let (mut sending, mut receiving) = (coalescing, Coalescing::Off);
+        let (mut sending, mut buffer) = (coalescing, BufferSize::Datagram);
         let mut sockets = Vec::new();
         let mut tokens = Vec::new();
         for target in targets.iter().cycle().take(targets.len() * peers) {
             let socket = link::connect(target.address)
                 .map_err(|error| format!("no way to {}: {error}", target.address))?;
-            if coalescing == Coalescing::On {
-                if !kernel::coalesces_sends(&socket) {
-                    sending = Coalescing::Off;
-                }
-                // Where one socket's datagrams come as one, buffers must have room.
-                if kernel::coalesce_receives(&socket) {
-                    receiving = Coalescing::On;
-                }
+            sending = socket.coalesces_sends(sending);
+            // Where one socket's datagrams come as one message, buffers must have room.
+            if socket.coalesce_receives(coalescing) == BufferSize::Message {
+                buffer = BufferSize::Message;
             }
             sockets.push(socket);
             tokens.push(target.token);
@@ -227,12 +246,12 @@ impl Worker {
         } else {
             None
         };
-        let mut polled: Vec<_> = sockets.iter().map(kernel::readable).collect();
-        polled.extend(lookups.iter().map(kernel::readable));
+        let mut polled: Vec<_> = sockets.iter().map(udp::readable).collect();
+        polled.extend(lookups.iter().map(udp::readable));
         Ok(Self {
             out: Outgoing::new(sockets.len()),
-            sender: Sender::new(sending),
-            receiver: Receiver::new(receiving),
+            sender: ConnectedSender::new(sending),
+            receiver: Receiver::new(buffer, messages_max(buffer)),
             end_ns: traffic.end_ns(),
             warmup_ns: traffic.warmup_ns,
             engine: Engine::new(traffic, thread, &tokens)?,
@@ -246,7 +265,7 @@ impl Worker {
     /// Runs from the clock's zero until every request is answered or given up, or until
     /// it is cut short.
     pub fn run(mut self, clock: Clock, cut: &Cut, progress: &Progress) -> Result<Measured, String> {
-        kernel::wake_punctually();
+        wake_punctually();
         std::thread::sleep(clock.until(0).saturating_sub(Duration::from_millis(1)));
         while !clock.until(0).is_zero() {
             std::hint::spin_loop();
@@ -286,7 +305,7 @@ impl Worker {
                 break;
             }
             if turn == Turn::Idle {
-                self.pause(clock);
+                self.pause(clock)?;
             }
         }
         self.tell(progress);
@@ -295,7 +314,7 @@ impl Worker {
         let time = cpu_after.unwrap_or_else(cpu::of_this_thread).since(cpu_before);
         let strange = self.engine.strange();
         let coalescing =
-            Coalesced { sends: self.sender.coalescing(), receives: self.receiver.coalescing() };
+            Coalesced { sends: self.sender.coalescing(), receives: received_as(&self.receiver) };
         let mut record = self.engine.finish();
         if let Some(lookups) = &self.lookups {
             record.books.lookup_datagrams = lookups.account();
@@ -338,19 +357,24 @@ impl Worker {
         let mut received = false;
         let ask = self.sockets.len() > SOCKETS_POLLED_SINGLY;
         if ask {
-            kernel::wait(&mut self.polled, Duration::ZERO);
+            self.wait(Duration::ZERO)?;
         }
         for (index, socket) in self.sockets.iter().enumerate() {
             if ask && self.polled[index].revents == 0 {
                 continue;
             }
-            let (engine, out) = (&mut self.engine, &mut self.out);
-            let mut now_ns = None;
-            let messages = self.receiver.receive(socket, |bytes| {
-                let now_ns = *now_ns.get_or_insert_with(|| clock.now_ns());
-                engine.receive(now_ns, LinkIndex(index as u16), bytes, out);
-            });
-            received |= messages.map_err(|error| format!("receiving failed: {error}"))? > 0;
+            match self.receiver.receive(socket, &mut ()) {
+                Ok(0) => continue,
+                Ok(_) => received = true,
+                // An ICMP error of an earlier send.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => continue,
+                Err(error) => return Err(format!("receiving failed: {error}")),
+            }
+            let now_ns = clock.now_ns();
+            while self.receiver.advance(&mut ()) {
+                let (_, bytes) = self.receiver.datagram();
+                self.engine.receive(now_ns, LinkIndex(index as u16), bytes, &mut self.out);
+            }
         }
         if let Some(lookups) = &mut self.lookups {
             for end in lookups.ended() {
@@ -361,7 +385,7 @@ impl Worker {
         Ok(received)
     }
 
-    fn pause(&mut self, clock: Clock) {
+    fn pause(&mut self, clock: Clock) -> Result<(), String> {
         let now_ns = clock.now_ns();
         let mut gap_ns =
             self.engine.next_wake_ns(now_ns).map_or(0, |wake| wake.saturating_sub(now_ns));
@@ -372,17 +396,22 @@ impl Worker {
         match self.waiting {
             Waiting::Spin if self.engine.in_flight() > 0 || gap_ns <= SPIN_NS => {
                 std::hint::spin_loop();
+                Ok(())
             }
-            Waiting::Spin => {
-                kernel::wait(&mut self.polled, Duration::from_nanos(gap_ns - SPIN_NS / 2));
-            }
-            Waiting::Sleep => kernel::wait(&mut self.polled, Duration::from_nanos(gap_ns)),
+            Waiting::Spin => self.wait(Duration::from_nanos(gap_ns - SPIN_NS / 2)),
+            Waiting::Sleep => self.wait(Duration::from_nanos(gap_ns)),
         }
     }
 
+    /// Waits until a socket can be read or `timeout` is over.
+    fn wait(&mut self, timeout: Duration) -> Result<(), String> {
+        udp::poll(&mut self.polled, Some(timeout))
+            .map_err(|error| format!("waiting failed: {error}"))
+    }
+
     fn receive_drops(&self) -> u64 {
-        let of_lookups = self.lookups.iter().map(kernel::receive_drops);
-        self.sockets.iter().map(kernel::receive_drops).chain(of_lookups).sum()
+        let of_lookups = self.lookups.iter().filter_map(udp::receive_drops);
+        self.sockets.iter().filter_map(UdpSocket::receive_drops).chain(of_lookups).sum()
     }
 
     fn tell(&self, progress: &Progress) {

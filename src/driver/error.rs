@@ -115,7 +115,7 @@ fn system_remedy(error: &io::Error) -> String {
     }
 }
 
-/// Why there is no `io_uring`, in the words of a person who could change it.
+/// Why there is no `io_uring`, in words that say what to change.
 pub(super) fn uring_reason(error: &io::Error) -> String {
     if let Some(remedy) = descriptors::remedy(error) {
         return format!("no io_uring: {remedy}");

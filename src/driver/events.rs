@@ -37,7 +37,7 @@ pub(super) struct EventSender {
 
 impl EventSender {
     pub(super) fn send(&self, event: ShardEvent) {
-        // Nobody listens any more: then nobody misses it.
+        // Where the receiver is gone, nothing is missed.
         let _ = self.sender.send((self.shard, event));
     }
 }
@@ -134,7 +134,7 @@ impl Events {
 struct Gathered {
     stats: Rounds<ShardStats>,
     peers: Rounds<Vec<BucketView>>,
-    /// Values handed over, and those that nobody took.
+    /// Values handed over, and those that no other node took.
     left: Rounds<(usize, usize)>,
 }
 

@@ -6,22 +6,23 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, SyncSender};
 use std::thread::{self, JoinHandle};
 
+use udp::{Coalescing, UdpSocket};
+
 use super::choice::{Io, IoChoice};
 use super::clock::Clock;
-use super::datapath::Datapath;
 use super::error::{ShardError, StartError, uring_reason};
 use super::events::EventSender;
-use super::halt::{Bond, Halt};
+use super::io::Datapath;
+use super::io::mmsg::Mmsg;
+use super::io::tokio_uring::TokioUring;
+use super::io::uring::{self, Uring};
 use super::loss::{Loss, Lossy};
-use super::mmsg::Mmsg;
-use super::settings::{Coalescing, Pin};
+use super::mailbox::Links;
+use super::mailbox::shutdown::{Shutdown, ShutdownGuard};
+use super::settings::Pin;
 use super::shard::Shard;
-use super::socket::UdpSocket;
 use super::stats::{ShardStats, Stopped};
 use super::sys;
-use super::tokio_uring::TokioUring;
-use super::uring::{self, Uring};
-use super::wiring::Links;
 use crate::node::{Config, Node};
 
 /// What a shard is made from; it goes to the shard's thread.
@@ -50,7 +51,7 @@ pub(super) struct Ready {
     pub(super) fallback: Option<String>,
 }
 
-/// Tells who waits for a shard to come up, once.
+/// Tells the starting thread once how a shard has come up.
 pub(super) type Starter = SyncSender<Result<Ready, StartError>>;
 
 /// The threads of a node's shards, in their order.
@@ -59,13 +60,13 @@ pub(super) struct Threads(Vec<JoinHandle<io::Result<ShardStats>>>);
 
 impl Threads {
     /// Runs each of `shards` on a thread of its own, and waits until all are
-    /// ready. When one ends, all are told to by `halt`.
+    /// ready. When one ends, all are told to by `shutdown`.
     ///
     /// # Errors
     /// Why the first of them that failed did; by then all have ended.
     pub(super) fn start<F>(
         shards: Vec<F>,
-        halt: &Arc<Halt>,
+        shutdown: &Arc<Shutdown>,
     ) -> Result<(Self, Vec<Ready>), StartError>
     where
         F: FnOnce(Starter) -> io::Result<ShardStats> + Send + 'static,
@@ -74,9 +75,9 @@ impl Threads {
         let (starter, told) = mpsc::sync_channel(count);
         let mut threads = Self(Vec::with_capacity(count));
         for (index, shard) in shards.into_iter().enumerate() {
-            let (starter, bond) = (starter.clone(), Bond(Arc::clone(halt)));
+            let (starter, guard) = (starter.clone(), ShutdownGuard(Arc::clone(shutdown)));
             let thread = thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
-                let _bond = bond;
+                let _guard = guard;
                 shard(starter)
             });
             match thread {
@@ -134,30 +135,30 @@ pub(super) fn run(plan: ShardPlan, starter: Starter) -> io::Result<ShardStats> {
         // It serves all the same, if less evenly.
         tracing::warn!(shard = index, %error, "the shard's thread is not pinned to a core");
     }
-    let bell = Arc::clone(&core.links.inbox.bell);
+    let wake_fd = Arc::clone(&core.links.inbox.wake_fd);
     let fallback = match io {
         IoChoice::Mmsg => None,
         IoChoice::TokioUring => {
             let ready = Ready { io: Io::TokioUring, fallback: None };
-            return match TokioUring::open(socket, bell, coalescing) {
+            return match TokioUring::open(socket, wake_fd, coalescing) {
                 Ok(datapath) => run_over(datapath, core, ready, starter),
                 Err(error) => refuse(Io::TokioUring, error, &starter),
             };
         }
-        IoChoice::Auto | IoChoice::Uring => match uring::open(&socket, socket.coalesce(coalescing))
-        {
-            Ok(ring) => {
-                let ready = Ready { io: Io::Uring, fallback: None };
-                let datapath = Uring::new(ring, socket, bell, coalescing);
-                return run_over(datapath, core, ready, starter);
+        IoChoice::Auto | IoChoice::Uring => {
+            match uring::open(&socket, socket.coalesce_receives(coalescing)) {
+                Ok(ring) => {
+                    let ready = Ready { io: Io::Uring, fallback: None };
+                    let datapath = Uring::new(ring, socket, wake_fd, coalescing);
+                    return run_over(datapath, core, ready, starter);
+                }
+                Err(error) if io == IoChoice::Uring => return refuse(Io::Uring, error, &starter),
+                Err(error) => Some(uring_reason(&error)),
             }
-            Err(error) if io == IoChoice::Uring => return refuse(Io::Uring, error, &starter),
-            Err(error) => Some(uring_reason(&error)),
-        },
+        }
     };
     let ready = Ready { io: Io::Mmsg, fallback };
-    let room = socket.coalesce(coalescing);
-    run_over(Mmsg::new(socket, bell, room, coalescing), core, ready, starter)
+    run_over(Mmsg::new(socket, wake_fd, coalescing), core, ready, starter)
 }
 
 /// Tells that there is no ring for the driver that was asked for by name.
@@ -194,6 +195,6 @@ fn run_shard(
 }
 
 fn tell(starter: &Starter, outcome: Result<Ready, StartError>) {
-    // The starter waits for just this; if it is gone, so is who would listen.
+    // The starter waits for just this; if it is gone, nothing is to be told.
     let _ = starter.send(outcome);
 }

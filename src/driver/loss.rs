@@ -5,8 +5,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::datapath::{Advance, Datapath};
-use super::locals::Locals;
+use udp::LocalAddresses;
+
+use super::io::Datapath;
 use super::settings::ShardCount;
 use super::stats::DriverStats;
 use crate::rng::Rng;
@@ -69,14 +70,14 @@ impl<D: Datapath> Datapath for Lossy<D> {
         self.inner.wait(timeout)
     }
 
-    fn advance(&mut self) -> io::Result<Advance> {
-        while self.inner.advance()? == Advance::Datagram {
+    fn advance(&mut self) -> io::Result<bool> {
+        while self.inner.advance()? {
             if !self.received.drops() {
-                return Ok(Advance::Datagram);
+                return Ok(true);
             }
             self.inner.stats().drops_received += 1;
         }
-        Ok(Advance::Done)
+        Ok(false)
     }
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {
@@ -87,7 +88,7 @@ impl<D: Datapath> Datapath for Lossy<D> {
         self.inner.local()
     }
 
-    fn locals(&mut self) -> Option<&mut Locals> {
+    fn locals(&mut self) -> Option<&mut LocalAddresses> {
         self.inner.locals()
     }
 
@@ -132,13 +133,13 @@ mod tests {
             Ok(())
         }
 
-        fn advance(&mut self) -> io::Result<Advance> {
+        fn advance(&mut self) -> io::Result<bool> {
             let Some(left) = self.incoming.checked_sub(1) else {
-                return Ok(Advance::Done);
+                return Ok(false);
             };
             self.incoming = left;
             self.current = left.to_be_bytes();
-            Ok(Advance::Datagram)
+            Ok(true)
         }
 
         fn datagram(&self) -> (SocketAddr, &[u8]) {
@@ -149,7 +150,7 @@ mod tests {
             None
         }
 
-        fn locals(&mut self) -> Option<&mut Locals> {
+        fn locals(&mut self) -> Option<&mut LocalAddresses> {
             None
         }
 
@@ -168,7 +169,7 @@ mod tests {
     fn passed(loss: Loss) -> (Vec<u8>, Vec<u8>, DriverStats) {
         let mut lossy = Lossy::new(Numbered { incoming: 10_000, ..Numbered::default() }, loss);
         let mut received = Vec::new();
-        while lossy.advance().expect("never fails") == Advance::Datagram {
+        while lossy.advance().expect("never fails") {
             received.extend(lossy.datagram().1);
         }
         let outgoing: Vec<_> = (0..10_000u32).map(u32::to_be_bytes).collect();

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use udp::Coalescing;
+
 use super::choice::IoChoice;
 use super::loss::Loss;
 use crate::limits::SHARDS_MAX;
@@ -66,7 +68,7 @@ const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
 pub enum Steering {
     /// The kernel, by a program attached to the sockets.
     Kernel,
-    /// Nobody: the kernel goes by its hash, and the shards hand over what landed
+    /// None does: the kernel goes by its hash, and the shards hand over what landed
     /// wrongly. For tests, and for kernels that take no program.
     Off,
 }
@@ -81,14 +83,4 @@ pub enum Pin {
     Pinned,
     /// Wherever the system puts it.
     Free,
-}
-
-/// Whether datagrams to or from the same peer cross the edge of the kernel as one
-/// message, where it knows how.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coalescing {
-    /// `UDP_SEGMENT` out, `UDP_GRO` in.
-    On,
-    /// Each by itself: for experiments, and for devices that get it wrong.
-    Off,
 }

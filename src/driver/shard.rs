@@ -5,17 +5,18 @@ mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::ControlFlow;
 use std::time::Duration;
 
+use udp::Noted;
+
 use super::clock::Clock;
-use super::datapath::{Advance, Datapath};
 use super::events::{EventSender, ShardEvent};
-use super::halt::Order;
-use super::inbox::Inbox;
-use super::locals::Noted;
-use super::peers::Peers;
+use super::io::Datapath;
+use super::mailbox::Links;
+use super::mailbox::inbox::Inbox;
+use super::mailbox::peers::Peers;
 use super::stats::{DriverStats, ShardStats};
-use super::wiring::Links;
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
 
@@ -50,20 +51,20 @@ impl<D: Datapath> Shard<D> {
 
     /// Turns until it is told to stop, or the datapath fails.
     pub(super) fn run(mut self) -> io::Result<ShardStats> {
-        while self.turn()? == Order::Run {}
+        while self.turn()?.is_continue() {}
         Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured() })
     }
 
-    fn turn(&mut self) -> io::Result<Order> {
+    fn turn(&mut self) -> io::Result<ControlFlow<()>> {
         self.wait()?;
         self.outlet.stats().turns += 1;
-        let order = self.inbox.order();
+        let flow = self.inbox.flow();
         self.take_datagrams()?;
         self.take_messages();
         self.node.handle_timeout(self.now, &mut self.outbox);
         self.outlet.flush(&mut self.outbox);
         self.outlet.finish(&mut self.outbox);
-        Ok(order)
+        Ok(flow)
     }
 
     /// Waits until there is something to do. Takes the time of the turn before,
@@ -87,7 +88,7 @@ impl<D: Datapath> Shard<D> {
 
     fn take_datagrams(&mut self) -> io::Result<()> {
         let Self { node, outbox, outlet, now, .. } = self;
-        while outlet.datapath.advance()? == Advance::Datagram {
+        while outlet.datapath.advance()? {
             if let Some(local) = outlet.datapath.local() {
                 let (source, _) = outlet.datapath.datagram();
                 outlet.note_local(source, local, outbox);

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use udp::{Observer, Received, Sent};
+
 use crate::node::{Stats, counters};
 
 counters! {
@@ -24,17 +26,17 @@ counters! {
         datagrams_sent,
         /// Bytes of them.
         bytes_sent,
-        /// Receives that brought several datagrams at once (`UDP_GRO`).
-        trains_received,
+        /// Messages received that were several datagrams (`UDP_GRO`).
+        segmented_received,
         /// Datagrams of them.
-        train_datagrams_received,
-        /// Sends of several datagrams at once (`UDP_SEGMENT`).
-        trains_sent,
+        segments_received,
+        /// Messages sent that were several datagrams (`UDP_SEGMENT`).
+        segmented_sent,
         /// Datagrams of them.
-        train_datagrams_sent,
-        /// Sends of several datagrams at once that the kernel or the device
-        /// refused; their datagrams were then sent one by one.
-        trains_refused,
+        segments_sent,
+        /// Messages of several datagrams that the kernel or the device refused; their
+        /// datagrams were then sent one by one.
+        segmented_refused,
         /// Messages that could not leave from the address that their peer has asked, and
         /// were sent from the kernel's choice.
         sources_refused,
@@ -55,7 +57,7 @@ counters! {
         completions_overflowed,
         /// Datagrams not sent: the socket's or the device's queue was full.
         sends_full,
-        /// Datagrams not sent: nobody listens there (ECONNREFUSED).
+        /// Datagrams not sent: nothing listens there (ECONNREFUSED).
         sends_refused,
         /// Datagrams not sent: no route, or no such host.
         sends_unreachable,
@@ -82,7 +84,7 @@ counters! {
         handoffs_waited,
         /// Other shards woken: those that waited when something was there for them.
         wakes_sent,
-        /// Times that the bell ended a wait, whoever rang it.
+        /// Waits that ended since the shard was woken.
         wakes_received,
         /// Microseconds in which the shard worked.
         busy_us,
@@ -94,9 +96,19 @@ counters! {
     }
 }
 
-impl DriverStats {
-    /// Counts `datagrams` that could not be sent because of `error`.
-    pub(super) fn count_unsent(&mut self, error: &io::Error, datagrams: u64) {
+impl Observer for DriverStats {
+    fn send_called(&mut self) {
+        self.send_calls += 1;
+    }
+
+    fn sent(&mut self, sent: Sent) {
+        self.datagrams_sent += sent.datagrams;
+        self.bytes_sent += sent.bytes;
+        self.segmented_sent += sent.segmented;
+        self.segments_sent += sent.segments;
+    }
+
+    fn unsent(&mut self, error: &io::Error, datagrams: u64) {
         let counter = match error.raw_os_error() {
             Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => &mut self.sends_full,
             Some(libc::ECONNREFUSED) => &mut self.sends_refused,
@@ -108,6 +120,36 @@ impl DriverStats {
             _ => &mut self.sends_failed,
         };
         *counter += datagrams;
+    }
+
+    fn unreachable_family(&mut self) {
+        self.sends_other_family += 1;
+    }
+
+    fn segments_refused(&mut self) {
+        self.segmented_refused += 1;
+    }
+
+    fn source_refused(&mut self) {
+        self.sources_refused += 1;
+    }
+
+    fn receive_called(&mut self) {
+        self.receive_calls += 1;
+    }
+
+    fn received(&mut self, received: Received) {
+        self.datagrams_received += received.datagrams;
+        self.bytes_received += received.bytes;
+        self.receives_truncated += received.truncated;
+        if received.datagrams > 1 {
+            self.segmented_received += 1;
+            self.segments_received += received.datagrams;
+        }
+    }
+
+    fn received_from_nowhere(&mut self) {
+        self.receives_sourceless += 1;
     }
 }
 

@@ -62,7 +62,7 @@ const fn instruction(code: u32, operand: u32, otherwise: u8) -> sock_filter {
     sock_filter { code: code as u16, jt: 0, jf: otherwise, k: operand }
 }
 
-/// Has the kernel steer among the sockets of the group that `socket` is in, bound
+/// Makes the kernel steer among the sockets of the group that `socket` is in, bound
 /// in the order of the shards.
 ///
 /// # Errors

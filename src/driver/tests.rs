@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::clock::Clock;
-use super::halt::Order;
-use super::peers::{RETRY, ring_capacity};
+use super::mailbox::peers::{RETRY, ring_capacity};
+use super::mailbox::{self, Links, Mailboxes};
 use super::stats::DriverStats;
-use super::wiring::{Links, Wiring, wire};
 use super::{
     COMMANDS_MAX, Coalescing, Commander, DriverEvent, IoChoice, Pin, Running, SendError, Settings,
     ShardCount, Steering, start, start_by,
@@ -21,8 +20,8 @@ use crate::node::{
 };
 
 fn wired(count: usize) -> (Commander, Vec<Links>) {
-    let Wiring { commander, links, .. } =
-        wire(ShardCount::new(count).expect("a few")).expect("an eventfd");
+    let Mailboxes { commander, links, .. } =
+        mailbox::join(ShardCount::new(count).expect("a few")).expect("an eventfd");
     (commander, links)
 }
 
@@ -78,12 +77,12 @@ fn a_command_comes_to_the_shard_that_owns_its_key_and_to_no_other() {
 }
 
 #[test]
-fn the_order_to_stop_finds_room_in_a_full_queue() {
+fn the_request_to_stop_finds_room_in_a_full_queue() {
     let (commander, links) = wired(2);
     while commander.send(stats(1)).is_ok() {}
-    assert!(links.iter().all(|links| links.inbox.order() == Order::Run));
+    assert!(links.iter().all(|links| links.inbox.flow().is_continue()));
     commander.stop();
-    assert!(links.iter().all(|links| links.inbox.order() == Order::Stop));
+    assert!(links.iter().all(|links| links.inbox.flow().is_break()));
     assert_eq!(commander.send(stats(1)), Err(SendError::Stopped(stats(1))));
 }
 

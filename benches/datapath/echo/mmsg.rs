@@ -12,7 +12,7 @@ use crate::kernel::Receiver;
 use crate::subject::Grouping;
 
 /// Messages that one call receives.
-const BATCH_MAX: usize = 512;
+const BATCH_DATAGRAMS_MAX: usize = 512;
 
 /// Echoes for ever.
 pub(super) fn run(
@@ -20,7 +20,7 @@ pub(super) fn run(
     grouping: Grouping,
     counters: &Counters,
 ) -> io::Result<Infallible> {
-    let mut receiver = Receiver::new(grouping, BATCH_MAX);
+    let mut receiver = Receiver::new(grouping, BATCH_DATAGRAMS_MAX);
     let mut replies = Replies::new(grouping);
     loop {
         let count = receiver.receive(socket)?;
@@ -35,7 +35,7 @@ pub(super) fn run(
         counters.send_calls.add(replies.send(socket)?);
         counters.turns.add(1);
         // A full batch says that more is there.
-        if count < BATCH_MAX {
+        if count < BATCH_DATAGRAMS_MAX {
             counters.waits.add(1);
             wait(socket);
         }

@@ -12,8 +12,8 @@ use crate::request::{self, REPLY_BYTES, TRANSACTION};
 use crate::subject::Grouping;
 
 /// Replies that leave together.
-pub(super) const BATCH_MAX: usize = 512;
-const SLOTS: usize = 2 * BATCH_MAX;
+pub(super) const BATCH_DATAGRAMS_MAX: usize = 512;
+const SLOTS: usize = 2 * BATCH_DATAGRAMS_MAX;
 const NONE: u16 = u16::MAX;
 
 /// Replies to one destination, each pointing to the next.
@@ -43,19 +43,19 @@ impl Replies {
     pub(super) fn new(grouping: Grouping) -> Self {
         Self {
             grouping,
-            bytes: vec![request::reply_template(); BATCH_MAX].into_boxed_slice(),
-            next: vec![NONE; BATCH_MAX].into_boxed_slice(),
+            bytes: vec![request::reply_template(); BATCH_DATAGRAMS_MAX].into_boxed_slice(),
+            next: vec![NONE; BATCH_DATAGRAMS_MAX].into_boxed_slice(),
             count: 0,
-            groups: Vec::with_capacity(BATCH_MAX),
+            groups: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
             slots: vec![NONE; SLOTS].into_boxed_slice(),
-            slices: Vec::with_capacity(BATCH_MAX),
-            headers: Vec::with_capacity(BATCH_MAX),
+            slices: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
+            headers: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
             control: Control::segment(REPLY_BYTES as u16),
         }
     }
 
     pub(super) const fn is_full(&self) -> bool {
-        self.count == BATCH_MAX
+        self.count == BATCH_DATAGRAMS_MAX
     }
 
     /// Answers `request`, which came from `source`.

@@ -4,12 +4,12 @@ use kad_node::node::{Event, Found, OperationId, Refusal};
 use kad_node::wire::{self, Body, Datagram, ErrorCode, Value};
 
 use super::{Engine, Outgoing};
-use crate::batch::BATCH_MAX;
 use crate::in_flight::{LinkIndex, Renewed, Request};
 use crate::loss::Leg;
 use crate::mix::Kind;
 use crate::record::Worth;
 use crate::transaction::Transaction;
+use udp::BATCH_DATAGRAMS_MAX;
 
 /// How a lookup ended.
 #[derive(Clone, Debug)]
@@ -64,7 +64,10 @@ impl Engine {
 
     fn settle(&mut self, now_ns: u64, request: Request, reply: Datagram<'_>, out: &mut Outgoing) {
         let token_refused = matches!(reply.body, Body::Error(ErrorCode::Token));
-        if token_refused && request.renewed == Renewed::No && self.composed.len() < BATCH_MAX {
+        if token_refused
+            && request.renewed == Renewed::No
+            && self.composed.len() < BATCH_DATAGRAMS_MAX
+        {
             // The refusal brought a fresh token.
             if let Some(request) = self.in_flight.find(request.transaction) {
                 request.renewed = Renewed::Yes;

@@ -3,8 +3,8 @@
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 
-use crate::batch::Batch;
 use crate::transaction::Transaction;
+use udp::Batch;
 
 /// What is to leave in one turn.
 #[derive(Debug)]

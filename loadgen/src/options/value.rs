@@ -5,11 +5,11 @@ use std::time::Duration;
 use kad_node::limits::VALUE_BYTES_MAX;
 
 use super::{LINKS_MAX, Rate, WaitChoice};
-use crate::batch::BATCH_MAX;
 use crate::corpus::{KEYS_MAX, Popularity};
 use crate::quantity::{parse_bytes, parse_count, parse_duration};
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
+use udp::BATCH_DATAGRAMS_MAX;
 
 /// Most requests a second that can be asked for.
 const RATE_MAX: u64 = 100_000_000;
@@ -57,7 +57,7 @@ pub(super) fn retries(text: &str) -> Result<u8, String> {
 }
 
 pub(super) fn burst(text: &str) -> Result<u64, String> {
-    bounded(text, parse_count(text), 1, BATCH_MAX as u64)
+    bounded(text, parse_count(text), 1, BATCH_DATAGRAMS_MAX as u64)
 }
 
 pub(super) fn peers(text: &str) -> Result<usize, String> {

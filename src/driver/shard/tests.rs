@@ -1,24 +1,22 @@
 //! The loop over a datapath that is made up.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::*;
-use crate::driver::bell::Bell;
 use crate::driver::events::{Events, events};
 use crate::driver::launch::Threads;
-use crate::driver::locals::Locals;
-use crate::driver::peers::ring_capacity;
-use crate::driver::sys;
-use crate::driver::wiring::{Wiring, wire};
+use crate::driver::mailbox::peers::ring_capacity;
+use crate::driver::mailbox::wake::WakeFd;
+use crate::driver::mailbox::{self, Mailboxes};
 use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
 use crate::handoff::Consumer;
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX};
 use crate::node::{Command, Config, Handoff, OperationId};
 use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
+use udp::LocalAddresses;
 
 /// Brings `datagrams` with the first wait, all alike, and ends in its own way.
 struct Burst {
@@ -26,7 +24,7 @@ struct Burst {
     waits: usize,
     longest: Option<Duration>,
     end: Ending,
-    bell: Option<Arc<Bell>>,
+    wake_fd: Option<Arc<WakeFd>>,
     bytes: Vec<u8>,
     answered: usize,
     submissions: usize,
@@ -34,7 +32,7 @@ struct Burst {
     neighbour: Option<Neighbour>,
     /// The addresses that the datagrams come to in turn, at a wildcard.
     asked: Vec<IpAddr>,
-    locals: Option<Locals>,
+    locals: Option<LocalAddresses>,
     /// The address that each answer leaves from, where it is not the kernel's choice.
     sources: Vec<Option<IpAddr>>,
 }
@@ -50,7 +48,7 @@ struct Neighbour {
 enum Ending {
     Fails,
     Panics,
-    /// It goes on for ever, until the bell rings.
+    /// It goes on for ever, until it is woken.
     Never,
 }
 
@@ -79,7 +77,7 @@ impl Burst {
             waits: 0,
             longest: Some(Duration::ZERO),
             end,
-            bell: None,
+            wake_fd: None,
             bytes,
             answered: 0,
             submissions: 0,
@@ -95,14 +93,13 @@ impl Burst {
     /// in turn.
     fn at_wildcard(self, asked: &[u8]) -> Self {
         let asked = asked.iter().map(|&last| IpAddr::from([127, 0, 0, last])).collect();
-        Self { asked, locals: Some(Locals::new()), ..self }
+        Self { asked, locals: Some(LocalAddresses::new()), ..self }
     }
 
-    fn await_bell(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let bell = self.bell.as_ref().expect("who waits for a bell has one");
-        let fd = bell.as_raw_fd();
-        sys::poll(&mut [libc::pollfd { fd, events: libc::POLLIN, revents: 0 }], timeout)?;
-        bell.silence();
+    fn await_wake(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let wake_fd = self.wake_fd.as_ref().expect("it waits, so it has one");
+        udp::poll(&mut [udp::readable(&**wake_fd)], timeout)?;
+        wake_fd.clear();
         Ok(())
     }
 }
@@ -116,19 +113,19 @@ impl Datapath for Burst {
             _ if self.waits == 1 => Ok(()),
             Ending::Fails => Err(io::Error::from_raw_os_error(libc::EBADF)),
             Ending::Panics => panic!("on purpose"),
-            Ending::Never => self.await_bell(timeout),
+            Ending::Never => self.await_wake(timeout),
         }
     }
 
-    fn advance(&mut self) -> io::Result<Advance> {
+    fn advance(&mut self) -> io::Result<bool> {
         if let Some(Neighbour { ring, taken }) = &mut self.neighbour {
             *taken += ring.drain().count();
         }
         let Some(left) = self.datagrams.checked_sub(1) else {
-            return Ok(Advance::Done);
+            return Ok(false);
         };
         self.datagrams = left;
-        Ok(Advance::Datagram)
+        Ok(true)
     }
 
     fn datagram(&self) -> (SocketAddr, &[u8]) {
@@ -140,7 +137,7 @@ impl Datapath for Burst {
         Some(self.asked[number])
     }
 
-    fn locals(&mut self) -> Option<&mut Locals> {
+    fn locals(&mut self) -> Option<&mut LocalAddresses> {
         self.locals.as_mut()
     }
 
@@ -163,23 +160,23 @@ fn config() -> Config {
 }
 
 /// A commander, the links of `count` shards, and their events.
-fn rig(count: usize) -> (Wiring, Vec<EventSender>, Events) {
+fn rig(count: usize) -> (Mailboxes, Vec<EventSender>, Events) {
     let count = ShardCount::new(count).expect("a few");
     let (senders, events) =
         events(count, config().shards(count.get()).map(|config| config.position.index()));
-    (wire(count).expect("an eventfd"), senders, events)
+    (mailbox::join(count).expect("an eventfd"), senders, events)
 }
 
 #[test]
 fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
-    let (mut wiring, mut senders, _events) = rig(1);
+    let (mut mailboxes, mut senders, _events) = rig(1);
     let datapath = Burst::new(0, Ending::Fails);
     let pings = 3 * OUTBOX_BYTES_MAX / datapath.bytes.len();
     let node = Node::new(config(), Instant::ZERO);
-    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
     let datapath = Burst::new(pings, Ending::Fails);
     let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
-    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    assert!(shard.turn().expect("the first is sound").is_continue());
     let datapath = &shard.outlet.datapath;
     assert_eq!(datapath.answered, pings);
     assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
@@ -189,31 +186,31 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
 /// The kernel counts no sleep of the machine into a wait, whose end would come so much late.
 #[test]
 fn an_idle_shard_looks_at_the_clock_again_soon() {
-    let (mut wiring, mut senders, _events) = rig(1);
+    let (mut mailboxes, mut senders, _events) = rig(1);
     let node = Node::new(config(), Instant::ZERO);
-    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
     let datapath = Burst::new(0, Ending::Fails);
     let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
-    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    assert!(shard.turn().expect("the first is sound").is_continue());
     let longest = shard.outlet.datapath.longest.expect("it waits not for ever");
     assert!(!longest.is_zero() && longest <= WAIT_MAX, "{longest:?}");
 }
 
 #[test]
 fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
-    let (mut wiring, mut senders, _events) = rig(2);
+    let (mut mailboxes, mut senders, _events) = rig(2);
     let foreign = 2 * ring_capacity(2);
     let config = config().shards(2).next().expect("the first");
     let mut keys = (0..u8::MAX).map(|number| Id::of_value(&[number]));
     let key = keys.find(|&key| config.position.of_key(key) != config.position.index());
     let body = Body::FindValue { key: key.expect("one in two"), offset: 0 };
     let mut datapath = Burst::of(foreign, body, Ending::Fails);
-    let ring = wiring.links[1].inbox.handoffs.remove(0);
+    let ring = mailboxes.links[1].inbox.handoffs.remove(0);
     datapath.neighbour = Some(Neighbour { ring, taken: 0 });
     let node = Node::new(config, Instant::ZERO);
-    let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
     let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
-    assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+    assert!(shard.turn().expect("the first is sound").is_continue());
     let Burst { stats, neighbour, .. } = &mut shard.outlet.datapath;
     let Neighbour { ring, taken } = neighbour.as_mut().expect("it is there");
     assert_eq!((stats.handoffs_sent, stats.handoffs_dropped), (foreign as u64, 0));
@@ -223,12 +220,12 @@ fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
 #[test]
 fn each_reply_leaves_from_the_address_that_was_asked_and_no_sooner_than_needed() {
     for (asked, submissions) in [(&[2][..], 1), (&[2, 3], 9)] {
-        let (mut wiring, mut senders, _events) = rig(1);
+        let (mut mailboxes, mut senders, _events) = rig(1);
         let node = Node::new(config(), Instant::ZERO);
-        let (links, sender) = (wiring.links.remove(0), senders.remove(0));
+        let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
         let datapath = Burst::new(9, Ending::Fails).at_wildcard(asked);
         let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
-        assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+        assert!(shard.turn().expect("the first is sound").is_continue());
         let datapath = &shard.outlet.datapath;
         let expected = (0..9).rev().map(|left: usize| datapath.asked[left % asked.len()]);
         assert_eq!(datapath.sources, expected.map(Some).collect::<Vec<_>>());
@@ -238,21 +235,21 @@ fn each_reply_leaves_from_the_address_that_was_asked_and_no_sooner_than_needed()
 
 #[test]
 fn a_datagram_is_handed_over_with_the_address_that_it_came_to() {
-    let (wiring, senders, _events) = rig(2);
+    let (mailboxes, senders, _events) = rig(2);
     let configs: Vec<_> = config().shards(2).collect();
     let position = configs[0].position;
     let mut keys = (0..u8::MAX).map(|number| Id::of_value(&[number]));
     let key = keys.find(|&key| position.of_key(key) != position.index());
     let body = Body::FindValue { key: key.expect("one in two"), offset: 0 };
     let mut shards = Vec::new();
-    let parts = wiring.links.into_iter().zip(senders).zip(configs);
+    let parts = mailboxes.links.into_iter().zip(senders).zip(configs);
     for (((links, sender), config), datagrams) in parts.zip([1, 0]) {
         let datapath = Burst::of(datagrams, body, Ending::Fails).at_wildcard(&[2]);
         let node = Node::new(config, Instant::ZERO);
         shards.push(Shard::new(node, datapath, links, sender, Clock::start()));
     }
     for shard in &mut shards {
-        assert_eq!(shard.turn().expect("the first is sound"), Order::Run);
+        assert!(shard.turn().expect("the first is sound").is_continue());
     }
     let sources = shards.iter().map(|shard| shard.outlet.datapath.sources.clone());
     let expected = Some(IpAddr::from([127, 0, 0, 2]));
@@ -261,13 +258,13 @@ fn a_datagram_is_handed_over_with_the_address_that_it_came_to() {
 
 /// A node of `endings.len()` shards, each with its ending.
 fn running(endings: &[Ending]) -> Running {
-    let (Wiring { commander, halt, links }, senders, events) = rig(endings.len());
+    let (Mailboxes { commander, shutdown, links }, senders, events) = rig(endings.len());
     let configs: Vec<_> = config().shards(endings.len()).collect();
     let mut bodies = Vec::new();
     for (((&end, links), events), config) in endings.iter().zip(links).zip(senders).zip(configs) {
         bodies.push(move |starter: mpsc::SyncSender<_>| {
             let mut datapath = Burst::new(1, end);
-            datapath.bell = Some(Arc::clone(&links.inbox.bell));
+            datapath.wake_fd = Some(Arc::clone(&links.inbox.wake_fd));
             let node = Node::new(config, Instant::ZERO);
             let shard = Shard::new(node, datapath, links, events, Clock::start());
             let _ = starter.send(Ok(Ready { io: Io::Mmsg, fallback: None }));
@@ -275,7 +272,7 @@ fn running(endings: &[Ending]) -> Running {
             shard.run()
         });
     }
-    let (threads, mut ready) = Threads::start(bodies, &halt).expect("threads are to be had");
+    let (threads, mut ready) = Threads::start(bodies, &shutdown).expect("threads are to be had");
     Running {
         address: (Ipv4Addr::LOCALHOST, 9).into(),
         ready: ready.remove(0),
@@ -288,7 +285,7 @@ fn running(endings: &[Ending]) -> Running {
 }
 
 #[test]
-fn a_shard_whose_datapath_fails_ends_the_node_and_leaves_nobody_waiting() {
+fn a_shard_whose_datapath_fails_ends_the_node_and_leaves_no_thread_waiting() {
     for endings in [
         &[Ending::Fails][..],
         &[Ending::Fails, Ending::Never],
@@ -315,21 +312,21 @@ fn a_shard_that_panics_ends_the_node() {
 
 #[test]
 fn a_shard_that_panics_before_it_is_ready_ends_the_start() {
-    let (wiring, ..) = rig(3);
+    let (mailboxes, ..) = rig(3);
     let bodies: Vec<_> = (0..3)
         .map(|index| {
-            let halt = Arc::clone(&wiring.halt);
+            let shutdown = Arc::clone(&mailboxes.shutdown);
             move |starter: mpsc::SyncSender<_>| {
                 assert_ne!(index, 1, "on purpose");
                 let _ = starter.send(Ok(Ready { io: Io::Mmsg, fallback: None }));
                 drop(starter);
-                while halt.order() == Order::Run {
+                while !shutdown.is_requested() {
                     std::thread::yield_now();
                 }
                 Ok(ShardStats::default())
             }
         })
         .collect();
-    let error = Threads::start(bodies, &wiring.halt).expect_err("one panics");
+    let error = Threads::start(bodies, &mailboxes.shutdown).expect_err("one panics");
     assert!(matches!(error, crate::driver::StartError::Panicked));
 }

@@ -1,0 +1,48 @@
+//! What other threads have for a shard: commands, handoffs, the request to stop.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use super::shutdown::Shutdown;
+use super::wake::WakeFd;
+use crate::handoff::{Consumer, Waiter};
+use crate::node::{Command, Handoff};
+
+/// The receiving ends of a shard's rings.
+pub(in crate::driver) struct Inbox {
+    pub(in crate::driver) commands: Consumer<Command>,
+    /// One of each other shard.
+    pub(in crate::driver) handoffs: Vec<Consumer<Handoff>>,
+    pub(in crate::driver) waiter: Waiter,
+    pub(in crate::driver) wake_fd: Arc<WakeFd>,
+    pub(in crate::driver) shutdown: Arc<Shutdown>,
+}
+
+impl Inbox {
+    /// Says whether there is nothing to do, so that the shard may wait. Whatever comes
+    /// from here on wakes it.
+    #[must_use = "when it is true, wait, and call `end_wait` afterwards"]
+    pub(in crate::driver) fn begin_wait(&mut self) -> bool {
+        let Self { commands, handoffs, waiter, shutdown, .. } = self;
+        waiter.begin_wait(|| {
+            commands.is_empty()
+                && handoffs.iter().all(Consumer::is_empty)
+                && !shutdown.is_requested()
+        })
+    }
+
+    /// Says that the shard runs, and need not be woken.
+    pub(in crate::driver) fn end_wait(&mut self) {
+        self.waiter.end_wait();
+    }
+
+    /// Whether the shard goes on after this turn. To be read before the turn's commands are
+    /// taken: what was sent before the request to stop is then among them.
+    pub(in crate::driver) fn flow(&self) -> ControlFlow<()> {
+        if self.shutdown.is_requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
