@@ -21,14 +21,19 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Beginnings of words that another word has replaced, and that word.
-const REPLACED: [(&str, &str); 7] = [
+const REPLACED: [(&str, &str); 12] = [
+    ("alarm", "wake handle"),
     ("credential", "token"),
     ("errand", "query, query kind"),
     ("farewell", "goodbye"),
+    ("halt", "shutdown"),
+    ("herd", "receive pool"),
     ("knock", "bootstrap attempt"),
     ("leavers", "departing"),
+    ("muster", "refill, release"),
     ("rejoin", "join, bootstrap attempt"),
     ("relent", "retry"),
+    ("train", "segments, segmented message"),
 ];
 
 /// This file lists the replaced words.

@@ -8,7 +8,7 @@ use kad_node::wire::Token;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::failure::Failure;
-use crate::kernel::{Receiver, TRAIN_MAX};
+use crate::kernel::{Receiver, SEGMENTS_MAX};
 use crate::load::Shape;
 use crate::outbox::Outbox;
 use crate::request::{self, KEYS, REQUEST_BYTES, Requests, Ticket};
@@ -82,7 +82,7 @@ impl Client {
         }
         let messages = match shape.receiving {
             Grouping::On => 16,
-            Grouping::Off => TRAIN_MAX,
+            Grouping::Off => SEGMENTS_MAX,
         };
         Ok(Self {
             shape,

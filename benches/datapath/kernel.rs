@@ -12,9 +12,9 @@ use libc::{c_int, cmsghdr, iovec, mmsghdr, sockaddr_in};
 use crate::subject::Grouping;
 
 /// Segments of one message: kernels before 6.9 take no more.
-pub(crate) const TRAIN_MAX: usize = 64;
+pub(crate) const SEGMENTS_MAX: usize = 64;
 /// Bytes of a buffer for a segmented message: the length of an IP packet has 16 bits.
-pub(crate) const TRAIN_BYTES: usize = 64 << 10;
+pub(crate) const MESSAGE_BYTES: usize = 64 << 10;
 /// Bytes of a buffer for a datagram: more than any of the protocol has.
 pub(crate) const DATAGRAM_BYTES: usize = 1280;
 
@@ -86,7 +86,7 @@ impl Receiver {
     /// Room for so many messages, segmented or single.
     pub(crate) fn new(grouping: Grouping, count: usize) -> Self {
         let (buffer_bytes, control_bytes) = match grouping {
-            Grouping::On => (TRAIN_BYTES, CONTROL_BYTES),
+            Grouping::On => (MESSAGE_BYTES, CONTROL_BYTES),
             Grouping::Off => (DATAGRAM_BYTES, 0),
         };
         let mut buffers = vec![0; buffer_bytes * count];

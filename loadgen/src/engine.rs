@@ -17,6 +17,7 @@ use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
 use kad_node::wire::{self, Token};
+use udp::BATCH_DATAGRAMS_MAX;
 
 use crate::corpus::KeyPicker;
 use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
@@ -26,7 +27,6 @@ use crate::mix::{Deck, Kind};
 use crate::record::{Course, Record};
 use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
-use udp::BATCH_DATAGRAMS_MAX;
 
 pub use answer::LookupEnd;
 pub use datagram::store;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use kad_node::driver::raise_descriptor_limit;
 use kad_node::rng::Rng;
 use kad_node::wire::NetworkId;
+use udp::Coalescing;
 
 use crate::clock::Clock;
 use crate::corpus::Corpus;
@@ -29,7 +30,6 @@ use crate::result::{RunResult, Watched};
 use crate::target_drops;
 use crate::targets;
 use crate::worker::{Cut, Measured, Plan, Progress, Target, Waiting, Worker};
-use udp::Coalescing;
 
 /// From the moment when all threads are ready to the run's start.
 const START_AHEAD: Duration = Duration::from_millis(20);

@@ -5,13 +5,13 @@ use std::fmt;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use udp::Coalescing;
 
 use crate::books::{Books, KindBooks};
 use crate::quantity::show_ns;
 use crate::record::Timeline;
 use crate::result::RunResult;
 use crate::verdict::Verdict;
-use udp::Coalescing;
 
 /// Version of the JSON form; another number means that fields have changed.
 pub const FORMAT: u32 = 2;

@@ -9,6 +9,8 @@
 //! datagram or the next deadline comes, for a spinning thread would take the time
 //! that the node needs.
 
+mod measured;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,10 +19,11 @@ use std::time::Duration;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::wire::Token;
-use udp::{BufferSize, Coalescing, ConnectedSender, Receiver, UdpSocket};
+use udp::{BATCH_DATAGRAMS_MAX, BufferSize, Coalescing, ConnectedSender, Receiver, UdpSocket};
 
+pub use self::measured::{Coalesced, Measured};
 use crate::clock::Clock;
-use crate::cpu::{self, ThreadTime};
+use crate::cpu;
 use crate::engine::{Engine, Outgoing, Traffic};
 use crate::in_flight::LinkIndex;
 use crate::link;
@@ -28,8 +31,6 @@ use crate::lookups::LookupClient;
 use crate::loss::Loss;
 use crate::memory;
 use crate::mix::Kind;
-use crate::record::Record;
-use udp::BATCH_DATAGRAMS_MAX;
 
 /// How a thread passes the time until it has something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,55 +94,6 @@ pub struct Progress {
     pub answered: AtomicU64,
     /// Of these, given up.
     pub timed_out: AtomicU64,
-}
-
-/// Which way runs of datagrams travel as one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Coalesced {
-    /// To the target.
-    pub sends: Coalescing,
-    /// From it.
-    pub receives: Coalescing,
-}
-
-impl Coalesced {
-    /// Of two threads: what both do.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        let both = |one, other| if one == other { one } else { Coalescing::Off };
-        Self { sends: both(self.sends, other.sends), receives: both(self.receives, other.receives) }
-    }
-}
-
-/// What a thread has measured.
-#[derive(Debug)]
-pub struct Measured {
-    /// Requests and their latency.
-    pub record: Record,
-    /// Datagrams received that were no replies.
-    pub strange: u64,
-    /// Replies that the kernel dropped since our receive buffer was full, from the
-    /// end of the warm-up on.
-    pub receive_drops: u64,
-    /// What travelled as one at the end.
-    pub coalescing: Coalesced,
-    /// The thread's time, of the measured time.
-    pub time: ThreadTime,
-    /// Time in turns that had something to do, of the measured time.
-    pub busy_ns: u64,
-}
-
-impl Measured {
-    /// Adds what another thread has measured.
-    pub fn merge(&mut self, other: &Self) {
-        self.record.merge(&other.record);
-        self.strange += other.strange;
-        self.receive_drops += other.receive_drops;
-        self.coalescing = self.coalescing.and(other.coalescing);
-        self.time.cpu_ns += other.time.cpu_ns;
-        self.time.queued_ns += other.time.queued_ns;
-        self.busy_ns += other.busy_ns;
-    }
 }
 
 /// One thread of the generator.

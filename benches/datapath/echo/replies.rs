@@ -7,7 +7,7 @@ use std::ptr;
 
 use libc::{iovec, mmsghdr, sockaddr_in};
 
-use crate::kernel::{self, CONTROL_BYTES, Control, TRAIN_MAX};
+use crate::kernel::{self, CONTROL_BYTES, Control, SEGMENTS_MAX};
 use crate::request::{self, REPLY_BYTES, TRANSACTION};
 use crate::subject::Grouping;
 
@@ -116,7 +116,7 @@ impl Replies {
             while next != NONE {
                 let first = self.slices.len();
                 let (mut count, mut adjacent) = (0, NONE);
-                while next != NONE && count < TRAIN_MAX {
+                while next != NONE && count < SEGMENTS_MAX {
                     if next == adjacent {
                         // One slice for what lies in one piece, as the node sends it.
                         let last = self.slices.last_mut().expect("the one before it");

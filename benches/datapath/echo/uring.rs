@@ -17,7 +17,7 @@ use libc::sockaddr_in;
 
 use super::Counters;
 use super::replies::Replies;
-use crate::kernel::{self, CONTROL_BYTES, DATAGRAM_BYTES, TRAIN_BYTES};
+use crate::kernel::{self, CONTROL_BYTES, DATAGRAM_BYTES, MESSAGE_BYTES};
 use crate::subject::Grouping;
 
 const BUFFERS: u16 = 512;
@@ -92,7 +92,7 @@ pub(super) fn run(
         .setup_cqsize(COMPLETIONS)
         .build(SUBMISSIONS)?;
     let mut buffers = Buffers::new(match grouping {
-        Grouping::On => TRAIN_BYTES,
+        Grouping::On => MESSAGE_BYTES,
         Grouping::Off => DATAGRAM_BYTES,
     });
     let entries = buffers.ring as u64;

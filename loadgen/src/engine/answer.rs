@@ -2,6 +2,7 @@
 
 use kad_node::node::{Event, Found, OperationId, Refusal};
 use kad_node::wire::{self, Body, Datagram, ErrorCode, Value};
+use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{Engine, Outgoing};
 use crate::in_flight::{LinkIndex, Renewed, Request};
@@ -9,7 +10,6 @@ use crate::loss::Leg;
 use crate::mix::Kind;
 use crate::record::Worth;
 use crate::transaction::Transaction;
-use udp::BATCH_DATAGRAMS_MAX;
 
 /// How a lookup ended.
 #[derive(Clone, Debug)]

@@ -2,9 +2,9 @@
 
 use kad_node::id::Id;
 use kad_node::node::OperationId;
+use udp::Batch;
 
 use crate::transaction::Transaction;
-use udp::Batch;
 
 /// What is to leave in one turn.
 #[derive(Debug)]

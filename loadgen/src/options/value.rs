@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use kad_node::limits::VALUE_BYTES_MAX;
+use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{LINKS_MAX, Rate, WaitChoice};
 use crate::corpus::{KEYS_MAX, Popularity};
 use crate::quantity::{parse_bytes, parse_count, parse_duration};
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
-use udp::BATCH_DATAGRAMS_MAX;
 
 /// Most requests a second that can be asked for.
 const RATE_MAX: u64 = 100_000_000;
