@@ -96,9 +96,6 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
     let Settings { listen, io, shards, steering, pin, coalescing, loss, mut node } = settings;
     let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
-    if let Some(loss) = loss.filter(|loss| !loss.is_valid()) {
-        return Err(StartError::Loss(loss));
-    }
     let bytes = shards.get() * SHARD_BYTES_MAX;
     sys::check_memory(bytes).map_err(|error| StartError::Memory { shards, bytes, error })?;
     let sockets = bind::when_free(listen, shards);
@@ -116,7 +113,7 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
     let configs: Vec<_> = node.shards(shards.get()).collect();
     let numbers = configs.iter().map(|config| config.position.index());
     let (senders, events) = events::events(shards, numbers);
-    let losses = loss.map(|loss| loss.shards(shards));
+    let losses = loss.map(|loss| loss.shards(shards.get()));
     let mut plans = Vec::with_capacity(shards.get());
     for (index, (((socket, node), links), events)) in
         sockets.into_iter().zip(configs).zip(links).zip(senders).enumerate()

@@ -22,6 +22,8 @@ pub mod handoff;
 pub mod id;
 pub mod limits;
 pub mod node;
+#[cfg(feature = "std")]
+pub mod quantity;
 pub mod rng;
 pub mod time;
 pub mod wire;

@@ -22,6 +22,7 @@ use kad_node::driver::{
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
 use kad_node::node::{Command, Event, Found, OperationId, ShardPosition, Stats, Trace};
+use kad_node::quantity::Percent;
 use kad_node::wire::STEER_OFFSET;
 
 use client::{Client, WINDOW};
@@ -196,7 +197,7 @@ for_each_driver! {
     /// Each shard drops half of what it receives and half of what it sends.
     fn every_shard_drops_on_purpose_and_counts_the_drops(io: IoChoice) {
         let mut settings = sharded(io, 4, Steering::Kernel, "node");
-        settings.loss = Some(Loss { numerator: 1, denominator: 2, seed: 1 });
+        settings.loss = Some(Loss { chance: Percent::new(50), seed: 1 });
         let node = start(settings).expect("loopback is there");
         let client = Client::deaf(node.address());
         let mut last = 0;

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::quantity::{Percent, nanos, parse_count, parse_duration, show_count, show_ns};
+use kad_node::quantity::{Percent, parse_count, parse_duration};
+
+use crate::quantity::{nanos, show_count, show_ns};
 use crate::result::RunResult;
 
 /// A condition on one number of a run.

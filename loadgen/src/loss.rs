@@ -4,7 +4,8 @@
 //! datagram's place in the run: no stream of numbers, so that what is dropped
 //! does not depend on the order in which answers happen to arrive.
 
-use crate::quantity::Percent;
+use kad_node::quantity::Percent;
+
 use crate::transaction::Transaction;
 
 /// A datagram's way.
@@ -41,8 +42,8 @@ impl Loss {
     /// Whether the datagram with this place in the run is dropped.
     pub fn drops_at(&self, place: u64) -> bool {
         let draw = scramble(self.seed ^ scramble(place));
-        let below = (u128::from(draw) * 1_000_000) >> 64;
-        below < u128::from(self.chance.millionths())
+        let part = (u128::from(draw) * u128::from(Percent::WHOLE)) >> 64;
+        part < u128::from(self.chance.parts())
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
 
     #[test]
     fn the_chance_holds_on_each_leg_and_the_legs_are_independent() {
-        let loss = Loss::new("30".parse().expect("a percentage"), 7, 0);
+        let loss = Loss::new(Percent::new(30), 7, 0);
         let (requests, replies) = (drops(loss, Leg::Request), drops(loss, Leg::Reply));
         let share = |drops: &[bool]| drops.iter().filter(|drop| **drop).count() as f64 / 1e5;
         // Five standard deviations: 5 * sqrt(0.3 * 0.7 / 100 000).
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn seed_thread_and_send_each_make_another_draw() {
-        let chance: Percent = "50".parse().expect("a percentage");
+        let chance = Percent::new(50);
         let base = drops(Loss::new(chance, 1, 0), Leg::Request);
         assert_eq!(base, drops(Loss::new(chance, 1, 0), Leg::Request));
         assert_ne!(base, drops(Loss::new(chance, 2, 0), Leg::Request));
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn no_loss_and_total_loss_are_exact() {
         assert!(!drops(Loss::new(Percent::ZERO, 1, 0), Leg::Reply).contains(&true));
-        let all = Loss::new("100".parse().expect("a percentage"), 1, 0);
+        let all = Loss::new(Percent::ALL, 1, 0);
         assert!(!drops(all, Leg::Reply).contains(&false));
     }
 }

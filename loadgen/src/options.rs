@@ -10,13 +10,13 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use kad_node::driver::IoChoice;
+use kad_node::quantity::{Percent, parse_duration};
 
 use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
 use crate::cpu;
 use crate::engine::Pace;
 use crate::mix::{Kind, Mix};
-use crate::quantity::{Percent, parse_duration};
 use crate::say::say;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;

@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
+use kad_node::quantity::Percent;
+
 use crate::options::Options;
 use crate::output_file::{self, OutputFile, STANDARD_OUTPUT};
-use crate::quantity::Percent;
 use crate::report::{hgrm, html, text};
 use crate::result::RunResult;
 use crate::say;

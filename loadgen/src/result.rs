@@ -1,10 +1,10 @@
 //! What one run has measured.
 
 use hdrhistogram::Histogram;
+use kad_node::quantity::Percent;
 
 use crate::cpu::ThreadTime;
 use crate::engine::Pace;
-use crate::quantity::Percent;
 use crate::record::Record;
 use crate::worker::{Coalesced, Waiting};
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use kad_node::driver::raise_descriptor_limit;
+use kad_node::quantity::Percent;
 use kad_node::rng::Rng;
 use kad_node::wire::NetworkId;
 use udp::Coalescing;
@@ -25,7 +26,7 @@ use crate::options::Options;
 use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
 use crate::publish;
-use crate::quantity::{Percent, nanos};
+use crate::quantity::nanos;
 use crate::result::{RunResult, Watched};
 use crate::target_drops;
 use crate::targets;

@@ -1,8 +1,10 @@
 //! What was asked for, by name, as results show it.
 
+use kad_node::quantity::Percent;
+
 use crate::corpus::Popularity;
 use crate::options::{Options, Rate};
-use crate::quantity::{Percent, show_count};
+use crate::quantity::show_count;
 use crate::run::Runner;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;

@@ -7,7 +7,6 @@ use std::net::SocketAddr;
 use super::bind::ADDRESS_WAIT_MAX;
 use super::choice::Io;
 use super::descriptors;
-use super::loss::Loss;
 use super::settings::ShardCount;
 
 /// Why a node could not be started: its `Display` is one line that shows the
@@ -37,8 +36,6 @@ pub enum StartError {
         /// What the kernel said.
         error: io::Error,
     },
-    /// The loss is no chance from 0 to 1.
-    Loss(Loss),
     /// The system is short of something that every node needs, such as threads
     /// or descriptors.
     System(io::Error),
@@ -62,9 +59,6 @@ impl fmt::Display for StartError {
                 shards.get(),
                 bytes >> 20
             ),
-            Self::Loss(Loss { numerator, denominator, .. }) => {
-                write!(f, "cannot drop {numerator} of {denominator} datagrams: use 0 to 100 %")
-            }
             Self::System(error) => {
                 write!(f, "cannot start a shard: {}", system_remedy(error))
             }

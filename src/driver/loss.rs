@@ -8,32 +8,25 @@ use std::time::Duration;
 use udp::LocalAddresses;
 
 use super::io::Datapath;
-use super::settings::ShardCount;
 use super::stats::DriverStats;
+use crate::quantity::Percent;
 use crate::rng::Rng;
 
 /// How many datagrams are dropped, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loss {
-    /// Of `denominator` datagrams each way so many are dropped, on average.
-    pub numerator: u64,
-    /// At least 1, and at least the numerator.
-    pub denominator: u64,
+    /// The chance of each datagram, each way.
+    pub chance: Percent,
     /// Fixes which of the datagrams, by their order, are dropped.
     pub seed: u64,
 }
 
 impl Loss {
-    /// Whether it is a chance: from 0 to 1.
-    pub(super) const fn is_valid(&self) -> bool {
-        self.denominator > 0 && self.numerator <= self.denominator
-    }
-
-    /// The same chance for each of `shards`, by a seed of its own.
-    pub(super) fn shards(self, shards: ShardCount) -> Vec<Self> {
+    /// The same chance for each of `count` shards, by a seed of its own.
+    pub(super) fn shards(self, count: usize) -> Vec<Self> {
         let mut rng = Rng::from_u64(self.seed);
         let mut shard = || Self { seed: rng.u64(), ..self };
-        (0..shards.get()).map(|_| shard()).collect()
+        (0..count).map(|_| shard()).collect()
     }
 }
 
@@ -46,7 +39,7 @@ struct Dice {
 
 impl Dice {
     fn drops(&mut self) -> bool {
-        self.rng.ratio(self.loss.numerator, self.loss.denominator)
+        self.rng.ratio(self.loss.chance.parts(), Percent::WHOLE)
     }
 }
 
@@ -115,6 +108,7 @@ impl<D: Datapath> Datapath for Lossy<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::SHARDS_MAX;
 
     /// Brings `incoming` datagrams, numbered, and keeps what is sent.
     #[derive(Default)]
@@ -179,14 +173,14 @@ mod tests {
 
     #[test]
     fn a_seed_fixes_which_datagrams_are_dropped() {
-        let loss = Loss { numerator: 3, denominator: 10, seed: 7 };
+        let loss = Loss { chance: Percent::new(30), seed: 7 };
         assert_eq!(passed(loss), passed(loss));
         assert_ne!(passed(loss).0, passed(Loss { seed: 8, ..loss }).0);
     }
 
     #[test]
     fn every_datagram_passes_or_is_counted_and_the_chance_is_met() {
-        let (received, sent, stats) = passed(Loss { numerator: 3, denominator: 10, seed: 7 });
+        let (received, sent, stats) = passed(Loss { chance: Percent::new(30), seed: 7 });
         for (passed, dropped) in [(received, stats.drops_received), (sent, stats.drops_sent)] {
             assert_eq!(passed.len() as u64 / 4 + dropped, 10_000);
             // Within 6 standard deviations of 46.
@@ -196,20 +190,20 @@ mod tests {
 
     #[test]
     fn the_chances_0_and_1_are_exact() {
-        let none = passed(Loss { numerator: 0, denominator: 1, seed: 1 }).2;
+        let none = passed(Loss { chance: Percent::ZERO, seed: 1 }).2;
         assert_eq!((none.drops_received, none.drops_sent), (0, 0));
-        let all = passed(Loss { numerator: 1, denominator: 1, seed: 1 }).2;
+        let all = passed(Loss { chance: Percent::ALL, seed: 1 }).2;
         assert_eq!((all.drops_received, all.drops_sent), (10_000, 10_000));
     }
 
     #[test]
     fn each_shard_has_the_chance_and_a_seed_of_its_own() {
-        let loss = Loss { numerator: 3, denominator: 10, seed: 7 };
-        let shards = loss.shards(ShardCount::MAX);
-        assert_eq!(shards.len(), ShardCount::MAX.get());
-        assert!(shards.iter().all(|shard| (shard.numerator, shard.denominator) == (3, 10)));
+        let loss = Loss { chance: Percent::new(30), seed: 7 };
+        let shards = loss.shards(SHARDS_MAX);
+        assert_eq!(shards.len(), SHARDS_MAX);
+        assert!(shards.iter().all(|shard| shard.chance == loss.chance));
         let seeds: std::collections::BTreeSet<_> = shards.iter().map(|shard| shard.seed).collect();
         assert_eq!(seeds.len(), shards.len());
-        assert_eq!(shards, loss.shards(ShardCount::MAX));
+        assert_eq!(shards, loss.shards(SHARDS_MAX));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use kad_node::quantity::Percent;
 use kad_node::wire::NetworkId;
 
 use crate::corpus::{Corpus, Popularity};
 use crate::mix::Mix;
-use crate::quantity::Percent;
 use crate::schedule::Arrivals;
 
 /// What is sent, how often, and what is lost: the same for every thread.

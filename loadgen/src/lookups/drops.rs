@@ -91,6 +91,7 @@ fn question(destination: SocketAddr, body: &Body<'_>) -> u64 {
 mod tests {
     use super::*;
     use kad_node::limits::DATAGRAM_BYTES_MAX;
+    use kad_node::quantity::Percent;
     use kad_node::wire::{Datagram, NetworkId, Role, Token};
 
     fn datagram(transaction: u64, body: Body<'_>) -> Vec<u8> {
@@ -115,7 +116,7 @@ mod tests {
     /// Which of these requests and of their replies are lost: each names a peer and
     /// how often that was asked before. The transactions are as they fall.
     fn fates(order: &[u64], first_transaction: u64) -> HashMap<(u64, u64), (bool, bool)> {
-        let mut loss = LookupLoss::new(Loss::new("30".parse().expect("a percentage"), 7, 0));
+        let mut loss = LookupLoss::new(Loss::new(Percent::new(30), 7, 0));
         let mut asked = HashMap::<u64, u64>::new();
         let ask = |(transaction, number): (u64, &u64)| {
             let times = asked.entry(*number).or_default();
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let mut loss = LookupLoss::new(Loss::new("50".parse().expect("a percentage"), 7, 0));
+        let mut loss = LookupLoss::new(Loss::new(Percent::new(50), 7, 0));
         for transaction in 0..3 * DOOMED_MAX as u64 {
             loss.drops_sent(peer(0), &datagram(transaction, Body::Ping));
         }

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::quantity::{parse_bytes, parse_count, parse_duration};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{LINKS_MAX, Rate, WaitChoice};
 use crate::corpus::{KEYS_MAX, Popularity};
-use crate::quantity::{parse_bytes, parse_count, parse_duration};
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
 

@@ -3,6 +3,7 @@
 
 mod target;
 
+use kad_node::quantity::Percent;
 use kad_node::rng::Rng;
 use loadgen::engine::{Engine, LookupEnd, Pace, Traffic};
 use loadgen::mix::Kind;
@@ -43,8 +44,7 @@ fn every_request_of_a_clean_run_is_answered_after_the_target_s_delay() {
 
 #[test]
 fn a_request_lost_with_all_its_sends_counts_at_its_time_out() {
-    let traffic =
-        Traffic { drop: "100".parse().expect("a percentage"), ..traffic("get=1", open(100)) };
+    let traffic = Traffic { drop: Percent::ALL, ..traffic("get=1", open(100)) };
     let record = run(&traffic, Target::default());
     assert_eq!((record.books.answered, record.books.timed_out), (0, 100));
     assert_eq!(record.books.resent, 300, "three retries each");
@@ -58,8 +58,7 @@ fn a_request_lost_with_all_its_sends_counts_at_its_time_out() {
 #[test]
 #[expect(clippy::cast_precision_loss, reason = "counts of 10 000")]
 fn loss_on_both_legs_is_the_seed_s_and_as_strong_as_asked() {
-    let lossy =
-        Traffic { drop: "35".parse().expect("a percentage"), ..traffic("get=1", open(10_000)) };
+    let lossy = Traffic { drop: Percent::new(35), ..traffic("get=1", open(10_000)) };
     let record = run(&lossy, Target::default());
     assert_eq!(record.books.check(), Ok(()));
     // An attempt succeeds with 0.65 * 0.65; all four fail with (1 - 0.4225)^4 =
@@ -161,7 +160,7 @@ fn warm_up_requests_are_sent_and_not_counted() {
 #[test]
 fn a_late_warm_up_is_cut_short_and_changes_nothing_that_is_measured() {
     let mix = "get=50,put=20,find-node=20,ping=10";
-    let drop = "20".parse().expect("a percentage");
+    let drop = Percent::new(20);
     let traffic = traffic(mix, open(20_000));
     // Without retries, which would take their turns when it wakes.
     let traffic = Traffic { warmup_ns: 500 * MS, burst: 3, drop, retries: 0, ..traffic };
@@ -229,7 +228,7 @@ proptest! {
     #[test]
     fn the_books_always_close(
         seed: u64,
-        drop in 0u32..=100,
+        drop in 0u8..=100,
         rate in 1u64..5_000,
         burst in 1u64..=64,
         retries in 0u8..4,
@@ -244,7 +243,7 @@ proptest! {
         let pace = if closed { Pace::Closed { window: 64 } } else { Pace::Open { rate, arrivals } };
         let traffic = Traffic {
             seed,
-            drop: drop.to_string().parse().expect("a percentage"),
+            drop: Percent::new(drop),
             burst,
             retries,
             warmup_ns: 100 * MS,

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::OperationId;
+use kad_node::quantity::Percent;
 use kad_node::wire::{self, Body, Contacts, Datagram, ErrorCode, NetworkId, Role, Token, Value};
 use loadgen::corpus::{Corpus, KeyIndex, Popularity};
 use loadgen::engine::{Engine, LookupEnd, Outgoing, Pace, Traffic};
 use loadgen::in_flight::LinkIndex;
-use loadgen::quantity::Percent;
 use loadgen::record::Record;
 
 pub(crate) const MS: u64 = 1_000_000;

@@ -15,11 +15,11 @@ use clap::{Args, Parser, Subcommand};
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
+use kad_node::quantity::Percent;
 
 use crate::log;
 
 pub(crate) use address::{Announce, HostPort};
-pub(crate) use value::Percent;
 
 /// Most nodes of one `demo`: each needs a thread and a socket.
 const DEMO_NODES_MAX: usize = 500;
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(cli.node.life.expire, Duration::from_hours(24));
         assert_eq!(cli.node.leave, Duration::from_secs(5));
         assert_eq!(cli.node.store_bytes, STORE_BYTES_MAX);
-        assert!(cli.node.io.drop.is_zero());
+        assert_eq!(cli.node.io.drop, Percent::ZERO);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use kad_node::driver::{self, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config};
+use kad_node::quantity::Percent;
 use kad_node::rng::{Rng, SEED_BYTES};
 use kad_node::wire::{NetworkId, Role};
 
@@ -62,11 +63,8 @@ pub(crate) fn start(
     index: u64,
     node: Config,
 ) -> Result<Running, Failure> {
-    let loss = (!io.drop.is_zero()).then(|| Loss {
-        numerator: io.drop.numerator,
-        denominator: io.drop.denominator,
-        seed: io.drop_seed.wrapping_add(index),
-    });
+    let seed = io.drop_seed.wrapping_add(index);
+    let loss = (io.drop != Percent::ZERO).then_some(Loss { chance: io.drop, seed });
     let (io, coalescing) = (io.io, io.coalescing);
     driver::start(Settings { listen, io, shards, steering, pin, coalescing, loss, node })
         .map_err(|error| Failure::Failed(error.to_string()))

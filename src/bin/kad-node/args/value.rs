@@ -1,15 +1,12 @@
 //! Parses numbers, durations and choices on the command line.
 
 use std::num::NonZero;
-use std::str::FromStr;
 use std::time::Duration;
 
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
+use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
-
-/// Most digits after the point of a percentage: more would not change a run.
-const PERCENT_DECIMALS_MAX: usize = 9;
 
 /// Shortest period: datagrams carry a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
@@ -19,41 +16,6 @@ const LEAVE_MAX: Duration = Duration::from_hours(1);
 
 /// Longest `--timeout` of a command.
 const TIMEOUT_MAX: Duration = Duration::from_hours(1);
-
-/// A probability, as the exact ratio of the decimals given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Percent {
-    /// At most [`Self::denominator`].
-    pub(crate) numerator: u64,
-    /// 100 times a power of ten.
-    pub(crate) denominator: u64,
-}
-
-impl Percent {
-    /// Whether the probability is zero.
-    pub(crate) const fn is_zero(self) -> bool {
-        self.numerator == 0
-    }
-}
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "expected a number from 0 to 100, such as 30 or 12.5".to_owned();
-        let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
-        if decimals.len() > PERCENT_DECIMALS_MAX || !decimals.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(wrong());
-        }
-        let scale = 10u64.pow(decimals.len() as u32);
-        let whole: u8 = whole.parse().map_err(|_| wrong())?;
-        let decimals =
-            if decimals.is_empty() { 0 } else { decimals.parse().map_err(|_| wrong())? };
-        let percent =
-            Self { numerator: u64::from(whole) * scale + decimals, denominator: 100 * scale };
-        if percent.numerator <= percent.denominator { Ok(percent) } else { Err(wrong()) }
-    }
-}
 
 /// Parses a number from `MIN` to `MAX`.
 pub(super) fn number<const MIN: usize, const MAX: usize>(text: &str) -> Result<usize, String> {
@@ -95,27 +57,9 @@ pub(super) fn coalescing(text: &str) -> Result<Coalescing, String> {
     }
 }
 
-/// The units of sizes, in bytes.
-const SIZE_UNITS: [(&str, usize); 8] = [
-    ("", 1),
-    ("B", 1),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-];
-
 /// Parses the size of the store, in bytes.
 pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let bytes = SIZE_UNITS
-        .iter()
-        .find(|(name, _)| *name == unit)
-        .and_then(|(_, bytes)| number.parse::<usize>().ok()?.checked_mul(*bytes))
-        .ok_or_else(|| "expected a size in bytes, such as 16MiB or 500kB".to_owned())?;
+    let bytes = usize::try_from(parse_bytes(text)?).map_err(|_| "expected less".to_owned())?;
     if bytes < STORE_BYTES_MIN {
         return Err(format!("expected {}KiB or more, such as 16MiB", STORE_BYTES_MIN >> 10));
     }
@@ -124,18 +68,13 @@ pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
 
 /// Parses a period of at least [`PERIOD_MIN`].
 pub(super) fn period(text: &str) -> Result<Duration, String> {
-    let period = duration(text)?;
+    let period = parse_duration(text)?;
     if period < PERIOD_MIN { Err("expected a period of 1s or longer".into()) } else { Ok(period) }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|_| "expected a number with a unit, such as 15m, 24h or 250ms".to_owned())
 }
 
 /// Parses how long a command may take.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
-    let period = duration(text)?;
+    let period = parse_duration(text)?;
     if period.is_zero() || period > TIMEOUT_MAX {
         return Err("expected a period of up to 1h, such as 10s".into());
     }
@@ -144,7 +83,7 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 
 /// Parses how long a stopping node may take to hand its values off; zero: no time at all.
 pub(super) fn leave(text: &str) -> Result<Duration, String> {
-    let period = duration(text)?;
+    let period = parse_duration(text)?;
     if period > LEAVE_MAX { Err("expected a period of 1h or shorter".into()) } else { Ok(period) }
 }
 
@@ -163,29 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentage_is_parsed_as_an_exact_ratio() {
-        let ratio = |text: &str| {
-            let percent: Percent = text.parse().expect(text);
-            (percent.numerator, percent.denominator)
-        };
-        assert_eq!(ratio("0"), (0, 100));
-        assert_eq!(ratio("30"), (30, 100));
-        assert_eq!(ratio("12.5"), (125, 1000));
-        assert_eq!(ratio("0.001"), (1, 100_000));
-        assert_eq!(ratio("100.0"), (1000, 1000));
-        for text in ["", ".", "-1", "+1.-1", "100.1", "256", "1e1", "0.1234567890", "1.x"] {
-            assert!(text.parse::<Percent>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_size_is_multiplied_by_its_unit() {
-        assert_eq!(store_bytes("131072"), Ok(128 << 10));
-        assert_eq!(store_bytes("128KiB"), Ok(128 << 10));
-        assert_eq!(store_bytes("200kB"), Ok(200_000));
-        assert_eq!(store_bytes("16MiB"), Ok(16 << 20));
-        assert_eq!(store_bytes("2GB"), Ok(2_000_000_000));
-        for text in ["", "MiB", "16mib", "16 MiB", "-1MiB", "1.5MiB", "99999999999GiB", "131071"] {
+    fn a_store_has_a_least_size() {
+        assert_eq!(store_bytes("128KiB"), Ok(STORE_BYTES_MIN));
+        for text in ["131071", "99999999999GiB", "16 MiB"] {
             assert!(store_bytes(text).is_err(), "{text}");
         }
     }
