@@ -4,6 +4,9 @@
 //! `tokio-uring` allocates three times for each receive.
 #![allow(unsafe_code)] // an allocator that counts is one
 
+#[path = "harness/datagram.rs"]
+mod datagram;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -14,7 +17,9 @@ use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Config, Node, Outbox};
 use kad_node::rng::{Rng, SEED_BYTES};
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
+use kad_node::wire::{self, Body, Datagram, Role, Token};
+
+use datagram::{datagram, encoded, store};
 
 thread_local! {
     /// Allocations of this thread: other threads, such as the test harness's, allocate at
@@ -67,22 +72,8 @@ fn id(peer: u16) -> Id {
     Id::of_value(&peer.to_be_bytes())
 }
 
-fn datagram(peer: u16, role: Role, token: Token, body: Body<'_>) -> Datagram<'_> {
-    Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([9; 8]),
-        sender: id(peer),
-        role,
-        announce: None,
-        token,
-        body,
-    }
-}
-
-fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let length = wire::encode(datagram, &mut buffer);
-    buffer[..length].to_vec()
+fn from(peer: u16, role: Role, token: Token, body: Body<'_>) -> Datagram<'_> {
+    Datagram { sender: id(peer), role, token, ..datagram(9, body) }
 }
 
 impl World {
@@ -101,7 +92,7 @@ impl World {
 
     /// A peer sends a request, answers the PING that verifies it, and keeps its token.
     fn meet(&mut self, peer: u16) {
-        self.receive(peer, &encoded(&datagram(peer, Role::Peer, Token::NONE, Body::Ping)));
+        self.receive(peer, &encoded(&from(peer, Role::Peer, Token::NONE, Body::Ping)));
         let mut answers = Vec::new();
         let mut token = None;
         for (_, bytes) in self.outbox.datagrams() {
@@ -109,7 +100,7 @@ impl World {
             match received.body {
                 Body::Ping => answers.push(encoded(&Datagram {
                     transaction: received.transaction,
-                    ..datagram(peer, Role::Peer, Token::new([1; 8]), Body::Pong)
+                    ..from(peer, Role::Peer, Token::new([1; 8]), Body::Pong)
                 })),
                 _ => token = Some(received.token),
             }
@@ -123,15 +114,8 @@ impl World {
     }
 
     fn store(&mut self) {
-        let store = Body::Store(Store {
-            key: Id::of_value(VALUE),
-            offset: 0,
-            total: VALUE.len() as u32,
-            life_s: 3600,
-            purpose: Purpose::Replica,
-            value: VALUE,
-        });
-        self.receive(3, &encoded(&datagram(3, Role::Peer, self.tokens[3], store)));
+        let store = Body::Store(store(VALUE));
+        self.receive(3, &encoded(&from(3, Role::Peer, self.tokens[3], store)));
         self.outbox.clear();
     }
 
@@ -166,7 +150,7 @@ impl World {
         for peer in 0..PEERS {
             for role in [Role::Peer, Role::Client] {
                 for token in [self.tokens[usize::from(peer)], Token::NONE] {
-                    requests.push((peer, encoded(&datagram(peer, role, token, body))));
+                    requests.push((peer, encoded(&from(peer, role, token, body))));
                 }
             }
         }
@@ -205,7 +189,7 @@ fn answering_a_find_value_allocates_nothing() {
 #[test]
 fn dropping_garbage_allocates_nothing() {
     let mut world = World::new();
-    let ping = encoded(&datagram(1, Role::Peer, world.tokens[1], Body::Ping));
+    let ping = encoded(&from(1, Role::Peer, world.tokens[1], Body::Ping));
     let before = ALLOCATIONS.with(Cell::get);
     for length in 0..ping.len() {
         world.receive(1, &ping[..length]);

@@ -4,21 +4,20 @@
 #![cfg(feature = "std")]
 #![allow(unsafe_code)] // an allocator that counts is one
 
-#[path = "driver/harness.rs"]
 mod harness;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use kad_node::driver::{DriverEvent, IoChoice, Running, ShardCount, start};
+use kad_node::driver::{IoChoice, Running, Steering, start};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::node::{Command, Event, OperationId};
-use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
-use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+use kad_node::wire::{Body, Datagram};
 
-use harness::{PATIENCE, event, ping, request, settings};
+use harness::{
+    connected, datagram, encoded, node, ping, put, receive, request, sharded, split_into, store,
+};
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
@@ -82,13 +81,10 @@ struct Client {
 
 impl Client {
     fn new(node: &Running, leaving: Leaving, requests: &[Vec<u8>]) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("loopback is there");
-        socket.connect(("127.0.0.1", node.address().port())).expect("no packet is sent");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let socket = connected("127.0.0.1", ([127, 0, 0, 1], node.address().port()).into());
         let length = requests[0].len();
         if leaving == Leaving::Together {
-            let length = i32::try_from(length).expect("a datagram's length");
-            setsockopt(&socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+            split_into(&socket, length);
         }
         Self { socket, leaving, requests: requests.concat(), length }
     }
@@ -124,12 +120,6 @@ const STORED: u8 = 0x84;
 /// An address, and a wildcard, at which a node is told the address that is asked.
 const LISTEN: [&str; 2] = ["127.0.0.1:0", "0.0.0.0:0"];
 
-fn node(io: IoChoice, listen: &str, shards: usize) -> Running {
-    let mut settings = settings(io, listen);
-    settings.shards = ShardCount::new(shards).expect("within the limits");
-    start(settings).expect("loopback is there")
-}
-
 /// Keys of values that the node holds: of two shards each owns one.
 fn put_both(node: &Running) -> [Id; 2] {
     let value = |half: u8| {
@@ -137,22 +127,16 @@ fn put_both(node: &Running) -> [Id; 2] {
         values.find(|value| Id::of_value(value).last_byte() >> 7 == half).expect("one in two")
     };
     [0, 1].map(|half| {
-        let (operation, value) = (OperationId(half.into()), value(half));
-        let put = Command::put(operation, value);
-        node.commander().send(put).expect("it runs");
-        event(node, |event| match event {
-            DriverEvent::Node(Event::Put { operation: ended, .. }) => {
-                (ended == operation).then_some(())
-            }
-            _ => None,
-        });
+        let value = value(half);
+        put(node, &value);
         Id::of_value(&value)
     })
 }
 
 /// Asserts that answering requests allocates nothing, however they are sent.
 fn assert_nothing_is_allocated(io: IoChoice, listen: &str, shards: usize) {
-    let node = node(io, listen, shards);
+    let settings = sharded(io, listen, shards, Steering::Kernel);
+    let node = start(settings).expect("loopback is there");
     let keys = put_both(&node);
     let hit = |key: Id| request(1, Body::FindValue { key, offset: 0 });
     let (pings, hits) = (vec![ping(1); SEGMENTS], vec![hit(keys[0]); SEGMENTS]);
@@ -183,44 +167,20 @@ fn assert_nothing_is_allocated(io: IoChoice, listen: &str, shards: usize) {
 
 /// Asserts that the counter counts: storing a new value allocates on the shard's thread.
 fn assert_a_new_value_is_counted(io: IoChoice) {
-    let node = node(io, LISTEN[0], 1);
+    let node = node(io);
     let client = Client::new(&node, Leaving::OneByOne, &[ping(1)]);
     client.exchange(PONG, 1);
     let mut buffer = [0; DATAGRAM_BYTES_MAX];
     client.socket.send(&ping(2)).expect("loopback takes it");
-    let length = client.socket.recv(&mut buffer).expect("an answer within the patience");
-    let token = wire::decode(&buffer[..length]).expect("a PONG").token;
+    let token = receive(&client.socket, &mut buffer).token;
     let stores = (0..SEGMENTS as u8).map(|number| {
         let value = [number; 100];
-        store(token, &value)
+        encoded(&Datagram { token, ..datagram(1, Body::Store(store(&value))) })
     });
     let stores: Vec<_> = stores.collect();
     let client = Client { requests: stores.concat(), length: stores[0].len(), ..client };
     let allocations = client.exchange(STORED, 1);
     assert!(allocations >= SEGMENTS as u64, "{io}: {allocations} for as many values");
-}
-
-/// A STORE with a token.
-fn store(token: Token, value: &[u8]) -> Vec<u8> {
-    let datagram = Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([1; 8]),
-        sender: Id::of_value(b"peer"),
-        role: Role::Client,
-        announce: None,
-        token,
-        body: Body::Store(Store {
-            key: Id::of_value(value),
-            offset: 0,
-            total: value.len() as u32,
-            life_s: 3600,
-            purpose: Purpose::Replica,
-            value,
-        }),
-    };
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let length = wire::encode(&datagram, &mut buffer);
-    buffer[..length].to_vec()
 }
 
 #[test]

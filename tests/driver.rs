@@ -2,14 +2,11 @@
 #![cfg(feature = "std")]
 
 #[macro_use]
-#[path = "driver/harness.rs"]
 mod harness;
-#[path = "driver/seccomp.rs"]
+#[path = "harness/seccomp.rs"]
 mod seccomp;
 
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
 use kad_node::driver::{DriverEvent, Io, IoChoice, Loss, SendError, StartError, start};
 use kad_node::id::Id;
@@ -17,22 +14,14 @@ use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Event, OperationId};
 use kad_node::quantity::Percent;
 
-use harness::{PATIENCE, Peer, event, is_there, node, ping, settings, stats, stats_when};
+use harness::{
+    PATIENCE, Peer, event, is_there, join, node, ping, send, settings, stats, stats_when,
+    under_flood,
+};
+use seccomp::without;
 
 const LOOPBACK: &str = "127.0.0.1";
 const LOOPBACK_V6: &str = "::1";
-
-/// Whether the flood continues.
-struct Flood(AtomicBool);
-
-/// Ends the flood when dropped, even when a test fails.
-struct End<'a>(&'a Flood);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
-    }
-}
 
 for_each_driver! {
     fn a_ping_is_answered_over_either_ip(io: IoChoice) {
@@ -66,14 +55,8 @@ for_each_driver! {
             Peer::new(LOOPBACK_V6, address).assert_answered(2);
         }
 
-        let addresses = vec![seed.address()];
-        dual.commander().send(Command::Bootstrap { addresses }).expect("it runs");
-        assert_eq!(event(&dual, |event| match event {
-            DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
-            _ => None,
-        }), 1);
-        let operation = OperationId(1);
-        dual.commander().send(Command::Peers { operation }).expect("it runs");
+        assert_eq!(join(&dual, seed.address()), 1);
+        send(&dual, Command::Peers { operation: OperationId(1) });
         let known = event(&dual, |event| match event {
             DriverEvent::Node(Event::Peers { buckets, .. }) => {
                 Some(buckets[0].contacts[0].contact.addr)
@@ -90,12 +73,7 @@ for_each_driver! {
         joining.node.id = Id::of_value(b"joining");
         let joining = start(joining).expect("it starts");
         let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
-        let addresses = vec![(mapped, seed.address().port()).into()];
-        joining.commander().send(Command::Bootstrap { addresses }).expect("it runs");
-        assert_eq!(event(&joining, |event| match event {
-            DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
-            _ => None,
-        }), 1);
+        assert_eq!(join(&joining, (mapped, seed.address().port()).into()), 1);
         let node = joining.stop().expect("it was told to").total().node;
         assert_eq!(node.replies_unmatched, 0, "replies come from the address that was asked");
     }
@@ -182,7 +160,7 @@ for_each_driver! {
         silent.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         let node = node(io);
         let addresses = vec![silent.local_addr().expect("bound")];
-        node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        send(&node, Command::Bootstrap { addresses });
         for _ in 0..3 {
             let mut buffer = [0; DATAGRAM_BYTES_MAX];
             let (_, from) = silent.recv_from(&mut buffer).expect("it asks again");
@@ -193,7 +171,7 @@ for_each_driver! {
     fn what_cannot_be_sent_is_counted_and_not_fatal(io: IoChoice) {
         let node = node(io);
         let addresses = vec!["[2001:db8::1]:9".parse().expect("an address")];
-        node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
+        send(&node, Command::Bootstrap { addresses });
         assert!(stats(&node).1.sends_other_family > 0);
         Peer::new(LOOPBACK, node.address()).assert_answered(1);
     }
@@ -224,19 +202,9 @@ for_each_driver! {
 
     fn stop_ends_a_shard_under_load(io: IoChoice) {
         let node = node(io);
-        let (address, flood) = (node.address(), Flood(AtomicBool::new(true)));
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let peer = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
-                while flood.0.load(Ordering::Relaxed) {
-                    let sent = peer.send_to(&ping(1), address);
-                    assert!(sent.is_ok(), "an unconnected socket gets no ICMP errors");
-                }
-            });
-            let ended = End(&flood);
+        under_flood(node.address(), |_| ping(1), || {
             stats_when(&node, |_, driver| driver.datagrams_received > 1000);
             let stopped = node.stop().expect("it was told to").total();
-            drop(ended);
             assert!(stopped.driver.datagrams_received > 1000);
         });
     }
@@ -311,7 +279,7 @@ fn auto_is_uring_where_the_kernel_supports_it() {
 fn auto_falls_back_to_mmsg_where_io_uring_is_forbidden_and_says_why() {
     // The last is the error of Linux 5.15, which has io_uring but not these options.
     for errno in [libc::EPERM, libc::ENOSYS, libc::EINVAL] {
-        let node = seccomp::under(seccomp::Denied::Setup, errno, || node(IoChoice::Auto));
+        let node = without(libc::SYS_io_uring_setup, errno, || node(IoChoice::Auto));
         assert_eq!(node.io(), Io::Mmsg);
         let why = node.fallback().expect("there is a reason").to_owned();
         assert!(why.contains("io_uring"), "{why}");
@@ -324,12 +292,12 @@ fn auto_falls_back_to_mmsg_where_io_uring_is_forbidden_and_says_why() {
 #[test]
 fn a_ring_that_may_be_made_but_not_used_is_no_ring() {
     for (denied, errno) in [
-        (seccomp::Denied::Enter, libc::EPERM),
+        (libc::SYS_io_uring_enter, libc::EPERM),
         // Buffer rings came with Linux 5.19.
-        (seccomp::Denied::Register, libc::EINVAL),
+        (libc::SYS_io_uring_register, libc::EINVAL),
     ] {
-        let node = seccomp::under(denied, errno, || node(IoChoice::Auto));
-        assert_eq!(node.io(), Io::Mmsg, "{denied:?}");
+        let node = without(denied, errno, || node(IoChoice::Auto));
+        assert_eq!(node.io(), Io::Mmsg, "system call {denied}");
         Peer::new(LOOPBACK, node.address()).assert_answered(1);
     }
 }
@@ -337,8 +305,8 @@ fn a_ring_that_may_be_made_but_not_used_is_no_ring() {
 #[test]
 fn a_driver_by_name_is_refused_with_the_remedy_where_io_uring_is_forbidden() {
     for io in [IoChoice::Uring, IoChoice::TokioUring] {
-        for denied in [seccomp::Denied::Setup, seccomp::Denied::Enter] {
-            let error = seccomp::under(denied, libc::EPERM, || {
+        for denied in [libc::SYS_io_uring_setup, libc::SYS_io_uring_enter] {
+            let error = without(denied, libc::EPERM, || {
                 start(settings(io, "127.0.0.1:0")).expect_err("it is forbidden")
             });
             let text = error.to_string();

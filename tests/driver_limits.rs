@@ -2,17 +2,16 @@
 //! it with no others, and come one after another.
 #![cfg(feature = "std")]
 
-#[path = "driver/harness.rs"]
 mod harness;
 
 use std::fs::File;
 use std::os::fd::AsRawFd as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use kad_node::driver::{IoChoice, ShardCount, TooFewDescriptors, raise_descriptor_limit, start};
+use kad_node::driver::{IoChoice, Steering, TooFewDescriptors, raise_descriptor_limit, start};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use harness::settings;
+use harness::sharded;
 
 /// Limits that are tried, from none on: more than the descriptors of a few shards.
 const TRIED_MAX: usize = 64;
@@ -38,8 +37,7 @@ fn a_start_without_descriptors_is_refused_with_the_limit_and_the_remedy() {
     for io in [IoChoice::Uring, IoChoice::Mmsg, IoChoice::TokioUring] {
         for shards in [1, 3] {
             let refused = (next_descriptor()..).take(TRIED_MAX).take_while(|&limit| {
-                let mut settings = settings(io, "127.0.0.1:0");
-                settings.shards = ShardCount::new(shards).expect("a few");
+                let settings = sharded(io, "127.0.0.1:0", shards, Steering::Kernel);
                 setrlimit(Resource::RLIMIT_NOFILE, limit, hard).expect("within the hard one");
                 let started = start(settings).map_err(|error| error.to_string());
                 setrlimit(Resource::RLIMIT_NOFILE, soft, hard).expect("as it was");

@@ -1,14 +1,16 @@
 //! Tests that idle shards sleep. The test has a process of its own, without other shards.
 #![cfg(feature = "std")]
 
+mod harness;
+
 use std::fs;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{Coalescing, IoChoice, Pin, Settings, ShardCount, Steering, start};
-use kad_node::id::Id;
-use kad_node::node::Config;
+use kad_node::driver::{IoChoice, Pin, Settings, Steering, start};
+
+use harness::{sharded, threads};
 
 const SHARDS: usize = 4;
 const IDLE: Duration = Duration::from_secs(10);
@@ -46,14 +48,9 @@ fn usage() -> Usage {
 /// The shards' threads, as folders under `/proc`. Threads of the previous node have been
 /// joined, but the kernel may show them until it has cleaned up.
 fn shards() -> Vec<PathBuf> {
-    let is_shard = |task: &PathBuf| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("shard-"))
-    };
     let begun = Instant::now();
     loop {
-        let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
-        let tasks = tasks.map(|task| task.expect("it can be listed").path());
-        let shards: Vec<_> = tasks.filter(is_shard).collect();
+        let shards = threads("shard-");
         if shards.len() == SHARDS {
             return shards;
         }
@@ -65,16 +62,8 @@ fn shards() -> Vec<PathBuf> {
 #[test]
 fn idle_shards_use_next_to_no_cpu() {
     for io in [IoChoice::Uring, IoChoice::TokioUring, IoChoice::Mmsg] {
-        let settings = Settings {
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            io,
-            shards: ShardCount::new(SHARDS).expect("a few"),
-            steering: Steering::Kernel,
-            pin: Pin::Pinned,
-            coalescing: Coalescing::On,
-            loss: None,
-            node: Config::new(Id::of_value(b"node"), [1; 32]),
-        };
+        let settings = sharded(io, "127.0.0.1:0", SHARDS, Steering::Kernel);
+        let settings = Settings { pin: Pin::Pinned, ..settings };
         let node = start(settings).expect("loopback is there");
         let before = usage();
         thread::sleep(IDLE);

@@ -3,24 +3,22 @@
 #![cfg(feature = "std")]
 
 #[macro_use]
-#[path = "driver/harness.rs"]
 mod harness;
-#[path = "driver/option.rs"]
-mod option;
+#[path = "harness/seccomp.rs"]
+mod seccomp;
 
 use std::net::UdpSocket;
-use std::thread;
 
 use kad_node::driver::{
-    Coalescing, DriverStats, IoChoice, Running, ShardCount, ShardStats, Steering, start,
+    Coalescing, DriverStats, IoChoice, Running, Settings, ShardStats, Steering, start,
 };
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::Stats;
-use kad_node::wire::{self, Body};
-use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+use kad_node::wire::Body;
 
-use harness::{PATIENCE, settings, stats_when};
+use harness::{connected, number_of, receive, sharded, split_into, stats_when};
+use seccomp::without_option;
 
 /// Segments of one message: as many as every kernel accepts.
 const SEGMENTS: u64 = 64;
@@ -38,17 +36,12 @@ struct Peer {
 
 impl Peer {
     fn new(node: &Running) -> Self {
-        let ip = node.address().ip().to_string();
-        let socket = UdpSocket::bind((ip.as_str(), 0)).expect("loopback is there");
-        socket.connect(node.address()).expect("no packet is sent");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        Self { socket }
+        Self { socket: connected("127.0.0.1", node.address()) }
     }
 
     /// Sends these datagrams as one message. All but the last are of equal length.
     fn send(&self, datagrams: &[Vec<u8>]) {
-        let length = i32::try_from(datagrams[0].len()).expect("a datagram's length");
-        setsockopt(&self.socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+        split_into(&self.socket, datagrams[0].len());
         let message = datagrams.concat();
         assert_eq!(self.socket.send(&message).expect("loopback takes it"), message.len());
     }
@@ -57,10 +50,9 @@ impl Peer {
     fn assert_answered(&self, mut missing: Vec<u64>) {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         while !missing.is_empty() {
-            let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
-            let answer = wire::decode(&buffer[..length]).expect("a datagram of ours");
+            let answer = receive(&self.socket, &mut buffer);
             assert!(matches!(answer.body, Body::Nodes(_)), "{:?}", answer.body);
-            let number = u64::from_be_bytes(*answer.transaction.as_bytes());
+            let number = number_of(&answer);
             let index = missing.iter().position(|one| *one == number);
             missing.swap_remove(index.expect("each is answered once"));
         }
@@ -77,10 +69,8 @@ impl Peer {
 }
 
 fn node(io: IoChoice, shards: usize, steering: Steering, coalescing: Coalescing) -> Running {
-    let mut settings = settings(io, "127.0.0.1:0");
-    settings.shards = ShardCount::new(shards).expect("within the limits");
-    (settings.steering, settings.coalescing) = (steering, coalescing);
-    start(settings).expect("loopback is there")
+    start(Settings { coalescing, ..sharded(io, "127.0.0.1:0", shards, steering) })
+        .expect("loopback is there")
 }
 
 /// Whether the driver receives segmented messages whole: the library under `tokio-uring`
@@ -136,13 +126,8 @@ for_each_driver! {
 
     /// As on Linux before 5.0.
     fn without_gro_datagrams_are_received_one_by_one(io: IoChoice) {
-        let node = thread::scope(|scope| {
-            let confined = scope.spawn(|| {
-                option::refuse(libc::UDP_GRO);
-                node(io, 1, Steering::Off, Coalescing::On)
-            });
-            confined.join().expect("it starts")
-        });
+        let start = || node(io, 1, Steering::Off, Coalescing::On);
+        let node = without_option(libc::UDP_GRO, start);
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
         assert_eq!((driver.segmented_received, driver.datagrams_received), (0, 10 * SEGMENTS));
@@ -150,13 +135,8 @@ for_each_driver! {
 
     /// As on Linux before 4.18, which would send the segments as one long datagram.
     fn without_gso_datagrams_are_sent_one_by_one(io: IoChoice) {
-        let node = thread::scope(|scope| {
-            let confined = scope.spawn(|| {
-                option::refuse(libc::UDP_SEGMENT);
-                node(io, 1, Steering::Off, Coalescing::On)
-            });
-            confined.join().expect("it starts")
-        });
+        let start = || node(io, 1, Steering::Off, Coalescing::On);
+        let node = without_option(libc::UDP_SEGMENT, start);
         Peer::new(&node).exchange(10);
         let (_, driver) = stopped(node);
         assert_eq!((driver.segmented_sent, driver.segmented_refused), (0, 0));

@@ -3,31 +3,32 @@
 #![cfg(feature = "std")]
 
 #[macro_use]
-#[path = "driver/harness.rs"]
 mod harness;
 #[path = "shards/client.rs"]
 mod client;
 #[path = "shards/crowd.rs"]
 mod crowd;
-#[path = "driver/option.rs"]
-mod option;
 #[path = "shards/refusal.rs"]
 mod refusal;
+#[path = "harness/seccomp.rs"]
+mod seccomp;
 #[path = "shards/stop.rs"]
 mod stop;
 
 use kad_node::driver::{
-    DriverEvent, IoChoice, Loss, Running, Settings, ShardCount, ShardStats, Steering, start,
+    DriverEvent, IoChoice, Loss, Running, Settings, ShardStats, Steering, start,
 };
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
-use kad_node::node::{Command, Event, Found, OperationId, ShardPosition, Stats, Trace};
+use kad_node::node::{Command, Event, OperationId, ShardPosition, Stats, Trace};
 use kad_node::quantity::Percent;
 use kad_node::wire::STEER_OFFSET;
 
 use client::{Client, WINDOW};
 use crowd::Crowd;
-use harness::{Peer, event, is_there, ping, settings, stats_when};
+use harness::{
+    Peer, event, get, is_there, join, ping, put, send, shard_stats, sharded, stats_when,
+};
 
 const LOOPBACK: &str = "127.0.0.1";
 
@@ -35,58 +36,17 @@ const LOOPBACK: &str = "127.0.0.1";
 /// which fit into the sockets' buffers.
 const GETS_AT_ONCE: usize = 16;
 
-/// Settings of a node with `shards` shards, whose id is the hash of `name`.
-fn sharded(io: IoChoice, shards: usize, steering: Steering, name: &str) -> Settings {
-    let mut settings = settings(io, "127.0.0.1:0");
-    settings.shards = ShardCount::new(shards).expect("within the limits");
-    settings.steering = steering;
+/// Settings of a node of `shards` shards, whose id is the hash of `name`.
+fn named(io: IoChoice, shards: usize, steering: Steering, name: &str) -> Settings {
+    let mut settings = sharded(io, "127.0.0.1:0", shards, steering);
     settings.node.id = Id::of_value(name.as_bytes());
     settings
 }
 
 fn group(io: IoChoice, shards: usize, steering: Steering) -> Running {
-    let node = start(sharded(io, shards, steering, "node")).expect("loopback is there");
+    let node = start(named(io, shards, steering, "node")).expect("loopback is there");
     assert_eq!((node.shards().get(), node.steering()), (shards, steering));
     node
-}
-
-/// The counters of each shard.
-fn stats(node: &Running) -> Vec<ShardStats> {
-    node.commander().send(Command::Stats { operation: OperationId(9) }).expect("it runs");
-    event(node, |event| match event {
-        DriverEvent::Stats { shards, .. } => Some(shards),
-        DriverEvent::Node(_) => None,
-    })
-}
-
-fn join(node: &Running, by: &Running) {
-    let addresses = vec![by.address()];
-    node.commander().send(Command::Bootstrap { addresses }).expect("it runs");
-    event(node, |event| match event {
-        DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
-        _ => None,
-    });
-}
-
-fn put(node: &Running, value: &[u8]) -> Id {
-    let operation = OperationId(1);
-    node.commander().send(Command::put(operation, value)).expect("it runs");
-    let (key, outcome) = event(node, |event| match event {
-        DriverEvent::Node(Event::Put { key, outcome, .. }) => Some((key, outcome)),
-        _ => None,
-    });
-    outcome.expect("there is room");
-    key
-}
-
-fn get(node: &Running, key: Id) -> Option<Found> {
-    let (operation, trace) = (OperationId(2), Trace::Off);
-    node.commander().send(Command::Get { operation, key, trace }).expect("it runs");
-    let outcome = event(node, |event| match event {
-        DriverEvent::Node(Event::Get { outcome, .. }) => Some(outcome),
-        _ => None,
-    });
-    outcome.expect("it is not busy")
 }
 
 /// Sends 50 000 requests and as many replies that match nothing, and asserts that each
@@ -109,13 +69,13 @@ fn exchange_as_predicted(node: &Running) {
     // The last replies may be on their way.
     stats_when(node, |node, _| node.datagrams_received == 2 * COUNT + 1);
     let received: Vec<u64> =
-        stats(node).iter().map(|shard| shard.node.datagrams_received).collect();
+        shard_stats(node).iter().map(|shard| shard.node.datagrams_received).collect();
     assert_eq!(received, predicted);
 }
 
 /// How many shards have a `counter` above zero.
 fn shards_with(node: &Running, counter: impl Fn(&Stats) -> u64) -> usize {
-    stats(node).iter().filter(|shard| counter(&shard.node) > 0).count()
+    shard_stats(node).iter().filter(|shard| counter(&shard.node) > 0).count()
 }
 
 /// Gets absent keys: each get queries all contacts.
@@ -125,7 +85,7 @@ fn get_absent(node: &Running, count: u64) {
         for number in numbers.clone() {
             let key = Id::of_value(format!("absent {number}").as_bytes());
             let (operation, trace) = (OperationId(number), Trace::Off);
-            node.commander().send(Command::Get { operation, key, trace }).expect("it runs");
+            send(node, Command::Get { operation, key, trace });
         }
         for _ in numbers {
             let outcome = event(node, |event| match event {
@@ -154,7 +114,7 @@ for_each_driver! {
             // On a busy machine the node may have dropped some peers as dead.
             crowd.ping();
             let before = answered;
-            let shards = stats(&node);
+            let shards = shard_stats(&node);
             answered = shards.iter().map(|shard| shard.node.rpcs_answered).collect();
             let total = before.iter().sum::<u64>()..answered.iter().sum();
             assert!(!total.is_empty() && total.end < 200_000, "a shard's own: {answered:?}");
@@ -167,14 +127,15 @@ for_each_driver! {
 
     fn with_steering_datagrams_between_nodes_land_on_their_owner(io: IoChoice) {
         let node = group(io, 4, Steering::Kernel);
-        let other = start(sharded(io, 4, Steering::Kernel, "other")).expect("loopback is there");
-        join(&other, &node);
+        let other = start(named(io, 4, Steering::Kernel, "other")).expect("loopback is there");
+        join(&other, node.address());
         for number in 0..100u32 {
-            let key = put(&other, &number.to_be_bytes());
-            assert!(get(&node, key).is_some());
+            let value = number.to_be_bytes();
+            put(&other, &value);
+            assert!(get(&node, Id::of_value(&value)).is_some());
         }
         for node in [node, other] {
-            for shard in stats(&node) {
+            for shard in shard_stats(&node) {
                 assert_eq!(shard.node.datagrams_missteered, 0);
                 assert!(shard.node.datagrams_received > 0, "each has its part");
                 assert_eq!(shard.driver.kernel_drops, 0);
@@ -183,20 +144,20 @@ for_each_driver! {
     }
 
     fn a_node_warns_and_works_when_the_kernel_refuses_to_steer(io: IoChoice) {
-        let settings = sharded(io, 4, Steering::Kernel, "node");
+        let settings = named(io, 4, Steering::Kernel, "node");
         let (node, log) = refusal::without_steering(|| start(settings).expect("it can do without"));
         assert_eq!(node.steering(), Steering::Off);
         assert_eq!(log.matches("WARN").count(), 1, "{log}");
         assert!(log.contains("the kernel does not steer"), "{log}");
         Client::new(&node).exchange(2_000);
-        let total = ShardStats::total(&stats(&node));
+        let total = ShardStats::total(&shard_stats(&node));
         assert!(total.node.datagrams_missteered > 0, "nothing was steered");
         assert_eq!(total.driver.handoffs_dropped, 0);
     }
 
     /// Each shard drops half of what it receives and half of what it sends.
     fn every_shard_drops_on_purpose_and_counts_the_drops(io: IoChoice) {
-        let mut settings = sharded(io, 4, Steering::Kernel, "node");
+        let mut settings = named(io, 4, Steering::Kernel, "node");
         settings.loss = Some(Loss { chance: Percent::new(50), seed: 1 });
         let node = start(settings).expect("loopback is there");
         let client = Client::deaf(node.address());
@@ -206,7 +167,7 @@ for_each_driver! {
             (first..last).for_each(|number| client.send(number));
             stats_when(&node, |_, driver| driver.datagrams_received == last);
         }
-        for shard in stats(&node) {
+        for shard in shard_stats(&node) {
             let (node, driver) = (shard.node, shard.driver);
             assert_eq!(driver.datagrams_received, node.datagrams_received + driver.drops_received);
             assert_eq!(node.datagrams_sent, driver.datagrams_sent + driver.drops_sent);
@@ -215,7 +176,7 @@ for_each_driver! {
             assert!(driver.drops_received.abs_diff(driver.datagrams_received / 2) < 225);
             assert!(driver.drops_sent.abs_diff(node.datagrams_sent / 2) < 160);
         }
-        let total = ShardStats::total(&stats(&node)).driver;
+        let total = ShardStats::total(&shard_stats(&node)).driver;
         assert_eq!(total.datagrams_received, last);
     }
 
@@ -234,11 +195,11 @@ for_each_driver! {
     }
 
     fn eight_shards_serve_on_any_number_of_cores(io: IoChoice) {
-        let mut settings = sharded(io, 8, Steering::Kernel, "node");
+        let mut settings = named(io, 8, Steering::Kernel, "node");
         settings.pin = kad_node::driver::Pin::Pinned;
         let node = start(settings).expect("loopback is there");
         Client::new(&node).exchange(10_000);
-        assert!(stats(&node).iter().all(|shard| shard.node.datagrams_received > 0));
+        assert!(shard_stats(&node).iter().all(|shard| shard.node.datagrams_received > 0));
     }
 
     fn nodes_with_different_numbers_of_shards_find_each_others_values(io: IoChoice) {
@@ -248,16 +209,17 @@ for_each_driver! {
         .into_iter()
         .enumerate()
         .map(|(index, (shards, steering))| {
-            start(sharded(io, shards, steering, &index.to_string())).expect("loopback is there")
+            start(named(io, shards, steering, &index.to_string())).expect("loopback is there")
         })
         .collect();
         for node in &nodes[1..] {
-            join(node, &nodes[0]);
+            join(node, nodes[0].address());
         }
         for (from, node) in nodes.iter().enumerate() {
             for number in 0..16 {
                 let value = format!("{from} {number}");
-                let key = put(node, value.as_bytes());
+                put(node, value.as_bytes());
+                let key = Id::of_value(value.as_bytes());
                 for node in &nodes {
                     let found = get(node, key).expect("it was put");
                     assert_eq!(&*found.value, value.as_bytes());
@@ -270,12 +232,12 @@ for_each_driver! {
         let node = group(io, 4, Steering::Kernel);
         let others: Vec<_> = (0..12)
             .map(|index| {
-                let other = sharded(io, 1, Steering::Kernel, &format!("peer {index}"));
+                let other = named(io, 1, Steering::Kernel, &format!("peer {index}"));
                 start(other).expect("loopback is there")
             })
             .collect();
         for other in &others {
-            join(other, &node);
+            join(other, node.address());
         }
         stats_when(&node, |node, _| {
             let knows_all = node.contacts == others.len() as u64;
@@ -288,7 +250,7 @@ for_each_driver! {
             }
             knows_all
         });
-        node.commander().send(Command::Peers { operation: OperationId(5) }).expect("it runs");
+        send(&node, Command::Peers { operation: OperationId(5) });
         let buckets = event(&node, |event| match event {
             DriverEvent::Node(Event::Peers { buckets, .. }) => Some(buckets),
             _ => None,
@@ -333,7 +295,7 @@ for_each_driver! {
         send_all(&foreign);
         assert!(shards_with(&node, |node| node.datagrams_foreign) >= 2);
         send_all(steered);
-        let total = ShardStats::total(&stats(&node)).node;
+        let total = ShardStats::total(&shard_stats(&node)).node;
         let counted = (total.datagrams_foreign, total.datagrams_truncated);
         assert_eq!(counted, (255 * PEERS, whole.len() as u64 * PEERS));
         assert_eq!(total.datagrams_missteered, 0);
@@ -345,11 +307,11 @@ for_each_driver! {
             if !is_there("::") || !is_there(ip) {
                 continue;
             }
-            let mut settings = sharded(io, 4, Steering::Kernel, "node");
+            let mut settings = named(io, 4, Steering::Kernel, "node");
             settings.listen = listen.parse().expect("an address");
             let node = start(settings).expect("loopback is there");
             Client::at(ip, node.address().port()).exchange(2_000);
-            assert!(stats(&node).iter().all(|shard| shard.node.datagrams_missteered == 0));
+            assert!(shard_stats(&node).iter().all(|shard| shard.node.datagrams_missteered == 0));
         }
     }
 }

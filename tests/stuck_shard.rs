@@ -3,7 +3,6 @@
 #![cfg(feature = "std")]
 
 #[macro_use]
-#[path = "driver/harness.rs"]
 mod harness;
 #[path = "stuck_shard/stuck.rs"]
 mod stuck;
@@ -13,15 +12,16 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use kad_node::driver::{DriverEvent, IoChoice, Running, ShardCount, ShardStats, Steering, start};
+use kad_node::driver::{DriverEvent, IoChoice, Running, ShardStats, Steering, start};
 use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
 use kad_node::node::{Command, Event, OperationId, ShardPosition};
-use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
+use kad_node::wire::{Body, Datagram, Role};
 
-use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
-
-use harness::{PATIENCE, event, settings, stats_when};
+use harness::{
+    PATIENCE, connected, datagram, encoded, event, number_of, receive, send, shard_stats, sharded,
+    split_into, stats_when,
+};
 use stuck::{stick, thread_of};
 
 const SHARDS: usize = 4;
@@ -77,30 +77,27 @@ impl Client {
     }
 
     fn new(node: &Running) -> Self {
-        let socket = UdpSocket::bind(("127.0.0.1", 0)).expect("loopback is there");
-        socket.connect(node.address()).expect("no packet is sent");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        Self { socket, lands_on: SHARDS }
+        Self { socket: connected("127.0.0.1", node.address()), lands_on: SHARDS }
     }
 
     fn ask(&self, body: Body<'_>, number: u64) {
-        let transaction = TransactionId::new(number.to_be_bytes());
-        self.send(Role::Client, Id::of_value(b"client"), transaction, body);
+        self.send(&datagram(number, body));
     }
 
     /// Sends a PING as the peer `id`, and answers the PINGs that come before the answer. The
     /// node verifies the peer by a PING, and gives up when the machine is too busy: call
     /// this until the peer is a contact.
     fn meet(&self, id: Id) {
-        self.send(Role::Peer, id, TransactionId::new([0; 8]), Body::Ping);
+        let ping = Datagram { sender: id, role: Role::Peer, ..datagram(0, Body::Ping) };
+        self.send(&ping);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         loop {
-            let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
-            let datagram = wire::decode(&buffer[..length]).expect("a datagram of ours");
-            if datagram.body != Body::Ping {
+            let received = receive(&self.socket, &mut buffer);
+            if received.body != Body::Ping {
                 return;
             }
-            self.send(Role::Peer, id, datagram.transaction, Body::Pong);
+            let transaction = received.transaction;
+            self.send(&Datagram { transaction, body: Body::Pong, ..ping });
         }
     }
 
@@ -110,8 +107,7 @@ impl Client {
             let key = key_of(KEY_OWNERS[number as usize % KEY_OWNERS.len()]);
             harness::request(number, Body::FindValue { key, offset: 0 })
         };
-        let length = i32::try_from(request(0).len()).expect("a datagram's length");
-        setsockopt(&self.socket, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+        split_into(&self.socket, request(0).len());
         for message in 0..MESSAGES {
             let datagrams = (message * SEGMENTS..(message + 1) * SEGMENTS).flat_map(request);
             self.socket.send(&datagrams.collect::<Vec<_>>()).expect("loopback takes it");
@@ -125,32 +121,22 @@ impl Client {
         assert!(answered.into_iter().eq(0..MESSAGES * SEGMENTS), "each is answered once");
     }
 
-    fn send(&self, role: Role, sender: Id, transaction: TransactionId, body: Body<'_>) {
-        let datagram = Datagram {
-            network: NetworkId::of_name("default"),
-            transaction,
-            sender,
-            role,
-            announce: None,
-            token: Token::NONE,
-            body,
-        };
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        wire::encode(&datagram, &mut buffer);
+    fn send(&self, datagram: &Datagram<'_>) {
+        let mut bytes = encoded(datagram);
         // Padded, so that the answer may be as long as needed.
-        self.socket.send(&buffer[..REQUEST_PADDED_BYTES]).expect("loopback takes it");
+        bytes.resize(REQUEST_PADDED_BYTES, 0);
+        self.socket.send(&bytes).expect("loopback takes it");
     }
 
     /// The number of the next answer, and the contacts in it.
     fn answer(&self) -> (u64, Vec<Id>) {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = self.socket.recv(&mut buffer).expect("an answer within the patience");
-        let datagram = wire::decode(&buffer[..length]).expect("a datagram of ours");
-        let contacts = match datagram.body {
+        let answer = receive(&self.socket, &mut buffer);
+        let contacts = match answer.body {
             Body::Nodes(contacts) => contacts.iter().map(|contact| contact.id).collect(),
             _ => Vec::new(),
         };
-        (u64::from_be_bytes(*datagram.transaction.as_bytes()), contacts)
+        (number_of(&answer), contacts)
     }
 
     /// Asks the shard on which this client lands for the contacts closest to `target`, until
@@ -172,18 +158,12 @@ impl Client {
     }
 }
 
-/// The counters of each shard.
-fn stats(node: &Running) -> Vec<ShardStats> {
-    let operation = OperationId(9);
-    node.commander().send(Command::Stats { operation }).expect("it runs");
-    event(node, |event| match event {
-        DriverEvent::Stats { operation: of, shards } if of == operation => Some(shards),
-        _ => None,
-    })
+fn start_unsteered(io: IoChoice) -> Running {
+    start(sharded(io, "127.0.0.1:0", SHARDS, Steering::Off)).expect("loopback is there")
 }
 
 fn received(node: &Running) -> Vec<u64> {
-    stats(node).iter().map(|shard| shard.driver.datagrams_received).collect()
+    shard_stats(node).iter().map(|shard| shard.driver.datagrams_received).collect()
 }
 
 /// A key that shard number `shard` owns.
@@ -230,10 +210,7 @@ fn flood(client: &Client) {
 for_each_driver! {
     fn a_stuck_shard_delays_no_other_and_misses_no_routing_change(io: IoChoice) {
         let _serial = SERIAL.lock();
-        let mut settings = settings(io, "127.0.0.1:0");
-        settings.shards = ShardCount::new(SHARDS).expect("within the limits");
-        settings.steering = Steering::Off;
-        let node = start(settings).expect("loopback is there");
+        let node = start_unsteered(io);
         let (first, peer) = (Client::landing_on(0, &node), Client::landing_on(0, &node));
         let theirs = Client::landing_on(STUCK, &node);
 
@@ -241,8 +218,7 @@ for_each_driver! {
         flood(&first);
         let newcomer = newcomer();
         first.await_contact(newcomer, || peer.meet(newcomer));
-        let put = Command::put(OperationId(1), stuck_value());
-        node.commander().send(put).expect("there is room");
+        send(&node, Command::put(OperationId(1), stuck_value()));
         drop(stuck);
 
         let outcome = event(&node, |event| match event {
@@ -255,7 +231,7 @@ for_each_driver! {
             driver.handoffs_sent == node.handoffs_received
         });
         assert!(total.handoffs_waited > 0, "no routing change had to wait");
-        let shards = stats(&node);
+        let shards = shard_stats(&node);
         // The flood landed on the first shard. No other shard found a ring full.
         let dropped = shards[0].driver.handoffs_dropped;
         assert_eq!(total.handoffs_dropped, dropped);
@@ -268,13 +244,10 @@ for_each_driver! {
     /// as much for another shard as its ring holds.
     fn messages_received_while_their_shard_is_stuck_are_all_answered(io: IoChoice) {
         let _serial = SERIAL.lock();
-        let mut settings = settings(io, "127.0.0.1:0");
-        settings.shards = ShardCount::new(SHARDS).expect("within the limits");
-        settings.steering = Steering::Off;
-        let node = start(settings).expect("loopback is there");
+        let node = start_unsteered(io);
         let peers: Vec<_> =
             (0..peer_count(io)).map(|_| Client::landing_on(0, &node)).collect();
-        let before = ShardStats::total(&stats(&node));
+        let before = ShardStats::total(&shard_stats(&node));
 
         let stuck = stick(0);
         for peer in &peers {
@@ -284,7 +257,7 @@ for_each_driver! {
         for peer in &peers {
             peer.assert_all_answered();
         }
-        let after = ShardStats::total(&stats(&node));
+        let after = ShardStats::total(&shard_stats(&node));
         let sent = peer_count(io) * MESSAGES * SEGMENTS;
         assert_eq!(after.driver.datagrams_received - before.driver.datagrams_received, sent);
         assert_eq!(after.node.datagrams_missteered - before.node.datagrams_missteered, sent);
@@ -293,16 +266,12 @@ for_each_driver! {
 
     fn a_node_stops_after_a_shard_was_stuck_with_messages_waiting(io: IoChoice) {
         let _serial = SERIAL.lock();
-        let mut settings = settings(io, "127.0.0.1:0");
-        settings.shards = ShardCount::new(SHARDS).expect("within the limits");
-        settings.steering = Steering::Off;
-        let node = start(settings).expect("loopback is there");
+        let node = start_unsteered(io);
         let first = Client::landing_on(0, &node);
-        let before = stats(&node)[STUCK].driver.commands;
+        let before = shard_stats(&node)[STUCK].driver.commands;
         let stuck = stick(STUCK);
         flood(&first);
-        let put = Command::put(OperationId(1), stuck_value());
-        node.commander().send(put).expect("room");
+        send(&node, Command::put(OperationId(1), stuck_value()));
         let stopped = thread::scope(|scope| {
             let stopping = scope.spawn(|| node.stop());
             // When the first shard has ended, the shutdown has begun while one is stuck.

@@ -5,7 +5,6 @@
 #![cfg(feature = "std")]
 
 #[macro_use]
-#[path = "driver/harness.rs"]
 mod harness;
 
 use std::collections::{HashMap, HashSet};
@@ -13,15 +12,15 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process;
 use std::thread;
 
-use kad_node::driver::{DriverEvent, IoChoice, ShardCount, Steering, start};
+use kad_node::driver::{IoChoice, Steering, start};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::node::{Command, Event, OperationId};
 use kad_node::wire::{self, Body};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
-use harness::{PATIENCE, event, is_there, ping, request, settings};
+use harness::{
+    PATIENCE, is_there, join, number_of, ping, put, request, settings, sharded, split_into,
+};
 
 /// Addresses that are asked, none of them the one that asks.
 const ASKED: [Ipv4Addr; 3] =
@@ -67,7 +66,7 @@ fn answer(client: &UdpSocket) -> (u64, IpAddr) {
     let answer = client.recv_from(&mut buffer);
     let (length, source) = answer.expect("an answer within the patience");
     let datagram = wire::decode(&buffer[..length]).expect("a datagram of ours");
-    (u64::from_be_bytes(*datagram.transaction.as_bytes()), source.ip())
+    (number_of(&datagram), source.ip())
 }
 
 /// Runs `test` on a host with the addresses 1 and 2 of `192.0.2.0/24` and `2001:db8::/64`:
@@ -106,8 +105,7 @@ for_each_driver! {
             if !is_there(ip) {
                 continue;
             }
-            let mut settings = settings(io, listen);
-            settings.shards = ShardCount::new(2).expect("a few");
+            let settings = sharded(io, listen, 2, Steering::Kernel);
             let node = start(settings).expect("it starts");
             let port = node.address().port();
             let (one, other) = (client("127.0.0.1"), client("127.0.0.1"));
@@ -132,17 +130,8 @@ for_each_driver! {
         let mut joining = settings(io, "127.0.0.1:0");
         joining.node.id = Id::of_value(b"joining");
         let joining = start(joining).expect("it starts");
-        let addresses = vec![(ASKED[0], seed.address().port()).into()];
-        joining.commander().send(Command::Bootstrap { addresses }).expect("it runs");
-        assert_eq!(event(&joining, |event| match event {
-            DriverEvent::Node(Event::Joined { contacts }) => Some(contacts),
-            _ => None,
-        }), 1);
-        joining.commander().send(Command::put(OperationId(1), *b"stored")).expect("it runs");
-        let stored = event(&joining, |event| match event {
-            DriverEvent::Node(Event::Put { outcome, .. }) => Some(outcome.expect("there is room")),
-            _ => None,
-        });
+        assert_eq!(join(&joining, (ASKED[0], seed.address().port()).into()), 1);
+        let stored = put(&joining, b"stored");
         assert_eq!((stored.asked, stored.holders), (1, 1));
         let node = joining.stop().expect("it was told to").total().node;
         assert_eq!(node.replies_unmatched, 0);
@@ -151,9 +140,7 @@ for_each_driver! {
     fn a_peer_that_asks_two_addresses_at_once_is_answered_from_each(io: IoChoice) {
         for (shards, steering) in [(1, Steering::Off), (2, Steering::Kernel), (2, Steering::Off)] {
             for listen in wildcards() {
-                let mut settings = settings(io, listen);
-                settings.shards = ShardCount::new(shards).expect("a few");
-                settings.steering = steering;
+                let settings = sharded(io, listen, shards, steering);
                 let node = start(settings).expect("it starts");
                 let client = client("127.0.0.1");
                 let mut missing = HashMap::new();
@@ -175,12 +162,10 @@ for_each_driver! {
     /// It lands whole on the shard of its first datagram, which hands the others over.
     fn a_burst_for_several_shards_is_answered_from_the_address_that_was_asked(io: IoChoice) {
         for listen in wildcards() {
-            let mut settings = settings(io, listen);
-            settings.shards = ShardCount::new(2).expect("a few");
+            let settings = sharded(io, listen, 2, Steering::Kernel);
             let node = start(settings).expect("it starts");
             let client = client("127.0.0.1");
-            let length = i32::try_from(find(0).len()).expect("a datagram's length");
-            setsockopt(&client, UdpGsoSegment, &length).expect("UDP_SEGMENT, since Linux 4.18");
+            split_into(&client, find(0).len());
             for asked in ASKED {
                 let burst: Vec<_> = (0..BURST).flat_map(find).collect();
                 let sent = client.send_to(&burst, (asked, node.address().port()));
@@ -201,8 +186,7 @@ for_each_driver! {
     fn a_host_of_two_addresses_answers_from_the_one_that_was_asked(io: IoChoice) {
         within_a_network_of_its_own(|| {
             for (listen, shards) in [("0.0.0.0:0", 1), ("[::]:0", 1), ("[::]:0", 2)] {
-                let mut settings = settings(io, listen);
-                settings.shards = ShardCount::new(shards).expect("a few");
+                let settings = sharded(io, listen, shards, Steering::Kernel);
                 let node = start(settings).expect("it starts");
                 let port = node.address().port();
                 let v4 = client("192.0.2.1");

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{DATAGRAM_BYTES_MAX, DEPART_QUERIES_MAX, K_DEFAULT, REPLICATE};
+use kad_node::limits::{DEPART_QUERIES_MAX, K_DEFAULT, REPLICATE};
 use kad_node::node::{Command, Config, Event, OperationId};
-use kad_node::wire::{
-    self, Body, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Datagram, ErrorCode, Role, Token};
 
+use crate::datagram::{datagram, encoded, store};
 use crate::net::{Net, addr};
 use crate::sharded::Landing;
 
@@ -176,42 +175,24 @@ fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
     // Who knows it still may ask.
     let operation = net.get(3, key);
     assert_eq!(net.found(operation).as_deref(), Some("held"));
-    let asked = asked_by_a_stranger();
+    let asked = datagram(9, Body::Ping);
     let pong = net.ask(addr(500), 3, &asked);
     let pong = wire::decode(&pong[0]).expect("a PONG");
     assert_eq!((pong.body, pong.role), (Body::Pong, Role::Departing));
     let value = b"too late";
-    let body = Body::Store(Store {
-        key: Id::of_value(value),
-        offset: 0,
-        total: value.len() as u32,
-        life_s: 3600,
-        purpose: Purpose::Replica,
-        value,
-    });
+    let body = Body::Store(store(value));
     let refused = net.ask(addr(500), 3, &Datagram { token: pong.token, body, ..asked });
     let refused = wire::decode(&refused[0]).expect("an ERROR");
     assert_eq!(refused.body, Body::Error(ErrorCode::Full));
     assert_eq!(net.stats(3).stores_while_departing, before.stores_while_departing + 1);
 }
 
-fn asked_by_a_stranger() -> Datagram<'static> {
-    Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([9; 8]),
-        sender: Id::of_value(b"stranger"),
-        role: Role::Client,
-        announce: None,
-        token: Token::NONE,
-        body: Body::Ping,
-    }
-}
-
 #[test]
 fn a_goodbye_counts_only_from_the_contacts_own_address_and_with_its_token() {
     let mut net = Net::joined(15, 8);
     let contact = net.id(5);
-    let goodbye = |role, token| Datagram { role, token, sender: contact, ..asked_by_a_stranger() };
+    let goodbye =
+        |role, token| Datagram { role, token, sender: contact, ..datagram(9, Body::Ping) };
     // A neighbour of the same host has the token, and another port.
     let mut neighbour = addr(5);
     neighbour.set_port(1);
@@ -219,10 +200,8 @@ fn a_goodbye_counts_only_from_the_contacts_own_address_and_with_its_token() {
     let token = wire::decode(&pong[0]).expect("a PONG").token;
     net.ask(neighbour, 0, &goodbye(Role::Departing, token));
     assert!(net.knows(0, contact), "from another port");
-    let mut bytes = [0; DATAGRAM_BYTES_MAX];
     for (token, is_known) in [(Token::NONE, true), (Token::new([8; 8]), true), (token, false)] {
-        let length = wire::encode(&goodbye(Role::Departing, token), &mut bytes);
-        net.inject(addr(5), 0, &bytes[..length]);
+        net.inject(addr(5), 0, &encoded(&goodbye(Role::Departing, token)));
         assert_eq!(net.knows(0, contact), is_known, "{token:?}");
     }
     // It was not its own, so it comes back with its next request.

@@ -8,10 +8,9 @@ use kad_node::limits::{
     MAINTENANCE_PACE, OUTBOX_BYTES_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
 };
 use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
-use kad_node::wire::{
-    self, Body, Contacts, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Contacts, Datagram, Store, Token};
 
+use crate::datagram::{datagram, store};
 use crate::net::{Net, addr};
 
 /// As many gets as the node begins, of which none is answered yet.
@@ -77,29 +76,14 @@ fn replicate_to(net: &mut Net, number: u16, count: u64) {
     let token = ask_of(net, number, Token::NONE, Body::Ping);
     for index in 0..count {
         let value = index.to_be_bytes();
-        let store = Store {
-            key: Id::of_value(&value),
-            offset: 0,
-            total: value.len() as u32,
-            life_s: 24 * 3600,
-            purpose: Purpose::Replica,
-            value: &value,
-        };
+        let store = Store { life_s: 24 * 3600, ..store(&value) };
         ask_of(net, number, token, Body::Store(store));
     }
 }
 
 /// Asks node `number`, and returns the token that comes with its answer.
 fn ask_of(net: &mut Net, number: u16, token: Token, body: Body<'_>) -> Token {
-    let request = Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([9; 8]),
-        sender: Id::of_value(b"uploader"),
-        role: Role::Client,
-        announce: None,
-        token,
-        body,
-    };
+    let request = Datagram { token, ..datagram(9, body) };
     let replies = net.ask(addr(900), number, &request);
     wire::decode(&replies[0]).expect("nodes send no garbage").token
 }

@@ -1,6 +1,8 @@
 //! The protocol seen from outside, through the node's public calls only: each
 //! test is named after the behaviour that it protects.
 
+#[path = "../harness/datagram.rs"]
+mod datagram;
 mod joining;
 mod keeping;
 mod leaving;

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use kad_node::id::Id;
 use kad_node::limits::{AMPLIFICATION_MAX, DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
 use kad_node::wire::{
-    self, Body, Datagram, ErrorCode, HEADER_BYTES, NetworkId, Purpose, Role, Store, Token,
-    TransactionId,
+    self, Body, Datagram, ErrorCode, HEADER_BYTES, Role, Store, Token, TransactionId,
 };
 
+use crate::datagram::{datagram, encoded, store};
 use crate::net::{Net, addr};
 
 const STRANGER: u16 = 500;
@@ -18,20 +18,7 @@ fn stranger() -> SocketAddr {
 }
 
 fn request(body: Body<'_>) -> Datagram<'_> {
-    Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([9; 8]),
-        sender: Id::of_value(b"stranger"),
-        role: Role::Client,
-        announce: None,
-        token: Token::NONE,
-        body,
-    }
-}
-
-fn store(value: &[u8], key: Id) -> Body<'_> {
-    let total = value.len() as u32;
-    Body::Store(Store { key, offset: 0, total, life_s: 3600, purpose: Purpose::Replica, value })
+    datagram(9, body)
 }
 
 /// The token that node `number` gives the stranger.
@@ -51,17 +38,17 @@ fn a_store_needs_a_token_of_the_node_for_that_address() {
     let mut net = Net::new(1);
     net.add(0);
     net.add(1);
-    let key = Id::of_value(b"value");
+    let (key, body) = (Id::of_value(b"value"), Body::Store(store(b"value")));
     let foreign = token(&mut net, 1);
     for token in [Token::NONE, Token::new([7; 8]), foreign] {
-        let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+        let reply = only_reply(&mut net, 0, &Datagram { token, ..request(body) });
         let reply = wire::decode(&reply).expect("an ERROR");
         assert_eq!(reply.body, Body::Error(ErrorCode::Token));
         assert!(!net.nodes[&addr(0)].holds(key));
     }
     assert_eq!(net.stats(0).stores_without_token, 3);
     let token = token(&mut net, 0);
-    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(body) });
     assert_eq!(wire::decode(&reply).expect("a STORED").body, Body::Stored);
     assert!(net.nodes[&addr(0)].holds(key));
 }
@@ -72,7 +59,8 @@ fn a_value_that_does_not_hash_to_its_key_is_not_stored() {
     net.add(0);
     let token = token(&mut net, 0);
     let key = Id::of_value(b"something else");
-    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(store(b"value", key)) });
+    let body = Body::Store(Store { key, ..store(b"value") });
+    let reply = only_reply(&mut net, 0, &Datagram { token, ..request(body) });
     assert_eq!(wire::decode(&reply).expect("an ERROR").body, Body::Error(ErrorCode::Mismatch));
     assert!(!net.nodes[&addr(0)].holds(key));
     assert_eq!(net.stats(0).stores_mismatched, 1);
@@ -83,8 +71,7 @@ fn a_value_in_pieces_is_refused() {
     let mut net = Net::new(3);
     net.add(0);
     let token = token(&mut net, 0);
-    let key = Id::of_value(b"value");
-    let Body::Store(whole) = store(b"value", key) else { unreachable!() };
+    let whole = store(b"value");
     for piece in [Store { total: 6, ..whole }, Store { offset: 1, ..whole }] {
         let reply = only_reply(&mut net, 0, &Datagram { token, ..request(Body::Store(piece)) });
         assert_eq!(wire::decode(&reply).expect("an ERROR").body, Body::Error(ErrorCode::TooLarge));
@@ -106,18 +93,20 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
         Body::FindValue { key: Id::of_value(b"absent"), offset: 0 },
     ];
     for body in bodies {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&request(body), &mut buffer);
-        for padded in [length, 100, 200, REQUEST_PADDED_BYTES] {
+        let whole = encoded(&request(body));
+        for least in [0, 100, 200, REQUEST_PADDED_BYTES] {
+            let mut padded = whole.clone();
+            padded.resize(least.max(whole.len()), 0);
             let before = net.sent.len();
-            net.inject(stranger(), holder, &buffer[..padded.max(length)]);
+            net.inject(stranger(), holder, &padded);
             let replied: usize = net.sent[before..]
                 .iter()
                 .filter(|sent| sent.to == stranger())
                 .map(|sent| sent.bytes.len())
                 .sum();
             assert!(replied >= HEADER_BYTES);
-            assert!(replied <= padded.max(length) * AMPLIFICATION_MAX, "{replied} for {padded}");
+            let most = padded.len() * AMPLIFICATION_MAX;
+            assert!(replied <= most, "{replied} for {}", padded.len());
         }
         let unproven = only_reply(&mut net, holder, &request(body)).len();
         let full = only_reply(&mut net, holder, &Datagram { token: proven, ..request(body) }).len();
@@ -139,13 +128,13 @@ fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
             sender: Id::of_value(b"forged"),
             ..request(Body::Ping)
         };
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&forged, &mut buffer);
-        net.inject(stranger(), 0, &buffer[..length]);
+        let forged = encoded(&forged);
+        net.inject(stranger(), 0, &forged);
         net.run_for(std::time::Duration::from_mins(1));
         let bytes = net.sent.iter().filter(|sent| sent.to == victim).map(|sent| sent.bytes.len());
         let bytes: usize = bytes.sum();
-        assert!((1..=length * AMPLIFICATION_MAX).contains(&bytes), "{bytes} bytes for {length}");
+        let most = forged.len() * AMPLIFICATION_MAX;
+        assert!((1..=most).contains(&bytes), "{bytes} bytes for {}", forged.len());
     }
 }
 
@@ -153,18 +142,16 @@ fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
 fn garbage_is_counted_and_answered_by_silence() {
     let mut net = Net::new(5);
     net.add(0);
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let find = request(Body::FindNode { target: Id::of_value(b"") });
-    let length = wire::encode(&find, &mut buffer);
-    let mut unknown_kind = buffer;
+    let find = encoded(&request(Body::FindNode { target: Id::of_value(b"") }));
+    let mut unknown_kind = find.clone();
     unknown_kind[2] = 0x7f;
     let datagrams: [&[u8]; 6] = [
         b"",
         b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe",
-        &buffer[..length - 1],
-        &buffer[..HEADER_BYTES - 1],
+        &find[..find.len() - 1],
+        &find[..HEADER_BYTES - 1],
         &[MAGIC_BYTES; 1].concat()[..],
-        &unknown_kind[..length],
+        &unknown_kind,
     ];
     for bytes in datagrams {
         net.inject(stranger(), 0, bytes);

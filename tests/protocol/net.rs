@@ -6,12 +6,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::{Command, Config, Event, OperationId, Outbox, Stats, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, Token};
 
+use crate::datagram::encoded;
 use crate::sharded::{Landing, Sharded};
 
 /// What a puppet says to a request.
@@ -234,10 +234,8 @@ impl Net {
         number: u16,
         request: &Datagram<'_>,
     ) -> Vec<Vec<u8>> {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(request, &mut buffer);
         let before = self.sent.len();
-        self.inject(from, number, &buffer[..length]);
+        self.inject(from, number, &encoded(request));
         let replies = self.sent[before..].iter().filter(|sent| sent.to == from);
         replies.map(|sent| sent.bytes.clone()).collect()
     }
@@ -248,7 +246,6 @@ impl Net {
             if let Some(body) =
                 request.body.is_request().then(|| (puppet.answers)(&request)).flatten()
             {
-                let mut buffer = [0; DATAGRAM_BYTES_MAX];
                 let reply = Datagram {
                     sender: puppet.id,
                     announce: None,
@@ -256,8 +253,7 @@ impl Net {
                     body,
                     ..request
                 };
-                let length = wire::encode(&reply, &mut buffer);
-                let bytes = buffer[..length].to_vec();
+                let bytes = encoded(&reply);
                 self.flying.push_back(Flying { from: datagram.to, to: datagram.from, bytes });
             }
             return;

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::{ID_BYTES, Id};
-use kad_node::limits::{BOOTSTRAP_WAIT_MAX, DATAGRAM_BYTES_MAX, K_DEFAULT, OUTBOX_HANDOFFS_MAX};
+use kad_node::limits::{BOOTSTRAP_WAIT_MAX, K_DEFAULT, OUTBOX_HANDOFFS_MAX};
 use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox};
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
+use kad_node::wire::{Body, Contacts, Datagram};
 
+use crate::datagram::request;
 use crate::net::{Net, addr};
 use crate::sharded::Landing;
 
@@ -210,24 +211,14 @@ fn an_outbox_holds_so_many_foreign_datagrams_and_is_low() {
     let config = Config::new(Id::new([0x55; ID_BYTES]), [1; 32]);
     let config = config.shards(2).next().expect("the first");
     let mut node = Node::new(config, Instant::ZERO);
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
     // The last byte of its key is of the second shard.
     let body = Body::FindValue { key: Id::new([0xff; ID_BYTES]), offset: 0 };
-    let foreign = Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([1; 8]),
-        sender: Id::of_value(b"client"),
-        role: Role::Client,
-        announce: None,
-        token: Token::NONE,
-        body,
-    };
-    let length = wire::encode(&foreign, &mut buffer);
+    let foreign = request(1, body);
     let mut outbox = Outbox::new();
     for _ in 0..3 {
         for _ in 0..OUTBOX_HANDOFFS_MAX {
             assert!(!outbox.is_low());
-            node.handle_datagram(Instant::ZERO, addr(1), &buffer[..length], &mut outbox);
+            node.handle_datagram(Instant::ZERO, addr(1), &foreign, &mut outbox);
         }
         assert!(outbox.is_low());
         assert_eq!(outbox.take_handoffs().count(), OUTBOX_HANDOFFS_MAX);

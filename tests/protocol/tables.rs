@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::{CONTACT_FRESH, FAILURES_STALE, K_DEFAULT};
-use kad_node::wire::{Body, Contact, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
+use kad_node::wire::{Body, Contact, Contacts};
 
+use crate::datagram::datagram;
 use crate::net::{Net, addr};
 
 const K: u16 = K_DEFAULT as u16;
@@ -30,19 +31,6 @@ fn hub_with(count: u16) -> Net {
     net
 }
 
-/// A client's PING.
-fn ping() -> Datagram<'static> {
-    Datagram {
-        network: NetworkId::of_name("default"),
-        transaction: TransactionId::new([9; 8]),
-        sender: Id::of_value(b"client"),
-        role: Role::Client,
-        announce: None,
-        token: Token::NONE,
-        body: Body::Ping,
-    }
-}
-
 fn is_ping(body: &Body<'_>) -> bool {
     matches!(body, Body::Ping)
 }
@@ -61,7 +49,7 @@ fn a_live_oldest_contact_is_pinged_without_waiting_and_keeps_its_place() {
         assert!(net.step(), "the newcomer and the oldest contact are pinged");
     }
     // With that PING unanswered the hub goes on serving.
-    assert_eq!(net.ask(addr(500), 0, &ping()).len(), 1);
+    assert_eq!(net.ask(addr(500), 0, &datagram(9, Body::Ping)).len(), 1);
 
     net.run_for(Duration::from_secs(10));
     assert!((1..=K).all(|number| net.knows(0, far(number))), "no live contact is evicted");

@@ -5,9 +5,9 @@ use std::net::{SocketAddr, UdpSocket};
 use kad_node::driver::Running;
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::wire::{self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId};
+use kad_node::wire::{Body, Datagram, Token};
 
-use crate::harness::PATIENCE;
+use crate::harness::{connected, datagram, encoded, number_of, receive, store};
 
 /// Most requests in flight: few enough that no buffer overflows.
 pub(crate) const WINDOW: u64 = 64;
@@ -31,19 +31,13 @@ impl Client {
 
     /// A client that ignores answers and has no token.
     pub(crate) fn deaf(node: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((node.ip(), 0)).expect("loopback is there");
-        socket.connect(node).expect("no packet is sent");
-        Self { socket, token: Token::NONE }
+        Self { socket: connected(&node.ip().to_string(), node), token: Token::NONE }
     }
 
     fn connect(ip: &str, node: SocketAddr) -> Self {
-        let socket = UdpSocket::bind((ip, 0)).expect("loopback is there");
-        socket.connect(node).expect("no packet is sent");
-        socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-        let mut client = Self { socket, token: Token::NONE };
+        let mut client = Self { socket: connected(ip, node), token: Token::NONE };
         client.send(0);
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        client.token = client.receive(&mut buffer).token;
+        client.token = receive(&client.socket, &mut [0; DATAGRAM_BYTES_MAX]).token;
         client
     }
 
@@ -75,14 +69,7 @@ impl Client {
         let (stored, earlier) = (number.to_be_bytes(), number.wrapping_sub(1).to_be_bytes());
         let body = match number % 4 {
             0 => Body::Ping,
-            1 => Body::Store(Store {
-                key: Id::of_value(&stored),
-                offset: 0,
-                total: stored.len() as u32,
-                life_s: 3600,
-                purpose: Purpose::Replica,
-                value: &stored,
-            }),
+            1 => Body::Store(store(&stored)),
             2 => Body::FindValue { key: Id::of_value(&earlier), offset: 0 },
             _ => Body::FindNode { target: Id::of_value(&stored) },
         };
@@ -96,31 +83,15 @@ impl Client {
         self.encode(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), body)
     }
 
-    fn encode(&self, transaction: u64, body: Body<'_>) -> Vec<u8> {
-        let datagram = Datagram {
-            network: NetworkId::of_name("default"),
-            transaction: TransactionId::new(transaction.to_be_bytes()),
-            sender: Id::of_value(b"client"),
-            role: Role::Client,
-            announce: None,
-            token: self.token,
-            body,
-        };
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&datagram, &mut buffer);
-        buffer[..length].to_vec()
-    }
-
-    fn receive<'a>(&self, buffer: &'a mut [u8]) -> Datagram<'a> {
-        let length = self.socket.recv(buffer).expect("an answer within the patience");
-        wire::decode(&buffer[..length]).expect("a datagram of ours")
+    fn encode(&self, number: u64, body: Body<'_>) -> Vec<u8> {
+        encoded(&Datagram { token: self.token, ..datagram(number, body) })
     }
 
     /// Receives an answer, and returns the number of its request.
     fn check_answer(&self) -> u64 {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let answer = self.receive(&mut buffer);
-        let number = u64::from_be_bytes(*answer.transaction.as_bytes());
+        let answer = receive(&self.socket, &mut buffer);
+        let number = number_of(&answer);
         let earlier = number.wrapping_sub(1).to_be_bytes();
         let is_right = match (number % 4, answer.body) {
             (0, Body::Pong) | (1, Body::Stored) | (3, Body::Nodes(_)) => true,

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::wire::{self, Body, Contacts, Datagram, NetworkId, Role, Token, TransactionId};
+use kad_node::wire::{self, Body, Contacts, Datagram, Role};
+
+use crate::harness::{datagram, encoded};
 
 /// How often an idle peer checks whether it must end.
 const LOOK: Duration = Duration::from_millis(200);
@@ -46,8 +48,8 @@ impl Crowd {
     pub(crate) fn ping(&self) {
         assert!(!self.threads.iter().any(JoinHandle::is_finished), "a peer has failed");
         for (id, socket) in &self.sockets {
-            let ping = encode(*id, TransactionId::new([0; 8]), Body::Ping);
-            socket.send_to(&ping, self.node).expect("loopback takes it");
+            let ping = Datagram { sender: *id, role: Role::Peer, ..datagram(0, Body::Ping) };
+            socket.send_to(&encoded(&ping), self.node).expect("loopback takes it");
         }
     }
 }
@@ -81,22 +83,8 @@ fn answer(socket: &UdpSocket, id: Id, ends: &AtomicBool) {
             Body::FindNode { .. } | Body::FindValue { .. } => Body::Nodes(Contacts::new(&[])),
             _ => continue,
         };
-        let reply = encode(id, request.transaction, body);
-        socket.send_to(&reply, source).expect("loopback takes it");
+        let (role, transaction) = (Role::Peer, request.transaction);
+        let reply = Datagram { sender: id, role, transaction, ..datagram(0, body) };
+        socket.send_to(&encoded(&reply), source).expect("loopback takes it");
     }
-}
-
-fn encode(sender: Id, transaction: TransactionId, body: Body<'_>) -> Vec<u8> {
-    let datagram = Datagram {
-        network: NetworkId::of_name("default"),
-        transaction,
-        sender,
-        role: Role::Peer,
-        announce: None,
-        token: Token::NONE,
-        body,
-    };
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let length = wire::encode(&datagram, &mut buffer);
-    buffer[..length].to_vec()
 }

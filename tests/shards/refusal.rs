@@ -2,11 +2,10 @@
 
 use std::io::{self, Read as _};
 use std::sync::Arc;
-use std::thread;
 
 use kad_node::driver::Running;
 
-use crate::option;
+use crate::seccomp::without_option;
 
 /// Runs `start` on a thread where the kernel refuses the program, as kernels before 4.5 do.
 /// Returns the node and what it logged.
@@ -14,12 +13,8 @@ pub(crate) fn without_steering(start: impl FnOnce() -> Running + Send) -> (Runni
     let (mut log, writer) = io::pipe().expect("a pipe");
     let subscriber =
         tracing_subscriber::fmt().with_writer(Arc::new(writer)).with_ansi(false).finish();
-    let running = thread::scope(|scope| {
-        let confined = scope.spawn(|| {
-            option::refuse(libc::SO_ATTACH_REUSEPORT_CBPF);
-            tracing::subscriber::with_default(subscriber, start)
-        });
-        confined.join().expect("it starts")
+    let running = without_option(libc::SO_ATTACH_REUSEPORT_CBPF, || {
+        tracing::subscriber::with_default(subscriber, start)
     });
     // The thread has ended and dropped the writer, so the log ends.
     let mut text = String::new();

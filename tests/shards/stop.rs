@@ -1,27 +1,13 @@
 //! How a group of shards stops, and what becomes of its address.
 
-use std::net::UdpSocket;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use kad_node::driver::{DriverEvent, IoChoice, SendError, Steering, start};
 use kad_node::node::{Command, OperationId};
 
 use super::client::{Client, WINDOW};
-use super::harness::{event, node, stats_when};
-use super::{LOOPBACK, group, sharded};
-
-/// Whether the flood continues.
-struct Flood(AtomicBool);
-
-/// Ends the flood when dropped, even when a test fails.
-struct End<'a>(&'a Flood);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.0.store(false, Ordering::Relaxed);
-    }
-}
+use super::harness::{event, node, stats_when, under_flood};
+use super::{group, named};
 
 for_each_driver! {
     fn commands_sent_before_the_stop_are_started_by_every_shard(io: IoChoice) {
@@ -59,22 +45,10 @@ for_each_driver! {
     fn stop_ends_shards_with_messages_in_flight(io: IoChoice) {
         for _ in 0..5 {
             let node = group(io, 4, Steering::Off);
-            let (address, flood) = (node.address(), Flood(AtomicBool::new(true)));
-            let client = Client::new(&node);
-            thread::scope(|scope| {
-                scope.spawn(|| {
-                    let socket = UdpSocket::bind((LOOPBACK, 0)).expect("loopback is there");
-                    let goes_on = |_: &u64| flood.0.load(Ordering::Relaxed);
-                    for number in (0..).take_while(goes_on) {
-                        // An unconnected socket gets no ICMP errors.
-                        let _ = socket.send_to(&client.request(number), address);
-                    }
-                });
-                let ended = End(&flood);
+            let (address, client) = (node.address(), Client::new(&node));
+            under_flood(address, |number| client.request(number), || {
                 stats_when(&node, |node, _| node.handoffs_received > 1000);
-                let stopped = node.stop().expect("it stops");
-                drop(ended);
-                assert_eq!(stopped.shards.len(), 4);
+                assert_eq!(node.stop().expect("it stops").shards.len(), 4);
             });
         }
     }
@@ -83,7 +57,7 @@ for_each_driver! {
         let (single, first) = (node(io), group(io, 2, Steering::Kernel));
         let (single, group) = (single.address(), first.address());
         for (listen, shards) in [(single, 2), (group, 1), (group, 2)] {
-            let mut second = sharded(io, shards, Steering::Kernel, "second");
+            let mut second = named(io, shards, Steering::Kernel, "second");
             second.listen = listen;
             let error = start(second).expect_err("it is in use").to_string();
             assert!(error.contains("in use"), "{error}");
@@ -93,7 +67,7 @@ for_each_driver! {
 
     fn a_group_that_has_stopped_frees_its_address(io: IoChoice) {
         // An address of its own, so that no other test gets its port.
-        let mut settings = sharded(io, 4, Steering::Kernel, "node");
+        let mut settings = named(io, 4, Steering::Kernel, "node");
         settings.listen = "127.0.0.78:0".parse().expect("an address");
         for _ in 0..3 {
             let node = start(settings.clone()).expect("it is free");

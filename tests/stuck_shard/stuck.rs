@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use libc::{c_int, c_long, c_void, pid_t};
 
-use crate::harness::PATIENCE;
+use crate::harness::{PATIENCE, threads};
 
 /// The pipe by which the handler reports that it holds its thread, and the one on which it
 /// waits.
@@ -70,11 +70,7 @@ pub(crate) fn stick(shard: usize) -> Stuck {
 
 /// The thread of shard number `shard` of the process's only node, until it ends.
 pub(crate) fn thread_of(shard: usize) -> Option<pid_t> {
-    let name = format!("shard-{shard}\n");
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
-    let task = tasks
-        .map(|task| task.expect("it can be listed").path())
-        .find(|task| fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm == name))?;
+    let task = threads(&format!("shard-{shard}\n")).pop()?;
     let number = task.file_name().and_then(|name| name.to_str()).expect("a number");
     Some(number.parse().expect("a number"))
 }

@@ -6,8 +6,13 @@ use std::process::Command;
 
 use crate::Io;
 use crate::child::{self, Node, finish, program, run};
-use crate::seccomp::without_io_uring;
+use crate::seccomp::without;
 use crate::under_each_driver;
+
+/// As in a container.
+fn without_io_uring<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    without(libc::SYS_io_uring_setup, libc::EPERM, work)
+}
 
 under_each_driver! {
     fn an_address_in_use_is_named(io: Io) {
@@ -93,7 +98,7 @@ fn a_name_that_does_not_resolve_is_warned_about_and_the_node_serves() {
 #[test]
 fn auto_falls_back_and_says_why_when_io_uring_is_forbidden() {
     let arguments = ["--listen", "127.0.0.1:0", "--io", "auto"];
-    let mut node = without_io_uring(move || Node::start_by(program().args(arguments)));
+    let mut node = without_io_uring(|| Node::start_by(program().args(arguments)));
     node.put("over the other driver");
     node.type_line("exit");
     let (status, log) = node.end();
@@ -107,7 +112,7 @@ fn auto_falls_back_and_says_why_when_io_uring_is_forbidden() {
 fn asking_for_io_uring_fails_with_the_remedy_when_it_is_forbidden() {
     for io in ["uring", "tokio-uring"] {
         let arguments = ["--listen", "127.0.0.1:0", "--io", io];
-        let ended = without_io_uring(move || child::run(&arguments, b""));
+        let ended = without_io_uring(|| child::run(&arguments, b""));
         assert_eq!(ended.status, Some(1), "{ended:?}");
         assert!(ended.error().contains("io_uring"), "{ended:?}");
         assert!(

@@ -7,12 +7,11 @@ use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::node::Stats;
 use kad_node::rng::Rng;
-use kad_node::wire::{
-    self, Body, Datagram, HEADER_BYTES, MAGIC, NetworkId, Role, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, HEADER_BYTES, MAGIC};
 
 use crate::Io;
 use crate::child::{DEADLINE, Node};
+use crate::datagram::{number_of, request};
 use crate::under_each_driver;
 
 /// A sender of arbitrary datagrams.
@@ -38,23 +37,13 @@ impl Stranger {
 
     /// Sends a request, and waits for the answer.
     pub(crate) fn await_answer(&self, body: Body<'_>) {
-        let transaction = TransactionId::new(*b"\x01request");
-        let request = Datagram {
-            network: NetworkId::of_name("default"),
-            transaction,
-            sender: Rng::from_u64(7).id(),
-            role: Role::Client,
-            announce: None,
-            token: Token::NONE,
-            body,
-        };
+        const NUMBER: u64 = 7;
+        self.send(&request(NUMBER, body));
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&request, &mut buffer);
-        self.send(&buffer[..length]);
         loop {
             let length = self.0.recv(&mut buffer).expect("the node answers");
             let reply = wire::decode(&buffer[..length]);
-            if reply.is_ok_and(|reply| reply.transaction == transaction) {
+            if reply.is_ok_and(|reply| number_of(&reply) == NUMBER) {
                 return;
             }
         }

@@ -6,6 +6,8 @@
 
 mod bootstrap;
 mod child;
+#[path = "../harness/datagram.rs"]
+mod datagram;
 mod errors;
 mod full_store;
 mod hostile;
@@ -15,6 +17,7 @@ mod networks;
 mod one_shot;
 mod ping;
 mod prompt;
+#[path = "../harness/seccomp.rs"]
 mod seccomp;
 mod signals;
 mod standard_error;

@@ -13,6 +13,7 @@ use rexpect::session::spawn_command;
 
 use crate::Io;
 use crate::child::{DEADLINE, Ended, Node, program, run};
+use crate::datagram::encoded;
 use crate::seccomp::without_ipv6;
 use crate::under_each_driver;
 
@@ -114,9 +115,7 @@ fn deaf_to_gets() -> SocketAddr {
             };
             let (sender, token) = (Id::of_value(b"deaf"), Token::NONE);
             let reply = Datagram { sender, role: Role::Peer, announce: None, token, body, ..asked };
-            let mut buffer = [0; DATAGRAM_BYTES_MAX];
-            let length = wire::encode(&reply, &mut buffer);
-            socket.send_to(&buffer[..length], from).expect("loopback takes it");
+            socket.send_to(&encoded(&reply), from).expect("loopback takes it");
         }
     });
     addr
