@@ -80,20 +80,20 @@ pub const UNANSWERED_MAX: i16 = 4;
 /// alone in one case of six, with 32 in one of a thousand. A node that is cut off waits
 /// four times as long for the news.
 pub const SEEDINGS_MAX: usize = 4;
-/// Lookups in progress on one shard, [`MAINTENANCE_LOOKUPS_MAX`] of them not the
+/// Queries in progress on one shard, [`MAINTENANCE_QUERIES_MAX`] of them not the
 /// user's.
-pub const LOOKUPS_MAX: usize = 1024;
-/// Lookups in progress that maintenance may start: refresh, replicate and
+pub const QUERIES_MAX: usize = 1024;
+/// Queries in progress that maintenance may start: refresh, replicate and
 /// republish are paced by it.
-pub const MAINTENANCE_LOOKUPS_MAX: usize = 4;
-/// Least time from the beginning of one lookup of maintenance to that of the next:
+pub const MAINTENANCE_QUERIES_MAX: usize = 4;
+/// Least time from the beginning of one query of maintenance to that of the next:
 /// where peers answer within a millisecond, those in progress at once are no
 /// bound, and a peer that fills a store with values that are to be replicated would
 /// have the node flood the network.
 pub const MAINTENANCE_PACE: Duration = Duration::from_millis(50);
 /// Values of a departing node that are on their way at once on one shard: where a
 /// round trip takes 100 ms, a lookup and its STOREs take half a second, so that a
-/// thousand values are handed over in 4 s. What is in flight for them is at most
+/// thousand values are handed off in 4 s. What is in flight for them is at most
 /// half of what may be.
 pub const DEPART_QUERIES_MAX: usize = 128;
 /// Others that depart at the same time, as a departing node remembers them.
@@ -227,12 +227,12 @@ const _: () = assert!(
 const _: () = assert!(SHARDS_MAX <= 256 / 4);
 const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
 const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
-const _: () = assert!(IN_FLIGHT_MAX >= LOOKUPS_MAX * ALPHA_DEFAULT);
-const _: () = assert!(MAINTENANCE_LOOKUPS_MAX < LOOKUPS_MAX);
-const _: () = assert!(DEPART_QUERIES_MAX < LOOKUPS_MAX);
+const _: () = assert!(IN_FLIGHT_MAX >= QUERIES_MAX * ALPHA_DEFAULT);
+const _: () = assert!(MAINTENANCE_QUERIES_MAX < QUERIES_MAX);
+const _: () = assert!(DEPART_QUERIES_MAX < QUERIES_MAX);
 const _: () = assert!(
     DEPART_QUERIES_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
-    "all values that are handed over at once may be on their last step"
+    "all values that are handed off at once may be on their last step"
 );
 const _: () = assert!(
     STORE_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis()

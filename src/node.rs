@@ -184,7 +184,7 @@ impl Node {
             values: self.storage.store.len() as u64,
             value_bytes: self.storage.store.bytes() as u64,
             values_published: self.storage.published.len() as u64,
-            values_to_hand_over: self.jobs.depart.left_to_do() as u64,
+            values_to_hand_off: self.jobs.depart.left_to_do() as u64,
             lookups: self.queries.len() as u64,
             rpcs: self.rpcs.len() as u64,
             ..self.turn.stats.clone()
@@ -235,7 +235,7 @@ impl Node {
         self.drain(outbox);
     }
 
-    /// Takes in what another shard of the node hands over.
+    /// Takes in what another shard of the node passes on.
     pub fn handle_handoff(&mut self, now: Instant, handoff: Handoff, outbox: &mut Outbox) {
         self.turn.now = now;
         self.turn.stats.handoffs_received += 1;
@@ -289,7 +289,7 @@ impl Node {
             Command::Stats { operation } => {
                 outbox.event(Event::Stats { operation, stats: Box::new(self.stats()) });
             }
-            Command::Leave { operation } => self.depart(operation, outbox),
+            Command::Depart { operation } => self.depart(operation, outbox),
         }
         self.drain(outbox);
     }
@@ -346,10 +346,10 @@ impl Node {
                 patience: Patience::Hurried,
                 ..Request::ping(entry.contact(), entry.known, Purpose::Goodbye)
             });
-            let (goodbyes, keys) = (goodbyes.collect(), self.storage.to_hand_over());
+            let (goodbyes, keys) = (goodbyes.collect(), self.storage.to_hand_off());
             self.jobs.begin_departing(&mut self.turn, keys, goodbyes);
             self.drain(outbox);
-            self.hand_over(outbox);
+            self.hand_off(outbox);
         }
         self.jobs.depart.answer(&mut self.turn, operation);
     }

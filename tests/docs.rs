@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use kad_node::limits::{
-    DATAGRAM_BYTES_MAX, EXPIRE_DEFAULT, K_DEFAULT, LOOKUPS_MAX, REPUBLISH_DEFAULT, STORE_BYTES_MAX,
+    DATAGRAM_BYTES_MAX, EXPIRE_DEFAULT, K_DEFAULT, QUERIES_MAX, REPUBLISH_DEFAULT, STORE_BYTES_MAX,
     VALUE_BYTES_MAX,
 };
 
@@ -90,7 +90,7 @@ fn the_numbers_in_the_readmes_match_the_constants() {
         ("README.md", format!("({} MiB by default)", STORE_BYTES_MAX >> 20)),
         ("docker/README.md", format!("most {DATAGRAM_BYTES_MAX} bytes")),
         ("docker/README.md", format!("which is {} MiB then", STORE_BYTES_MAX >> 20)),
-        ("loadgen/README.md", format!("at most {LOOKUPS_MAX} at a time")),
+        ("loadgen/README.md", format!("at most {QUERIES_MAX} at a time")),
     ] {
         let words = read(path).split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(words.contains(&said), "{path} no longer says {said:?}");

@@ -159,7 +159,7 @@ for_each_driver! {
         }
     }
 
-    /// It lands whole on the shard of its first datagram, which hands the others over.
+    /// It lands whole on the shard of its first datagram, which passes the others on.
     fn a_burst_for_several_shards_is_answered_from_the_address_that_was_asked(io: IoChoice) {
         for listen in wildcards() {
             let settings = sharded(io, listen, 2, Steering::Kernel);
@@ -178,7 +178,7 @@ for_each_driver! {
                 }
             }
             let total = node.stop().expect("it was told to").total();
-            assert!(total.node.datagrams_missteered > 0, "some were handed over");
+            assert!(total.node.datagrams_missteered > 0, "some were passed on");
             assert_eq!((total.driver.sources_refused, total.driver.sources_displaced), (0, 0));
         }
     }

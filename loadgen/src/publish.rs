@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use kad_node::limits::LOOKUPS_MAX;
+use kad_node::limits::QUERIES_MAX;
 use kad_node::node::{Event, OperationId, Refusal};
 
 use crate::corpus::{Corpus, KeyIndex};
@@ -18,7 +18,7 @@ const ATTEMPTS_MAX: u32 = 4;
 /// Longest wait for a datagram. The client's own deadlines end most waits before.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
-const _: () = assert!(WINDOW < LOOKUPS_MAX);
+const _: () = assert!(WINDOW < QUERIES_MAX);
 
 /// What is done with each value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl EventSender {
 }
 
 /// The events of a running node. What every shard has a part in (counters,
-/// peers, what it hands over as it leaves) comes as one event, once all have
+/// peers, what it hands off as it departs) comes as one event, once all have
 /// answered. It is disconnected once
 /// every shard has ended.
 ///
@@ -134,13 +134,13 @@ impl Events {
 struct Gathered {
     stats: Rounds<ShardStats>,
     peers: Rounds<Vec<BucketView>>,
-    /// Values handed over, and those that no other node took.
-    left: Rounds<(usize, usize)>,
+    /// Values handed off, and those that no other node took.
+    departed: Rounds<(usize, usize)>,
 }
 
 impl Gathered {
     const fn new(count: ShardCount) -> Self {
-        Self { stats: Rounds::new(count), peers: Rounds::new(count), left: Rounds::new(count) }
+        Self { stats: Rounds::new(count), peers: Rounds::new(count), departed: Rounds::new(count) }
     }
 
     /// Takes in one shard's event, and returns what is complete by it.
@@ -155,11 +155,11 @@ impl Gathered {
                 buckets.sort_by_key(|bucket| bucket.index);
                 Some(DriverEvent::Node(Event::Peers { operation, buckets }))
             }
-            ShardEvent::Node(Event::Left { operation, handed_over, failed }) => {
-                let (handed_over, failed): (Vec<_>, Vec<_>) =
-                    self.left.add(shard, (handed_over, failed))?.into_iter().unzip();
-                let (handed_over, failed) = (handed_over.iter().sum(), failed.iter().sum());
-                Some(DriverEvent::Node(Event::Left { operation, handed_over, failed }))
+            ShardEvent::Node(Event::Departed { operation, handed_off, failed }) => {
+                let (handed_off, failed): (Vec<_>, Vec<_>) =
+                    self.departed.add(shard, (handed_off, failed))?.into_iter().unzip();
+                let (handed_off, failed) = (handed_off.iter().sum(), failed.iter().sum());
+                Some(DriverEvent::Node(Event::Departed { operation, handed_off, failed }))
             }
             ShardEvent::Node(event) => Some(DriverEvent::Node(event)),
         }
@@ -243,11 +243,11 @@ mod tests {
         let count = ShardCount::new(3).expect("a few");
         let (senders, events) = events(count, (0..3).map(shard));
         let operation = OperationId(1);
-        for (sender, (handed_over, failed)) in senders.iter().zip([(5, 0), (0, 1), (7, 2)]) {
+        for (sender, (handed_off, failed)) in senders.iter().zip([(5, 0), (0, 1), (7, 2)]) {
             assert_eq!(events.try_recv(), Err(TryRecvError::Empty));
-            sender.send(ShardEvent::Node(Event::Left { operation, handed_over, failed }));
+            sender.send(ShardEvent::Node(Event::Departed { operation, handed_off, failed }));
         }
-        let left = Event::Left { operation, handed_over: 12, failed: 3 };
-        assert_eq!(events.try_recv(), Ok(DriverEvent::Node(left)));
+        let departed = Event::Departed { operation, handed_off: 12, failed: 3 };
+        assert_eq!(events.try_recv(), Ok(DriverEvent::Node(departed)));
     }
 }

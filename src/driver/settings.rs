@@ -68,7 +68,7 @@ const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
 pub enum Steering {
     /// The kernel, by a program attached to the sockets.
     Kernel,
-    /// None does: the kernel goes by its hash, and the shards hand over what landed
+    /// None does: the kernel goes by its hash, and the shards pass on what landed
     /// wrongly. For tests, and for kernels that take no program.
     Off,
 }

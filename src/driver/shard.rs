@@ -101,7 +101,7 @@ impl<D: Datapath> Shard<D> {
     }
 
     /// Takes in what other threads have for the shard: handoffs, then commands. The
-    /// commands are looked at first, so that whatever was handed over before the
+    /// commands are looked at first, so that whatever was passed on before the
     /// user sent one is known when it is carried out.
     fn take_messages(&mut self) {
         let Self { node, outbox, inbox, outlet, now, .. } = self;
@@ -129,19 +129,19 @@ struct Outlet<D> {
 }
 
 impl<D: Datapath> Outlet<D> {
-    /// Hands over what a call into the node has written for others, and makes room
+    /// Passes on what a call into the node has written for others, and makes room
     /// for what another may write. Datagrams wait, to be sent many at a time; messages
     /// do not, so that a peer works on a turn's first while its last are read.
     fn relieve(&mut self, outbox: &mut Outbox) {
-        self.hand_over(outbox);
+        self.pass_handoffs(outbox);
         if outbox.is_low() {
             self.send(outbox);
         }
     }
 
-    /// Hands over and sends what the outbox holds.
+    /// Passes on and sends what the outbox holds.
     fn flush(&mut self, outbox: &mut Outbox) {
-        self.hand_over(outbox);
+        self.pass_handoffs(outbox);
         self.send(outbox);
     }
 
@@ -160,13 +160,13 @@ impl<D: Datapath> Outlet<D> {
         self.datapath.locals().map_or(Noted::Done, |locals| locals.note(peer, local))
     }
 
-    fn hand_over(&mut self, outbox: &mut Outbox) {
+    fn pass_handoffs(&mut self, outbox: &mut Outbox) {
         for (shard, mut handoff) in outbox.take_handoffs() {
             if let Some(locals) = self.datapath.locals() {
-                // Noted just now, with the datagram that is handed over.
+                // Noted just now, with the datagram that is passed on.
                 handoff.set_local(|source| locals.find(source));
             }
-            self.peers.hand_over(shard, handoff, self.datapath.stats());
+            self.peers.pass(shard, handoff, self.datapath.stats());
         }
     }
 

@@ -76,7 +76,7 @@ counters! {
         commands,
         /// Events delivered.
         events,
-        /// Messages handed over to other shards.
+        /// Messages passed to other shards.
         handoffs_sent,
         /// Messages for other shards dropped: too many waited for that one.
         handoffs_dropped,

@@ -111,7 +111,7 @@ impl Stuck {
         Self { links: wired(3).1, stats: DriverStats::default() }
     }
 
-    /// A turn of the first shard that hands over messages of these weights.
+    /// A turn of the first shard that passes on messages of these weights.
     fn turn(&mut self, to: usize, weights: impl IntoIterator<Item = Weight>) {
         self.begin_turn(to, weights);
         let Self { links, stats } = self;
@@ -123,7 +123,7 @@ impl Stuck {
         let shard: ShardIndex = ShardPosition::new(to, 3).index();
         let Self { links, stats } = self;
         for weight in weights {
-            links[0].peers.hand_over(shard, Handoff::sample(weight), stats);
+            links[0].peers.pass(shard, Handoff::sample(weight), stats);
         }
     }
 

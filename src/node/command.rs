@@ -104,11 +104,11 @@ pub enum Command {
         /// Names the answer.
         operation: OperationId,
     },
-    /// Leave the network: tell the contacts, hand every value over to the nodes that
-    /// are closest to it and stay, and go on answering meanwhile. It cannot be
-    /// undone. Answered by [`Event::Left`], after which the node may be stopped; it
+    /// Depart: tell the contacts, hand every value off to the nodes that are closest to
+    /// it and stay, and go on answering meanwhile. It cannot be
+    /// undone. Answered by [`Event::Departed`], after which the node may be stopped; it
     /// may be so at any time before, too, and then what is left to do is left undone.
-    Leave {
+    Depart {
         /// Names the answer.
         operation: OperationId,
     },
@@ -200,12 +200,12 @@ pub enum Event {
         /// [`LOG_EVENTS_MAX`](crate::limits::LOG_EVENTS_MAX) in a second.
         suppressed: u64,
     },
-    /// The node has done what it had to do before it leaves.
-    Left {
+    /// The node has done what it had to do before it departs.
+    Departed {
         /// The command's.
         operation: OperationId,
-        /// Values that another node has taken over.
-        handed_over: usize,
+        /// Values that another node has taken.
+        handed_off: usize,
         /// Values that no other node took.
         failed: usize,
     },
@@ -242,7 +242,7 @@ pub enum Refusal {
         bytes: usize,
     },
     /// As many lookups are in progress as the user may have, of
-    /// [`LOOKUPS_MAX`](crate::limits::LOOKUPS_MAX) in all; or so many requests were
+    /// [`QUERIES_MAX`](crate::limits::QUERIES_MAX) in all; or so many requests were
     /// in flight ([`IN_FLIGHT_MAX`](crate::limits::IN_FLIGHT_MAX)) that a get could
     /// not ask every node that may have the value.
     Busy,

@@ -14,7 +14,7 @@ use super::rpc::{Late, RpcId};
 use super::table::Entry;
 use super::{Event, Node};
 use crate::id::Id;
-use crate::limits::{IN_FLIGHT_MAX, LOOKUPS_MAX};
+use crate::limits::{IN_FLIGHT_MAX, QUERIES_MAX};
 use crate::wire::{Body, Contact, Datagram, Role};
 
 impl Node {
@@ -232,16 +232,16 @@ impl Node {
         self.jobs.refresh.joined(&mut self.turn, contacts);
     }
 
-    /// Begins to hand over as many values as there is room for.
-    pub(super) fn hand_over(&mut self, outbox: &mut Outbox) {
+    /// Begins to hand off as many values as there is room for.
+    pub(super) fn hand_off(&mut self, outbox: &mut Outbox) {
         if self.table.routing.entries().next().is_none() {
             self.jobs.depart.give_up(&mut self.turn);
         }
-        while self.may_hand_over()
+        while self.may_hand_off()
             && !outbox.is_low()
             && let Some(target) = self.jobs.depart.take()
         {
-            if let Some(kind) = self.storage.hand_over(&self.turn, target) {
+            if let Some(kind) = self.storage.hand_off(&self.turn, target) {
                 self.jobs.depart.query_begun();
                 self.turn.push(Effect::Query { target, kind });
                 self.drain(outbox);
@@ -250,11 +250,11 @@ impl Node {
         self.jobs.depart.tell_when_done(&mut self.turn);
     }
 
-    /// Whether a value waits to be handed over and there is room for its query: half of
+    /// Whether a value waits to be handed off and there is room for its query: half of
     /// the requests that may be in flight are for others to use.
-    pub(super) fn may_hand_over(&self) -> bool {
+    pub(super) fn may_hand_off(&self) -> bool {
         self.jobs.depart.is_ready()
-            && self.queries.len() < LOOKUPS_MAX
+            && self.queries.len() < QUERIES_MAX
             && self.rpcs.len() < IN_FLIGHT_MAX / 2
     }
 }

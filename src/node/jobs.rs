@@ -120,7 +120,7 @@ impl Jobs {
         turn.push(Effect::Joined(refresh::found_beyond(turn, finished)));
     }
 
-    /// Begins to depart: sends the goodbyes, and hands over the values of `keys`, the last
+    /// Begins to depart: sends the goodbyes, and hands off the values of `keys`, the last
     /// one first.
     pub(crate) fn begin_departing(
         &mut self,

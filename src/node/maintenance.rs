@@ -26,7 +26,7 @@ impl Node {
         let expired = self.storage.store.expire(now, EXPIRIES_MAX);
         self.turn.stats.values_expired += expired as u64;
         if self.turn.is_departing() {
-            self.hand_over(outbox);
+            self.hand_off(outbox);
         } else if self.next_query().is_some_and(|due| due <= now)
             && let Some((target, kind)) = self.due_query()
         {
@@ -38,7 +38,7 @@ impl Node {
 
     fn next_maintenance(&self) -> Option<Instant> {
         let due = if self.turn.is_departing() {
-            self.may_hand_over().then_some(Instant::ZERO)
+            self.may_hand_off().then_some(Instant::ZERO)
         } else {
             self.next_query()
         };

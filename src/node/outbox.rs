@@ -102,7 +102,7 @@ impl Outbox {
     }
 
     /// Whether another call into the node might not find room, or as many messages
-    /// to other shards wait as may: then send and hand over first.
+    /// to other shards wait as may: then send and pass them on first.
     pub fn is_low(&self) -> bool {
         self.buffer.len() - self.used < OUTBOX_RESERVE_BYTES
             || self.handoffs.len() >= OUTBOX_HANDOFFS_MAX

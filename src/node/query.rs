@@ -20,7 +20,7 @@ use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX, SEEDINGS_MAX};
+use crate::limits::{ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, SEEDINGS_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Contacts, Role, Value};
 use candidate::{Candidate, NamedBy};
@@ -67,14 +67,14 @@ impl Queries {
 
     /// Whether maintenance may begin one more.
     pub(crate) fn has_room_for_maintenance(&self) -> bool {
-        self.maintenance < MAINTENANCE_LOOKUPS_MAX && self.len() < LOOKUPS_MAX
+        self.maintenance < MAINTENANCE_QUERIES_MAX && self.len() < QUERIES_MAX
     }
 
     /// Whether the user may begin one more; if not, it is counted. The user leaves
-    /// [`MAINTENANCE_LOOKUPS_MAX`] of [`LOOKUPS_MAX`] free: however busy it keeps the node,
+    /// [`MAINTENANCE_QUERIES_MAX`] of [`QUERIES_MAX`] free: however busy it keeps the node,
     /// the node refreshes and republishes.
     pub(crate) fn has_room_for_user(&self, turn: &mut Turn) -> bool {
-        let has_room = self.len() < LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
+        let has_room = self.len() < QUERIES_MAX - MAINTENANCE_QUERIES_MAX;
         if !has_room {
             turn.stats.lookups_refused += 1;
             turn.log(|| LogEvent::Refused { what: "lookup of a put or a get" });

@@ -107,7 +107,7 @@ impl Node {
 
     fn serve_store(&mut self, asked: &Asked<'_>, store: Store<'_>, outbox: &mut Outbox) {
         if self.turn.is_departing() {
-            // What it took now would have to be handed over in turn.
+            // What it took now would have to be handed off in turn.
             self.turn.stats.stores_while_departing += 1;
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
         }

@@ -49,7 +49,7 @@ counters! {
         /// Dropped: sent by this very node.
         datagrams_own,
         /// Datagrams that landed on another shard than the one that acts on them,
-        /// and were handed over.
+        /// and were passed on.
         datagrams_missteered,
         /// Messages from other shards of the node.
         handoffs_received,
@@ -71,7 +71,7 @@ counters! {
         stores_too_large,
         /// STOREs refused: no room for that sender.
         stores_full,
-        /// STOREs refused: the node leaves.
+        /// STOREs refused: the node departs.
         stores_while_departing,
         /// Replies cut short, or refused, for want of a token or of padding.
         replies_cut,
@@ -106,7 +106,7 @@ counters! {
         candidates_dropped,
         /// Contacts that entered the routing table.
         contacts_inserted,
-        /// Contacts evicted from the routing table: dead, renamed, or leaving.
+        /// Contacts evicted from the routing table: dead, renamed, or departing.
         contacts_evicted,
         /// Contacts that came out of a replacement cache.
         contacts_replaced,
@@ -120,10 +120,10 @@ counters! {
         values_replicated,
         /// Copies left on the path of a get.
         values_path_cached,
-        /// Values that another node has taken over, since this one leaves.
-        values_handed_over,
-        /// Values that no other node has taken over, though this one leaves.
-        values_not_handed_over,
+        /// Values handed off to another node, since this one departs.
+        values_handed_off,
+        /// Values that no other node has taken, though this one departs.
+        values_not_handed_off,
         /// Others that depart, not remembered while this node does: too many.
         departing_forgotten,
         /// Events not told to the log: too many in one second.
@@ -138,8 +138,8 @@ counters! {
         value_bytes,
         /// Gauge: values put here and republished from here.
         values_published,
-        /// Gauge: values still to be handed over, since the node leaves.
-        values_to_hand_over,
+        /// Gauge: values still to be handed off, since the node departs.
+        values_to_hand_off,
         /// Gauge: lookups in progress.
         lookups,
         /// Gauge: RPCs in flight.

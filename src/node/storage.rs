@@ -112,8 +112,8 @@ impl Storage {
         Some((key, QueryKind::Publish { value: held.value, life, reason }))
     }
 
-    /// The keys of the values that a departing node hands over, the most urgent last.
-    pub(crate) fn to_hand_over(&self) -> Vec<Id> {
+    /// The keys of the values that a departing node hands off, the most urgent last.
+    pub(crate) fn to_hand_off(&self) -> Vec<Id> {
         let is_published = |key: &Id| self.published.value(*key).is_some();
         let replicas = self.store.replicas_in_turn().filter(|key| !is_published(key));
         let unheld = self.published.keys().filter(|&key| !self.published.is_held(key));
@@ -123,9 +123,9 @@ impl Storage {
         keys
     }
 
-    /// The query that hands over a value, if it has not ended meanwhile: with what is left
+    /// The query that hands off a value, if it has not ended meanwhile: with what is left
     /// of its life, or as much as republishing gives it.
-    pub(crate) fn hand_over(&self, turn: &Turn, key: Id) -> Option<QueryKind> {
+    pub(crate) fn hand_off(&self, turn: &Turn, key: Id) -> Option<QueryKind> {
         let reason = PublishReason::Depart;
         if let Some(value) = self.published.value(key) {
             let (value, life) = (Arc::clone(value), turn.config.expire);

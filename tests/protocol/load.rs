@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{
-    ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, LOOKUPS_MAX, MAINTENANCE_LOOKUPS_MAX,
-    MAINTENANCE_PACE, OUTBOX_BYTES_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
+    ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
+    OUTBOX_BYTES_MAX, QUERIES_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
 };
 use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
 use kad_node::wire::{self, Body, Contacts, Datagram, Store, Token};
@@ -17,7 +17,7 @@ use crate::net::{Net, addr};
 fn get_all_at_once(net: &mut Net) {
     let mut outbox = Outbox::new();
     let node = net.nodes.get_mut(&addr(0)).expect("a node");
-    for number in 0..=LOOKUPS_MAX as u64 {
+    for number in 0..=QUERIES_MAX as u64 {
         let (operation, key) = (OperationId(number), Id::of_value(&number.to_be_bytes()));
         node.handle_command(
             net.now,
@@ -135,7 +135,7 @@ fn among_forgetful_peers_with(count: u16, alpha: usize) -> Net {
 fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
     // More than K, so that there are others to ask when those fail.
     let mut net = among_forgetful_peers_with(30, ALPHA_MAX);
-    let gets = LOOKUPS_MAX - MAINTENANCE_LOOKUPS_MAX;
+    let gets = QUERIES_MAX - MAINTENANCE_QUERIES_MAX;
     assert!(gets * ALPHA_MAX > IN_FLIGHT_MAX, "together they want more than may be in flight");
     for number in 0..gets as u64 {
         net.get(0, Id::of_value(&number.to_be_bytes()));

@@ -3,9 +3,9 @@
 
 #[path = "../harness/datagram.rs"]
 mod datagram;
+mod departing;
 mod joining;
 mod keeping;
-mod leaving;
 mod load;
 mod lookups;
 mod manners;

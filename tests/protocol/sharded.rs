@@ -75,7 +75,7 @@ impl Sharded {
             Landing::InTurn => self.landed % self.shards.len(),
         };
         self.shards[shard].handle_datagram(now, source, bytes, outbox);
-        self.hand_over(now, outbox);
+        self.pass_handoffs(now, outbox);
     }
 
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
@@ -87,17 +87,17 @@ impl Sharded {
                 }
             }
         }
-        self.hand_over(now, outbox);
+        self.pass_handoffs(now, outbox);
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
         for shard in &mut self.shards {
             shard.handle_timeout(now, outbox);
         }
-        self.hand_over(now, outbox);
+        self.pass_handoffs(now, outbox);
     }
 
-    fn hand_over(&mut self, now: Instant, outbox: &mut Outbox) {
+    fn pass_handoffs(&mut self, now: Instant, outbox: &mut Outbox) {
         loop {
             let handoffs: Vec<(ShardIndex, Handoff)> = outbox.take_handoffs().collect();
             if handoffs.is_empty() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kad_node::limits::{
-    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_LOOKUPS_MAX, MAINTENANCE_PACE, STALE_CHECKS_MAX,
+    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX, STALE_CHECKS_MAX,
     VERIFICATIONS_MAX,
 };
 
@@ -21,7 +21,7 @@ const REQUESTS_PER_SECOND_MAX: u64 =
     1000 / MAINTENANCE_PACE.as_millis() as u64 * (5 * K_MAX as u64 / 2);
 
 /// The same of each shard of a node that leaves, which is not paced: what it hands
-/// over at once it may hand over within a second.
+/// off at once it may hand off within a second.
 const DEPARTING_REQUESTS_MAX: u64 = DEPART_QUERIES_MAX as u64 * (5 * K_MAX as u64 / 2);
 
 /// Heap bytes of a lookup in progress: a hundred candidates of 128 bytes each.
@@ -57,7 +57,7 @@ impl World {
         let (heap_bytes, allowed) = (slot.heap_bytes, slot.heap_bytes_allowed);
         let shards = slot.node().map_or(1, |node| node.nodes().len());
         let mut rate_max = REQUESTS_PER_SECOND_MAX * shards.min(2) as u64;
-        if slot.leaving.is_some() {
+        if slot.departing.is_some() {
             rate_max += DEPARTING_REQUESTS_MAX * shards as u64;
         }
         self.peaks.requests_per_second = self.peaks.requests_per_second.max(rate);
@@ -80,16 +80,16 @@ impl World {
         self.peaks.rpcs = self.peaks.rpcs.max(stats.rpcs);
         self.peaks.lookups = self.peaks.lookups.max(stats.lookups);
         // Those of its user, those of maintenance, and the one by which it joins.
-        let maintenance = (node.nodes().len() * MAINTENANCE_LOOKUPS_MAX) as u64;
+        let maintenance = (node.nodes().len() * MAINTENANCE_QUERIES_MAX) as u64;
         let mut lookups_max = slot.operations + maintenance + 1;
         let mut rpcs_max = stats.lookups * K_MAX as u64 + PINGS_MAX;
-        if slot.leaving.is_some() {
-            let handed_over_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
-            lookups_max += handed_over_max;
-            // A goodbye to each contact; and a lookup that hands over ends without the
+        if slot.departing.is_some() {
+            let handed_off_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
+            lookups_max += handed_off_max;
+            // A goodbye to each contact; and a lookup that hands off ends without the
             // late candidates beyond the K closest, whose requests stay in flight until
             // their next time-out.
-            rpcs_max += stats.contacts + handed_over_max * K_MAX as u64;
+            rpcs_max += stats.contacts + handed_off_max * K_MAX as u64;
         }
         for (what, measured, most) in
             [("lookups", stats.lookups, lookups_max), ("RPCs in flight", stats.rpcs, rpcs_max)]
@@ -109,7 +109,7 @@ impl World {
         let values = VALUE_OVERHEAD_BYTES_MAX * held + stats.value_bytes as isize;
         let shards = node.nodes().len() as isize;
         let mut allowed = values + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
-        if slot.leaving.is_some() {
+        if slot.departing.is_some() {
             allowed += shards * DEPART_QUERIES_MAX as isize * LOOKUP_BYTES_MAX;
         }
         let heap_bytes = slot.heap_bytes;

@@ -240,7 +240,7 @@ fn turned_away(world: &World) -> Option<String> {
     (!parts.is_empty()).then(|| format!("turned away by nodes: {}", parts.join(", ")))
 }
 
-/// What the shards of nodes that have several hand over.
+/// What the shards of nodes that have several pass to each other.
 fn of_shards(world: &World) -> Option<String> {
     let live = world.honest.iter().filter_map(|peer| world.peers[peer.as_usize()].node());
     let many: Vec<_> = live.filter(|node| node.nodes().len() > 1).collect();

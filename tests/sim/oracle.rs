@@ -185,14 +185,14 @@ impl World {
         }
     }
 
-    /// Lets the time pass until the shards of `peer` have handed over all they had.
+    /// Lets the time pass until the shards of `peer` have passed on all they had.
     fn drain(&mut self, peer: PeerIndex) {
         let drained =
             |world: &Self| world.peers[peer.as_usize()].node().is_none_or(Shards::is_drained);
         let end = self.now + DRAIN_MAX;
         while !drained(self) {
             if self.now >= end {
-                let what = format!("{peer} still hands over after {DRAIN_MAX:?}");
+                let what = format!("{peer} still passes on messages after {DRAIN_MAX:?}");
                 return self.violate(Wrong::NotClosest, what);
             }
             self.run_for(DRAIN_GLANCE);

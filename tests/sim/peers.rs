@@ -8,7 +8,7 @@ use kad_node::id::{Distance, Id};
 use kad_node::time::Instant;
 
 use crate::attacker::Attacker;
-use crate::leaving::Leaving;
+use crate::departing::Departing;
 use crate::shards::Shards;
 
 /// Names a peer: its place in the order of joining.
@@ -87,7 +87,7 @@ pub(crate) struct Peer {
     /// Whether it has said, in this life, that it joined.
     pub(crate) has_joined: bool,
     /// There while it leaves.
-    pub(crate) leaving: Option<Leaving>,
+    pub(crate) departing: Option<Departing>,
     /// How often it was started.
     pub(crate) lives: u32,
     /// When it was last started: its own clock begins there, as that of a process
@@ -112,7 +112,7 @@ impl Peer {
             being: Being::Absent,
             armed: None,
             has_joined: false,
-            leaving: None,
+            departing: None,
             lives: 0,
             born: Instant::ZERO,
             heap_bytes: 0,
@@ -178,7 +178,7 @@ impl Peer {
         self.being = Being::Absent;
         self.armed = None;
         self.has_joined = false;
-        self.leaving = None;
+        self.departing = None;
         self.heap_bytes = 0;
         self.operations = 0;
     }

@@ -1,5 +1,5 @@
 //! A peer's node: one shard or several of the production code, and the rings by
-//! which they hand over.
+//! which they pass on.
 //!
 //! A ring is what the driver makes of it: what is handed from one shard to
 //! another stays in its order, and between different pairs anything may overtake.
@@ -262,7 +262,7 @@ impl Shards {
         outbox: &mut Outbox,
     ) {
         self.nodes[shard].handle_datagram(now, source, bytes, outbox);
-        self.hand_over(shard, now, outbox);
+        self.pass_handoffs(shard, now, outbox);
     }
 
     pub(crate) fn handle_command(&mut self, now: Instant, command: Command, outbox: &mut Outbox) {
@@ -278,7 +278,7 @@ impl Shards {
 
     fn command(&mut self, shard: usize, now: Instant, command: Command, outbox: &mut Outbox) {
         self.nodes[shard].handle_command(now, command, outbox);
-        self.hand_over(shard, now, outbox);
+        self.pass_handoffs(shard, now, outbox);
     }
 
     /// Does what is due at `now`; what might find no room in the outbox stays due.
@@ -289,19 +289,19 @@ impl Shards {
                 && let Some(handoff) = self.between.as_mut().and_then(|all| all.take(ring, now))
             {
                 self.nodes[ring % count].handle_handoff(now, handoff, outbox);
-                self.hand_over(ring % count, now, outbox);
+                self.pass_handoffs(ring % count, now, outbox);
             }
         }
         for shard in 0..count {
             if self.nodes[shard].next_timeout().is_some_and(|due| due <= now) && !outbox.is_low() {
                 self.nodes[shard].handle_timeout(now, outbox);
-                self.hand_over(shard, now, outbox);
+                self.pass_handoffs(shard, now, outbox);
             }
         }
     }
 
     /// Takes what `shard` has just written for others out of the outbox.
-    fn hand_over(&mut self, shard: usize, now: Instant, outbox: &mut Outbox) {
+    fn pass_handoffs(&mut self, shard: usize, now: Instant, outbox: &mut Outbox) {
         let Some(between) = &mut self.between else { return };
         for (to, handoff) in outbox.take_handoffs() {
             between.push(shard * self.nodes.len() + to.as_usize(), now, handoff);

@@ -325,7 +325,9 @@ impl World {
             }
             // Each shard shows the buckets that it owns.
             Event::Peers { buckets, .. } => self.shown.extend(buckets),
-            Event::Left { handed_over, failed, .. } => self.note_left(peer, handed_over, failed),
+            Event::Departed { handed_off, failed, .. } => {
+                self.note_departed(peer, handed_off, failed);
+            }
             Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } | Event::Log { .. } => {}
         }
     }

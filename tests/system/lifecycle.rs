@@ -57,7 +57,7 @@ under_each_driver! {
             }
             let (status, log) = node.end();
             assert_eq!(status.code(), Some(0), "{log}");
-            assert_eq!(field(left(&log), "handed_over"), "1", "{log}");
+            assert_eq!(field(departed(&log), "handed_off"), "1", "{log}");
             assert_eq!(newcomer.found(&key, "passed on"), "local");
             node = newcomer;
         }
@@ -78,7 +78,7 @@ under_each_driver! {
         let (status, log) = node.end();
         assert_eq!(status.code(), Some(0), "{log}");
         assert!(log.contains("stopping at once on SIG"), "{log}");
-        assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
+        assert_eq!(field(departed(&log), "not_handed_off"), "1", "{log}");
     }
 
     fn a_killed_node_starts_again_at_its_address(io: Io) {
@@ -111,8 +111,10 @@ under_each_driver! {
 }
 
 /// The log line that says how many values other nodes took.
-fn left(log: &str) -> &str {
-    log.lines().find(|line| line.contains(" left")).unwrap_or_else(|| panic!("no such line: {log}"))
+fn departed(log: &str) -> &str {
+    log.lines()
+        .find(|line| line.contains(" departed"))
+        .unwrap_or_else(|| panic!("no such line: {log}"))
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn departing_takes_no_longer_than_the_leave_flag_allows() {
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.contains("stopping after 1.00 ms"), "{log}");
-    assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
+    assert_eq!(field(departed(&log), "not_handed_off"), "1", "{log}");
 }
 
 #[test]
@@ -156,8 +158,8 @@ fn a_node_without_contacts_does_not_wait_before_it_stops() {
     node.signal(Signal::SIGTERM);
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(field(left(&log), "handed_over"), "0", "{log}");
-    assert_eq!(field(left(&log), "not_handed_over"), "1", "{log}");
+    assert_eq!(field(departed(&log), "handed_off"), "0", "{log}");
+    assert_eq!(field(departed(&log), "not_handed_off"), "1", "{log}");
 }
 
 fn ends_cleanly_on(io: Io, signal: Signal) {

@@ -19,8 +19,9 @@ under_each_driver! {
             let (status, log) = node.end();
             assert_eq!(status.code(), Some(0), "{signal}: {log}");
             assert!(log.contains(signal.as_str()), "{log}");
-            let left = log.lines().find(|line| line.contains(" left")).expect("the line is logged");
-            assert_eq!(field(left, "handed_over"), "1", "{log}");
+            let departed = log.lines().find(|line| line.contains(" departed"));
+            let departed = departed.expect("the line is logged");
+            assert_eq!(field(departed, "handed_off"), "1", "{log}");
         }
     }
 

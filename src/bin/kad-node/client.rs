@@ -85,7 +85,7 @@ impl<'a> Client<'a> {
     }
 
     /// Ends the client.
-    pub(crate) fn leave(self) -> Result<(), Failure> {
+    pub(crate) fn stop(self) -> Result<(), Failure> {
         launch::stop(self.running).map(drop)
     }
 }

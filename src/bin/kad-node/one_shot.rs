@@ -49,7 +49,7 @@ fn store(args: &PutArgs) -> Result<(), Failure> {
     if Audience::of_stderr() == Audience::Person {
         print_info(|err| reply::stored(&stored, answer.elapsed, err));
     }
-    client.leave()
+    client.stop()
 }
 
 fn find(args: &GetArgs) -> Result<(), Failure> {
@@ -63,7 +63,7 @@ fn find(args: &GetArgs) -> Result<(), Failure> {
         Ok(Some(found)) => {
             print(|out, audience| reply::value(&found.value, audience, out))?;
             print_info(|err| reply::origin(found, &answer, audience, err));
-            client.leave()
+            client.stop()
         }
         // When no node answers, the value may still exist.
         Ok(None) if !has_answer => Err(Failure::Unreachable(format!(
@@ -72,7 +72,7 @@ fn find(args: &GetArgs) -> Result<(), Failure> {
         ))),
         Ok(None) => {
             print_info(|err| reply::not_found(&answer, audience, err));
-            client.leave()?;
+            client.stop()?;
             Err(Failure::NotFound)
         }
         Err(refusal) => Err(Failure::Refused(*refusal)),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use kad_node::driver::ShardStats;
-use kad_node::limits::{LOOKUPS_MAX, PUBLISHED_VALUES_MAX, VALUE_BYTES_MAX};
+use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Refusal, Stored};
 
 use crate::latencies::{Latencies, SessionLatencies};
@@ -122,7 +122,7 @@ pub(crate) fn refusal(refusal: Refusal) -> String {
         Refusal::TooLarge { bytes } => {
             format!("ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
         }
-        Refusal::Busy => format!("ERR busy ({LOOKUPS_MAX} lookups in progress): try again"),
+        Refusal::Busy => format!("ERR busy ({QUERIES_MAX} lookups in progress): try again"),
         Refusal::Full => {
             format!("ERR full ({PUBLISHED_VALUES_MAX} values were put here): forget some")
         }

@@ -20,7 +20,7 @@ use crate::reply::{self, Audience};
 use crate::session::{Flow, Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
-use crate::{job_control, leaving, log, log_events, pipe};
+use crate::{departing, job_control, log, log_events, pipe};
 
 /// How long the first command of a pipe waits for the node to join, so that a script needs
 /// no pause. A prompt on a terminal does not wait.
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
     if !args.leave.is_zero() {
-        leaving::log_outcome(&stopped);
+        departing::log_outcome(&stopped);
     }
     result
 }
@@ -154,7 +154,7 @@ pub(crate) fn attend(
     log::print_plainly();
     let result = log_stop(stop, node.leave);
     if !node.leave.is_zero() {
-        leaving::leave(&node.commander, &stopped, node.leave);
+        departing::depart(&node.commander, &stopped, node.leave);
     }
     result
 }
@@ -177,7 +177,7 @@ fn log_stop(stop: Stop, leave: Duration) -> Result<(), Failure> {
         Stop::Output(error) => {
             return Err(Failure::Failed(format!("cannot write to standard output: {error}")));
         }
-        Stop::Left | Stop::NodeGone => {
+        Stop::Departed | Stop::NodeGone => {
             return Err(Failure::Failed("the node's thread has ended".into()));
         }
     }
@@ -193,7 +193,7 @@ fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stop
                 joining.complete();
             }
             // The program may no longer wait for it.
-            DriverEvent::Node(Event::Left { .. }) => drop(stops.send(Stop::Left)),
+            DriverEvent::Node(Event::Departed { .. }) => drop(stops.send(Stop::Departed)),
             // The prompt may have ended.
             answer => drop(answers.send(answer)),
         }

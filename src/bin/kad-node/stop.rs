@@ -31,7 +31,7 @@ pub(crate) enum Stop {
     /// Standard output cannot be written.
     Output(io::Error),
     /// The node has departed, as requested.
-    Left,
+    Departed,
     /// The node has stopped by itself.
     NodeGone,
 }

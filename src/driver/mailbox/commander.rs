@@ -82,7 +82,7 @@ impl Commander {
     }
 }
 
-/// Why a command was not handed over.
+/// Why a command was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendError {
     /// [`COMMANDS_MAX`] commands wait already: try again.

@@ -51,7 +51,7 @@ impl Peers {
     }
 
     /// Puts a message into the peer's next batch.
-    pub(in crate::driver) fn hand_over(
+    pub(in crate::driver) fn pass(
         &mut self,
         shard: ShardIndex,
         handoff: Handoff,

@@ -197,7 +197,7 @@ fn an_idle_shard_looks_at_the_clock_again_soon() {
 }
 
 #[test]
-fn a_turn_of_foreign_datagrams_is_handed_over_while_it_lasts() {
+fn a_turn_of_foreign_datagrams_is_passed_on_while_it_lasts() {
     let (mut mailboxes, mut senders, _events) = rig(2);
     let foreign = 2 * ring_capacity(2);
     let config = config().shards(2).next().expect("the first");
@@ -234,7 +234,7 @@ fn each_reply_leaves_from_the_address_that_was_asked_and_no_sooner_than_needed()
 }
 
 #[test]
-fn a_datagram_is_handed_over_with_the_address_that_it_came_to() {
+fn a_datagram_is_passed_on_with_the_address_that_it_came_to() {
     let (mailboxes, senders, _events) = rig(2);
     let configs: Vec<_> = config().shards(2).collect();
     let position = configs[0].position;

@@ -21,7 +21,7 @@
 //! - Requests are hurried: given up as they are sent for the last time. Without that, where
 //!   most contacts are dead, a value is left on 4.9 of its 8 closest nodes in time.
 //! - Lookups are [`ALPHA_MAX`](crate::limits::ALPHA_MAX) wide. Without that, a node that
-//!   holds 1600 values hands over little more than half of them within 5 s.
+//!   holds 1600 values hands off little more than half of them within 5 s.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -40,13 +40,13 @@ use crate::wire::Token;
 pub(crate) struct Depart {
     /// Commands that are answered when all is done.
     operations: Vec<OperationId>,
-    /// Values to hand over, the last one next.
+    /// Values to hand off, the last one next.
     queue: Vec<Id>,
     /// Values on their way.
     on_their_way: usize,
     /// Goodbyes that have not ended.
     goodbyes: usize,
-    handed_over: usize,
+    handed_off: usize,
     failed: usize,
     /// Where others are that depart too.
     departing: BTreeSet<SocketAddr>,
@@ -68,7 +68,7 @@ impl Depart {
         self.tell_when_done(turn);
     }
 
-    /// Values whose handing over has not ended.
+    /// Values whose handing off has not ended.
     pub(crate) const fn left_to_do(&self) -> usize {
         self.queue.len() + self.on_their_way
     }
@@ -124,9 +124,9 @@ impl Depart {
     pub(super) fn query_finished(&mut self, turn: &mut Turn, holders: usize) {
         self.on_their_way -= 1;
         let (sum, counter) = if holders > 0 {
-            (&mut self.handed_over, &mut turn.stats.values_handed_over)
+            (&mut self.handed_off, &mut turn.stats.values_handed_off)
         } else {
-            (&mut self.failed, &mut turn.stats.values_not_handed_over)
+            (&mut self.failed, &mut turn.stats.values_not_handed_off)
         };
         *sum += 1;
         *counter += 1;
@@ -136,7 +136,7 @@ impl Depart {
     /// Gives up the values that wait: no node is there to take them.
     pub(crate) fn give_up(&mut self, turn: &mut Turn) {
         self.failed += self.queue.len();
-        turn.stats.values_not_handed_over += self.queue.len() as u64;
+        turn.stats.values_not_handed_off += self.queue.len() as u64;
         self.queue.clear();
     }
 
@@ -145,9 +145,9 @@ impl Depart {
         if self.left_to_do() > 0 || self.goodbyes > 0 {
             return;
         }
-        let (handed_over, failed) = (self.handed_over, self.failed);
+        let (handed_off, failed) = (self.handed_off, self.failed);
         for operation in self.operations.drain(..) {
-            turn.push(Effect::Event(Event::Left { operation, handed_over, failed }));
+            turn.push(Effect::Event(Event::Departed { operation, handed_off, failed }));
         }
     }
 }

@@ -109,7 +109,7 @@ impl ShardPosition {
             Command::Get { key, .. }
             | Command::Forget { key, .. }
             | Command::Abandon { key, .. } => Route::One(self.of_key(*key)),
-            Command::Peers { .. } | Command::Stats { .. } | Command::Leave { .. } => Route::Every,
+            Command::Peers { .. } | Command::Stats { .. } | Command::Depart { .. } => Route::Every,
         }
     }
 }

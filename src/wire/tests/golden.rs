@@ -144,15 +144,15 @@ fn error_carries_its_code() {
 }
 
 #[test]
-fn flags_tell_a_client_one_that_leaves_and_an_announced_address() {
+fn flags_tell_a_client_one_that_departs_and_an_announced_address() {
     let ping = datagram(Body::Ping);
     let start = [MAGIC, "01 23", NETWORK, TRANSACTION, SENDER];
     let after = |fields: [&'static str; 3]| [&start[..], &fields].concat();
 
     let client = Datagram { role: Role::Client, ..ping };
     assert_bytes(&client, &after(["00000001", TOKEN, ""]));
-    let leaving = Datagram { role: Role::Departing, ..ping };
-    assert_bytes(&leaving, &after(["00000005", TOKEN, ""]));
+    let departing = Datagram { role: Role::Departing, ..ping };
+    assert_bytes(&departing, &after(["00000005", TOKEN, ""]));
     let v4 = Datagram { announce: Some(addr("192.0.2.1:9001")), ..ping };
     assert_bytes(&v4, &after(["00000002", TOKEN, "04 c0000201 2329"]));
     let v6 = Datagram { announce: Some(addr("[2001:db8::1]:9001")), ..client };

@@ -48,7 +48,7 @@ pub(super) fn leaving() -> Vec<Scenario> {
         }),
         scenario(
             "most-leave-at-once",
-            "four nodes in five leave within a second, and hand over to those that stay",
+            "four nodes in five leave within a second, and hand off to those that stay",
             Faults::loss(5),
             shrunk_and_whole(seconds(1)),
         ),

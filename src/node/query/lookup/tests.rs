@@ -68,8 +68,8 @@ impl Lookup {
 enum Act {
     /// It answers, and names these (id, address).
     Answer(Vec<(u16, u16)>),
-    /// So it does, and says that it leaves.
-    Leave(Vec<(u16, u16)>),
+    /// So it does, and says that it departs.
+    Depart(Vec<(u16, u16)>),
     Late,
     GiveUp,
     /// Another node answers at its address.
@@ -80,7 +80,7 @@ fn act(addresses: u16) -> impl Strategy<Value = Act> {
     let named = vec((0..600_u16, 0..addresses), 0..=K_MAX);
     prop_oneof![
         4 => named.clone().prop_map(Act::Answer),
-        1 => named.prop_map(Act::Leave),
+        1 => named.prop_map(Act::Depart),
         2 => Just(Act::Late),
         1 => Just(Act::GiveUp),
         1 => (0..600_u16).prop_map(Act::Misname),
@@ -146,13 +146,13 @@ proptest! {
                 Act::Misname(actual) => {
                     prop_assert!(lookup.misnamed(owing.remove(index), id(*actual)).is_some());
                 }
-                Act::Answer(named) | Act::Leave(named) => {
+                Act::Answer(named) | Act::Depart(named) => {
                     // Its slot is its own to answer with: once, however late.
                     let contact = owing.remove(index);
                     let from = lookup.answer(contact).expect("it was asked");
                     prop_assert_eq!(from.contact, contact);
                     prop_assert!(lookup.answer(contact).is_none());
-                    if matches!(act, Act::Leave(_)) {
+                    if matches!(act, Act::Depart(_)) {
                         lookup.departs(contact);
                         prop_assert!(lookup.closest().all(|known| known.contact != contact));
                     }
@@ -278,7 +278,7 @@ fn a_candidate_that_fails_is_not_retried_in_a_hurry_once_another_has_answered() 
 }
 
 #[test]
-fn what_a_node_that_leaves_has_named_counts_and_it_does_not() {
+fn what_a_departing_node_has_named_counts_and_it_does_not() {
     let mut lookup = Lookup::new(id(0), 1, 1, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.next();

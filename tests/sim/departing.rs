@@ -11,13 +11,13 @@ use crate::scenario::Going;
 use crate::world::World;
 
 /// How long a node has to leave: as the program gives it.
-const LEAVE_MAX: Duration = Duration::from_secs(5);
+const DEPART_MAX: Duration = Duration::from_secs(5);
 /// How often, in virtual time, it is looked who has had that time.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// A peer that has been told to leave.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Leaving {
+pub(crate) struct Departing {
     /// Of its shards, those that have not left yet.
     shards: usize,
     /// When it is stopped, whatever is left to do.
@@ -38,12 +38,12 @@ impl World {
                 self.stop_late(&chosen);
             }
             match going {
-                Going::Politely => self.leave(peer),
+                Going::Politely => self.depart(peer),
                 Going::Crashing => self.crash(peer),
             }
         }
         self.run_until(start + over);
-        while chosen.iter().any(|peer| self.peers[peer.as_usize()].leaving.is_some()) {
+        while chosen.iter().any(|peer| self.peers[peer.as_usize()].departing.is_some()) {
             self.run_for(GLANCE);
             self.stop_late(&chosen);
         }
@@ -53,33 +53,33 @@ impl World {
     /// Stops those of `departing` that have had their time.
     fn stop_late(&mut self, departing: &[PeerIndex]) {
         for &peer in departing {
-            let leaving = self.peers[peer.as_usize()].leaving;
-            if leaving.is_some_and(|leaving| leaving.deadline <= self.now) {
+            let departing = self.peers[peer.as_usize()].departing;
+            if departing.is_some_and(|departing| departing.deadline <= self.now) {
                 self.crash(peer);
             }
         }
     }
 
     /// Has `peer` leave: nothing more is asked of it, and it is stopped as soon as
-    /// all its shards have left, or has had [`LEAVE_MAX`].
-    fn leave(&mut self, peer: PeerIndex) {
+    /// all its shards have departed, or has had [`DEPART_MAX`].
+    fn depart(&mut self, peer: PeerIndex) {
         self.honest.retain(|other| *other != peer);
         let slot = &mut self.peers[peer.as_usize()];
         let shards = slot.node().map_or(0, |node| node.nodes().len());
-        slot.leaving = Some(Leaving { shards, deadline: self.now + LEAVE_MAX });
+        slot.departing = Some(Departing { shards, deadline: self.now + DEPART_MAX });
         self.trace.note(self.now, peer, None, || "leaves".to_owned());
-        self.command(peer, Command::Leave { operation: OperationId(u64::MAX) });
+        self.command(peer, Command::Depart { operation: OperationId(u64::MAX) });
     }
 
     /// Takes in that one shard of `peer` has left.
-    pub(crate) fn note_left(&mut self, peer: PeerIndex, handed_over: usize, failed: usize) {
+    pub(crate) fn note_departed(&mut self, peer: PeerIndex, handed_off: usize, failed: usize) {
         self.trace.note(self.now, peer, None, || {
-            format!("a shard has left; {handed_over} values handed over, {failed} not")
+            format!("a shard has departed; {handed_off} values handed off, {failed} not")
         });
         let slot = &mut self.peers[peer.as_usize()];
-        let Some(leaving) = &mut slot.leaving else { return };
-        leaving.shards -= 1;
-        if leaving.shards == 0 {
+        let Some(departing) = &mut slot.departing else { return };
+        departing.shards -= 1;
+        if departing.shards == 0 {
             slot.stop();
             self.operations.abandon(peer);
         }

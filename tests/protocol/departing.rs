@@ -11,7 +11,7 @@ use crate::datagram::{datagram, encoded, store};
 use crate::net::{Net, addr};
 use crate::sharded::Landing;
 
-const LEAVE: OperationId = OperationId(7000);
+const DEPART_OPERATION: OperationId = OperationId(7000);
 
 /// How a node goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,18 +21,18 @@ enum Going {
 }
 
 impl Net {
-    fn leave(&mut self, number: u16) {
-        self.command(number, Command::Leave { operation: LEAVE });
+    fn depart(&mut self, number: u16) {
+        self.command(number, Command::Depart { operation: DEPART_OPERATION });
     }
 
-    /// What each shard of node `number` has told of its leave: values handed over,
+    /// What each shard of node `number` has told of its departure: values handed off,
     /// and those that nobody took.
-    fn left(&self, number: u16) -> Vec<(usize, usize)> {
+    fn departed(&self, number: u16) -> Vec<(usize, usize)> {
         let of_node = self.events.iter().filter(|(node, _)| *node == addr(number));
         of_node
             .filter_map(|(_, event)| match event {
-                Event::Left { operation: LEAVE, handed_over, failed } => {
-                    Some((*handed_over, *failed))
+                Event::Departed { operation: DEPART_OPERATION, handed_off, failed } => {
+                    Some((*handed_off, *failed))
                 }
                 _ => None,
             })
@@ -42,10 +42,10 @@ impl Net {
     /// Node `number` goes. A polite one has a second for it.
     fn go(&mut self, number: u16, going: Going) {
         if going == Going::Politely {
-            self.leave(number);
+            self.depart(number);
             self.run_for(Duration::from_secs(1));
             let shards = self.nodes[&addr(number)].shards().len();
-            assert_eq!(self.left(number).len(), shards, "node {number} has left");
+            assert_eq!(self.departed(number).len(), shards, "node {number} has departed");
         }
         self.kill(number);
     }
@@ -119,17 +119,19 @@ fn nodes_of_several_shards_leave_as_nodes_of_one_do() {
 }
 
 #[test]
-fn four_nodes_in_five_leave_at_once_and_hand_over_to_those_that_stay() {
+fn four_nodes_in_five_leave_at_once_and_hand_off_to_those_that_stay() {
     let mut net = Net::joined(12, 50);
     let keys: Vec<Id> = (0..100).map(|number| net.put(number % 50, &format!("{number}"))).collect();
     net.run_for(Duration::from_mins(6));
     for number in 10..50 {
-        net.leave(number);
+        net.depart(number);
     }
     net.run_for(Duration::from_secs(1));
     for number in 10..50 {
-        let [(handed_over, failed)] = net.left(number)[..] else { panic!("{number} has not left") };
-        assert!(handed_over > 0 && failed == 0, "{number}: {handed_over}, {failed}");
+        let [(handed_off, failed)] = net.departed(number)[..] else {
+            panic!("{number} has not departed")
+        };
+        assert!(handed_off > 0 && failed == 0, "{number}: {handed_off}, {failed}");
         net.kill(number);
     }
     for key in keys {
@@ -145,9 +147,9 @@ fn contacts_drop_a_node_that_leaves_and_newcomers_do_not_join_by_it() {
     net.run_for(Duration::from_mins(6));
     let contacts = net.nodes[&addr(4)].closest(departing, usize::MAX).len();
     assert_eq!(contacts, 29);
-    net.leave(4);
+    net.depart(4);
     net.settle();
-    assert_eq!(net.left(4), [(0, 0)]);
+    assert_eq!(net.departed(4), [(0, 0)]);
     assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, departing)));
     // It stays for a while, answers, and is nobody's contact again for that.
     let key = net.put(4, "late");
@@ -164,10 +166,10 @@ fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
     let mut net = Net::joined(14, 15);
     let key = net.put(3, "held");
     net.settle();
-    net.leave(3);
+    net.depart(3);
     net.run_for(Duration::from_secs(1));
     let before = net.stats(3);
-    assert_eq!((before.values_handed_over, before.values_to_hand_over), (1, 0));
+    assert_eq!((before.values_handed_off, before.values_to_hand_off), (1, 0));
     net.run_for(REPLICATE * 3);
     let after = net.stats(3);
     assert_eq!(after.requests_sent, before.requests_sent);
@@ -213,14 +215,14 @@ fn a_goodbye_counts_only_from_the_contacts_own_address_and_with_its_token() {
 #[test]
 fn a_network_of_one_has_nobody_to_leave_to_and_is_done_at_once() {
     let mut net = Net::joined(16, 1);
-    net.leave(0);
-    assert_eq!(net.left(0), [(0, 0)]);
+    net.depart(0);
+    assert_eq!(net.departed(0), [(0, 0)]);
     let mut net = Net::joined(17, 1);
     net.put(0, "alone");
     net.put(0, "as well");
-    net.leave(0);
-    assert_eq!(net.left(0), [(0, 2)]);
-    assert_eq!(net.stats(0).values_not_handed_over, 2);
+    net.depart(0);
+    assert_eq!(net.departed(0), [(0, 2)]);
+    assert_eq!(net.stats(0).values_not_handed_off, 2);
 }
 
 #[test]
@@ -228,17 +230,17 @@ fn whoever_asks_again_is_answered_when_the_node_has_left_and_after() {
     let mut net = Net::joined(18, 5);
     net.put(0, "one value");
     net.settle();
-    net.leave(0);
-    net.leave(0);
-    assert_eq!(net.left(0), []);
+    net.depart(0);
+    net.depart(0);
+    assert_eq!(net.departed(0), []);
     net.run_for(Duration::from_secs(1));
-    assert_eq!(net.left(0), [(1, 0); 2]);
-    net.leave(0);
-    assert_eq!(net.left(0), [(1, 0); 3]);
+    assert_eq!(net.departed(0), [(1, 0); 2]);
+    net.depart(0);
+    assert_eq!(net.departed(0), [(1, 0); 3]);
 }
 
 #[test]
-fn so_many_values_are_handed_over_at_a_time_and_no_more() {
+fn so_many_values_are_handed_off_at_a_time_and_no_more() {
     let values = 2 * DEPART_QUERIES_MAX as u64 + 10;
     let mut net = Net::joined(19, 5);
     for number in 0..values {
@@ -248,20 +250,20 @@ fn so_many_values_are_handed_over_at_a_time_and_no_more() {
     for number in 1..5 {
         net.kill(number);
     }
-    net.leave(0);
-    assert_eq!(net.stats(0).values_to_hand_over, values);
+    net.depart(0);
+    assert_eq!(net.stats(0).values_to_hand_off, values);
     let mut peak = 0;
-    while net.left(0).is_empty() {
+    while net.departed(0).is_empty() {
         net.run_for(Duration::from_millis(10));
         peak = peak.max(net.stats(0).lookups);
     }
     assert_eq!(peak, DEPART_QUERIES_MAX as u64);
-    assert_eq!(net.stats(0).values_to_hand_over, 0);
-    assert_eq!(net.left(0), [(0, values as usize)], "nobody is there to take them");
+    assert_eq!(net.stats(0).values_to_hand_off, 0);
+    assert_eq!(net.departed(0), [(0, values as usize)], "nobody is there to take them");
 }
 
 #[test]
-fn values_that_nobody_else_is_known_to_hold_are_handed_over_first() {
+fn values_that_nobody_else_is_known_to_hold_are_handed_off_first() {
     let mut net = Net::joined(20, 25);
     let placed: Vec<Id> = (0..3).map(|number| net.put(0, &format!("placed {number}"))).collect();
     net.settle();
@@ -276,7 +278,7 @@ fn values_that_nobody_else_is_known_to_hold_are_handed_over_first() {
     net.settle();
     assert!(net.holders(last).len() > 1);
     let before = net.sent.len();
-    net.leave(30);
+    net.depart(30);
     net.run_for(Duration::from_secs(1));
     let targets: Vec<Id> = net.sent[before..]
         .iter()

@@ -11,14 +11,14 @@ use crate::stop::Stop;
 
 /// Makes the node depart, and waits until it has, or `most` has passed, or a second
 /// signal asks to stop at once.
-pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duration) {
+pub(crate) fn depart(commander: &Commander, stops: &Receiver<Stop>, most: Duration) {
     let begun = Instant::now();
-    if commander.send(Command::Leave { operation: OperationId(0) }).is_err() {
+    if commander.send(Command::Depart { operation: OperationId(0) }).is_err() {
         return; // it has stopped by itself
     }
     loop {
         match stops.recv_timeout(most.saturating_sub(begun.elapsed())) {
-            Ok(Stop::Left | Stop::NodeGone) => return,
+            Ok(Stop::Departed | Stop::NodeGone) => return,
             Ok(Stop::Signal(name)) => return tracing::info!("stopping at once on {name}"),
             Ok(Stop::Prompt) => return tracing::info!("stopping at once"),
             // Neither of these asks to stop sooner.
@@ -31,14 +31,14 @@ pub(crate) fn leave(commander: &Commander, stops: &Receiver<Stop>, most: Duratio
 /// Logs how many values other nodes took from a node that has departed.
 pub(crate) fn log_outcome(stopped: &Stopped) {
     let stats = stopped.total().node;
-    let handed_over = stats.values_handed_over;
-    match stats.values_not_handed_over + stats.values_to_hand_over {
-        0 => tracing::info!(handed_over, "left"),
-        not_handed_over => {
+    let handed_off = stats.values_handed_off;
+    match stats.values_not_handed_off + stats.values_to_hand_off {
+        0 => tracing::info!(handed_off, "departed"),
+        not_handed_off => {
             tracing::warn!(
-                handed_over,
-                not_handed_over,
-                "left, and no other node took some of the values"
+                handed_off,
+                not_handed_off,
+                "departed, and no other node took some of the values"
             );
         }
     }
