@@ -189,6 +189,14 @@ pub const EXPIRIES_MAX: usize = 256;
 /// Values that one shard keeps because they were put here.
 pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;
 
+/// Changes of one shard's values that wait to be kept on a disk: when a disk does not keep
+/// up, more puts and STOREs are refused.
+pub const JOURNAL_CHANGES_MAX: usize = 4096;
+/// Bytes of the values among them.
+pub const JOURNAL_BYTES_MAX: usize = 8 << 20;
+/// Batches of changes of one shard that wait to be kept: what a turn writes is one.
+pub const JOURNAL_BATCHES_MAX: usize = 64;
+
 /// Bytes that an [`Outbox`](crate::node::Outbox) holds.
 pub const OUTBOX_BYTES_MAX: usize = 1 << 20;
 /// What one call into the node writes into the outbox at most: a put's STOREs

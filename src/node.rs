@@ -64,6 +64,8 @@ mod dispatch;
 mod effect;
 mod handoff;
 mod jobs;
+mod journal;
+mod keeping;
 mod known;
 mod log_event;
 mod maintenance;
@@ -107,6 +109,9 @@ pub use command::{
 };
 pub use config::Config;
 pub use handoff::Handoff;
+pub use journal::{
+    BatchNumber, Change, HeldValue, JournalBatch, Kept, Persistence, PublishedValue,
+};
 pub use log_event::{LogEvent, LogLevel};
 pub use outbox::{Outbox, OutboxFull};
 pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPosition, Weight};
@@ -184,6 +189,7 @@ impl Node {
             values: self.storage.store.len() as u64,
             value_bytes: self.storage.store.bytes() as u64,
             values_published: self.storage.published.len() as u64,
+            changes_waiting: self.turn.journal.unkept_changes() as u64,
             values_to_hand_off: self.jobs.depart.left_to_do() as u64,
             lookups: self.queries.len() as u64,
             rpcs: self.rpcs.len() as u64,
@@ -317,6 +323,9 @@ impl Node {
         }
         if !self.queries.has_room_for_user(&mut self.turn) {
             return Err(Refusal::Busy);
+        }
+        if !self.turn.has_room_on_disk(value.len()) {
+            return Err(Refusal::DiskBusy);
         }
         let value: Arc<[u8]> = value.into();
         let kept = self.storage.publish(&mut self.turn, key, Arc::clone(&value));

@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::journal::Kept;
 use super::log_event::LogEvent;
 use super::stats::Stats;
 use crate::id::Id;
@@ -220,6 +221,8 @@ pub struct Stored {
     pub asked: usize,
     /// Hops to the farthest-fetched of them.
     pub hops: u8,
+    /// What became of the value on this node's disk; none where it has none.
+    pub kept: Option<Kept>,
 }
 
 /// A value, and the node that had it.
@@ -249,6 +252,10 @@ pub enum Refusal {
     /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
     /// kept because they were put here.
     Full,
+    /// As many changes wait for the disk as may
+    /// ([`JOURNAL_CHANGES_MAX`](crate::limits::JOURNAL_CHANGES_MAX),
+    /// [`JOURNAL_BYTES_MAX`](crate::limits::JOURNAL_BYTES_MAX)).
+    DiskBusy,
     /// [`Command::Abandon`] ended it.
     Abandoned,
 }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::journal::Persistence;
 use super::log_event::LogLevel;
 use super::shard::ShardPosition;
 use crate::id::Id;
@@ -36,6 +37,8 @@ pub struct Config {
     pub store_bytes_max: usize,
     /// Count of values stored for others.
     pub store_values_max: usize,
+    /// Where values live.
+    pub persistence: Persistence,
     /// How much of its work the node tells as [`Event::Log`](super::Event::Log).
     pub log_level: LogLevel,
     /// Which shard of the node this is.
@@ -58,6 +61,7 @@ impl fmt::Debug for Config {
             .field("alpha", &self.alpha)
             .field("republish", &self.republish)
             .field("expire", &self.expire)
+            .field("persistence", &self.persistence)
             .field("position", &self.position)
             .field("store_bytes_max", &self.store_bytes_max)
             .field("store_values_max", &self.store_values_max)
@@ -79,6 +83,7 @@ impl Config {
             expire: EXPIRE_DEFAULT,
             store_bytes_max: STORE_BYTES_MAX,
             store_values_max: STORE_VALUES_MAX,
+            persistence: Persistence::Memory,
             log_level: LogLevel::Off,
             position: ShardPosition::ALONE,
             seed,

@@ -80,14 +80,14 @@ impl Node {
                     queries.forget_at(addr);
                 }
             }
-            Effect::Published { key, holders } => storage.published.stored(key, holders),
+            Effect::Published { key, holders } => storage.stored(turn, key, holders),
             Effect::Demote { key } => storage.demote(turn, key),
             Effect::Cache { key, value, life } => {
                 let closer = table.routing.closer_than_self(key);
                 storage.cache(turn, key, &value, life, closer);
             }
             Effect::Tell(shard, message) => outbox.handoff(shard, Handoff(message)),
-            Effect::Event(event) => outbox.event(event),
+            Effect::Event(event) => self.tell(event, outbox),
         }
     }
 
@@ -227,7 +227,7 @@ impl Node {
     /// (Kademlia 2.3), and what was put while it was alone is to be stored on others.
     pub(super) fn note_joined(&mut self, found_beyond: Option<u8>) {
         self.turn.push(Effect::Refill(found_beyond));
-        self.storage.published.hasten_unheld(self.turn.now);
+        self.storage.joined(self.turn.now);
         let contacts = self.table.routing.entries().count();
         self.jobs.refresh.joined(&mut self.turn, contacts);
     }

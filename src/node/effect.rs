@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::command::{Event, OperationId, Trace};
 use super::config::Config;
 use super::handoff::Message;
+use super::journal::Journal;
 use super::known::Known;
 use super::log_event::{LogBudget, LogEvent, LogLevel};
 use super::request::{QueryId, Request};
@@ -25,6 +26,7 @@ pub(crate) struct Turn {
     pub(crate) config: Config,
     pub(crate) rng: Rng,
     pub(crate) stats: Stats,
+    pub(crate) journal: Journal,
     log_budget: LogBudget,
     effects: VecDeque<Effect>,
 }
@@ -32,8 +34,15 @@ pub(crate) struct Turn {
 impl Turn {
     pub(crate) fn new(config: Config, now: Instant) -> Self {
         let rng = Rng::from_seed(config.seed);
-        let log_budget = LogBudget::new(now);
-        Self { now, config, rng, stats: Stats::default(), log_budget, effects: VecDeque::new() }
+        Self {
+            now,
+            rng,
+            stats: Stats::default(),
+            journal: Journal::new(config.persistence),
+            log_budget: LogBudget::new(now),
+            effects: VecDeque::new(),
+            config,
+        }
     }
 
     /// Tells what the node has done, where that is asked for.
@@ -53,6 +62,13 @@ impl Turn {
             Some(suppressed) => self.push(Effect::Event(Event::Log { event, suppressed })),
             None => self.stats.log_events_suppressed += 1,
         }
+    }
+
+    /// Whether the journal takes a value of so many bytes; counts it where it does not.
+    pub(crate) fn has_room_on_disk(&mut self, value_bytes: usize) -> bool {
+        let has_room = self.journal.has_room(value_bytes);
+        self.stats.values_refused_by_disk += u64::from(!has_room);
+        has_room
     }
 
     /// Whether the node departs, as all its datagrams say.

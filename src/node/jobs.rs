@@ -138,7 +138,7 @@ fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
         Outcome::Stored { asked, holders } => {
             turn.push(Effect::Published { key: finished.target, holders });
             let hops = finished.closest.iter().map(|&(_, hops)| hops).max().unwrap_or(0);
-            Ok(Stored { holders, asked, hops })
+            Ok(Stored { holders, asked, hops, kept: None })
         }
         _ => Err(Refusal::Abandoned),
     };

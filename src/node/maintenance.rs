@@ -11,8 +11,9 @@ use crate::time::Instant;
 impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
     pub fn next_timeout(&self) -> Option<Instant> {
+        let answers = self.turn.journal.is_answerable().then_some(self.turn.now);
         let deadlines =
-            [self.rpcs.deadline(), self.jobs.join.next_attempt(), self.next_maintenance()];
+            [answers, self.rpcs.deadline(), self.jobs.join.next_attempt(), self.next_maintenance()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -20,6 +21,7 @@ impl Node {
     /// still.
     pub fn handle_timeout(&mut self, now: Instant, outbox: &mut Outbox) {
         self.turn.now = now;
+        self.answer_kept(outbox);
         self.handle_overdue(outbox);
         self.jobs.attempt_bootstrap(&mut self.turn);
         self.drain(outbox);

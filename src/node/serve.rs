@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Node;
+use super::journal::Waiting;
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
@@ -127,6 +128,9 @@ impl Node {
             }
         };
         *counter += 1;
+        if outcome.is_ok() && !self.turn.journal.is_kept() {
+            return self.reply_when_kept(asked, body);
+        }
         self.reply(asked, body, outbox);
     }
 
@@ -143,6 +147,9 @@ impl Node {
         if self.storage.published.value(store.key).is_some() {
             return Ok(());
         }
+        if !self.turn.has_room_on_disk(store.value.len()) {
+            return Err(ErrorCode::Full);
+        }
         let wanted = Duration::from_secs(store.life_s.into()).min(self.turn.config.expire);
         let life = match store.purpose {
             Purpose::Replica => wanted,
@@ -154,13 +161,9 @@ impl Node {
         let replicate = now + self.turn.rng.jitter(REPLICATE);
         let life = Life { expires: now + life, replicate };
         let source = Source::of_ip(asked.source.ip());
-        match self.storage.store.store(store.key, store.value, source, store.purpose, life) {
-            Ok(evicted) => {
-                self.turn.stats.values_evicted += evicted;
-                Ok(())
-            }
-            Err(StoreFull) => Err(ErrorCode::Full),
-        }
+        let value = (store.key, store.value);
+        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, life);
+        held.map_err(|StoreFull| ErrorCode::Full)
     }
 
     /// Takes note of the sender of a request: a known contact is alive, or departs; a new
@@ -191,6 +194,14 @@ impl Node {
         self.turn.stats.count_sent(sent);
     }
 
+    /// Replies once all that was written into the journal is kept.
+    fn reply_when_kept(&mut self, asked: &Asked<'_>, body: Body<'_>) {
+        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+        let length = wire::encode(&self.datagram(asked, body), &mut buffer);
+        let reply = Waiting::Reply { destination: asked.source, bytes: buffer[..length].into() };
+        self.turn.journal.wait(reply);
+    }
+
     #[expect(clippy::inline_always, reason = "the caller knows the kind of body")]
     #[inline(always)]
     fn encode_reply(
@@ -199,7 +210,14 @@ impl Node {
         body: Body<'_>,
         outbox: &mut Outbox,
     ) -> Result<(), super::outbox::OutboxFull> {
-        let datagram = Datagram {
+        let datagram = self.datagram(asked, body);
+        outbox.datagram(asked.source, |buffer| wire::encode(&datagram, buffer))
+    }
+
+    #[expect(clippy::inline_always, reason = "the caller knows the kind of body")]
+    #[inline(always)]
+    fn datagram<'a>(&self, asked: &Asked<'_>, body: Body<'a>) -> Datagram<'a> {
+        Datagram {
             network: self.turn.config.network,
             transaction: asked.datagram.transaction,
             sender: self.turn.config.id,
@@ -207,7 +225,6 @@ impl Node {
             announce: None,
             token: asked.fresh,
             body,
-        };
-        outbox.datagram(asked.source, |buffer| wire::encode(&datagram, buffer))
+        }
     }
 }

@@ -114,6 +114,14 @@ counters! {
         values_expired,
         /// Values evicted to make room.
         values_evicted,
+        /// STOREs and puts refused: the disk does not keep up.
+        values_refused_by_disk,
+        /// Changes of values that are kept on the disk.
+        changes_kept,
+        /// Changes of values that the disk did not take: they are in memory alone.
+        changes_not_kept,
+        /// Values that were read from the disk at the start.
+        values_restored,
         /// Values republished by this node as their origin.
         values_republished,
         /// Values replicated by this node as a holder.
@@ -136,6 +144,8 @@ counters! {
         values,
         /// Gauge: bytes of values in the store.
         value_bytes,
+        /// Gauge: changes of values that wait to be kept on the disk.
+        changes_waiting,
         /// Gauge: values put here and republished from here.
         values_published,
         /// Gauge: values still to be handed off, since the node departs.

@@ -10,6 +10,7 @@ use core::time::Duration;
 
 use super::command::Forgotten;
 use super::effect::{PublishReason, QueryKind, Turn};
+use super::journal::{Change, HeldValue, PublishedValue};
 use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, REPLICATE};
 use crate::time::Instant;
@@ -26,6 +27,9 @@ pub(crate) struct Storage {
     pub(crate) published: Published,
     /// Stored for others.
     pub(crate) store: Store,
+    /// Whether values were restored and the node has not joined since: then nothing is
+    /// published again.
+    awaits_join: bool,
 }
 
 impl Storage {
@@ -33,7 +37,8 @@ impl Storage {
         let hash = Keyed::new(turn.rng.bytes());
         let (bytes_max, values_max) = (turn.config.store_bytes_max, turn.config.store_values_max);
         let published = Published::new(hash.clone());
-        Self { published, store: Store::new(bytes_max, values_max, hash) }
+        let store = Store::new(bytes_max, values_max, hash);
+        Self { published, store, awaits_join: false }
     }
 
     /// The value of `key`, wherever it came from.
@@ -55,7 +60,91 @@ impl Storage {
         value: Arc<[u8]>,
     ) -> Result<(), Full> {
         let republish = turn.now + turn.rng.jitter(turn.config.republish);
-        self.published.put(key, value, republish)
+        self.published.put(key, Arc::clone(&value), republish)?;
+        turn.journal
+            .write(|| Change::Published(PublishedValue { key, value, republish, is_held: false }));
+        Ok(())
+    }
+
+    /// Keeps a value that was put here before the node was restarted.
+    pub(crate) fn restore_published(&mut self, turn: &mut Turn, restored: PublishedValue) -> bool {
+        let PublishedValue { key, value, republish, is_held } = restored;
+        let republish = if republish > turn.now {
+            republish
+        } else {
+            let period_us = turn.config.republish.as_micros() as u64;
+            turn.now + Duration::from_micros(turn.rng.below(period_us.max(1)))
+        };
+        let is_restored = self.published.put(key, value, republish).is_ok();
+        if is_restored {
+            self.published.stored(key, usize::from(is_held));
+            turn.stats.values_restored += 1;
+            self.awaits_join = true;
+        }
+        is_restored
+    }
+
+    /// Keeps a value that was held for others before the node was restarted.
+    pub(crate) fn restore_held(&mut self, turn: &mut Turn, restored: HeldValue) -> bool {
+        let HeldValue { key, value, expires, purpose, source } = restored;
+        let life = Life { expires, replicate: turn.now + turn.rng.jitter(REPLICATE) };
+        let source = source.map_or(Source::Own, Source::of_ip);
+        let Ok(evicted) = self.store.store(key, &value, source, purpose, life) else {
+            return false;
+        };
+        drop_evicted(turn, evicted);
+        turn.stats.values_restored += 1;
+        self.awaits_join = true;
+        true
+    }
+
+    /// Holds a value for others, or lengthens its life.
+    pub(crate) fn hold(
+        &mut self,
+        turn: &mut Turn,
+        (key, value): (Id, &[u8]),
+        source: Source,
+        purpose: Purpose,
+        life: Life,
+    ) -> Result<(), StoreFull> {
+        let is_known = self.store.held(key).is_some();
+        let evicted = self.store.store(key, value, source, purpose, life)?;
+        drop_evicted(turn, evicted);
+        if is_known {
+            self.write_renewed(turn, key);
+        } else if let Some(held) = self.store.held(key) {
+            turn.journal.write(|| Change::Held(held.restorable(key)));
+        }
+        Ok(())
+    }
+
+    /// Writes the life and the purpose of a held value into the journal.
+    fn write_renewed(&self, turn: &mut Turn, key: Id) {
+        if let Some(&Held { expires, purpose, .. }) = self.store.held(key) {
+            turn.journal.write(|| Change::Renewed { key, expires, purpose });
+        }
+    }
+
+    /// Notes how many other nodes hold a value that was put here.
+    pub(crate) fn stored(&mut self, turn: &mut Turn, key: Id, holders: usize) {
+        let was_held = self.published.is_held(key);
+        self.published.stored(key, holders);
+        if was_held != (holders > 0) {
+            self.write_rescheduled(turn, key);
+        }
+    }
+
+    fn write_rescheduled(&self, turn: &mut Turn, key: Id) {
+        if let Some(republish) = self.published.republish(key) {
+            let is_held = self.published.is_held(key);
+            turn.journal.write(|| Change::Rescheduled { key, republish, is_held });
+        }
+    }
+
+    /// The node has joined: what was put while it was alone is to be stored on others.
+    pub(crate) fn joined(&mut self, now: Instant) {
+        self.awaits_join = false;
+        self.published.hasten_unheld(now);
     }
 
     /// Stops republishing a value; what is left is a replica like any other.
@@ -63,10 +152,11 @@ impl Storage {
         let Some(value) = self.published.forget(key) else {
             return Forgotten::Unknown;
         };
+        turn.journal.write(|| Change::Forgotten { key });
         let replicate = turn.now + turn.rng.jitter(REPLICATE);
         let life = Life { expires: turn.now + turn.config.expire, replicate };
-        let stored = self.store.store(key, &value, Source::Own, Purpose::Replica, life);
-        turn.stats.values_evicted += stored.unwrap_or(0);
+        // Where there is no room for it, others hold it.
+        let _ = self.hold(turn, (key, &value), Source::Own, Purpose::Replica, life);
         Forgotten::Forgotten
     }
 
@@ -83,26 +173,36 @@ impl Storage {
         let expires = turn.now + cache_life(life, closer, CACHE_LIFE_MIN);
         // A cached copy is not replicated, so that date does not matter.
         let life = Life { expires, replicate: expires };
-        let stored = self.store.store(key, value, Source::Own, Purpose::Cache, life);
-        turn.stats.values_evicted += stored.unwrap_or(0);
+        if turn.journal.has_room(value.len()) {
+            // Where there is no room for it, others hold it.
+            let _ = self.hold(turn, (key, value), Source::Own, Purpose::Cache, life);
+        }
     }
 
     /// Turns a replica into a cached copy: K closer nodes hold the value.
-    pub(crate) fn demote(&mut self, turn: &Turn, key: Id) {
+    pub(crate) fn demote(&mut self, turn: &mut Turn, key: Id) {
         let life = cache_life(turn.config.expire, turn.config.k, CACHE_LIFE_MIN);
         self.store.demote(key, turn.now + life);
+        self.write_renewed(turn, key);
     }
 
     /// When the next value is to be published again.
     pub(crate) fn next_publish(&self) -> Option<Instant> {
+        if self.awaits_join {
+            return None;
+        }
         let times = [self.published.next_republish(), self.store.next_replication()];
         times.into_iter().flatten().min()
     }
 
     /// The next value that is to be published again now: of this node's own first.
     pub(crate) fn due_publish(&mut self, turn: &mut Turn) -> Option<(Id, QueryKind)> {
+        if self.awaits_join {
+            return None;
+        }
         let again = turn.now + turn.rng.jitter(turn.config.republish);
         if let Some((key, value)) = self.published.take_due(turn.now, again) {
+            self.write_rescheduled(turn, key);
             let (life, reason) = (turn.config.expire, PublishReason::Republish);
             return Some((key, QueryKind::Publish { value, life, reason }));
         }
@@ -134,5 +234,13 @@ impl Storage {
         let held = self.store.held(key)?;
         let (value, life) = (Arc::clone(&held.value), held.expires.since(turn.now));
         Some(QueryKind::Publish { value, life, reason })
+    }
+}
+
+/// Counts values that were evicted, and drops them from the journal.
+fn drop_evicted(turn: &mut Turn, evicted: Vec<Id>) {
+    turn.stats.values_evicted += evicted.len() as u64;
+    for key in evicted {
+        turn.journal.write(|| Change::Dropped { key });
     }
 }

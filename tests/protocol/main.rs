@@ -4,6 +4,9 @@
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod departing;
+#[path = "../disk.rs"]
+mod disk;
+mod durable;
 mod joining;
 mod keeping;
 mod load;

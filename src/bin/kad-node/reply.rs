@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kad_node::driver::ShardStats;
 use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX, VALUE_BYTES_MAX};
-use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Refusal, Stored};
+use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Kept, Refusal, Stored};
 
 use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
@@ -44,21 +44,25 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
     ("routing table", &["contacts", "replacements", "checks_", "verifications_"]),
-    ("values", &["value"]),
+    ("values", &["value", "changes_"]),
     ("other", &[""]),
 ];
 
-/// Prints how many nodes hold a value that was put.
+/// Prints how many nodes hold a value that was put, and whether this one's disk failed.
 pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -> io::Result<()> {
     let elapsed = time(elapsed);
     match stored {
-        Stored { asked: 0, .. } => writeln!(out, "held only here: no other node is known"),
-        Stored { holders, asked, hops } => writeln!(
+        Stored { asked: 0, .. } => write!(out, "held only here: no other node is known")?,
+        Stored { holders, asked, hops, .. } => write!(
             out,
             "held by {holders} of the {asked} closest nodes, {} away, in {elapsed}",
             counted(usize::from(*hops), "hop")
-        ),
+        )?,
     }
+    if stored.kept == Some(Kept::InMemory) {
+        write!(out, "; not durable here: the disk has failed, see the log")?;
+    }
+    writeln!(out)
 }
 
 /// Prints a value and which node had it.
@@ -123,6 +127,7 @@ pub(crate) fn refusal(refusal: Refusal) -> String {
             format!("ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
         }
         Refusal::Busy => format!("ERR busy ({QUERIES_MAX} lookups in progress): try again"),
+        Refusal::DiskBusy => "ERR busy (the disk does not keep up): try again".into(),
         Refusal::Full => {
             format!("ERR full ({PUBLISHED_VALUES_MAX} values were put here): forget some")
         }

@@ -76,6 +76,11 @@ impl Published {
         self.values.get(&key).is_some_and(|publication| publication.is_held)
     }
 
+    /// When a value is to be republished.
+    pub(crate) fn republish(&self, key: Id) -> Option<Instant> {
+        self.values.get(&key).map(|publication| publication.republish)
+    }
+
     /// When the next value is to be republished.
     pub(crate) fn next_republish(&self) -> Option<Instant> {
         self.due.first().map(|&(due, _)| due)

@@ -2,12 +2,14 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
 use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES};
+use crate::node::journal::HeldValue;
 use crate::time::Instant;
 use crate::wire::Purpose;
 
@@ -42,6 +44,18 @@ pub(crate) struct Held {
     source: Source,
     /// When to replicate it, unless it is stored anew before; never a cached copy.
     replicate: Option<Instant>,
+}
+
+impl Held {
+    /// What is kept of it on a disk.
+    pub(crate) fn restorable(&self, key: Id) -> HeldValue {
+        let source = match self.source {
+            Source::Own => None,
+            Source::Peer(ip) => Some(ip),
+        };
+        let Self { value, expires, purpose, .. } = self;
+        HeldValue { key, value: Arc::clone(value), expires: *expires, purpose: *purpose, source }
+    }
 }
 
 /// There is no room for a value: it alone exceeds the limits, or its source holds the
@@ -110,7 +124,7 @@ impl Store {
         self.bytes
     }
 
-    /// Stores a value that hashes to `key`, or lengthens its life, and says how many values
+    /// Stores a value that hashes to `key`, or lengthens its life. Returns the values that
     /// were evicted for it: of the heaviest source first, where there is no room.
     pub(crate) fn store(
         &mut self,
@@ -119,15 +133,15 @@ impl Store {
         source: Source,
         purpose: Purpose,
         life: Life,
-    ) -> Result<u64, StoreFull> {
+    ) -> Result<Vec<Id>, StoreFull> {
         if self.renew(key, purpose, life) {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let weight = value.len() + VALUE_OVERHEAD_BYTES;
         if weight > self.bytes_max || self.values_max == 0 {
             return Err(StoreFull);
         }
-        let mut evicted = 0;
+        let mut evicted = Vec::new();
         while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
             let Some(&(_, heaviest)) = self.heaviest.last() else {
                 return Err(StoreFull);
@@ -138,11 +152,11 @@ impl Store {
             };
             // Only before anything was evicted: no source loses a value for one that
             // is not taken.
-            if evicted == 0 && heaviest == source && expires >= life.expires {
+            if evicted.is_empty() && heaviest == source && expires >= life.expires {
                 return Err(StoreFull);
             }
             self.remove(first);
-            evicted += 1;
+            evicted.push(first);
         }
         self.insert(
             key,
