@@ -11,7 +11,8 @@ const ENGINES: [&str; 5] = ["rpc", "query", "table", "jobs", "storage"];
 
 /// The files of the core that may name engines. The first five hold `impl Node`: the entry
 /// points, the loop that hands effects on, the hot path, what time brings, and what is kept
-/// on a disk. `handoff` carries the table's messages between shards, and `samples` makes up contacts for tests.
+/// on a disk. `handoff` carries the table's messages between shards, and `samples` makes up
+/// contacts for tests.
 const DISPATCHER: [&str; 5] = [
     "src/node.rs",
     "src/node/dispatch.rs",

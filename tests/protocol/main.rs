@@ -4,7 +4,6 @@
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod departing;
-#[path = "../disk.rs"]
 mod disk;
 mod durable;
 mod joining;

@@ -6,6 +6,7 @@ mod healthy;
 mod lasting;
 mod leaving;
 mod lossy;
+mod restarting;
 mod seeing;
 mod sharded;
 
@@ -77,6 +78,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(lasting::lasting());
     all.extend(attacked::attacked());
     all.push(attacked::flooded());
+    all.extend(restarting::restarting());
     all.extend(sharded::sharded());
     all.extend(seeing::seeing());
     all

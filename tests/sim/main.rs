@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! main  ->  suite  ->  script  ->  world  ->  network  ->  faults  ->  ratio
-//!             |           |          |-->  peers  ->  shards, attacker
+//!             |           |          |-->  peers  ->  shards, disks, attacker
 //!             |           |          '-->  trace, queue, allocator
 //!             |           |-->  oracle, checks, operations
 //!             |           '-->  scenario
@@ -29,6 +29,7 @@ mod attacker;
 mod catalogue;
 mod checks;
 mod departing;
+mod disks;
 mod faults;
 mod figures;
 mod growth;

@@ -85,6 +85,11 @@ impl Operations {
         }
     }
 
+    /// How many have not ended.
+    pub(crate) const fn len(&self) -> usize {
+        self.in_progress
+    }
+
     /// What has not ended, for people to read.
     pub(crate) fn in_progress(&self) -> Vec<String> {
         if self.in_progress == 0 {
@@ -144,7 +149,7 @@ impl World {
         };
         match outcome {
             Ok(stored) => {
-                self.oracle.stored(self.now, value);
+                self.oracle.stored(self.now, value, stored.holders);
                 let tally = &mut self.operations.tally;
                 tally.put_holders.add(stored.holders as u64);
                 tally.put_hops.add(u64::from(stored.hops));

@@ -30,6 +30,8 @@ pub(crate) struct Known {
     pub(crate) origin: (PeerIndex, u32),
     /// When it was put: of peers that change their names, those of that time count.
     pub(crate) put: Period,
+    /// Other nodes that have said that they hold it, when it was put.
+    pub(crate) holders: usize,
     pub(crate) state: State,
 }
 
@@ -55,13 +57,15 @@ pub(crate) struct Oracle {
 impl Oracle {
     pub(crate) fn learn(&mut self, now: Instant, key: Id, origin: (PeerIndex, u32)) -> ValueIndex {
         let put = Period { start: now, end: now };
-        self.values.push(Known { key, origin, put, state: State::Putting });
+        self.values.push(Known { key, origin, put, holders: 0, state: State::Putting });
         ValueIndex(self.values.len() - 1)
     }
 
-    pub(crate) fn stored(&mut self, now: Instant, value: ValueIndex) {
-        self.values[value.0].put.end = now;
-        self.values[value.0].state = State::Stored;
+    pub(crate) fn stored(&mut self, now: Instant, value: ValueIndex, holders: usize) {
+        let value = &mut self.values[value.0];
+        value.put.end = now;
+        value.holders = holders;
+        value.state = State::Stored;
     }
 
     /// The values that the network owes to everyone.
@@ -115,6 +119,12 @@ impl World {
     /// what nobody keeps alive any more went with them.
     pub(crate) fn write_off_lost_values(&mut self) {
         self.write_off(State::Lost);
+    }
+
+    /// How many nodes keep a value alive.
+    pub(crate) fn keepers(&self, key: Id) -> usize {
+        let nodes = self.honest.iter().filter_map(|peer| self.peers[peer.as_usize()].node());
+        nodes.filter(|node| node.keeps_alive(key)).count()
     }
 
     /// Marks the stored values that nobody keeps alive, and gives their keys.

@@ -9,6 +9,7 @@ use kad_node::time::Instant;
 
 use crate::attacker::Attacker;
 use crate::departing::Departing;
+use crate::disks::Disk;
 use crate::shards::Shards;
 
 /// Names a peer: its place in the order of joining.
@@ -82,6 +83,8 @@ pub(crate) enum Being {
 pub(crate) struct Peer {
     pub(crate) id: Id,
     pub(crate) being: Being,
+    /// There once its node has written something to keep.
+    pub(crate) disk: Option<Disk>,
     /// When its pending wake comes.
     pub(crate) armed: Option<Instant>,
     /// Whether it has said, in this life, that it joined.
@@ -110,6 +113,7 @@ impl Peer {
         Self {
             id,
             being: Being::Absent,
+            disk: None,
             armed: None,
             has_joined: false,
             departing: None,
@@ -155,7 +159,12 @@ impl Peer {
     /// When its node wants to be woken next, in the world's time.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.being {
-            Being::Honest(node) => Some(self.born + node.next_timeout()?.since(Instant::ZERO)),
+            Being::Honest(node) => {
+                let due = node.next_timeout();
+                let due = due.map(|due| self.born + due.since(Instant::ZERO));
+                let kept = self.disk.as_ref().and_then(Disk::next_kept);
+                due.into_iter().chain(kept).min()
+            }
             Being::Attacker(attacker) => Some(attacker.next_timeout()),
             Being::Absent => None,
         }

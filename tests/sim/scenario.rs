@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::attacker::Malice;
+use crate::disks::Disks;
 use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
@@ -106,6 +107,18 @@ pub(crate) enum Step {
     Restart {
         share: Ratio,
         identity: Identity,
+    },
+    /// Every honest node copies its disk.
+    BackUp,
+    /// So often, ten nodes put a value each, and power fails when the first of the puts has
+    /// ended: every node that has said that it holds a value holds it.
+    PutAndCutPower {
+        rounds: usize,
+        bytes: usize,
+    },
+    /// Every honest node crashes at the same moment, and comes back with its disk.
+    PowerCut {
+        disks: Disks,
     },
     /// Every node stops republishing what was put there.
     ForgetEach,

@@ -50,6 +50,18 @@ impl World {
             Step::CrashOrigins => self.crash_origins(),
             Step::CrashHolders => self.crash_holders(),
             Step::Restart { share, identity } => self.restart_share(*share, *identity),
+            Step::BackUp => self.back_up(),
+            Step::PutAndCutPower { rounds, bytes } => {
+                for _ in 0..*rounds {
+                    self.put_and_cut_power(*bytes);
+                    self.await_joins();
+                    self.run_for(Duration::from_secs(10));
+                }
+            }
+            Step::PowerCut { disks } => {
+                self.cut_power(*disks);
+                self.await_joins();
+            }
             Step::ForgetEach => self.forget_each(),
             Step::Churn { count, over } => self.churn(*count, *over),
             Step::Faults(faults) => self.network.set_faults(*faults),

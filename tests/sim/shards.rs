@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::node::{
-    Backlog, Command, Config, Handoff, Node, Outbox, Outcome, Route, ShardPosition, Stats, Weight,
+    Backlog, BatchNumber, Command, Config, Handoff, Kept, Node, Outbox, Outcome, Route,
+    ShardPosition, Stats, Weight,
 };
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -193,6 +194,10 @@ impl Shards {
         &self.nodes
     }
 
+    pub(crate) fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
+    }
+
     pub(crate) fn id(&self) -> Id {
         self.nodes[0].id()
     }
@@ -279,6 +284,19 @@ impl Shards {
     fn command(&mut self, shard: usize, now: Instant, command: Command, outbox: &mut Outbox) {
         self.nodes[shard].handle_command(now, command, outbox);
         self.pass_handoffs(shard, now, outbox);
+    }
+
+    /// Shard number `shard` is told that its disk has kept something.
+    pub(crate) fn handle_kept(
+        &mut self,
+        shard: usize,
+        now: Instant,
+        number: BatchNumber,
+        kept: Kept,
+        outbox: &mut Outbox,
+    ) {
+        self.nodes[shard].handle_kept(now, number, kept, outbox);
+        self.hand_over(shard, now, outbox);
     }
 
     /// Does what is due at `now`; what might find no room in the outbox stays due.

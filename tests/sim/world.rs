@@ -106,6 +106,7 @@ impl World {
         slot.account(held_bytes() - before);
         self.honest.push(peer);
         let life = slot.lives;
+        self.restore(peer);
         self.trace.note(self.now, peer, None, || format!("starts, life {life}, of {count} shards"));
         if addresses.is_empty() {
             self.peers[peer.as_usize()].has_joined = true;
@@ -246,7 +247,10 @@ impl World {
             return self.arm(peer);
         }
         match &mut slot.being {
-            Being::Honest(_) => self.turn(peer, Shards::handle_due),
+            Being::Honest(_) => {
+                self.tell_kept(peer);
+                self.turn(peer, Shards::handle_due);
+            }
             Being::Attacker(attacker) => {
                 attacker.handle_timeout(self.now, &mut self.outbox);
                 self.send_outbox(peer);
@@ -257,13 +261,18 @@ impl World {
     }
 
     /// One call into a node, and what follows from it.
-    fn turn(&mut self, peer: PeerIndex, act: impl FnOnce(&mut Shards, Instant, &mut Outbox)) {
+    pub(crate) fn turn(
+        &mut self,
+        peer: PeerIndex,
+        act: impl FnOnce(&mut Shards, Instant, &mut Outbox),
+    ) {
         let slot = &mut self.peers[peer.as_usize()];
         let Being::Honest(node) = &mut slot.being else { return };
         let own_time = Instant::ZERO + self.now.since(slot.born);
         let before = held_bytes();
         act(node, own_time, &mut self.outbox);
         slot.account(held_bytes() - before);
+        self.write_disk(peer);
         let requests = self.send_outbox(peer);
         self.watch(peer, requests);
         self.arm(peer);
