@@ -296,7 +296,7 @@ impl Shards {
         outbox: &mut Outbox,
     ) {
         self.nodes[shard].handle_kept(now, number, kept, outbox);
-        self.hand_over(shard, now, outbox);
+        self.pass_handoffs(shard, now, outbox);
     }
 
     /// Does what is due at `now`; what might find no room in the outbox stays due.

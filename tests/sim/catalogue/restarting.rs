@@ -34,7 +34,7 @@ pub(super) fn restarting() -> Vec<Scenario> {
             layout: Layout { shards: Count::Drawn, ..Layout::ONE },
             ..scenario(
                 "power-fails-while-values-are-put",
-                "what is acknowledged when a power cut comes is on the disk of each node that said so",
+                "what was acknowledged before a power cut is on the disk of each node that said so",
                 Faults::loss(10),
                 told([
                     network(40).into(),
