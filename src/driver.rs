@@ -209,7 +209,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.threads.is_some() {
-            // Whoever drops it does not ask how it ended.
+            // A caller that drops it does not ask how it ended.
             let _ = self.shutdown();
         }
     }

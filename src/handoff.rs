@@ -29,7 +29,7 @@
 //! takes from one part of the ring while the other fills.
 //!
 //! A full ring gives the message back, and the sender chooses: drop and count
-//! it, or keep it and try again next turn. Nobody is woken when room appears, so
+//! it, or keep it and try again next turn. No sender is woken when room appears, so
 //! a sender that keeps a message waits with a deadline.
 //!
 //! # What is checked, and what is not

@@ -27,19 +27,29 @@ const FILE_LINES_MAX: usize = 400;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Beginnings of words that another word has replaced, and that word.
-const REPLACED: [(&str, &str); 12] = [
+const REPLACED: [(&str, &str); 22] = [
     ("alarm", "wake handle"),
+    ("anybody", "a node, a peer, none"),
+    ("anyone", "a node, a peer, none"),
     ("credential", "token"),
     ("errand", "query, query kind"),
+    ("everybody", "a node, a peer, none"),
+    ("everyone", "a node, a peer, none"),
     ("farewell", "goodbye"),
     ("halt", "shutdown"),
     ("herd", "receive pool"),
     ("knock", "bootstrap attempt"),
     ("leavers", "departing"),
     ("muster", "refill, release"),
+    ("nobody", "a node, a peer, none"),
     ("rejoin", "join, bootstrap attempt"),
     ("relent", "retry"),
+    ("somebody", "a node, a peer, none"),
+    ("someone", "a node, a peer, none"),
+    ("stranger", "unknown sender, new contact"),
     ("train", "segments, segmented message"),
+    ("whoever", "a node, a peer, none"),
+    ("whom", "a node, a peer, none"),
 ];
 
 /// This file lists the replaced words.

@@ -119,7 +119,7 @@ mod tests {
         stats: DriverStats,
     }
 
-    const SOMEONE: SocketAddr =
+    const PEER: SocketAddr =
         SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 1));
 
     impl Datapath for Numbered {
@@ -137,7 +137,7 @@ mod tests {
         }
 
         fn datagram(&self) -> (SocketAddr, &[u8]) {
-            (SOMEONE, &self.current)
+            (PEER, &self.current)
         }
 
         fn local(&self) -> Option<IpAddr> {
@@ -167,7 +167,7 @@ mod tests {
             received.extend(lossy.datagram().1);
         }
         let outgoing: Vec<_> = (0..10_000u32).map(u32::to_be_bytes).collect();
-        lossy.submit(outgoing.iter().map(|bytes| (SOMEONE, &bytes[..])));
+        lossy.submit(outgoing.iter().map(|bytes| (PEER, &bytes[..])));
         (received, lossy.inner.sent, lossy.inner.stats)
     }
 

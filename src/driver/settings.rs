@@ -21,7 +21,7 @@ pub struct Settings {
     pub io: IoChoice,
     /// How many shards, each a thread with a socket of its own.
     pub shards: ShardCount,
-    /// Who sees to it that a datagram lands on the shard that acts on it.
+    /// What makes a datagram land on the shard that acts on it.
     pub steering: Steering,
     /// Whether each shard's thread stays on one core.
     pub pin: Pin,
@@ -63,12 +63,12 @@ impl fmt::Display for ShardCount {
 
 const _: () = assert!(SHARDS_MAX <= u8::MAX as usize);
 
-/// Who sees to it that a datagram lands on the shard that acts on it.
+/// What makes a datagram land on the shard that acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Steering {
     /// The kernel, by a program attached to the sockets.
     Kernel,
-    /// None does: the kernel goes by its hash, and the shards pass on what landed
+    /// Nothing: the kernel goes by its hash, and the shards pass on what landed
     /// wrongly. For tests, and for kernels that take no program.
     Off,
 }

@@ -7,8 +7,8 @@
 //! socket's place in the order in which they were bound; for a number that no
 //! socket has, the kernel takes its hash.
 //!
-//! Nothing depends on it but speed: a shard checks who owns a datagram, and hands
-//! over what landed wrongly.
+//! Nothing depends on it but speed: a shard checks which shard owns a
+//! datagram, and passes on what landed wrongly.
 #![allow(unsafe_code)] // SO_ATTACH_REUSEPORT_CBPF takes a pointer to the program.
 
 use std::io;

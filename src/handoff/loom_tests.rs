@@ -217,7 +217,7 @@ fn a_closed_ring_shows_all_that_was_pushed() {
     });
 }
 
-/// Stands for an eventfd: a send that finds nobody waiting stays.
+/// Stands for an eventfd: a send that finds no waiter stays.
 #[derive(Default)]
 struct Transport {
     sent: Mutex<bool>,

@@ -97,7 +97,7 @@ impl<T> Shared<T> {
     /// The slot belongs to the caller.
     unsafe fn write(&self, index: usize, message: T) {
         self.slot(index).with_mut(|slot| {
-            // SAFETY: the caller vouches that no one else touches the slot, and
+            // SAFETY: the caller vouches that nothing else touches the slot, and
             // the pointer is the slot's own.
             unsafe { slot.cast::<T>().write(message) }
         });
@@ -110,7 +110,7 @@ impl<T> Shared<T> {
     /// before it is written.
     unsafe fn read(&self, index: usize) -> T {
         self.slot(index).with_mut(|slot| {
-            // SAFETY: the caller vouches for a message that is there, that no one
+            // SAFETY: the caller vouches for a message that is there, that nothing
             // else touches, and of which no second copy will be made.
             unsafe { slot.cast::<T>().read() }
         })
@@ -193,7 +193,7 @@ impl<T: Send> Producer<T> {
         self.tail.wrapping_sub(self.head_seen) == capacity
     }
 
-    /// Whether the consumer is gone, so that nobody will take what is pushed.
+    /// Whether the consumer is gone, so that nothing takes what is pushed.
     pub fn is_closed(&self) -> bool {
         // Relaxed: nothing is read on the strength of the answer.
         self.shared.consumer.gone.load(Ordering::Relaxed)
@@ -203,7 +203,7 @@ impl<T: Send> Producer<T> {
 impl<T: Send> Drop for Producer<T> {
     fn drop(&mut self) {
         self.publish();
-        // Release: who sees the flag sees the last batch too.
+        // Release: a thread that sees the flag sees the last batch too.
         self.shared.producer.gone.store(true, Ordering::Release);
     }
 }

@@ -1,4 +1,4 @@
-//! Who must be woken, and by whom, with one atomic word a shard.
+//! Which shard must be woken, and by which peer, with one atomic word a shard.
 //!
 //! A shard that has nothing to do waits in the kernel, and a peer that hands it
 //! a message must wake it by a system call. A shard that runs finds the message
@@ -19,14 +19,14 @@
 //!
 //! The word: bit 0 is *waiting*; the bits above are a *sequence*, the wakes since
 //! the shard last changed the word. Signalled means waiting with a sequence that
-//! is not zero: someone owes the wake already. A wake adds one to the sequence
+//! is not zero: a peer owes the wake already. A wake adds one to the sequence
 //! (one `lock xadd`, no loop however many peers wake at once) and is needed when
 //! it found a waiting shard at sequence zero. At a million wakes a second to a
 //! shard that never waits, 63 bits last for 290 000 years; and if they did wrap,
 //! it would cost a needless wake.
 //!
 //! # The rules
-//! 1. A peer publishes first and wakes afterwards. Whoever gets
+//! 1. A peer publishes first and wakes afterwards. A peer that gets
 //!    [`Wake::Needed`] owes the transport, and the debt stays even if the shard
 //!    has begun to run meanwhile; a transport that fails is tried again.
 //! 2. The transport is sticky: sent before the shard waits in the kernel, it ends
@@ -98,7 +98,7 @@ impl Waiter {
         idle
     }
 
-    /// Says that the shard runs, so that nobody needs to wake it. Look at every
+    /// Says that the shard runs, so that no peer needs to wake it. Look at every
     /// ring before the next wait.
     #[inline]
     pub fn end_wait(&mut self) {
@@ -126,7 +126,7 @@ impl Waker {
     /// is told so.
     #[inline]
     pub fn wake(&self) -> Wake {
-        // Release: whoever arms after this sees what was published before it.
+        // Release: a shard that arms after this sees what was published before it.
         if self.word.0.fetch_add(SIGNAL, Ordering::Release) == WAITING {
             Wake::Needed
         } else {
@@ -141,7 +141,7 @@ impl fmt::Debug for Waker {
     }
 }
 
-/// What a wake asks of the one who woke.
+/// What a wake asks of the peer that woke.
 #[must_use = "a wake that is needed and not sent leaves the shard asleep"]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Wake {

@@ -26,7 +26,7 @@ impl Net {
     }
 
     /// What each shard of node `number` has told of its departure: values handed off,
-    /// and those that nobody took.
+    /// and those that no other node took.
     fn departed(&self, number: u16) -> Vec<(usize, usize)> {
         let of_node = self.events.iter().filter(|(node, _)| *node == addr(number));
         of_node
@@ -69,8 +69,8 @@ impl Net {
     }
 }
 
-/// A network of 60 from which all who hold a value, its origin among them, go one
-/// after the other within a minute, and what a get of somebody else finds then.
+/// A network of 60 from which all that hold a value, its origin among them, go one
+/// after the other within a minute, and what a get of another node finds then.
 fn found_after_its_holders_went(shards: usize, landing: Landing, going: Going) -> Option<String> {
     let mut net = Net::new(11);
     net.use_shards(shards, landing);
@@ -151,7 +151,7 @@ fn contacts_drop_a_node_that_leaves_and_newcomers_do_not_join_by_it() {
     net.settle();
     assert_eq!(net.departed(4), [(0, 0)]);
     assert!((0..30).filter(|&number| number != 4).all(|number| !net.knows(number, departing)));
-    // It stays for a while, answers, and is nobody's contact again for that.
+    // It stays for a while, answers, and does not become a contact again for that.
     let key = net.put(4, "late");
     net.add(40);
     net.command(40, Command::Bootstrap { addresses: vec![addr(4)] });
@@ -174,7 +174,7 @@ fn a_node_that_leaves_does_no_maintenance_and_takes_no_value() {
     let after = net.stats(3);
     assert_eq!(after.requests_sent, before.requests_sent);
     assert_eq!(after.lookups_started, before.lookups_started);
-    // Who knows it still may ask.
+    // A node that knows it still may ask.
     let operation = net.get(3, key);
     assert_eq!(net.found(operation).as_deref(), Some("held"));
     let asked = datagram(9, Body::Ping);
@@ -213,7 +213,7 @@ fn a_goodbye_counts_only_from_the_contacts_own_address_and_with_its_token() {
 }
 
 #[test]
-fn a_network_of_one_has_nobody_to_leave_to_and_is_done_at_once() {
+fn a_network_of_one_has_no_node_to_hand_off_to_and_is_done_at_once() {
     let mut net = Net::joined(16, 1);
     net.depart(0);
     assert_eq!(net.departed(0), [(0, 0)]);
@@ -226,7 +226,7 @@ fn a_network_of_one_has_nobody_to_leave_to_and_is_done_at_once() {
 }
 
 #[test]
-fn whoever_asks_again_is_answered_when_the_node_has_left_and_after() {
+fn a_command_to_depart_is_answered_each_time() {
     let mut net = Net::joined(18, 5);
     net.put(0, "one value");
     net.settle();
@@ -259,11 +259,11 @@ fn so_many_values_are_handed_off_at_a_time_and_no_more() {
     }
     assert_eq!(peak, DEPART_QUERIES_MAX as u64);
     assert_eq!(net.stats(0).values_to_hand_off, 0);
-    assert_eq!(net.departed(0), [(0, values as usize)], "nobody is there to take them");
+    assert_eq!(net.departed(0), [(0, values as usize)], "no node is there to take them");
 }
 
 #[test]
-fn values_that_nobody_else_is_known_to_hold_are_handed_off_first() {
+fn values_that_no_other_node_is_known_to_hold_are_handed_off_first() {
     let mut net = Net::joined(20, 25);
     let placed: Vec<Id> = (0..3).map(|number| net.put(0, &format!("placed {number}"))).collect();
     net.settle();

@@ -21,7 +21,7 @@ fn joined(net: &Net, number: u16) -> usize {
 fn joining_by_an_address_makes_up_no_contact() {
     let mut net = Net::new(1);
     net.add(0);
-    net.join(0, 77); // nobody is there
+    net.join(0, 77); // no node is there
     net.run_for(Duration::from_secs(30));
     assert_eq!(net.stats(0).contacts, 0);
     assert_eq!(joined(&net, 0), 0);
@@ -48,7 +48,7 @@ fn a_node_tries_to_join_until_an_address_answers() {
 }
 
 #[test]
-fn a_node_whose_lookup_finds_nobody_has_not_joined_and_tries_again() {
+fn a_node_whose_lookup_finds_no_node_has_not_joined_and_tries_again() {
     let mut net = Net::new(8);
     net.add(0);
     // Every PING reaches the other node, but no FIND_NODE till later.
@@ -107,7 +107,7 @@ fn after_joining_a_node_knows_its_neighbours_and_they_know_it() {
 }
 
 #[test]
-fn a_node_that_lost_everybody_comes_back_by_itself() {
+fn a_node_that_lost_all_contacts_comes_back_by_itself() {
     let mut net = Net::joined(4, 10);
     let others: Vec<_> =
         (1..10).map(|number| (addr(number), net.nodes.remove(&addr(number)))).collect();
@@ -121,7 +121,7 @@ fn a_node_that_lost_everybody_comes_back_by_itself() {
 }
 
 #[test]
-fn a_node_whose_first_lookup_nobody_answers_has_not_joined_and_tries_again() {
+fn a_node_whose_first_lookup_has_no_answer_has_not_joined_and_tries_again() {
     let mut net = Net::new(8);
     net.add(0);
     net.add(1);
@@ -141,7 +141,7 @@ fn two_that_joined_by_each_other_soon_meet_the_rest() {
     let mut net = Net::new(12);
     net.add(0);
     net.add(1);
-    // The node by which everybody joins does not answer yet; the other one does.
+    // The node by which all join does not answer yet; the other one does.
     let addresses = vec![addr(0), addr(2)];
     net.command(1, Command::Bootstrap { addresses });
     net.settle();
@@ -209,7 +209,7 @@ fn a_client_joins_and_gets_without_waiting_for_the_dead() {
         net.add_with(number, |config| config.role = Role::Client);
         net.join(number, 0);
         net.run_for(Duration::from_secs(1));
-        assert_eq!(joined(&net, number), 1, "whoever is dead keeps a slot for 400 ms");
+        assert_eq!(joined(&net, number), 1, "a dead candidate keeps a slot for 400 ms");
         let get = net.get(number, key);
         net.run_for(Duration::from_secs(5));
         assert_eq!(net.found(get).as_deref(), Some("outlives a third of the network"));
@@ -225,5 +225,5 @@ fn a_client_joins_by_the_only_node_that_is_left() {
     net.add_with(100, |config| config.role = Role::Client);
     net.join(100, 0);
     net.run_for(Duration::from_secs(1));
-    assert_eq!(joined(&net, 100), 1, "it does not wait for those whom that node names");
+    assert_eq!(joined(&net, 100), 1, "it does not wait for those that this node names");
 }

@@ -41,7 +41,7 @@ fn with_the_origin_gone_replication_keeps_a_value_until_it_expires() {
     assert!(holders(&net, key) >= K_DEFAULT, "{} holders", holders(&net, key));
     assert!(net.nodes.values().map(|node| node.stats().values_replicated).sum::<u64>() > 0);
     net.run_for(Duration::from_hours(2));
-    assert_eq!(holders(&net, key), 0, "nobody publishes it any more");
+    assert_eq!(holders(&net, key), 0, "no node publishes it any more");
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn a_put_that_is_refused_leaves_nothing_behind() {
     assert!(net.nodes[&addr(0)].holds(known), "what was put before stays");
 }
 
-/// A node that knows `count` peers, who answer all but STOREs.
+/// A node that knows `count` peers, which answer all but STOREs.
 fn among_forgetful_peers(count: u16) -> Net {
     among_forgetful_peers_with(count, ALPHA_DEFAULT)
 }
@@ -132,7 +132,7 @@ fn among_forgetful_peers_with(count: u16, alpha: usize) -> Net {
 }
 
 #[test]
-fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
+fn a_get_that_could_not_ask_every_candidate_does_not_call_the_value_absent() {
     // More than K, so that there are others to ask when those fail.
     let mut net = among_forgetful_peers_with(30, ALPHA_MAX);
     let gets = QUERIES_MAX - MAINTENANCE_QUERIES_MAX;
@@ -148,9 +148,9 @@ fn a_get_that_could_not_ask_everybody_does_not_call_the_value_absent() {
     let (busy, absent): (Vec<_>, Vec<_>) = outcomes.partition(|outcome| outcome.is_err());
     assert_eq!(busy.len() + absent.len(), gets);
     assert!(busy.iter().all(|outcome| matches!(outcome, Err(Refusal::Busy))));
-    // Those that came first had whom they wanted in flight, the last had nobody.
+    // The first gets had their requests in flight, the last had none.
     assert!(busy.len() >= gets - IN_FLIGHT_MAX / ALPHA_MAX, "{} were busy", busy.len());
-    assert_eq!(net.stats(0).lookups_seeded_again, 0, "nobody else could be asked either");
+    assert_eq!(net.stats(0).lookups_seeded_again, 0, "no other node could be asked either");
 }
 
 #[test]

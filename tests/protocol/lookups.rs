@@ -91,7 +91,7 @@ fn a_lookup_goes_on_until_all_of_the_k_closest_have_answered() {
 }
 
 #[test]
-fn stores_leave_all_at_once_whoever_is_dead() {
+fn stores_leave_all_at_once_whichever_nodes_are_dead() {
     let mut net = Net::joined(5, 40);
     let start = net.now;
     net.put(0, "at once");
@@ -135,7 +135,7 @@ fn a_get_that_asks_a_single_node_finds_the_value() {
 }
 
 #[test]
-fn a_get_of_a_key_that_nobody_has_on_a_node_without_contacts_is_not_found() {
+fn a_get_of_a_key_that_no_node_has_on_a_node_without_contacts_is_not_found() {
     let mut net = Net::new(6);
     net.add(0);
     let operation = net.get(0, Id::of_value(b"nothing"));
@@ -239,7 +239,7 @@ fn a_value_that_does_not_hash_to_its_key_is_not_returned() {
     let mut net = Net::joined(9, 30);
     let key = net.put(0, "the truth");
     net.settle();
-    // A liar that claims to be closest, and everybody has met.
+    // A liar that claims to be closest, and that every node has met.
     let mut bytes = key.to_bytes();
     bytes[19] ^= 1;
     net.add_puppet(

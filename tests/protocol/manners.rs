@@ -11,24 +11,24 @@ use kad_node::wire::{
 use crate::datagram::{datagram, encoded, store};
 use crate::net::{Net, addr};
 
-const STRANGER: u16 = 500;
+const UNKNOWN: u16 = 500;
 
-fn stranger() -> SocketAddr {
-    addr(STRANGER)
+fn unknown() -> SocketAddr {
+    addr(UNKNOWN)
 }
 
 fn request(body: Body<'_>) -> Datagram<'_> {
     datagram(9, body)
 }
 
-/// The token that node `number` gives the stranger.
+/// The token that node `number` gives the unknown client.
 fn token(net: &mut Net, number: u16) -> Token {
-    let replies = net.ask(stranger(), number, &request(Body::Ping));
+    let replies = net.ask(unknown(), number, &request(Body::Ping));
     wire::decode(&replies[0]).expect("a PONG").token
 }
 
 fn only_reply(net: &mut Net, number: u16, request: &Datagram<'_>) -> Vec<u8> {
-    let mut replies = net.ask(stranger(), number, request);
+    let mut replies = net.ask(unknown(), number, request);
     assert_eq!(replies.len(), 1);
     replies.remove(0)
 }
@@ -98,10 +98,10 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
             let mut padded = whole.clone();
             padded.resize(least.max(whole.len()), 0);
             let before = net.sent.len();
-            net.inject(stranger(), holder, &padded);
+            net.inject(unknown(), holder, &padded);
             let replied: usize = net.sent[before..]
                 .iter()
-                .filter(|sent| sent.to == stranger())
+                .filter(|sent| sent.to == unknown())
                 .map(|sent| sent.bytes.len())
                 .sum();
             assert!(replied >= HEADER_BYTES);
@@ -121,7 +121,7 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
 fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
     let mut net = Net::new(8);
     net.add(0);
-    for (announce, victim) in [(None, stranger()), (Some(addr(600)), addr(600))] {
+    for (announce, victim) in [(None, unknown()), (Some(addr(600)), addr(600))] {
         let forged = Datagram {
             role: Role::Peer,
             announce,
@@ -129,7 +129,7 @@ fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
             ..request(Body::Ping)
         };
         let forged = encoded(&forged);
-        net.inject(stranger(), 0, &forged);
+        net.inject(unknown(), 0, &forged);
         net.run_for(std::time::Duration::from_mins(1));
         let bytes = net.sent.iter().filter(|sent| sent.to == victim).map(|sent| sent.bytes.len());
         let bytes: usize = bytes.sum();
@@ -154,9 +154,9 @@ fn garbage_is_counted_and_answered_by_silence() {
         &unknown_kind,
     ];
     for bytes in datagrams {
-        net.inject(stranger(), 0, bytes);
+        net.inject(unknown(), 0, bytes);
     }
-    net.inject(stranger(), 0, &[0x4b; DATAGRAM_BYTES_MAX + 1]);
+    net.inject(unknown(), 0, &[0x4b; DATAGRAM_BYTES_MAX + 1]);
     let stats = net.stats(0);
     assert_eq!(stats.datagrams_truncated, 4);
     assert_eq!(stats.datagrams_foreign, 1);
@@ -179,7 +179,7 @@ fn forged_replies_change_nothing() {
             role: Role::Peer,
             ..request(Body::Pong)
         };
-        assert!(net.ask(stranger(), 0, &forged).is_empty());
+        assert!(net.ask(unknown(), 0, &forged).is_empty());
     }
     let after = net.stats(0);
     assert_eq!(after.replies_unmatched, before.replies_unmatched + 200);
@@ -187,7 +187,7 @@ fn forged_replies_change_nothing() {
 }
 
 #[test]
-fn a_flood_of_strangers_is_met_at_a_bounded_pace() {
+fn a_flood_of_new_senders_is_met_at_a_bounded_pace() {
     let mut net = Net::new(7);
     net.add(0);
     for number in 0..1000_u16 {

@@ -58,7 +58,7 @@ fn every_shard_answers_with_the_same_contacts() {
 }
 
 #[test]
-fn a_node_of_many_shards_knows_whom_a_node_of_one_knows() {
+fn a_node_of_many_shards_knows_the_contacts_that_a_node_of_one_knows() {
     let ids = |net: &Net| {
         let node = &net.nodes[&addr(0)];
         let mut ids: Vec<Id> =
@@ -69,7 +69,7 @@ fn a_node_of_many_shards_knows_whom_a_node_of_one_knows() {
     let one = ids(&hub(1, Landing::Steered));
     for landing in LANDINGS {
         let many = ids(&hub(4, landing));
-        // The farthest bucket overflows, and who is there when a contact dies
+        // The farthest bucket overflows, and which node is there when a contact dies
         // depends on the order of messages; every other bucket is the same.
         let near = |ids: &[Id]| {
             let own = Id::new([0x55; ID_BYTES]);
@@ -144,7 +144,7 @@ fn each_contact_is_counted_and_shown_by_the_owner_of_its_bucket_alone() {
 }
 
 #[test]
-fn a_node_of_many_shards_comes_back_when_it_has_lost_everybody() {
+fn a_node_of_many_shards_comes_back_when_it_has_lost_all_contacts() {
     let mut net = Net::new(4);
     net.use_shards(4, Landing::InTurn);
     net.populate(8);
@@ -174,11 +174,11 @@ fn a_node_tries_to_join_at_once_whichever_shard_owned_its_last_contact() {
         id[0] ^= 0x80 >> bucket;
         // It answers, and asks nothing.
         let answers = Rc::new(Cell::new(true));
-        let (lives, nobody) = (Rc::clone(&answers), Contacts::new(&[]));
+        let (lives, none) = (Rc::clone(&answers), Contacts::new(&[]));
         let answer = move |request: &Datagram<'_>| match request.body {
             _ if !lives.get() => None,
             Body::Ping => Some(Body::Pong),
-            _ => Some(Body::Nodes(nobody)),
+            _ => Some(Body::Nodes(none)),
         };
         net.add_puppet(1, Id::new(id), Box::new(answer));
         net.join(0, 1);

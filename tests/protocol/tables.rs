@@ -104,7 +104,7 @@ fn contacts_named_by_others_enter_the_table_only_when_they_answer() {
     let mut net = hub_with(1);
     let named: Vec<Contact> =
         (100..110).map(|number| Contact { id: far(number), addr: addr(number) }).collect();
-    net.add(105); // someone else lives at one of the addresses
+    net.add(105); // another node lives at one of the addresses
     let id = far(2);
     let named: &'static [Contact] = named.leak();
     net.add_puppet(

@@ -1,5 +1,5 @@
 //! A peer that lies: it takes part as far as it must to be asked, and tells one
-//! kind of lie. Where its lie has no answer to a question, it knows nobody.
+//! kind of lie. Where its lie has no answer to a question, it names no contact.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use crate::peers::{PeerIndex, Period, address_of, empty_address};
 /// How an attacker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Malice {
-    /// Random bytes under a valid header, or no header at all; replies that nobody
-    /// waits for, and STOREs without a token.
+    /// Random bytes under a valid header, or no header at all; replies that no
+    /// node waits for, and STOREs without a token.
     Garbage,
     /// A value that does not hash to the key; it says STORED and keeps nothing.
     WrongValues,
-    /// Contacts that nobody is, closer to the target than anyone.
+    /// Contacts that do not exist, closer to the target than any node.
     MadeUpContacts,
     /// Contacts with the addresses of real peers and names that are not theirs.
     MisnamedContacts,
@@ -48,7 +48,7 @@ const EACH: [Malice; 5] = [
 ];
 
 /// What nodes notice of lies, each a counter of theirs: where nothing is lost and
-/// nobody dies they stand at zero without a liar.
+/// no node dies they stand at zero without a liar.
 pub(crate) const SIGNS: [&str; 4] =
     ["datagrams_malformed", "values_mismatched", "rpcs_failed", "replies_misnamed"];
 
@@ -60,7 +60,7 @@ impl Malice {
             Self::Garbage => &["datagrams_malformed", "rpcs_failed"],
             Self::WrongValues => &["values_mismatched"],
             Self::MadeUpContacts => &["rpcs_failed"],
-            // One of the addresses is the asker's own, where nobody answers it.
+            // One of the addresses is the asker's own, where no node answers it.
             Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
             Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
             Self::Flood { .. } => &[],
@@ -69,7 +69,7 @@ impl Malice {
     }
 }
 
-/// What a swarm draws from: all but those who change their names, for whom nobody
+/// What a swarm draws from: all but those that change their names, with which no oracle
 /// can say which nodes were the closest.
 pub(crate) const SWARM: [Malice; 7] = [
     Malice::Garbage,
@@ -147,7 +147,7 @@ impl Attacker {
         }
     }
 
-    /// A reply that nobody waits for, or a STORE without a token.
+    /// A reply that no node waits for, or a STORE without a token.
     fn nonsense(&mut self, victim: SocketAddr, outbox: &mut Outbox) {
         let value: [u8; 32] = self.rng.bytes();
         let unasked = match self.rng.below(4) {
@@ -177,7 +177,7 @@ impl Attacker {
         let Ok(request) = wire::decode(bytes) else { return };
         let transaction = request.transaction;
         match request.body {
-            // Without an honest PONG nobody would ever ask it anything.
+            // Without an honest PONG no node would ever ask it anything.
             Body::Ping => send(source, transaction, self.id, Body::Pong, outbox),
             Body::FindNode { target } => {
                 self.lie(source, transaction, target, Asked::Contacts, outbox);
@@ -207,7 +207,7 @@ impl Attacker {
             Malice::Everything => EACH[self.rng.below(EACH.len() as u64) as usize],
             malice => malice,
         };
-        let nobody = Body::Nodes(Contacts::new(&[]));
+        let none = Body::Nodes(Contacts::new(&[]));
         match (malice, asked) {
             (Malice::Garbage, _) => self.garbage(to, outbox),
             (Malice::WrongValues, Asked::Value) => {
@@ -221,16 +221,16 @@ impl Attacker {
             }
             (Malice::FalseNames, _) => {
                 let name = near(target, &mut self.rng);
-                send(to, transaction, name, nobody, outbox);
+                send(to, transaction, name, none, outbox);
             }
             (Malice::WrongValues | Malice::ManyNames | Malice::Flood { .. }, _) => {
-                send(to, transaction, self.id, nobody, outbox);
+                send(to, transaction, self.id, none, outbox);
             }
             (Malice::Everything, _) => unreachable!("one of its lies was drawn"),
         }
     }
 
-    /// Stores values that nobody wants, under the token that `to` has given.
+    /// Stores values that no user wants, under the token that `to` has given.
     fn flood(&mut self, to: SocketAddr, token: Token, outbox: &mut Outbox) {
         self.flooded += FLOOD;
         for _ in 0..FLOOD {

@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// How long a node has to leave: as the program gives it.
 const DEPART_MAX: Duration = Duration::from_secs(5);
-/// How often, in virtual time, it is looked who has had that time.
+/// How often, in virtual time, it is looked which node has had that time.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// A peer that has been told to leave.

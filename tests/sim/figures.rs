@@ -18,7 +18,7 @@ use crate::shards::{HandoffTally, Layout};
 use crate::world::World;
 
 /// Of the K closest, how many are asked to have a value at once where nothing is lost:
-/// just joined, a node may not know everybody near it yet.
+/// just joined, a node may not know every node near it yet.
 const PLACED_MAX: usize = K_DEFAULT * 3 / 4;
 
 /// Largest network that is watched for a republish period besides: each node sends two
@@ -72,7 +72,7 @@ impl Size {
 
     /// On how many of its K closest nodes a value is, right after its put and once
     /// `crash_percent` of all have crashed, but for one value in 10^9: a lookup meets
-    /// whom one of its sends and the answer reach, and one of the STOREs must arrive.
+    /// the node that one of its sends and the answer reach, and one of the STOREs must arrive.
     fn placed_at_once(&self, crash_percent: u32) -> usize {
         let loss = f64::from(self.drop_percent) / 100.0;
         let met = 1.0 - (1.0 - (1.0 - loss).powi(2)).powi(SENDS_LOOKUP.into());
@@ -177,7 +177,7 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
         ("cut off", network.cut),
         ("doubled", network.duplicated),
         ("damaged", network.corrupted),
-        ("to nobody", network.unreachable),
+        ("to no peer", network.unreachable),
         ("dropped, too much under way", network.overflowed),
     ];
     let others: Vec<_> = others

@@ -16,7 +16,7 @@
 //!             '-->  twins  ->  shards
 //! ```
 //!
-//! An arrow goes from who uses to what is used. `world` moves the clock; `oracle`,
+//! An arrow goes from the user to what it uses. `world` moves the clock; `oracle`,
 //! `checks` and `operations` are what it is asked and told beside that.
 #![allow(
     clippy::cast_precision_loss,

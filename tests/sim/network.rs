@@ -65,7 +65,7 @@ pub(crate) struct Network {
     link_seed: u64,
     /// Parts into which the network is divided; 1 when it is whole.
     parts: u64,
-    /// Fixes who is in which part.
+    /// Fixes which peer is in which part.
     part_seed: u64,
     /// Whether it has ever had room for less than nodes send.
     was_narrow: bool,
@@ -252,7 +252,7 @@ impl fmt::Display for Fate {
             Self::Corrupted { at } => write!(f, "arrives damaged {at:?}"),
             Self::Lost => f.write_str("lost"),
             Self::Cut => f.write_str("cut off"),
-            Self::Unreachable => f.write_str("to nobody"),
+            Self::Unreachable => f.write_str("to no peer"),
             Self::Overflow => f.write_str("dropped: too much under way"),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) enum Expect {
     Found,
     /// The value, or nothing: faults may hide it for a while.
     Anything,
-    /// Nothing: the value has expired, or nobody has it any more.
+    /// Nothing: the value has expired, or no node has it any more.
     Missing,
 }
 

@@ -22,7 +22,7 @@ const DRAIN_GLANCE: Duration = Duration::from_millis(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ValueIndex(usize);
 
-/// What is known of a value that somebody put.
+/// What is known of a value that was put.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Known {
     pub(crate) key: Id,
@@ -68,7 +68,7 @@ impl Oracle {
         value.state = State::Stored;
     }
 
-    /// The values that the network owes to everyone.
+    /// The values that the network owes to every get.
     pub(crate) fn stored_values(&self) -> Vec<Known> {
         self.values.iter().filter(|value| value.state == State::Stored).copied().collect()
     }
@@ -108,15 +108,15 @@ fn holds(world: &World, peer: PeerIndex, key: Id) -> bool {
 }
 
 impl World {
-    /// Before nodes crash: whatever nobody keeps alive now, no crash has taken.
+    /// Before nodes crash: what no node keeps alive now, no crash has taken.
     pub(crate) fn check_kept(&mut self) {
         for key in self.write_off(State::Dropped) {
-            self.violate(Wrong::Dropped, format!("{key} is kept by nobody, and no crash took it"));
+            self.violate(Wrong::Dropped, format!("{key} is kept by no node, and no crash took it"));
         }
     }
 
     /// After nodes crashed, before which [every value was kept](Self::check_kept):
-    /// what nobody keeps alive any more went with them.
+    /// what no node keeps alive any more went with them.
     pub(crate) fn write_off_lost_values(&mut self) {
         self.write_off(State::Lost);
     }
@@ -127,7 +127,7 @@ impl World {
         nodes.filter(|node| node.keeps_alive(key)).count()
     }
 
-    /// Marks the stored values that nobody keeps alive, and gives their keys.
+    /// Marks the stored values that no node keeps alive, and gives their keys.
     fn write_off(&mut self, state: State) -> Vec<Id> {
         let (honest, peers) = (&self.honest, &self.peers);
         let is_kept = |key| {

@@ -1,4 +1,4 @@
-//! The peers of a world: who they are, where they are, and what each costs.
+//! The peers of a world: what they are, where they are, and what each costs.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,14 +44,14 @@ const HOST_MASK: u32 = (1 << 24) - 1;
 const PORT: u16 = 9001;
 
 /// Peers that a world has at most: the first half of 10.0.0.0/8, so that the
-/// second half is there for contacts that somebody made up.
+/// second half is there for contacts that a liar made up.
 pub(crate) const PEERS_MAX: u32 = 1 << 23;
 
 pub(crate) fn address_of(peer: PeerIndex) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK | peer.0)), PORT)
 }
 
-/// Who may live at `address`, where anyone may.
+/// The peer that may live at `address`, where one may.
 pub(crate) fn peer_at(address: SocketAddr) -> Option<PeerIndex> {
     let IpAddr::V4(ip) = address.ip() else { return None };
     let host = ip.to_bits() & HOST_MASK;
@@ -59,7 +59,7 @@ pub(crate) fn peer_at(address: SocketAddr) -> Option<PeerIndex> {
     (ours && host < PEERS_MAX).then_some(PeerIndex(host))
 }
 
-/// An address at which nobody lives, one for each `number`.
+/// An address at which no peer lives, one for each `number`.
 pub(crate) fn empty_address(number: u32) -> SocketAddr {
     address_of(PeerIndex(PEERS_MAX | (number % PEERS_MAX)))
 }

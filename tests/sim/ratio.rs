@@ -60,7 +60,7 @@ impl fmt::Debug for Ratio {
 }
 
 /// Spreads `value` over all 64 bits (the finisher of splitmix64, by Steele, Lea
-/// and Flood): for choices that hang on who is meant, not on when.
+/// and Flood): for choices that hang on which peer is meant, not on when.
 pub(crate) const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

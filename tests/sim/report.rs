@@ -6,6 +6,6 @@ use std::io::Write as _;
 pub(crate) fn line(lines: &[String]) {
     let mut text = lines.join("\n");
     text.push('\n');
-    // Where nobody reads any more there is nobody to tell.
+    // Where the reader is gone there is nothing to do.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

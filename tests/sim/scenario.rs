@@ -166,7 +166,7 @@ pub(crate) enum Check {
     Acquainted { least: u64 },
     /// Nodes know at least this share of their K nearest neighbours.
     Neighbours { least: Ratio },
-    /// Values whose every holder has crashed are not owed to anybody; at most so
+    /// Values whose every holder has crashed are not owed to any get; at most so
     /// many were lost that way.
     Lost { most: usize },
     /// Every honest node has had to evict values.

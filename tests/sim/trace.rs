@@ -47,7 +47,7 @@ impl FromStr for Subject {
     }
 }
 
-/// A hash of a run, word by word: nobody attacks it, and a run has gigabytes.
+/// A hash of a run, word by word: no attacker sees it, and a run has gigabytes.
 struct Hash(u64);
 
 impl Hash {

@@ -4,7 +4,7 @@
 //! The history is of nodes that ask, one after another, of some that then die, and of
 //! some of these that come back elsewhere under their old ids. It has phases:
 //! at the end of each, the dead have been found out and have made way, so that what
-//! is left depends on who came when and not on which moment a refresh fell.
+//! is left depends on which node came when and not on which moment a refresh fell.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,24 +25,24 @@ use crate::ratio::Ratio;
 use crate::shards::{Binding, HandoffTally, Rings, Shards};
 
 const PHASES: usize = 4;
-/// Who comes in a phase: by the second phase the farthest buckets overflow.
+/// Those that come in a phase: by the second phase the farthest buckets overflow.
 const ARRIVALS: usize = 60;
 /// Between two arrivals: a ping, its answer, and the handoffs of both.
 const PAUSE: Duration = Duration::from_secs(2);
-/// Of those alive, who dies at the end of a phase's arrivals.
+/// Of those alive, the share that dies at the end of a phase's arrivals.
 const DEATHS: Ratio = Ratio::percent(20);
-/// Of the dead, who comes back at another address.
+/// Of the dead, the share that comes back at another address.
 const RETURNS: Ratio = Ratio::percent(40);
-/// From death to return: by then everybody knows, and nobody has forgotten. Each
-/// bucket is refreshed every 15 minutes, and whom that finds dead is pinged until
-/// it is stale; as long as nobody takes its place, it is then pinged every ten
+/// From death to return: by then every node knows, and none has forgotten. Each
+/// bucket is refreshed every 15 minutes, and what it finds dead is pinged until
+/// it is stale; as long as no other takes its place, it is then pinged every ten
 /// minutes, and forgotten after more than two hours.
 const ABSENCE: Duration = Duration::from_hours(1);
 /// Until the dead of a phase have made way: a dozen refreshes of each bucket.
 const SETTLING: Duration = Duration::from_hours(3);
 /// Questions at the end of each phase.
 const TARGETS: usize = 200;
-/// To somebody, and as long back.
+/// To a peer, and as long back.
 const LEG: Duration = Duration::from_millis(10);
 /// Slow, but not so slow that a time-out passes; and with room for everything, so
 /// that both twins hear all there is to hear.
@@ -67,15 +67,15 @@ pub(crate) struct Likeness {
     pub(crate) summary: String,
 }
 
-/// Somebody of the history, at one address: who comes back is somebody of the same
+/// A node of the history, at one address: one that comes back is another of the same
 /// id.
-struct Person {
+struct Visitor {
     id: Id,
     born: Instant,
     died: Option<Instant>,
 }
 
-impl Person {
+impl Visitor {
     fn is_alive(&self, now: Instant) -> bool {
         self.born <= now && self.died.is_none_or(|died| now < died)
     }
@@ -83,7 +83,7 @@ impl Person {
 
 /// What happens to both twins.
 struct History {
-    people: Vec<Person>,
+    visitors: Vec<Visitor>,
     /// When each phase ends.
     ends: Vec<Instant>,
     targets: Vec<Id>,
@@ -91,30 +91,30 @@ struct History {
 
 impl History {
     fn draw(rng: &mut Rng) -> Self {
-        let (mut people, mut ends) = (Vec::<Person>::new(), Vec::new());
+        let (mut visitors, mut ends) = (Vec::<Visitor>::new(), Vec::new());
         let mut now = Instant::ZERO;
         for _ in 0..PHASES {
             for _ in 0..ARRIVALS {
                 now = now + PAUSE;
-                people.push(Person { id: rng.id(), born: now, died: None });
+                visitors.push(Visitor { id: rng.id(), born: now, died: None });
             }
             now = now + PAUSE;
             let mut dead = Vec::new();
-            for person in people.iter_mut().filter(|person| person.died.is_none()) {
+            for visitor in visitors.iter_mut().filter(|visitor| visitor.died.is_none()) {
                 if DEATHS.draw(rng) {
-                    person.died = Some(now);
-                    dead.push(person.id);
+                    visitor.died = Some(now);
+                    dead.push(visitor.id);
                 }
             }
             now = now + ABSENCE;
             for id in dead.into_iter().filter(|_| RETURNS.draw(rng)) {
                 now = now + PAUSE;
-                people.push(Person { id, born: now, died: None });
+                visitors.push(Visitor { id, born: now, died: None });
             }
             now = now + SETTLING;
             ends.push(now);
         }
-        Self { people, ends, targets: (0..TARGETS).map(|_| rng.id()).collect() }
+        Self { visitors, ends, targets: (0..TARGETS).map(|_| rng.id()).collect() }
     }
 }
 
@@ -194,11 +194,12 @@ impl<'a> Life<'a> {
 
     fn live(mut self) -> (Answers, HandoffTally) {
         let mut answers = Answers::new();
-        let mut newcomers = self.history.people.iter().enumerate().peekable();
+        let mut newcomers = self.history.visitors.iter().enumerate().peekable();
         for &end in &self.history.ends {
-            while let Some((number, person)) = newcomers.next_if(|(_, person)| person.born < end) {
-                self.run_until(person.born);
-                let ping = request(person.id, Role::Peer, Body::Ping);
+            while let Some((number, visitor)) = newcomers.next_if(|(_, visitor)| visitor.born < end)
+            {
+                self.run_until(visitor.born);
+                let ping = request(visitor.id, Role::Peer, Body::Ping);
                 let (now, source) = (self.now, address_of(PeerIndex(number as u32)));
                 self.node.handle_datagram(now, source, &ping, &mut self.outbox);
                 self.carry();
@@ -230,27 +231,27 @@ impl<'a> Life<'a> {
         self.now = self.now.max(end);
     }
 
-    /// Has those whom the node asked answer, if they live.
+    /// Has those that the node asked answer, if they live.
     fn carry(&mut self) {
         for (destination, bytes) in self.outbox.datagrams() {
             let datagram = wire::decode(bytes).expect("the node writes what can be read");
             let number = peer_at(destination).map(PeerIndex::as_usize);
-            let person = number.and_then(|number| self.history.people.get(number));
-            let Some(person) = person else {
+            let visitor = number.and_then(|number| self.history.visitors.get(number));
+            let Some(visitor) = visitor else {
                 if let Body::Nodes(contacts) = datagram.body {
                     self.answer = Some(contacts.iter().collect());
                 }
                 continue;
             };
             let arrival = self.now + LEG;
-            if datagram.body.is_request() && person.is_alive(arrival) {
+            if datagram.body.is_request() && visitor.is_alive(arrival) {
                 self.sequence += 1;
-                let reply = reply(person.id, &datagram);
+                let reply = reply(visitor.id, &datagram);
                 self.replies.push(Reverse((arrival + LEG, self.sequence, destination, reply)));
             }
         }
         self.outbox.clear();
-        // Nobody listens: that it has joined is all that there is to hear.
+        // No user listens: that it has joined is all that there is to hear.
         drop(self.outbox.take_events());
     }
 
@@ -276,7 +277,7 @@ fn request(sender: Id, role: Role, body: Body<'_>) -> Vec<u8> {
     encode(sender, role, TransactionId::new([0; 8]), body)
 }
 
-/// What somebody who knows nobody answers.
+/// What a node without contacts answers.
 fn reply(sender: Id, request: &Datagram<'_>) -> Vec<u8> {
     let body = match request.body {
         Body::Ping => Body::Pong,

@@ -39,7 +39,7 @@ pub(crate) enum Wrong {
     StoreNotFull,
     /// A node still holds a value.
     StillHeld,
-    /// Lookups take too many hops, or nobody has counted any.
+    /// Lookups take too many hops, or none was counted.
     Hops,
     /// A node sends too much where nothing is asked of it.
     NotQuiet,

@@ -55,7 +55,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// A world without anybody, as `scenario` wants it.
+    /// A world without peers, as `scenario` wants it.
     pub(crate) fn new(scenario: &Scenario, seed: u64, subject: Option<Subject>) -> Self {
         let Scenario { faults, configure, layout, datagrams_max, .. } = *scenario;
         let mut rng = Rng::from_u64(seed);
@@ -164,7 +164,7 @@ impl World {
         Some(*mortal[index])
     }
 
-    /// Stops `peer` at once; nobody is told.
+    /// Stops `peer` at once; no other is told.
     pub(crate) fn crash(&mut self, peer: PeerIndex) {
         self.check_books(peer);
         self.peers[peer.as_usize()].stop();

@@ -15,9 +15,9 @@ use crate::datagram::{number_of, request};
 use crate::under_each_driver;
 
 /// A sender of arbitrary datagrams.
-pub(crate) struct Stranger(UdpSocket);
+pub(crate) struct RawClient(UdpSocket);
 
-impl Stranger {
+impl RawClient {
     pub(crate) fn facing(node: &Node) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a free port");
         socket.connect(node.addr).expect("loopback");
@@ -57,15 +57,15 @@ under_each_driver! {
         header_cut_short[..3].copy_from_slice(&[MAGIC, wire::VERSION, 1]);
         // With one shard a PONG proves that all datagrams before it were received.
         let mut node = Node::start(io, &["--cores", "1"]);
-        let stranger = Stranger::facing(&node);
-        stranger.await_pong();
+        let client = RawClient::facing(&node);
+        client.await_pong();
         for _ in 0..EACH {
-            stranger.send(b"");
-            stranger.send(&header_cut_short);
-            stranger.send(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe");
-            stranger.send(&[MAGIC; DATAGRAM_BYTES_MAX + 1]);
-            stranger.send(&vec![0; 60_000]);
-            stranger.await_pong();
+            client.send(b"");
+            client.send(&header_cut_short);
+            client.send(b"d1:ad2:id20:abcdefghij0123456789e1:q4:ping1:t2:aa1:y1:qe");
+            client.send(&[MAGIC; DATAGRAM_BYTES_MAX + 1]);
+            client.send(&vec![0; 60_000]);
+            client.await_pong();
         }
         for (counter, expected) in [
             ("datagrams_truncated", 2 * EACH),
@@ -80,7 +80,7 @@ under_each_driver! {
     fn noise_harms_nothing(io: Io) {
         // With one shard a PONG proves that all datagrams before it were received.
         let mut node = Node::start(io, &["--cores", "1"]);
-        let stranger = Stranger::facing(&node);
+        let client = RawClient::facing(&node);
         let mut rng = Rng::from_u64(1337);
         for _ in 0..50 {
             for _ in 0..20 {
@@ -91,9 +91,9 @@ under_each_driver! {
                     noise[2] &= 0x8f;
                 }
                 let length = rng.below(noise.len() as u64) as usize;
-                stranger.send(&noise[..length]);
+                client.send(&noise[..length]);
             }
-            stranger.await_pong();
+            client.await_pong();
         }
         let turned_away: u64 = ["truncated", "foreign", "malformed", "other_network"]
             .iter()
@@ -116,11 +116,11 @@ fn assert_once<'a>(names: impl Iterator<Item = &'a str>, lines: &[String]) {
 fn stats_show_every_counter_once_and_a_line_for_each_shard() {
     const EACH: u64 = 20;
     let mut node = Node::start(Io::Mmsg, &["--cores", "2", "--steering", "off"]);
-    let stranger = Stranger::facing(&node);
+    let client = RawClient::facing(&node);
     // All land on one shard; the other owns half of them.
     for _ in 0..EACH {
         for key in [[0; ID_BYTES], [0xff; ID_BYTES]] {
-            stranger.await_answer(Body::FindValue { key: Id::new(key), offset: 0 });
+            client.await_answer(Body::FindValue { key: Id::new(key), offset: 0 });
         }
     }
     node.type_line("stats");

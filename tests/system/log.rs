@@ -5,7 +5,7 @@ use kad_node::wire::{Body, Purpose, Store};
 
 use crate::Io;
 use crate::child::{Node, field};
-use crate::hostile::Stranger;
+use crate::hostile::RawClient;
 use crate::under_each_driver;
 
 under_each_driver! {
@@ -29,7 +29,7 @@ under_each_driver! {
         let key = Id::of_value(value);
         let (total, purpose) = (value.len() as u32, Purpose::Replica);
         let store = Store { key, offset: 0, total, life_s: 60, purpose, value };
-        Stranger::facing(&first).await_answer(Body::Store(store));
+        RawClient::facing(&first).await_answer(Body::Store(store));
         let refused = first.await_log(" STORE refused");
         assert_eq!(field(&refused, "code"), "Token");
         let (_, log) = second.stop();
@@ -42,7 +42,7 @@ under_each_driver! {
         let addr = first.addr.to_string();
         assert_eq!(field(second.logged(" sent request="), "peer"), addr);
         assert_eq!(field(second.logged(" answered request="), "peer"), addr);
-        Stranger::facing(&first).send(b"no datagram of ours");
+        RawClient::facing(&first).send(b"no datagram of ours");
         let dropped = first.await_log(" datagram dropped");
         assert!(dropped.contains("reason="), "{dropped}");
     }

@@ -8,7 +8,7 @@
 //! datagram after the other.
 //!
 //! A multishot request ends, and is begun again, whenever a completion comes
-//! without `F_MORE`: after a zero-length datagram, which anyone can send, when no
+//! without `F_MORE`: after a zero-length datagram, which any peer can send, when no
 //! buffer is free (ENOBUFS), when completions overflow their queue, and after an
 //! error.
 #![allow(unsafe_code)] // Requests carry pointers, whose targets must outlive them.

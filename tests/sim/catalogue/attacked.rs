@@ -17,7 +17,7 @@ pub(super) fn attacked() -> Vec<Scenario> {
     ]
     .into_iter()
     .map(|(name, malice)| {
-        // Of those who change their names nobody can say who was closest when a
+        // Of those that change their names no oracle can say which was closest when a
         // value was stored anew, so it is asked again an hour after they are gone.
         let relief = match malice {
             Malice::ManyNames => vec![Step::Relieve, Step::Run(minutes(75))],
@@ -48,7 +48,7 @@ pub(super) fn flooded() -> Scenario {
         configure: |config| config.store_values_max = 200,
         ..scenario(
             "stores-flooded",
-            "flooders fill every store, and push out nobody's values but their own",
+            "flooders fill every store, and push out no values but their own",
             Faults::NONE,
             told([
                 network(60).into(),

@@ -119,7 +119,7 @@ fn of_networks() -> Vec<Scenario> {
         blind(
             "seen-unacquainted",
             Wrong::Unacquainted,
-            // Those whose every address to join by is beyond the divide know nobody.
+            // Those whose every address to join by is beyond the divide know no node.
             apart(Check::Acquainted { least: K_DEFAULT as u64 - 1 }),
         ),
         Scenario {

@@ -74,7 +74,7 @@ struct State {
     idle: Vec<Waker>,
     buffers: Vec<Vec<u8>>,
     completed: VecDeque<Completed>,
-    /// Who waits for an arrival.
+    /// The task that waits for an arrival.
     waiting: Option<Waker>,
 }
 

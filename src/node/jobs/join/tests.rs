@@ -12,7 +12,7 @@ proptest! {
         let mut rng = Rng::from_u64(seed);
         let mut join = Join::new();
         prop_assert!(!join.is_trying());
-        prop_assert!(!join.take_attempt(Instant::ZERO, &mut rng), "nobody has asked it to");
+        prop_assert!(!join.take_attempt(Instant::ZERO, &mut rng), "it was not asked to");
         let mut now = Instant::from_micros(5_000_000);
         join.start(now, Vec::new());
         let mut wait = BOOTSTRAP_WAIT_MIN;
@@ -45,33 +45,33 @@ fn pings_in_vain_do_not_delay_the_lookup_nor_lookups_in_vain_the_pings() {
     let mut now = Instant::ZERO;
     join.start(now, Vec::new());
     for _ in 0..20 {
-        now = join.next_attempt().expect("nobody has answered");
+        now = join.next_attempt().expect("no node has answered");
         assert!(join.take_attempt(now, &mut rng));
     }
     join.answered();
     join.retry(now, &mut rng);
-    let waits = join.next_attempt().expect("the lookup found nobody").since(now);
+    let waits = join.next_attempt().expect("the lookup found no node").since(now);
     assert!(waits <= BOOTSTRAP_WAIT_MIN, "the first lookup in vain: {waits:?}");
     for _ in 0..20 {
         join.answered();
         join.retry(now, &mut rng);
     }
-    let waits = join.next_attempt().expect("the lookups found nobody").since(now);
+    let waits = join.next_attempt().expect("the lookups found no node").since(now);
     assert!(waits >= BOOTSTRAP_WAIT_MAX * 3 / 4, "many lookups in vain: {waits:?}");
     now = join.next_attempt().expect("as before");
     assert!(join.take_attempt(now, &mut rng));
     let waits = join.next_attempt().expect("and again").since(now);
-    assert!(waits <= BOOTSTRAP_WAIT_MIN, "somebody had answered: {waits:?}");
+    assert!(waits <= BOOTSTRAP_WAIT_MIN, "a node had answered: {waits:?}");
 }
 
 #[test]
-fn whoever_loses_everybody_while_it_looks_for_its_neighbours_does_not_look_twice() {
+fn a_node_that_loses_its_contacts_while_it_looks_for_its_neighbours_does_not_look_twice() {
     let (now, mut rng) = (Instant::from_micros(1), Rng::from_u64(8));
     let mut join = Join::new();
     join.start(now, Vec::new());
     join.answered();
     join.lost(now);
-    assert!(!join.is_trying(), "the lookup will say whether anybody is there");
+    assert!(!join.is_trying(), "the lookup will say whether any node is there");
     join.retry(now, &mut rng);
     let next = join.next_attempt();
     join.lost(now);

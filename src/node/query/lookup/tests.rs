@@ -93,7 +93,7 @@ fn acts() -> impl Strategy<Value = Vec<(prop::sample::Index, Act)>> {
     prop_oneof![few_addresses, many_addresses]
 }
 
-/// Asks everyone whom the lookup names now.
+/// Asks each candidate that the lookup names now.
 fn ask(lookup: &mut Lookup, asked: &mut Vec<Contact>, owing: &mut Vec<Contact>) {
     while let Some(candidate) = lookup.next() {
         let named = candidate.contact;
@@ -123,7 +123,7 @@ proptest! {
             lookup.offer_unknown(contact(number));
         }
         let (mut asked, mut owing) = (Vec::new(), Vec::new());
-        // The adversary begins again where its script ends. Everybody asked is
+        // The adversary begins again where its script ends. Each candidate is
         // late once each time, and then settled: more turns than that cannot be.
         let mut script = acts.iter().cycle();
         for turn in 0.. {
@@ -133,11 +133,11 @@ proptest! {
             if lookup.has_ended() {
                 break;
             }
-            prop_assert!(!owing.is_empty(), "it waits for nobody");
+            prop_assert!(!owing.is_empty(), "it waits for no candidate");
             let (pick, act) = script.next().expect("it never ends");
             let index = pick.index(owing.len());
             let known = lookup.candidates.iter().find(|known| known.contact == owing[index]);
-            let state = known.expect("whoever was asked stays").state;
+            let state = known.expect("a candidate that was asked stays").state;
             match act {
                 Act::Late if state == State::Asked => lookup.slow(owing[index]),
                 Act::Late | Act::GiveUp => {
@@ -186,7 +186,7 @@ proptest! {
     }
 }
 
-/// The routing tables of an honest network in which everybody has met everybody.
+/// The routing tables of an honest network in which each node has met every other.
 fn tables(count: u16, k: usize, rng: &mut Rng) -> Vec<RoutingTable> {
     let mut order: Vec<u16> = (0..count).collect();
     let mut table = |own: u16| {
@@ -310,7 +310,7 @@ fn a_slow_candidate_that_settles_frees_no_slot_twice() {
 }
 
 #[test]
-fn an_answer_of_somebody_who_was_not_asked_changes_nothing() {
+fn an_answer_of_a_node_that_was_not_asked_changes_nothing() {
     let mut lookup = Lookup::new(id(0), 8, 1, Extent::Closest);
     lookup.offer_unknown(contact(1));
     assert!(lookup.answer(contact(1)).is_none());
@@ -341,7 +341,7 @@ fn a_full_lookup_takes_closer_candidates_and_drops_farther_ones() {
 }
 
 #[test]
-fn a_lookup_that_has_heard_of_nobody_has_ended() {
+fn a_lookup_without_candidates_has_ended() {
     let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     assert!(lookup.next().is_none());
     assert!(lookup.has_ended());

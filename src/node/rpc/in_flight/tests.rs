@@ -26,7 +26,7 @@ struct Model {
     now: Instant,
     rng: Rng,
     in_flight: InFlight<u32>,
-    /// Every round trip that was measured, whoever's.
+    /// Every round trip that was measured, of any peer.
     typical: RoundTrip,
     known: Vec<Known>,
     settled: Vec<(SocketAddr, TransactionId)>,
@@ -47,7 +47,7 @@ enum Act {
     Abandon {
         rpc: prop::sample::Index,
     },
-    /// Time passes; of those that are late, a bit each says who is sent again.
+    /// Time passes; of those that are late, a bit each says which is sent again.
     Wait {
         ms: u64,
         again: u64,
@@ -275,7 +275,7 @@ fn deadlines_of_settled_rpcs_take_bounded_memory() {
 }
 
 #[test]
-fn the_deadline_of_a_settled_rpc_wakes_nobody_when_its_name_is_used_again() {
+fn the_deadline_of_a_settled_rpc_has_no_effect_when_its_name_is_used_again() {
     let mut model = Model::new(1);
     let mut quick = RoundTrip::default();
     quick.sample(Duration::from_millis(30));

@@ -247,7 +247,7 @@ fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
 }
 
 #[test]
-fn nobody_loses_a_value_for_one_that_is_refused() {
+fn no_value_is_evicted_for_one_that_is_refused() {
     const HALF: usize = VALUE_OVERHEAD_BYTES / 2;
     let mut store = store();
     // Source 2 weighs the most, and after the eviction of a small value, 1 does.

@@ -25,9 +25,9 @@ impl Bucket {
             assert!(!all[index + 1..].contains(id), "{id} is here twice");
         }
         if !self.replacements.is_empty() {
-            assert_eq!(self.entries.len(), k, "nobody waits while there is room");
+            assert_eq!(self.entries.len(), k, "none waits while there is room");
             let stale = self.entries.iter().any(Entry::is_stale);
-            assert!(!stale, "nobody waits while a stale contact is in the way");
+            assert!(!stale, "none waits while a stale contact is in the way");
         }
     }
 
@@ -108,7 +108,7 @@ proptest! {
 struct Told {
     /// Its contacts, each with whether it is stale.
     contacts: BTreeSet<(Id, SocketAddr, bool)>,
-    /// Who waits; none where enough do.
+    /// Those that wait; none where enough do.
     waiting: Option<BTreeSet<Id>>,
 }
 
@@ -304,7 +304,7 @@ fn a_stale_contact_stays_while_nothing_can_replace_it_and_is_forgotten_in_the_en
 }
 
 #[test]
-fn only_strangers_of_use_are_wanted() {
+fn only_new_contacts_of_use_are_wanted() {
     let mut bucket = full(2);
     assert!(!bucket.wants(2, id(1)), "it is here");
     for number in 10..10 + REPLACEMENTS_MAX as u16 {
@@ -328,7 +328,7 @@ fn a_contact_that_did_not_answer_is_given_the_time_of_an_unknown_one() {
     assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(Failure::Suspect));
     assert_eq!(bucket.entries()[0].known.round_trip.timeout(0), TIMEOUT_FIRST);
 
-    assert!(!replica.note_failed(contact(2)), "nobody's concern");
+    assert!(!replica.note_failed(contact(2)), "no contact of the bucket");
     assert!(replica.entries()[0].known.round_trip.timeout(0) < TIMEOUT_FIRST);
     assert!(replica.note_failed(contact(1)));
     assert_eq!(replica.entries()[0].known.round_trip.timeout(0), TIMEOUT_FIRST);

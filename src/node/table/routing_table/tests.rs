@@ -128,7 +128,7 @@ fn refresh_is_due_where_no_lookup_fell_for_longest() {
 }
 
 #[test]
-fn nobody_is_wanted_under_our_own_id() {
+fn no_contact_is_wanted_under_the_own_id() {
     let own = Id::new([3; ID_BYTES]);
     let table = RoutingTable::new(own, 20);
     assert!(!table.wants(own));

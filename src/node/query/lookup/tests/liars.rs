@@ -6,7 +6,7 @@ use crate::limits::UNANSWERED_MAX;
 /// What a lookup came to.
 struct Ended {
     asked: usize,
-    /// Of those asked, how many nobody is.
+    /// Of those asked, how many do not exist.
     made_up: usize,
     found: Vec<Contact>,
     /// What it ought to have found.
@@ -61,13 +61,13 @@ fn nodes_that_liars_make_up_do_not_crowd_out_the_real_ones() {
     for seed in 0..20 {
         let ended = lie(seed, 8, 8);
         assert_eq!(ended.found, ended.closest);
-        // What they make up is closer than anyone, so each is believed at first.
+        // What they make up is closer than any node, so each is believed at first.
         assert_eq!(ended.made_up, 8 * UNANSWERED_MAX as usize, "of {}", ended.asked);
     }
 }
 
 #[test]
-fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
+fn a_node_that_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
     let mut lookup = Lookup::new(id(0), 20, 20, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.offer_unknown(contact(2));
@@ -100,7 +100,7 @@ fn whoever_an_honest_node_names_is_asked_whatever_becomes_of_a_liar() {
 }
 
 #[test]
-fn with_nobody_else_to_ask_a_few_more_of_those_whom_a_liar_named_are_asked() {
+fn with_no_other_candidate_a_few_more_of_those_that_a_liar_named_are_asked() {
     let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     lookup.offer_unknown(contact(1));
     lookup.next();
@@ -110,7 +110,7 @@ fn with_nobody_else_to_ask_a_few_more_of_those_whom_a_liar_named_are_asked() {
     }
     let mut asked = 0;
     while !lookup.has_ended() {
-        let next = lookup.next().expect("somebody is left").contact;
+        let next = lookup.next().expect("a candidate is left").contact;
         asked += 1;
         lookup.failed(next);
         lookup.assert_consistent();
@@ -128,7 +128,7 @@ fn a_lookup_that_is_told_nothing_but_lies_ends() {
 }
 
 #[test]
-fn a_lookup_in_which_everybody_made_up_answers_ends() {
+fn a_lookup_in_which_every_node_makes_up_answers_ends() {
     let mut lookup = Lookup::new(id(0), 20, 3, Extent::Closest);
     lookup.offer_unknown(contact(1));
     let mut names = 2..;
