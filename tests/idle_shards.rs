@@ -50,7 +50,7 @@ fn usage() -> Usage {
 fn shards() -> Vec<PathBuf> {
     let begun = Instant::now();
     loop {
-        let shards = threads("shard-");
+        let shards = threads("self", "shard-");
         if shards.len() == SHARDS {
             return shards;
         }

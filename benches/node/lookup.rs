@@ -10,7 +10,8 @@ use kad_node::limits::K_DEFAULT;
 use kad_node::node::{Command, Event, OperationId, Trace};
 use kad_node::wire::{self, Body, Contact, Contacts, Datagram, Role, TransactionId};
 
-use crate::world::{World, encoded};
+use crate::datagram::encoded;
+use crate::world::World;
 
 /// Where a datagram has its transaction id.
 const TRANSACTION: std::ops::Range<usize> = 8..16;

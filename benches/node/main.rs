@@ -6,6 +6,8 @@
 
 #![allow(clippy::cast_precision_loss)] // no count here is near 2^52
 
+#[path = "../../tests/harness/datagram.rs"]
+mod datagram;
 mod lookup;
 mod repeat;
 mod world;

@@ -5,19 +5,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{DATAGRAM_BYTES_MAX, STORE_VALUES_MAX};
+use kad_node::limits::STORE_VALUES_MAX;
 use kad_node::node::{Command, Config, Node, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{
-    self, Body, Contact, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Contact, Datagram, Role, Token};
+
+use crate::datagram::{datagram, encoded, store};
 
 /// Peers that fill several buckets.
 pub(crate) const PEERS: u16 = 400;
 pub(crate) const VALUE: [u8; 100] = [7; 100];
-/// How long what is stored is to be kept.
-const LIFE_S: u32 = 3600;
 
 /// A node with full buckets and one value, and a client with a token of it.
 pub(crate) struct World {
@@ -28,12 +26,6 @@ pub(crate) struct World {
     pub(crate) peers: Vec<Contact>,
     client: SocketAddr,
     token: Token,
-}
-
-pub(crate) fn encoded(datagram: &Datagram<'_>) -> Vec<u8> {
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let length = wire::encode(datagram, &mut buffer);
-    buffer[..length].to_vec()
 }
 
 impl World {
@@ -91,15 +83,7 @@ impl World {
     }
 
     pub(crate) fn datagram<'a>(&self, body: Body<'a>) -> Datagram<'a> {
-        Datagram {
-            network: NetworkId::of_name("default"),
-            transaction: TransactionId::new([9; 8]),
-            sender: Id::of_value(b"client"),
-            role: Role::Client,
-            announce: None,
-            token: self.token,
-            body,
-        }
+        Datagram { token: self.token, ..datagram(9, body) }
     }
 
     pub(crate) fn request(&self, body: Body<'_>) -> Vec<u8> {
@@ -119,14 +103,7 @@ impl World {
 
     /// A STORE of `value`, with the token that it takes.
     pub(crate) fn store(&self, value: &[u8]) -> Vec<u8> {
-        self.request(Body::Store(Store {
-            key: Id::of_value(value),
-            offset: 0,
-            total: value.len() as u32,
-            life_s: LIFE_S,
-            purpose: Purpose::Replica,
-            value,
-        }))
+        self.request(Body::Store(store(value)))
     }
 
     pub(crate) fn answer(&mut self, request: &[u8]) -> &[u8] {

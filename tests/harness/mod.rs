@@ -2,10 +2,9 @@
 #![allow(dead_code, unused_imports, unused_macros)] // each of the tests that share it uses a part
 
 mod datagram;
+mod threads;
 
-use std::fs;
 use std::net::{SocketAddr, UdpSocket};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +20,7 @@ use kad_node::wire::{self, Body, Datagram};
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
 
 pub(crate) use datagram::{datagram, encoded, number_of, ping, request, store};
+pub(crate) use threads::threads;
 
 /// Longest wait for an expected event: only a failing test waits that long.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -209,16 +209,6 @@ pub(crate) fn get(node: &Running, key: Id) -> Option<Found> {
         _ => None,
     });
     outcome.expect("it is not busy")
-}
-
-/// The threads of this process whose names begin so, as folders under `/proc`.
-pub(crate) fn threads(name: &str) -> Vec<PathBuf> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux has it");
-    let tasks = tasks.map(|task| task.expect("it can be listed").path());
-    let is_named = |task: &PathBuf| {
-        fs::read_to_string(task.join("comm")).is_ok_and(|comm| comm.starts_with(name))
-    };
-    tasks.filter(is_named).collect()
 }
 
 /// Ends a flood when dropped, even when a test fails.

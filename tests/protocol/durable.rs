@@ -11,11 +11,10 @@ use kad_node::node::{
 };
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{
-    self, Body, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Datagram, ErrorCode, Purpose, Store, Token};
 use proptest::prelude::*;
 
+use crate::datagram::{datagram, encoded, store};
 use crate::disk::Disk;
 
 /// A node of one shard, and a client that asks it.
@@ -51,18 +50,8 @@ impl Rig {
 
     /// Asks, and returns what has come back at once: the kinds of the replies.
     fn ask(&mut self, body: Body<'_>) -> Vec<&'static str> {
-        let datagram = Datagram {
-            network: NetworkId::of_name("default"),
-            transaction: TransactionId::new([1; 8]),
-            sender: Id::of_value(b"client"),
-            role: Role::Client,
-            announce: None,
-            token: self.token,
-            body,
-        };
-        let mut buffer = [0; kad_node::limits::DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&datagram, &mut buffer);
-        self.node.handle_datagram(self.now, client(), &buffer[..length], &mut self.outbox);
+        let request = encoded(&Datagram { token: self.token, ..datagram(1, body) });
+        self.node.handle_datagram(self.now, client(), &request, &mut self.outbox);
         self.replies()
     }
 
@@ -86,14 +75,7 @@ impl Rig {
     }
 
     fn store(&mut self, value: &[u8], purpose: Purpose, life_s: u32) -> Vec<&'static str> {
-        self.ask(Body::Store(Store {
-            key: Id::of_value(value),
-            purpose,
-            life_s,
-            offset: 0,
-            total: value.len() as u32,
-            value,
-        }))
+        self.ask(Body::Store(Store { purpose, life_s, ..store(value) }))
     }
 
     fn put(&mut self, value: &[u8]) -> Vec<Event> {

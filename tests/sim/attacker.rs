@@ -10,10 +10,10 @@ use kad_node::node::Outbox;
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{
-    self, Body, Contact, Contacts, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId,
-    Value,
+    self, Body, Contact, Contacts, Datagram, Purpose, Role, Store, Token, TransactionId, Value,
 };
 
+use crate::datagram::{datagram, store};
 use crate::peers::{PeerIndex, Period, address_of, empty_address};
 
 /// How an attacker answers.
@@ -235,16 +235,10 @@ impl Attacker {
         self.flooded += FLOOD;
         for _ in 0..FLOOD {
             let value: [u8; 512] = self.rng.bytes();
-            let store = Store {
-                key: Id::of_value(&value),
-                offset: 0,
-                total: value.len() as u32,
-                life_s: u32::MAX,
-                purpose: Purpose::Replica,
-                value: &value,
-            };
+            let store = Store { life_s: u32::MAX, ..store(&value) };
             let transaction = TransactionId::new(self.rng.bytes());
-            let datagram = datagram(transaction, self.id, token, Body::Store(store));
+            let store = Body::Store(store);
+            let datagram = Datagram { token, ..of(self.id, transaction, store) };
             let _ = outbox.datagram(to, |buffer| wire::encode(&datagram, buffer));
         }
     }
@@ -295,7 +289,7 @@ fn near(target: Id, rng: &mut Rng) -> Id {
 }
 
 fn send(to: SocketAddr, transaction: TransactionId, name: Id, body: Body<'_>, outbox: &mut Outbox) {
-    let datagram = datagram(transaction, name, Token::NONE, body);
+    let datagram = of(name, transaction, body);
     let _ = outbox.datagram(to, |buffer| {
         let length = wire::encode(&datagram, buffer);
         if !datagram.body.is_request() {
@@ -307,14 +301,6 @@ fn send(to: SocketAddr, transaction: TransactionId, name: Id, body: Body<'_>, ou
     });
 }
 
-fn datagram(transaction: TransactionId, sender: Id, token: Token, body: Body<'_>) -> Datagram<'_> {
-    Datagram {
-        network: NetworkId::of_name("default"),
-        transaction,
-        sender,
-        role: Role::Peer,
-        announce: None,
-        token,
-        body,
-    }
+fn of(sender: Id, transaction: TransactionId, body: Body<'_>) -> Datagram<'_> {
+    Datagram { sender, transaction, role: Role::Peer, ..datagram(0, body) }
 }

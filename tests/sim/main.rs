@@ -28,6 +28,8 @@ mod allocator;
 mod attacker;
 mod catalogue;
 mod checks;
+#[path = "../harness/datagram.rs"]
+mod datagram;
 mod departing;
 mod disks;
 mod faults;

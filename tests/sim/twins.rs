@@ -12,14 +12,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::limits::REQUEST_PADDED_BYTES;
 use kad_node::node::{Config, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{
-    self, Body, Contact, Contacts, Datagram, NetworkId, Role, Token, TransactionId,
-};
+use kad_node::wire::{self, Body, Contact, Contacts, Datagram, Role};
 
+use crate::datagram::{datagram, encoded};
 use crate::peers::{PeerIndex, address_of, empty_address, peer_at};
 use crate::ratio::Ratio;
 use crate::shards::{Binding, HandoffTally, Rings, Shards};
@@ -274,7 +273,7 @@ impl<'a> Life<'a> {
 }
 
 fn request(sender: Id, role: Role, body: Body<'_>) -> Vec<u8> {
-    encode(sender, role, TransactionId::new([0; 8]), body)
+    encoded(&Datagram { sender, role, ..datagram(0, body) })
 }
 
 /// What a node without contacts answers.
@@ -284,20 +283,6 @@ fn reply(sender: Id, request: &Datagram<'_>) -> Vec<u8> {
         Body::Store(_) => Body::Stored,
         _ => Body::Nodes(Contacts::new(&[])),
     };
-    encode(sender, Role::Peer, request.transaction, body)
-}
-
-fn encode(sender: Id, role: Role, transaction: TransactionId, body: Body<'_>) -> Vec<u8> {
-    let datagram = Datagram {
-        network: NetworkId::of_name("default"),
-        transaction,
-        sender,
-        role,
-        announce: None,
-        token: Token::NONE,
-        body,
-    };
-    let mut buffer = [0; DATAGRAM_BYTES_MAX];
-    let length = wire::encode(&datagram, &mut buffer);
-    buffer[..length].to_vec()
+    let (role, transaction) = (Role::Peer, request.transaction);
+    encoded(&Datagram { sender, role, transaction, ..datagram(0, body) })
 }

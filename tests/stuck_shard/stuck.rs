@@ -70,7 +70,7 @@ pub(crate) fn stick(shard: usize) -> Stuck {
 
 /// The thread of shard number `shard` of the process's only node, until it ends.
 pub(crate) fn thread_of(shard: usize) -> Option<pid_t> {
-    let task = threads(&format!("shard-{shard}\n")).pop()?;
+    let task = threads("self", &format!("shard-{shard}\n")).pop()?;
     let number = task.file_name().and_then(|name| name.to_str()).expect("a number");
     Some(number.parse().expect("a number"))
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, OnceCell};
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -13,6 +14,7 @@ use nix::sys::wait::{self, WaitPidFlag, WaitStatus};
 use nix::unistd::Pid;
 
 use crate::Io;
+use crate::threads::threads;
 
 /// Guards against hanging for ever; no test's outcome depends on it.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);
@@ -183,13 +185,8 @@ impl Node {
     }
 
     /// Its shards' threads, as folders under `/proc`.
-    pub(crate) fn shard_threads(&self) -> Vec<String> {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        let threads = tasks.expect("it runs").map(|task| task.expect("an entry").path());
-        let is_shard = |name: String| name.starts_with("shard-");
-        let shards =
-            threads.filter(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(is_shard));
-        shards.map(|task| task.display().to_string()).collect()
+    pub(crate) fn shard_threads(&self) -> Vec<PathBuf> {
+        threads(&self.child.id().to_string(), "shard-")
     }
 
     /// Sends it a signal.

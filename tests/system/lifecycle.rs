@@ -1,5 +1,7 @@
 //! Tests of how a node starts, becomes ready, and stops.
 
+use std::path::Path;
+
 use nix::sys::signal::Signal;
 
 use crate::Io;
@@ -189,12 +191,12 @@ fn one_line_says_that_the_node_is_ready_and_what_its_id_is() {
 
 #[test]
 fn several_shards_are_pinned_to_a_core_each_and_a_single_one_is_not() {
-    let cores = |thread: &str| {
-        let status = std::fs::read_to_string(format!("{thread}/status")).expect("a thread");
+    let cores = |thread: &Path| {
+        let status = std::fs::read_to_string(thread.join("status")).expect("a thread");
         let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         allowed.expect("the kernel lists it").trim().to_owned()
     };
-    let ours = cores("/proc/thread-self");
+    let ours = cores(Path::new("/proc/thread-self"));
     let single = Node::start(Io::Mmsg, &["--cores", "1"]);
     assert_eq!(single.shard_threads().iter().map(|shard| cores(shard)).collect::<Vec<_>>(), [ours]);
     let pinned = Node::start(Io::Mmsg, &["--cores", "2"]);
@@ -202,7 +204,7 @@ fn several_shards_are_pinned_to_a_core_each_and_a_single_one_is_not() {
     assert_eq!(shards.len(), 2);
     for shard in shards {
         let core = cores(&shard);
-        assert!(core.parse::<u32>().is_ok(), "{shard} may use {core}");
+        assert!(core.parse::<u32>().is_ok(), "{} may use {core}", shard.display());
     }
 }
 

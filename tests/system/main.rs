@@ -22,6 +22,8 @@ mod seccomp;
 mod signals;
 mod standard_error;
 mod terminal;
+#[path = "../harness/threads.rs"]
+mod threads;
 
 /// A driver under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
