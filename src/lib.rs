@@ -23,6 +23,8 @@ pub mod id;
 pub mod limits;
 pub mod node;
 #[cfg(feature = "std")]
+pub mod program;
+#[cfg(feature = "std")]
 pub mod quantity;
 pub mod rng;
 pub mod time;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 6] = [
     &["limits", "rng", "time"],
     &["wire"],
     &["node"],
-    &["handoff", "quantity"],
+    &["handoff", "program", "quantity"],
     &["driver"],
 ];
 

@@ -9,13 +9,13 @@
 //! container.
 
 use std::fmt;
-use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use kad_node::program::inherits_ignored;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
@@ -62,10 +62,10 @@ impl Interruption {
     /// Catches the signals from here on.
     pub fn catch() -> Result<Arc<Self>, String> {
         let catching = |error: io::Error| format!("cannot catch signals: {error}");
-        let ignored = ignored_signals(&fs::read_to_string("/proc/self/status").unwrap_or_default());
         // A file that may grow no more is then an error like others.
         signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(catching)?;
-        let caught = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|n| ignored >> (n - 1) & 1 == 0);
+        let caught =
+            [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| !inherits_ignored(*signal));
         let mut signals = Signals::new(caught).map_err(catching)?;
         let interruption = Arc::new(Self::default());
         let notified = Arc::clone(&interruption);
@@ -109,22 +109,9 @@ impl Interruption {
     }
 }
 
-/// The ignored signals of `/proc/self/status`: bit 0 is signal 1.
-fn ignored_signals(status: &str) -> u64 {
-    let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_mask_of_ignored_signals_is_read() {
-        let status = "Name:\tloadgen\nSigBlk:\t0000000000000004\nSigIgn:\t0000000000001001\n";
-        assert_eq!(ignored_signals(status), 0x1001);
-        assert_eq!(ignored_signals(""), 0);
-    }
 
     #[test]
     fn a_wait_ends_with_the_signal() {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use kad_node::driver::IoChoice;
+use kad_node::program;
 use kad_node::quantity::{Percent, parse_duration};
 
 use crate::assertion::Assertion;
@@ -263,17 +264,7 @@ impl Options {
 /// The command line, or the status to exit with at once: 0 after `--help`, 2
 /// after an error, told on one line.
 pub fn parse() -> Result<Cli, ExitCode> {
-    parse_from(std::env::args_os()).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that closed its pipe has seen what it wanted.
-            let _ = error.print();
-            ExitCode::SUCCESS
-        }
-        _ => {
-            say(format_args!("{} (try '--help')", one_line(&error.to_string())));
-            ExitCode::from(2)
-        }
-    })
+    parse_from(std::env::args_os()).map_err(|error| program::exit_status(&error, |line| say(line)))
 }
 
 fn parse_from<T: Into<std::ffi::OsString> + Clone>(
@@ -284,21 +275,13 @@ fn parse_from<T: Into<std::ffi::OsString> + Clone>(
     Ok(cli)
 }
 
-/// What a clap error says, without its usage and tips, on one line.
-fn one_line(error: &str) -> String {
-    let said = error.lines().map(str::trim).take_while(|line| {
-        !line.starts_with("Usage:") && !line.starts_with("For more information")
-    });
-    said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parse_line(line: &str) -> Result<Options, String> {
         let words = std::iter::once("loadgen").chain(line.split_whitespace());
-        parse_from(words).map(|cli| cli.options).map_err(|error| one_line(&error.to_string()))
+        parse_from(words).map(|cli| cli.options).map_err(|error| program::one_line(&error))
     }
 
     #[test]

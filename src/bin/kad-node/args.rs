@@ -10,11 +10,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
+use kad_node::program;
 use kad_node::quantity::Percent;
 
 use crate::log;
@@ -267,23 +267,7 @@ pub(crate) struct LogArgs {
 /// Parses the command line. An error is the exit status: 0 after `--help`, 2 after a
 /// usage error, which is reported on one line.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| {
-        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            // A reader that closed its pipe wants no more.
-            let _ = error.print();
-            return ExitCode::SUCCESS;
-        }
-        log::say(format_args!("{} (try '--help')", one_line(&error.to_string())));
-        ExitCode::from(2)
-    })
-}
-
-/// Joins a clap error into one line, without its usage and tips.
-fn one_line(error: &str) -> String {
-    let said = error.lines().map(str::trim).take_while(|line| {
-        !line.starts_with("Usage:") && !line.starts_with("For more information")
-    });
-    said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    Cli::try_parse().map_err(|error| program::exit_status(&error, |line| log::say(line)))
 }
 
 #[cfg(test)]
@@ -294,7 +278,7 @@ mod tests {
 
     fn refusal(line: &str) -> String {
         let words = std::iter::once("kad-node").chain(line.split_whitespace());
-        one_line(&Cli::try_parse_from(words).expect_err(line).to_string())
+        program::one_line(&Cli::try_parse_from(words).expect_err(line))
     }
 
     #[test]

@@ -10,6 +10,7 @@
 use std::io;
 use std::sync::mpsc::Sender;
 
+use kad_node::program::inherits_ignored;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -42,10 +43,9 @@ pub(crate) struct StopSignals(Signals);
 impl StopSignals {
     /// Catches them, except those that were ignored when the program started.
     pub(crate) fn catch() -> Result<Self, Failure> {
-        let ignored = ignored_signals();
         let caught = STOP_SIGNALS.iter().map(|(signal, _)| *signal);
         // Supervisors stop a program by SIGTERM, so it is caught in any case.
-        let caught = caught.filter(|signal| *signal == SIGTERM || ignored & bit(*signal) == 0);
+        let caught = caught.filter(|signal| *signal == SIGTERM || !inherits_ignored(*signal));
         Signals::new(caught)
             .map(Self)
             .map_err(|error| Failure::Failed(format!("cannot catch signals: {error}")))
@@ -65,15 +65,4 @@ impl StopSignals {
             }
         }
     }
-}
-
-const fn bit(signal: i32) -> u64 {
-    1 << (signal - 1)
-}
-
-/// The ignored signals, as a mask (`SigIgn` of proc(5)).
-fn ignored_signals() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
