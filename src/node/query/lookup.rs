@@ -335,14 +335,14 @@ impl Lookup {
         Some(index)
     }
 
-    /// The index of a candidate: among those of its id, which are several where one id
-    /// is said to be at several addresses.
+    /// The index of a candidate: searched by the first bits of its distance, which few or
+    /// none of the others share. A reply has a search for each contact that it names.
     fn position(&self, contact: Contact) -> Option<usize> {
-        let distance = contact.id ^ self.target;
-        let start = self.candidates.partition_point(|other| other.distance < distance);
-        let same_id =
-            self.candidates[start..].iter().take_while(|other| other.distance == distance);
-        same_id.into_iter().position(|other| other.contact == contact).map(|index| start + index)
+        let first = (contact.id ^ self.target).first_bits();
+        let bits = |other: &Candidate| other.distance.first_bits();
+        let start = self.candidates.partition_point(|other| bits(other) < first);
+        let similar = self.candidates[start..].iter().take_while(|other| bits(other) == first);
+        similar.into_iter().position(|other| other.contact == contact).map(|index| start + index)
     }
 
     /// Whether the address has shown which node is there, or that none is.
