@@ -1,0 +1,100 @@
+//! The folder stays small, and loses nothing by it.
+
+use super::model::{HOUR_MS, Hands, Model, contacts, hold, open, options, publish};
+use crate::disk::FaultyDisk;
+use crate::folder::Folder;
+use crate::limits::{SEGMENT_BYTES, SLACK_BYTES};
+use crate::log::Log;
+use crate::types::{Change, SyncPolicy};
+
+fn compact(log: &mut Log) {
+    while log.needs_compaction() {
+        log.compact(0).expect("a disk without faults");
+    }
+}
+
+fn bound(log: &Log) -> u64 {
+    log.index.live_bytes() * 7 / 5 + SLACK_BYTES + SEGMENT_BYTES as u64
+}
+
+#[test]
+fn a_folder_whose_values_are_stored_again_and_again_stays_small() {
+    for policy in [SyncPolicy::Always, SyncPolicy::EverySecond, SyncPolicy::Off] {
+        let disk = FaultyDisk::default();
+        let mut log = open(&disk, policy).0.log;
+        let mut model = Model::default();
+        let mut write = |log: &mut Log, change: Change| {
+            model.apply(&change);
+            log.write(vec![change]).expect("a write");
+        };
+        write(&mut log, Change::Contacts(contacts(5)));
+        for number in 200..220 {
+            write(&mut log, publish(number, 7));
+        }
+        for round in 1..30 {
+            for number in 0..50 {
+                write(&mut log, hold(number, round * HOUR_MS / 2));
+                compact(&mut log);
+            }
+        }
+        assert!((disk.bytes() as u64) < bound(&log), "{} bytes", disk.bytes());
+        let counted = log.counters.snapshot();
+        assert_eq!(counted.disk_bytes, disk.bytes() as u64);
+        assert!(counted.bytes_compacted > 0);
+        assert!(counted.bytes_compacted < counted.bytes_written * 3 / 4, "much is copied");
+        assert_eq!(Model::on(&disk.killed()), model);
+        log.sync().expect("a sync");
+        assert_eq!(Model::on(&disk.power_cut(0)), model);
+    }
+}
+
+#[test]
+fn what_was_removed_does_not_come_back() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    let evict = |number| match hold(number, 0) {
+        Change::Hold(held) => Change::Evict { key: held.key },
+        _ => unreachable!("a hold"),
+    };
+    log.write((0..60).map(|number| hold(number, HOUR_MS)).collect()).expect("a write");
+    log.write((10..60).map(evict).collect()).expect("a write");
+    for _ in 0..200 {
+        log.write(vec![hold(100, HOUR_MS)]).expect("a write");
+        compact(&mut log);
+        assert_eq!(Model::on(&disk.power_cut(255)).held.len(), 11);
+    }
+    assert!((disk.bytes() as u64) < bound(&log));
+}
+
+#[test]
+fn what_has_expired_costs_nothing_to_remove() {
+    let disk = FaultyDisk::default();
+    let hands = Hands::at(super::model::START_MS);
+    let opened = Folder::open_on(
+        std::sync::Arc::new(disk.clone()),
+        &options(SyncPolicy::EverySecond, hands.clone()),
+    );
+    let mut log = opened.expect("a folder").0.log;
+    for number in 0..200 {
+        log.write(vec![hold(number, HOUR_MS)]).expect("a write");
+    }
+    assert!(!log.needs_compaction());
+    hands.pass(2 * HOUR_MS);
+    log.tick().expect("a write");
+    compact(&mut log);
+    assert_eq!(log.counters.snapshot().bytes_compacted, 0);
+    assert!((disk.bytes() as u64) < bound(&log));
+    assert_eq!(log.index.values(), 0);
+}
+
+#[test]
+fn many_starts_leave_few_segments() {
+    let disk = FaultyDisk::default();
+    for _ in 0..100 {
+        let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+        log.write(vec![hold(1, HOUR_MS)]).expect("a write");
+        compact(&mut log);
+        assert!(log.segments.len() < 24, "{} segments", log.segments.len());
+    }
+    assert_eq!(Model::on(&disk.killed()).held.len(), 1);
+}
