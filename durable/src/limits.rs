@@ -2,9 +2,6 @@
 
 use std::time::Duration;
 
-/// Largest value.
-pub const VALUE_BYTES_MAX: usize = 16 << 20;
-
 /// Most contacts that are kept.
 pub const CONTACTS_MAX: usize = 4096;
 

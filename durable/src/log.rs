@@ -316,11 +316,12 @@ impl Log {
     /// Removes the oldest segment, in which nothing lives: first what made its records dead is
     /// forced to the disk.
     pub(crate) fn remove_oldest(&mut self) -> io::Result<()> {
-        if self.is_dirty {
+        if self.is_dirty || self.unsynced_names {
             self.sync()?;
         }
         let Some(&(number, bytes)) = self.segments.front() else { return Ok(()) };
         let name = segment::name(number);
+        self.unsynced_names = true;
         match self.disk.remove(&name) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

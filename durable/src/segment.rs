@@ -102,6 +102,7 @@ impl<'a> Reader<'a> {
 
     /// Goes on at a place that [`Self::offset`] has given.
     pub(crate) fn go_to(&mut self, offset: usize) {
+        self.header_damaged &= offset <= HEADER_BYTES;
         self.offset = offset.max(self.offset);
     }
 

@@ -92,7 +92,7 @@ pub enum Change {
     },
     /// A value is held for others.
     Hold(Held),
-    /// A value that is held has another life or purpose: 61 bytes, whatever the value's size.
+    /// A value that is held has another life or purpose: 42 bytes, whatever the value's size.
     Renew {
         /// The value's key.
         key: Key,
