@@ -20,7 +20,7 @@ use kad_node::wire::{self, Token};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use crate::corpus::KeyPicker;
-use crate::in_flight::{Ended, InFlight, LinkIndex, Renewed, Request};
+use crate::in_flight::{Ended, InFlight, LinkIndex, Request};
 use crate::loss::{Leg, Loss};
 use crate::memory::OutOfMemory;
 use crate::mix::{Deck, Kind};
@@ -269,7 +269,7 @@ impl Engine {
             due_ns,
             first_sent_ns: due_ns,
             transaction,
-            renewed: Renewed::No,
+            is_renewed: false,
         });
         let request = *request;
         self.sequence += 1;

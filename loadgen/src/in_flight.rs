@@ -27,17 +27,8 @@ pub struct Request {
     pub first_sent_ns: u64,
     /// The latest send.
     pub transaction: Transaction,
-    /// Whether a refused token was replaced already: that happens once.
-    pub renewed: Renewed,
-}
-
-/// Whether a request was sent anew because its token was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewed {
-    /// Not yet.
-    No,
-    /// Once, which is all that it may be.
-    Yes,
+    /// Whether it was sent anew because its token was refused: that happens once.
+    pub is_renewed: bool,
 }
 
 /// Requests in flight, found by their transaction, and in the order of their
@@ -202,7 +193,7 @@ mod tests {
             due_ns: 0,
             first_sent_ns: 0,
             transaction,
-            renewed: Renewed::No,
+            is_renewed: false,
         }
     }
 

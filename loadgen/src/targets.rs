@@ -48,7 +48,7 @@ fn find(
             Err(failure) => failure,
         };
         let left = join_timeout.saturating_sub(begun.elapsed());
-        if left.is_zero() || failure.retry == Retry::Useless {
+        if left.is_zero() || failure.is_final {
             return Err(failure.error);
         }
         display.waiting(target, &failure.error, begun.elapsed(), join_timeout);
@@ -56,26 +56,17 @@ fn find(
     }
 }
 
-/// Whether another attempt may end otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Retry {
-    Useful,
-    Useless,
-}
-
 struct Failure {
     error: String,
-    retry: Retry,
+    /// Another attempt would end the same.
+    is_final: bool,
 }
 
 /// Tries every address that the name has now.
 fn attempt(target: &str, network: NetworkId) -> Result<SocketAddr, Failure> {
     let addresses = resolve(target).map_err(|error| Failure {
         error: format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001"),
-        retry: match error.kind() {
-            io::ErrorKind::InvalidInput => Retry::Useless,
-            _ => Retry::Useful,
-        },
+        is_final: error.kind() == io::ErrorKind::InvalidInput,
     })?;
     let sends = if addresses.len() > 1 { SENDS_OF_SEVERAL } else { SENDS_MAX };
     let mut error = format!("'--target {target}': the name has no address");
@@ -85,7 +76,7 @@ fn attempt(target: &str, network: NetworkId) -> Result<SocketAddr, Failure> {
             Err(failed) => error = failed.to_string(),
         }
     }
-    Err(Failure { error, retry: Retry::Useful })
+    Err(Failure { error, is_final: false })
 }
 
 fn resolve(target: &str) -> io::Result<Vec<SocketAddr>> {

@@ -162,13 +162,6 @@ fn wake_punctually() {
     let _ = nix::sys::prctl::set_timerslack(1);
 }
 
-/// Whether a turn had anything to do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Turn {
-    Busy,
-    Idle,
-}
-
 impl Worker {
     /// Opens the sockets, and joins the network where whole lookups are asked for.
     pub fn new(plan: Plan) -> Result<Self, String> {
@@ -225,10 +218,10 @@ impl Worker {
         let (mut cpu_before, mut cpu_after) = (None, None);
         let mut drops_before = 0;
         let (mut busy_ns, mut last_ns, mut told_ns) = (0, 0, 0);
-        let mut turn = Turn::Idle;
+        let mut was_busy = false;
         loop {
             let now_ns = clock.now_ns();
-            if now_ns >= self.warmup_ns && now_ns < self.end_ns && turn == Turn::Busy {
+            if now_ns >= self.warmup_ns && now_ns < self.end_ns && was_busy {
                 busy_ns += now_ns - last_ns;
             }
             last_ns = now_ns;
@@ -246,7 +239,7 @@ impl Worker {
                 told_ns = now_ns;
                 self.tell(progress);
             }
-            turn = self.turn(now_ns, clock)?;
+            was_busy = self.turn(now_ns, clock)?;
             if self.engine.is_done(now_ns) {
                 break;
             }
@@ -256,7 +249,7 @@ impl Worker {
                 self.engine.cut_short(at_ns);
                 break;
             }
-            if turn == Turn::Idle {
+            if !was_busy {
                 self.pause(clock)?;
             }
         }
@@ -274,12 +267,13 @@ impl Worker {
         Ok(Measured { record, strange, receive_drops, coalescing, time, busy_ns })
     }
 
-    fn turn(&mut self, now_ns: u64, clock: Clock) -> Result<Turn, String> {
+    /// Does what is due. Returns whether that was anything.
+    fn turn(&mut self, now_ns: u64, clock: Clock) -> Result<bool, String> {
         self.engine.handle_overdue(now_ns, &mut self.out);
         self.engine.send_due(now_ns, &mut self.out);
         let sent = self.send(clock);
         let received = self.receive(clock)?;
-        Ok(if sent || received { Turn::Busy } else { Turn::Idle })
+        Ok(sent || received)
     }
 
     /// Hands the kernel what was composed; says whether that was anything.

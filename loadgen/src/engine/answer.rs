@@ -5,7 +5,7 @@ use kad_node::wire::{self, Body, Datagram, ErrorCode, Value};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{Engine, Outgoing};
-use crate::in_flight::{LinkIndex, Renewed, Request};
+use crate::in_flight::{LinkIndex, Request};
 use crate::loss::Leg;
 use crate::mix::Kind;
 use crate::record::Worth;
@@ -64,13 +64,10 @@ impl Engine {
 
     fn settle(&mut self, now_ns: u64, request: Request, reply: Datagram<'_>, out: &mut Outgoing) {
         let token_refused = matches!(reply.body, Body::Error(ErrorCode::Token));
-        if token_refused
-            && request.renewed == Renewed::No
-            && self.composed.len() < BATCH_DATAGRAMS_MAX
-        {
+        if token_refused && !request.is_renewed && self.composed.len() < BATCH_DATAGRAMS_MAX {
             // The refusal brought a fresh token.
             if let Some(request) = self.in_flight.find(request.transaction) {
-                request.renewed = Renewed::Yes;
+                request.is_renewed = true;
             }
             let measured = u64::from(self.is_measured(request.transaction));
             self.record.books.tokens_renewed += measured;

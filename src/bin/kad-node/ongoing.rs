@@ -9,15 +9,6 @@ use kad_node::node::{Command, OperationId};
 
 use crate::job_control;
 
-/// What SIGINT interrupted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interrupted {
-    /// The running command, which ends soon.
-    Operation,
-    /// Nothing: no command runs, or it was already interrupted.
-    Nothing,
-}
-
 /// The command that runs at the prompt, if any.
 #[derive(Clone)]
 pub(crate) struct Ongoing {
@@ -61,10 +52,9 @@ impl Ongoing {
     }
 
     /// Records that the command has ended. Returns whether it was interrupted.
-    pub(crate) fn end(&self) -> Interrupted {
+    pub(crate) fn end(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let interrupted = matches!(mem::replace(&mut *state, State::Editing), State::Interrupted);
-        if interrupted { Interrupted::Operation } else { Interrupted::Nothing }
+        matches!(mem::replace(&mut *state, State::Editing), State::Interrupted)
     }
 
     /// Records that the running command waits for a put or a get.
@@ -79,19 +69,20 @@ impl Ongoing {
         }
     }
 
-    /// Interrupts the running command, unless it was already interrupted.
-    pub(crate) fn interrupt(&self) -> Interrupted {
+    /// Interrupts the running command, so that it ends soon. Returns false when none runs, or
+    /// it was already interrupted.
+    pub(crate) fn interrupt(&self) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let operation = match *state {
             State::Running { operation } => operation,
             State::Editing if job_control::keys_raise_signals() => None,
-            State::Idle | State::Editing | State::Interrupted => return Interrupted::Nothing,
+            State::Idle | State::Editing | State::Interrupted => return false,
         };
         *state = State::Interrupted;
         if let Some((operation, key)) = operation {
             self.abandon(operation, key);
         }
-        Interrupted::Operation
+        true
     }
 
     fn abandon(&self, operation: OperationId, key: Id) {

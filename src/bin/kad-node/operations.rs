@@ -54,14 +54,14 @@ impl Operations {
         let expected = self.next();
         self.send(Command::put(expected, value))?;
         self.ongoing.await_operation(expected, key);
-        loop {
-            if let DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }) =
-                self.event()?
-                && operation == expected
+        self.answer(|event| match event {
+            DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. })
+                if operation == expected =>
             {
-                return Ok(PutAnswer { outcome, elapsed });
+                Some(PutAnswer { outcome, elapsed })
             }
-        }
+            _ => None,
+        })
     }
 
     /// Finds a value. A traced get calls `on_hop` for each hop.
@@ -74,58 +74,52 @@ impl Operations {
         let expected = self.next();
         self.send(Command::Get { operation: expected, key, trace })?;
         self.ongoing.await_operation(expected, key);
-        loop {
-            match self.event()? {
-                DriverEvent::Node(Event::Hop { operation, hop }) if operation == expected => {
-                    on_hop(&hop);
-                }
-                DriverEvent::Node(Event::Get { operation, outcome, asked, elapsed, .. })
-                    if operation == expected =>
-                {
-                    return Ok(GetAnswer { outcome, asked, elapsed });
-                }
-                _ => {}
+        self.answer(|event| match event {
+            DriverEvent::Node(Event::Hop { operation, hop }) if operation == expected => {
+                on_hop(&hop);
+                None
             }
-        }
+            DriverEvent::Node(Event::Get { operation, outcome, asked, elapsed, .. })
+                if operation == expected =>
+            {
+                Some(GetAnswer { outcome, asked, elapsed })
+            }
+            _ => None,
+        })
     }
 
     /// Stops republishing a value.
     pub(crate) fn forget(&mut self, key: Id) -> Result<Forgotten, NodeGone> {
         let expected = self.next();
         self.send(Command::Forget { operation: expected, key })?;
-        loop {
-            if let DriverEvent::Node(Event::Forget { operation, outcome, .. }) = self.event()?
-                && operation == expected
-            {
-                return Ok(outcome);
+        self.answer(|event| match event {
+            DriverEvent::Node(Event::Forget { operation, outcome, .. }) => {
+                (operation == expected).then_some(outcome)
             }
-        }
+            _ => None,
+        })
     }
 
     /// The routing table.
     pub(crate) fn peers(&mut self) -> Result<Vec<BucketView>, NodeGone> {
         let expected = self.next();
         self.send(Command::Peers { operation: expected })?;
-        loop {
-            if let DriverEvent::Node(Event::Peers { operation, buckets }) = self.event()?
-                && operation == expected
-            {
-                return Ok(buckets);
+        self.answer(|event| match event {
+            DriverEvent::Node(Event::Peers { operation, buckets }) => {
+                (operation == expected).then_some(buckets)
             }
-        }
+            _ => None,
+        })
     }
 
     /// The counters of each shard.
     pub(crate) fn stats(&mut self) -> Result<Vec<ShardStats>, NodeGone> {
         let expected = self.next();
         self.send(Command::Stats { operation: expected })?;
-        loop {
-            if let DriverEvent::Stats { operation, shards } = self.event()?
-                && operation == expected
-            {
-                return Ok(shards);
-            }
-        }
+        self.answer(|event| match event {
+            DriverEvent::Stats { operation, shards } => (operation == expected).then_some(shards),
+            DriverEvent::Node(_) => None,
+        })
     }
 
     fn next(&mut self) -> OperationId {
@@ -139,7 +133,8 @@ impl Operations {
         self.commander.send(command).map_err(|_: SendError| NodeGone)
     }
 
-    fn event(&mut self) -> Result<DriverEvent, NodeGone> {
-        self.answers.next().ok_or(NodeGone)
+    /// The first event that `pick` takes.
+    fn answer<T>(&mut self, pick: impl FnMut(DriverEvent) -> Option<T>) -> Result<T, NodeGone> {
+        self.answers.find_map(pick).ok_or(NodeGone)
     }
 }

@@ -1,9 +1,10 @@
 //! The prompt on a pipe: one command per line, answered in order.
 
 use std::io::{self, BufRead, Read as _, Write};
+use std::ops::ControlFlow;
 
 use crate::request::{LINE_BYTES_MAX, RequestError};
-use crate::session::{Flow, Session, SessionError};
+use crate::session::{Session, SessionError};
 
 /// What a read from the pipe gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub(crate) fn run(
     session: &mut Session,
     mut input: impl BufRead,
     mut out: impl Write,
-) -> Result<Flow, SessionError> {
+) -> Result<ControlFlow<()>, SessionError> {
     let mut line = Vec::new();
     loop {
         let read = read_line(&mut input, &mut line).unwrap_or_else(|error| {
@@ -27,14 +28,14 @@ pub(crate) fn run(
         });
         match read {
             Line::Whole => {
-                if session.line(&line, &mut out)? == Flow::Exit {
-                    return Ok(Flow::Exit);
+                if session.line(&line, &mut out)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
                 }
             }
             Line::TooLong => Session::refuse(&RequestError::LineTooLong, &mut out)?,
             Line::EndOfInput => {
                 session.end(&mut out)?;
-                return Ok(Flow::Continue);
+                return Ok(ControlFlow::Continue(()));
             }
         }
     }

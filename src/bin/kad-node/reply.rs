@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use kad_node::driver::ShardStats;
-use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX, VALUE_BYTES_MAX};
+use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Kept, Refusal, Stored};
 
 use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
+use crate::request::RequestError;
 use crate::{log, shard_table};
 
 /// The reader of an output.
@@ -123,9 +124,7 @@ pub(crate) fn not_found(
 /// Says why the node refused an operation.
 pub(crate) fn refusal(refusal: Refusal) -> String {
     match refusal {
-        Refusal::TooLarge { bytes } => {
-            format!("ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
-        }
+        Refusal::TooLarge { bytes } => RequestError::TooLarge { bytes }.to_string(),
         Refusal::Busy => format!("ERR busy ({QUERIES_MAX} lookups in progress): try again"),
         Refusal::DiskBusy => "ERR busy (the disk does not keep up): try again".into(),
         Refusal::Full => {

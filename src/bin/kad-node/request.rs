@@ -105,9 +105,7 @@ impl fmt::Display for Shown<'_> {
 /// is everything after the one blank that follows `put`: other blanks at its ends are part
 /// of it, as in a one-shot put.
 pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = std::str::from_utf8(line)
+    let line = std::str::from_utf8(without_end(line))
         .map_err(|error| RequestError::NotUtf8 { column: error.valid_up_to() + 1 })?
         .trim_start();
     let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
@@ -129,6 +127,12 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
         _ => return Err(RequestError::UnknownCommand { text: command.into() }),
     };
     Ok(Some(request))
+}
+
+/// A line without its line end.
+pub(crate) fn without_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// The command that `text` names; `None` when it is empty.

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
 use crate::reply::{self, Audience};
-use crate::session::{Flow, Session, SessionError};
+use crate::session::{Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
 use crate::{departing, job_control, log, log_events, pipe};
@@ -216,17 +217,17 @@ fn read_pipe(mut session: Session, joining: &Joining, join_wait: Duration, stops
         tracing::warn!("no bootstrap node answers yet: commands run only on this node");
     }
     let ended = pipe::run(&mut session, io::stdin().lock(), out);
-    if matches!(ended, Ok(Flow::Continue)) {
+    if matches!(ended, Ok(ControlFlow::Continue(()))) {
         tracing::info!("end of input: the node keeps serving; SIGTERM stops it");
     }
     send_stop(ended, stops);
 }
 
 /// Stops the program, when the end of the prompt asks for it.
-fn send_stop(ended: Result<Flow, SessionError>, stops: &Sender<Stop>) {
+fn send_stop(ended: Result<ControlFlow<()>, SessionError>, stops: &Sender<Stop>) {
     let stop = match ended {
-        Ok(Flow::Continue) => return,
-        Ok(Flow::Exit) => Stop::Prompt,
+        Ok(ControlFlow::Continue(())) => return,
+        Ok(ControlFlow::Break(())) => Stop::Prompt,
         Err(SessionError::Output(error)) => Stop::Output(error),
         Err(SessionError::NodeGone) => Stop::NodeGone,
     };

@@ -1,6 +1,7 @@
 //! The prompt's session: runs one line after another and prints the results.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::sync::mpsc::Receiver;
 
 use kad_node::driver::{Commander, DriverEvent};
@@ -21,13 +22,6 @@ const FORGOTTEN: &str =
 /// The answer to an interrupted put.
 const ABANDONED_PUT: &str =
     "ERR abandoned: the value is kept here and republished later; type forget KEY to stop that";
-
-/// Whether to read another line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flow {
-    Continue,
-    Exit,
-}
 
 /// Why a session cannot go on.
 #[derive(Debug)]
@@ -81,25 +75,29 @@ impl Session {
         self.text.take().is_some()
     }
 
-    /// Runs one line and prints its result or its error.
-    pub(crate) fn line(&mut self, line: &[u8], out: &mut impl Write) -> Result<Flow, SessionError> {
+    /// Runs one line and prints its result or its error. A break ends the session.
+    pub(crate) fn line(
+        &mut self,
+        line: &[u8],
+        out: &mut impl Write,
+    ) -> Result<ControlFlow<()>, SessionError> {
         let request = match self.text.take() {
             None => request::parse(line),
             Some(text) => match text.with_line(line) {
                 Ok(Added::More(text)) => {
                     self.text = Some(text);
-                    return Ok(Flow::Continue);
+                    return Ok(ControlFlow::Continue(()));
                 }
                 Ok(Added::Whole(value)) => Ok(Some(Request::Put(value))),
                 Err(error) => Err(error),
             },
         };
         let flow = match request {
-            Ok(None) => Flow::Continue,
+            Ok(None) => ControlFlow::Continue(()),
             Ok(Some(request)) => self.carry_out(request, out)?,
             Err(error) => {
                 Self::refuse(&error, out)?;
-                Flow::Continue
+                ControlFlow::Continue(())
             }
         };
         out.flush()?;
@@ -117,7 +115,11 @@ impl Session {
         Ok(out.flush()?)
     }
 
-    fn carry_out(&mut self, request: Request, out: &mut impl Write) -> Result<Flow, SessionError> {
+    fn carry_out(
+        &mut self,
+        request: Request,
+        out: &mut impl Write,
+    ) -> Result<ControlFlow<()>, SessionError> {
         match request {
             Request::Put(value) => self.put(value, out)?,
             Request::PutLines => self.text = Some(Text::default()),
@@ -134,9 +136,9 @@ impl Session {
                 reply::stats(&self.operations.stats()?, &self.latencies, self.audience, out)?;
             }
             Request::Help(command) => help::write(command, out)?,
-            Request::Exit => return Ok(Flow::Exit),
+            Request::Exit => return Ok(ControlFlow::Break(())),
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Puts a value. A person sees the key immediately; a program only when the value is

@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Failure;
-use crate::ongoing::{Interrupted, Ongoing};
+use crate::ongoing::Ongoing;
 
 /// Signals that ask the program to stop.
 const STOP_SIGNALS: [(i32, &str); 4] =
@@ -54,7 +54,7 @@ impl StopSignals {
     /// Sends each signal to `stops`, except a SIGINT that interrupts a running command.
     pub(crate) fn forward(mut self, ongoing: &Ongoing, stops: &Sender<Stop>) {
         for signal in self.0.forever() {
-            if signal == SIGINT && ongoing.interrupt() == Interrupted::Operation {
+            if signal == SIGINT && ongoing.interrupt() {
                 continue;
             }
             let name = STOP_SIGNALS.iter().find(|(number, _)| *number == signal);

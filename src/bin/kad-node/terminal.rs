@@ -4,6 +4,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::iter;
 use std::mem;
+use std::ops::ControlFlow;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,9 +18,9 @@ use rustyline::{
     Highlighter, Hinter, KeyEvent, RepeatCount, Validator,
 };
 
-use crate::ongoing::{Interrupted, Ongoing};
+use crate::ongoing::Ongoing;
 use crate::request::{COMMANDS, RequestError};
-use crate::session::{Flow, Session, SessionError};
+use crate::session::{Session, SessionError};
 use crate::{job_control, log};
 
 /// Ends the mode in which a terminal marks pasted text. The line editor begins it.
@@ -120,7 +121,7 @@ impl Terminal {
         session: &mut Session,
         ongoing: &Ongoing,
         mut out: impl Write,
-    ) -> Result<Flow, SessionError> {
+    ) -> Result<ControlFlow<()>, SessionError> {
         let mut before = Typed::default();
         let mut interrupts = 0;
         ongoing.edit();
@@ -137,10 +138,10 @@ impl Terminal {
             match read {
                 // The handler of SIGHUP decides whether the node stops when its terminal
                 // closes.
-                Err(_) if job_control::has_hung_up() => return Ok(Flow::Continue),
+                Err(_) if job_control::has_hung_up() => return Ok(ControlFlow::Continue(())),
                 Ok(lines) => {
-                    if run_lines(session, ongoing, &lines, &mut out)? == Flow::Exit {
-                        return Ok(Flow::Exit);
+                    if run_lines(session, ongoing, &lines, &mut out)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
                     }
                 }
                 Err(ReadlineError::Interrupted) => match key {
@@ -157,7 +158,7 @@ impl Terminal {
                         interrupts = 1;
                         log::say("To stop the node type 'exit', or press Ctrl-C once more.");
                     }
-                    Key::Interrupt { .. } => return Ok(Flow::Exit),
+                    Key::Interrupt { .. } => return Ok(ControlFlow::Break(())),
                 },
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
                     Session::refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
@@ -165,10 +166,10 @@ impl Terminal {
                 // Another process took the terminal while a line was read from it.
                 Err(ReadlineError::Io(_) | ReadlineError::Errno(_))
                     if !job_control::is_in_foreground() => {}
-                Err(ReadlineError::Eof) => return Ok(Flow::Exit),
+                Err(ReadlineError::Eof) => return Ok(ControlFlow::Break(())),
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the terminal");
-                    return Ok(Flow::Exit);
+                    return Ok(ControlFlow::Break(()));
                 }
             }
         }
@@ -190,19 +191,19 @@ fn run_lines(
     ongoing: &Ongoing,
     lines: &str,
     out: &mut impl Write,
-) -> Result<Flow, SessionError> {
+) -> Result<ControlFlow<()>, SessionError> {
     for line in lines.split('\n') {
         ongoing.begin();
         let flow = session.line(line.as_bytes(), out);
         let interrupted = ongoing.end();
-        if flow? == Flow::Exit {
-            return Ok(Flow::Exit);
+        if flow?.is_break() {
+            return Ok(ControlFlow::Break(()));
         }
-        if interrupted == Interrupted::Operation {
+        if interrupted {
             break;
         }
     }
-    Ok(Flow::Continue)
+    Ok(ControlFlow::Continue(()))
 }
 
 /// The text left and right of the cursor.

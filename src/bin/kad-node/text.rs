@@ -30,8 +30,7 @@ pub(crate) enum Added {
 impl Text {
     /// Adds `line` to the text. Lines are joined by line ends; none follows the last.
     pub(crate) fn with_line(mut self, line: &[u8]) -> Result<Added, RequestError> {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line = request::without_end(line);
         if line == b"." {
             return self.into_value().map(Added::Whole);
         }
