@@ -32,6 +32,7 @@ mod bind;
 mod choice;
 mod clock;
 mod descriptors;
+mod disk;
 mod error;
 mod events;
 mod io;
@@ -48,18 +49,24 @@ mod tests;
 
 use std::mem;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use kad_durable::Counters;
 use udp::UdpSocket;
 
 use self::clock::Clock;
+use self::disk::DiskWriter;
 use self::launch::{Core, Ready, ShardPlan, Threads};
 use self::mailbox::Mailboxes;
 use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::node::Persistence;
 
 pub use choice::{Io, IoChoice, ParseIoError};
 pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};
+pub use disk::Data;
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
+pub use kad_durable::SyncPolicy;
 pub use loss::Loss;
 pub use mailbox::commander::{COMMANDS_MAX, Commander, SendError};
 pub use settings::{Pin, Settings, ShardCount, Steering};
@@ -83,6 +90,8 @@ pub struct Running {
     events: Events,
     /// There until they are joined.
     threads: Option<Threads>,
+    /// Of the node's folder: it ends after the threads, when all is written.
+    disk: Option<DiskWriter>,
 }
 
 /// Starts a node.
@@ -94,7 +103,7 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, shards, steering, pin, coalescing, loss, mut node } = settings;
+    let Settings { listen, io, shards, steering, pin, coalescing, loss, data, mut node } = settings;
     let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
     let bytes = shards.get() * SHARD_BYTES_MAX;
     sys::check_memory(bytes).map_err(|error| StartError::Memory { shards, bytes, error })?;
@@ -108,8 +117,13 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
             announce.set_port(address.port());
         }
     }
-    let Mailboxes { commander, shutdown, links } =
+    if data.is_some() {
+        node.persistence = Persistence::Journal;
+    }
+    let Mailboxes { commander, shutdown, mut links } =
         mailbox::join(shards).map_err(StartError::System)?;
+    let disk = data.map(|data| DiskWriter::start(data, &mut links, &shutdown, clock));
+    let disk = disk.transpose().map_err(StartError::System)?;
     let configs: Vec<_> = node.shards(shards.get()).collect();
     let numbers = configs.iter().map(|config| config.position.index());
     let (senders, events) = events::events(shards, numbers);
@@ -127,7 +141,8 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
     // The one that fell back, where any did.
     let ready = ready.into_iter().max_by_key(|ready| ready.fallback.is_some());
     let ready = ready.expect("a node has a shard");
-    Ok(Running { address, ready, steering, shards, commander, events, threads: Some(threads) })
+    let threads = Some(threads);
+    Ok(Running { address, ready, steering, shards, commander, events, threads, disk })
 }
 
 /// Makes the kernel steer, where it is asked to and there is a choice; returns what has
@@ -173,6 +188,11 @@ impl Running {
         self.steering
     }
 
+    /// What its folder counts, where it has one.
+    pub fn disk_counters(&self) -> Option<Arc<Counters>> {
+        self.disk.as_ref().map(DiskWriter::counters)
+    }
+
     /// Hands commands to the node; any number of these may be about.
     pub fn commander(&self) -> Commander {
         self.commander.clone()
@@ -202,7 +222,9 @@ impl Running {
     fn shutdown(&mut self) -> Result<Stopped, ShardError> {
         self.commander.stop();
         let threads = self.threads.take();
-        threads.expect("joined once: by `stop`, or when dropped").join()
+        let ended = threads.expect("joined once: by `stop`, or when dropped").join();
+        drop(self.disk.take());
+        ended
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// Counters of a folder that is open. The writer counts, anybody reads.
+        /// Counters of a folder that is open. The writer counts, every thread may read.
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[doc = $doc])+ pub(crate) $name: AtomicU64,)+

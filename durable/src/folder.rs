@@ -124,7 +124,7 @@ impl Folder {
     }
 }
 
-/// Refuses a folder of other files, which may be somebody's home.
+/// Refuses a folder of other files, which may be a home directory.
 pub(crate) fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let entries = fs::read_dir(path).map_err(OpenError::io(format!("list {}", path.display())))?;
     let names: Vec<String> =

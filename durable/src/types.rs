@@ -106,7 +106,8 @@ pub enum Change {
         /// The value's key.
         key: Key,
     },
-    /// All contacts, instead of those before: at most [`CONTACTS_MAX`](crate::limits::CONTACTS_MAX).
+    /// All contacts, instead of those before: at most
+    /// [`CONTACTS_MAX`](crate::limits::CONTACTS_MAX).
     Contacts(Vec<Contact>),
 }
 

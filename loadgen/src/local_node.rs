@@ -31,6 +31,7 @@ impl LocalNode {
             pin: Pin::Free,
             coalescing: Coalescing::On,
             loss: None,
+            data: None,
             node,
         };
         Ok(Self { running: driver::start(settings)? })

@@ -185,8 +185,11 @@ fn run_shard(
     ready: Ready,
     starter: Starter,
 ) -> io::Result<ShardStats> {
-    let Core { node, links, events, clock, .. } = core;
-    let node = Node::new(node, clock.now());
+    let Core { node, mut links, events, clock, .. } = core;
+    let mut node = Node::new(node, clock.now());
+    if let Some(disk) = &mut links.disk {
+        disk.restore(&mut node);
+    }
     let shard = Shard::new(node, datapath, links, events, clock);
     tell(&starter, Ok(ready));
     // The starter hears of a shard that never tells by its end going away.

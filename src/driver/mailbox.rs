@@ -15,13 +15,16 @@ use self::inbox::Inbox;
 use self::peers::{Peer, Peers, ring_capacity};
 use self::shutdown::Shutdown;
 use self::wake::{WakeFd, WakeHandle};
+use super::disk::DiskLink;
 use super::settings::ShardCount;
 use crate::handoff::{Waiter, ring, waker};
 
-/// What a shard is joined to others by.
+/// What a shard is joined to others by, and to the disk.
 pub(super) struct Links {
     pub(super) inbox: Inbox,
     pub(super) peers: Peers,
+    /// There once the node's folder is attached.
+    pub(super) disk: Option<DiskLink>,
 }
 
 /// All mailboxes of a node.
@@ -50,8 +53,9 @@ pub(super) fn join(shards: ShardCount) -> io::Result<Mailboxes> {
             let (producer, commands) = ring(COMMANDS_MAX);
             command_rings.push(producer);
             let (wake_fd, shutdown) = (Arc::clone(&wake_handle.wake_fd), Arc::clone(&shutdown));
-            let inbox = Inbox { commands, handoffs: Vec::new(), waiter, wake_fd, shutdown };
-            Links { inbox, peers: Peers::new(Vec::new()) }
+            let (handoffs, kept) = (Vec::new(), None);
+            let inbox = Inbox { commands, handoffs, kept, waiter, wake_fd, shutdown };
+            Links { inbox, peers: Peers::new(Vec::new()), disk: None }
         })
         .collect();
     for from in 0..count {

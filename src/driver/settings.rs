@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use udp::Coalescing;
 
 use super::choice::IoChoice;
+use super::disk::Data;
 use super::loss::Loss;
 use crate::limits::SHARDS_MAX;
 use crate::node::Config;
 
 /// What a node is started with.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Settings {
     /// The UDP address to bind; port 0 lets the system choose. `[::]` takes IPv4
     /// peers as well. At a wildcard each reply leaves from the address that was asked:
@@ -29,6 +30,8 @@ pub struct Settings {
     pub coalescing: Coalescing,
     /// Datagrams that are dropped on purpose, each way.
     pub loss: Option<Loss>,
+    /// The folder in which the node keeps its values; without one they live in memory alone.
+    pub data: Option<Data>,
     /// The protocol's settings, of the node as a whole. An announced address with
     /// port 0 is given the port that is bound.
     pub node: Config,

@@ -11,11 +11,12 @@ use std::time::Duration;
 use udp::Noted;
 
 use super::clock::Clock;
+use super::disk::DiskLink;
 use super::events::{EventSender, ShardEvent};
 use super::io::Datapath;
 use super::mailbox::Links;
 use super::mailbox::inbox::Inbox;
-use super::mailbox::peers::Peers;
+use super::mailbox::peers::{Peers, RETRY};
 use super::stats::{DriverStats, ShardStats};
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
@@ -31,6 +32,7 @@ pub(super) struct Shard<D> {
     outbox: Outbox,
     inbox: Inbox,
     outlet: Outlet<D>,
+    disk: Option<DiskLink>,
     clock: Clock,
     /// The moment of the turn.
     now: Instant,
@@ -44,14 +46,17 @@ impl<D: Datapath> Shard<D> {
         events: EventSender,
         clock: Clock,
     ) -> Self {
-        let Links { inbox, peers } = links;
+        let Links { inbox, peers, disk } = links;
         let outlet = Outlet { datapath, peers, events };
-        Self { node, outbox: Outbox::new(), inbox, outlet, clock, now: clock.now() }
+        Self { node, outbox: Outbox::new(), inbox, outlet, disk, clock, now: clock.now() }
     }
 
     /// Turns until it is told to stop, or the datapath fails.
     pub(super) fn run(mut self) -> io::Result<ShardStats> {
         while self.turn()?.is_continue() {}
+        if let Some(disk) = &mut self.disk {
+            disk.write_contacts(&self.node);
+        }
         Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured() })
     }
 
@@ -62,6 +67,7 @@ impl<D: Datapath> Shard<D> {
         self.take_datagrams()?;
         self.take_messages();
         self.node.handle_timeout(self.now, &mut self.outbox);
+        self.write_disk();
         self.outlet.flush(&mut self.outbox);
         self.outlet.finish(&mut self.outbox);
         Ok(flow)
@@ -74,7 +80,8 @@ impl<D: Datapath> Shard<D> {
         self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
         if self.inbox.begin_wait() {
             let due = self.node.next_timeout().map(|due| due.since(begun));
-            let timeout = [due, self.outlet.peers.retry(), Some(WAIT_MAX)];
+            let disk = self.disk.as_ref().filter(|disk| disk.is_waiting()).map(|_| RETRY);
+            let timeout = [due, disk, self.outlet.peers.retry(), Some(WAIT_MAX)];
             let timeout = timeout.into_iter().flatten().min();
             self.outlet.datapath.wait(timeout)?;
             self.inbox.end_wait();
@@ -100,11 +107,23 @@ impl<D: Datapath> Shard<D> {
         Ok(())
     }
 
-    /// Takes in what other threads have for the shard: handoffs, then commands. The
+    /// Hands what the turn has changed to the disk.
+    fn write_disk(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            disk.write(self.now, &mut self.node, &mut self.outbox);
+        }
+    }
+
+    /// Takes in what other threads have for the shard: what the disk has kept, handoffs, then
+    /// commands. The
     /// commands are looked at first, so that whatever was passed on before the
     /// user sent one is known when it is carried out.
     fn take_messages(&mut self) {
         let Self { node, outbox, inbox, outlet, now, .. } = self;
+        for (number, kept) in inbox.kept.iter_mut().flat_map(|ring| ring.drain()) {
+            node.handle_kept(*now, number, kept, outbox);
+            outlet.relieve(outbox);
+        }
         let commands = inbox.commands.drain();
         for handoff in inbox.handoffs.iter_mut().flat_map(|ring| ring.drain()) {
             if let Some((source, local)) = handoff.local() {

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use kad_node::driver::{DriverEvent, IoChoice, SendError, Steering, start};
+use kad_node::driver::{DriverEvent, IoChoice, SendError, Settings, Steering, start};
 use kad_node::node::{Command, OperationId};
 
 use super::client::{Client, WINDOW};
@@ -67,11 +67,11 @@ for_each_driver! {
 
     fn a_group_that_has_stopped_frees_its_address(io: IoChoice) {
         // An address of its own, so that no other test gets its port.
-        let mut settings = named(io, 4, Steering::Kernel, "node");
-        settings.listen = "127.0.0.78:0".parse().expect("an address");
+        let mut listen = "127.0.0.78:0".parse().expect("an address");
         for _ in 0..3 {
-            let node = start(settings.clone()).expect("it is free");
-            settings.listen = node.address();
+            let settings = Settings { listen, ..named(io, 4, Steering::Kernel, "node") };
+            let node = start(settings).expect("it is free");
+            listen = node.address();
         }
     }
 }

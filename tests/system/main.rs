@@ -8,6 +8,7 @@ mod bootstrap;
 mod child;
 #[path = "../harness/datagram.rs"]
 mod datagram;
+mod durable;
 mod errors;
 mod full_store;
 mod hostile;

@@ -79,7 +79,8 @@ proptest! {
         let length = encode(&body, marker, &mut bytes);
         prop_assert!(length <= change.bytes(), "a change takes what it is counted for");
         bytes.extend_from_slice(&after);
-        let is_same = matches!(decode(&bytes, marker), Decoded::Record(l, b) if l == length && b == body);
+        let decoded = decode(&bytes, marker);
+        let is_same = matches!(decoded, Decoded::Record(l, b) if l == length && b == body);
         prop_assert!(is_same);
     }
 }

@@ -27,6 +27,7 @@ fn node(listen: &str, number: u64) -> Running {
         pin: Pin::Free,
         coalescing: Coalescing::On,
         loss: None,
+        data: None,
         node: Config::new(rng.id(), rng.seed()),
     };
     driver::start(settings).expect("loopback is there")

@@ -7,11 +7,12 @@ mod value;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
+use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering, SyncPolicy};
 use kad_node::id::Id;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 use kad_node::program;
@@ -60,6 +61,11 @@ pub(crate) enum Mode {
     Ping(PingArgs),
     /// Run a whole network in this process, over loopback UDP, with a prompt.
     Demo(DemoArgs),
+    /// Verify the folder of a node (--data) that does not run, and print what is in it.
+    ///
+    /// Exit status: 0 all can be read; 1 something cannot, or the folder is in use; 2 bad
+    /// usage.
+    Check(CheckArgs),
 }
 
 /// A node with a prompt.
@@ -105,6 +111,8 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
     pub(crate) store_bytes: usize,
     #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]
     pub(crate) life: LifeArgs,
@@ -118,6 +126,29 @@ pub(crate) struct NodeArgs {
     pub(crate) io: IoArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+/// Where values live.
+#[derive(Args, Debug)]
+pub(crate) struct DataArgs {
+    /// Folder for the node's id, its contacts and its values, which then survive a restart
+    /// and kill -9. It is created if absent, and only one node may use it [default:
+    /// memory only].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// With --data: when the disk is told to keep what was written: 1s (a power cut loses
+    /// at most the last second), always (it loses nothing, and a put waits for the
+    /// disk), or off.
+    #[arg(long, value_name = "1s|always|off", default_value = "1s", value_parser = value::sync)]
+    pub(crate) sync: SyncPolicy,
+}
+
+/// Verify a folder.
+#[derive(Args, Debug)]
+pub(crate) struct CheckArgs {
+    /// The folder.
+    #[arg(value_name = "DIR")]
+    pub(crate) dir: PathBuf,
 }
 
 /// Store one text.
@@ -319,6 +350,7 @@ mod tests {
             ("--alpha 0", "'0'", "1 to 16"),
             ("--republish 5", "'5'", "15m"),
             ("--expire 0s", "'0s'", "longer"),
+            ("--sync 2s", "'2s'", "1s, always or off"),
             ("--leave 5", "'5'", "250ms"),
             ("--leave 2h", "'2h'", "1h or shorter"),
             ("--drop 101", "'101'", "0 to 100"),

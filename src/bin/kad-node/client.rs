@@ -47,7 +47,7 @@ impl<'a> Client<'a> {
         let mut config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
         config.log_level = log_events::level();
         let listen = any_address();
-        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config))?;
+        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config), None)?;
         launch::warn_of_fallback(&running);
         let addresses = usable(args, resolved, Reach::of(listen))?;
         let events = running.take_events();

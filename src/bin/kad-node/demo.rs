@@ -75,6 +75,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         events: first.take_events(),
         commander: first.commander(),
         joining: Joining::default(),
+        disk: None,
         join_wait: Duration::ZERO,
         // The whole network ends: no node remains that could take values.
         leave: Duration::ZERO,
@@ -113,7 +114,7 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
         ids.push(config.id);
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node = launch::start(listen, Shards::ALONE, &args.io, index as u64, config)?;
+        let node = launch::start(listen, Shards::ALONE, &args.io, index as u64, config, None)?;
         if let Some(first) = nodes.first() {
             launch::join(&node, vec![first.address()])?;
         }

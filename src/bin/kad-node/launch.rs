@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use kad_node::driver::{self, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped};
+use kad_node::driver::{self, Data, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config};
 use kad_node::quantity::Percent;
@@ -62,11 +62,12 @@ pub(crate) fn start(
     io: &IoArgs,
     index: u64,
     node: Config,
+    data: Option<Data>,
 ) -> Result<Running, Failure> {
     let seed = io.drop_seed.wrapping_add(index);
     let loss = (io.drop != Percent::ZERO).then_some(Loss { chance: io.drop, seed });
     let (io, coalescing) = (io.io, io.coalescing);
-    driver::start(Settings { listen, io, shards, steering, pin, coalescing, loss, node })
+    driver::start(Settings { listen, io, shards, steering, pin, coalescing, loss, data, node })
         .map_err(|error| Failure::Failed(error.to_string()))
 }
 

@@ -10,6 +10,7 @@
 mod args;
 mod bootstrap;
 mod client;
+mod data;
 mod demo;
 mod departing;
 mod failure;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Err(exit) => return exit,
     };
     job_control::serve_in_background();
+    data::survive_file_limit();
     // A mode that needs more than the limit reports it.
     driver::raise_descriptor_limit();
     let result = match cli.mode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Some(Mode::Get(args)) => one_shot::get(&args),
         Some(Mode::Ping(args)) => ping::run(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
+        Some(Mode::Check(args)) => data::check(&args),
     };
     let exit = match result {
         Ok(()) => ExitCode::SUCCESS,

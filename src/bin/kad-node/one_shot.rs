@@ -103,7 +103,7 @@ fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
 }
 
 /// Writes a result to standard output. A closed pipe is no error: its reader wants no more.
-fn print(
+pub(crate) fn print(
     write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, Audience) -> io::Result<()>,
 ) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use kad_durable::Snapshot;
 use kad_node::driver::ShardStats;
 use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Kept, Refusal, Stored};
@@ -190,6 +191,7 @@ fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
 /// and the session's latencies. A person sees only counters above zero, a program all.
 pub(crate) fn stats(
     shards: &[ShardStats],
+    disk: Option<&Snapshot>,
     latencies: &SessionLatencies,
     audience: Audience,
     out: &mut impl Write,
@@ -207,6 +209,8 @@ pub(crate) fn stats(
     let log: Vec<_> =
         [("log_lines_dropped", log::lines_dropped())].into_iter().filter(shown).collect();
     group("log", &log, out)?;
+    let disk: Vec<_> = disk.into_iter().flat_map(Snapshot::iter).filter(shown).collect();
+    group("disk", &disk, out)?;
     shard_table::write(shards, out)?;
     writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;

@@ -3,11 +3,13 @@
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use kad_node::driver::{Commander, DriverEvent, Events, Pin};
+use kad_durable::Counters;
+use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin};
 use kad_node::node::{Command, Event};
 use kad_node::wire::Role;
 
@@ -21,7 +23,7 @@ use crate::reply::{self, Audience};
 use crate::session::{Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
-use crate::{departing, job_control, log, log_events, pipe};
+use crate::{data, departing, job_control, log, log_events, pipe};
 
 /// How long the first command of a pipe waits for the node to join, so that a script needs
 /// no pause. A prompt on a terminal does not wait.
@@ -34,7 +36,13 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let signals = StopSignals::catch()?;
     let terminal = Terminal::open();
     let mut rng = launch::rng()?;
-    let mut config = launch::config(&mut rng, args.id, Role::Peer, &args.lookup);
+    let data = data::open(&args.data, args.life.expire)?;
+    let mut own_id = args.id;
+    if let Some(data) = &data {
+        own_id = Some(data::claim(data, own_id, rng.id())?);
+    }
+    let known = data.as_ref().map(Data::contacts).unwrap_or_default();
+    let mut config = launch::config(&mut rng, own_id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
     config.store_bytes_max = args.store_bytes;
     config.log_level = log_events::level();
@@ -44,7 +52,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     });
     let (id, announce) = (config.id, config.announce);
     let shards = Shards { count: args.cores, steering: args.steering, pin: Pin::Pinned };
-    let mut running = launch::start(args.listen, shards, &args.io, 0, config)?;
+    let mut running = launch::start(args.listen, shards, &args.io, 0, config, data)?;
     launch::warn_of_fallback(&running);
     let bound = running.address();
     let address = match announce {
@@ -60,24 +68,30 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     {
         tracing::warn!("peers cannot reach this node at --announce {announce}: {obstacle}");
     }
+    let known = reach.filter(known);
+    let is_alone = args.bootstrap.is_empty() && known.is_empty();
     let joining = Joining::default();
     if !args.bootstrap.is_empty() {
         let commander = running.commander();
         let node = Joiner { id, network: args.lookup.network.clone(), reach };
-        bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |addresses| {
+        bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |mut addresses| {
+            addresses.extend(&known);
             commander.send(Command::Bootstrap { addresses })
         });
+    } else if !known.is_empty() {
+        launch::join(&running, known)?;
     }
     if io::stdin().is_terminal() {
         welcome(address);
     }
-    let join_wait = if args.bootstrap.is_empty() { Duration::ZERO } else { JOIN_WAIT_MAX };
+    let join_wait = if is_alone { Duration::ZERO } else { JOIN_WAIT_MAX };
     let attended = Attended {
         events: running.take_events(),
         commander: running.commander(),
         joining,
         join_wait,
         leave: args.leave,
+        disk: running.disk_counters(),
     };
     let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
@@ -120,6 +134,8 @@ pub(crate) struct Attended {
     /// How long the node may take to depart before it is stopped; with zero it is stopped
     /// immediately.
     pub(crate) leave: Duration,
+    /// What the node's folder counts, where it has one.
+    pub(crate) disk: Option<Arc<Counters>>,
 }
 
 /// Runs the prompt until a [`Stop`] arrives.
@@ -142,7 +158,8 @@ pub(crate) fn attend(
         let _ = on_gone.send(Stop::NodeGone);
     });
     let audience = Audience::of_stdout();
-    let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone());
+    let session =
+        Session::new(node.commander.clone(), answered, audience, ongoing.clone(), node.disk);
     thread::spawn(move || match terminal {
         Some(terminal) => prompt(session, terminal, &ongoing, &stops),
         None => read_pipe(session, &node.joining, node.join_wait, &stops),

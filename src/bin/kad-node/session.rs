@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use kad_durable::Counters;
 use kad_node::driver::{Commander, DriverEvent};
 use kad_node::id::Id;
 use kad_node::node::{Forgotten, Refusal, Trace};
@@ -49,6 +51,8 @@ pub(crate) struct Session {
     operations: Operations,
     audience: Audience,
     latencies: SessionLatencies,
+    /// What the node's folder counts, where it has one.
+    disk: Option<Arc<Counters>>,
     /// The lines of a `put -` that is being typed.
     text: Option<Text>,
 }
@@ -60,9 +64,10 @@ impl Session {
         answers: Receiver<DriverEvent>,
         audience: Audience,
         ongoing: Ongoing,
+        disk: Option<Arc<Counters>>,
     ) -> Self {
         let operations = Operations::new(commander, answers.into_iter(), ongoing);
-        Self { operations, audience, latencies: SessionLatencies::default(), text: None }
+        Self { operations, audience, latencies: SessionLatencies::default(), disk, text: None }
     }
 
     /// The prompt to show before the next line.
@@ -133,7 +138,9 @@ impl Session {
             },
             Request::Peers => reply::peers(&self.operations.peers()?, out)?,
             Request::Stats => {
-                reply::stats(&self.operations.stats()?, &self.latencies, self.audience, out)?;
+                let disk = self.disk.as_ref().map(|counters| counters.snapshot());
+                let shards = self.operations.stats()?;
+                reply::stats(&shards, disk.as_ref(), &self.latencies, self.audience, out)?;
             }
             Request::Help(command) => help::write(command, out)?,
             Request::Exit => return Ok(ControlFlow::Break(())),
@@ -141,11 +148,13 @@ impl Session {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Puts a value. A person sees the key immediately; a program only when the value is
-    /// stored, so that the key can be used as soon as it is printed.
+    /// Puts a value. A person sees the key immediately, unless the value is to be on a disk
+    /// first; a program only when the value is stored, so that the key can be used as soon
+    /// as it is printed.
     fn put(&mut self, value: Box<[u8]>, out: &mut impl Write) -> Result<(), SessionError> {
         let key = Id::of_value(&value);
-        if self.audience == Audience::Person {
+        let is_shown_first = self.audience == Audience::Person && self.disk.is_none();
+        if is_shown_first {
             writeln!(out, "{key}")?;
             out.flush()?;
         }
@@ -156,9 +165,11 @@ impl Session {
                 if stored.holders == 0 && stored.asked > 0 {
                     tracing::warn!(%key, asked = stored.asked, "no other node holds the value");
                 }
-                match self.audience {
-                    Audience::Person => reply::stored(&stored, answer.elapsed, out)?,
-                    Audience::Program => writeln!(out, "{key}")?,
+                if !is_shown_first {
+                    writeln!(out, "{key}")?;
+                }
+                if self.audience == Audience::Person {
+                    reply::stored(&stored, answer.elapsed, out)?;
                 }
             }
             Err(Refusal::Abandoned) => writeln!(out, "{ABANDONED_PUT}")?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::shutdown::Shutdown;
 use super::wake::WakeFd;
+use crate::driver::disk::Settled;
 use crate::handoff::{Consumer, Waiter};
 use crate::node::{Command, Handoff};
 
@@ -13,6 +14,8 @@ pub(in crate::driver) struct Inbox {
     pub(in crate::driver) commands: Consumer<Command>,
     /// One of each other shard.
     pub(in crate::driver) handoffs: Vec<Consumer<Handoff>>,
+    /// From the folder's writer: which batches of the journal are kept.
+    pub(in crate::driver) kept: Option<Consumer<Settled>>,
     pub(in crate::driver) waiter: Waiter,
     pub(in crate::driver) wake_fd: Arc<WakeFd>,
     pub(in crate::driver) shutdown: Arc<Shutdown>,
@@ -23,10 +26,11 @@ impl Inbox {
     /// from here on wakes it.
     #[must_use = "when it is true, wait, and call `end_wait` afterwards"]
     pub(in crate::driver) fn begin_wait(&mut self) -> bool {
-        let Self { commands, handoffs, waiter, shutdown, .. } = self;
+        let Self { commands, handoffs, kept, waiter, shutdown, .. } = self;
         waiter.begin_wait(|| {
             commands.is_empty()
                 && handoffs.iter().all(Consumer::is_empty)
+                && kept.as_ref().is_none_or(Consumer::is_empty)
                 && !shutdown.is_requested()
         })
     }

@@ -33,7 +33,7 @@ impl Shutdown {
     }
 
     /// How to wake the shards, in their order.
-    pub(super) fn wake_handles(&self) -> &[WakeHandle] {
+    pub(in crate::driver) fn wake_handles(&self) -> &[WakeHandle] {
         &self.wake_handles
     }
 }

@@ -281,6 +281,7 @@ fn running(endings: &[Ending]) -> Running {
         commander,
         events,
         threads: Some(threads),
+        disk: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering};
+use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering, SyncPolicy};
 use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
 use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
@@ -45,6 +45,16 @@ pub(super) fn steering(text: &str) -> Result<Steering, String> {
         "on" => Ok(Steering::Kernel),
         "off" => Ok(Steering::Off),
         _ => Err("expected on or off".into()),
+    }
+}
+
+/// Parses when the disk is told to keep what was written.
+pub(super) fn sync(text: &str) -> Result<SyncPolicy, String> {
+    match text {
+        "1s" => Ok(SyncPolicy::EverySecond),
+        "always" => Ok(SyncPolicy::Always),
+        "off" => Ok(SyncPolicy::Off),
+        _ => Err("expected 1s, always or off".into()),
     }
 }
 

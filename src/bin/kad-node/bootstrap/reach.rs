@@ -54,6 +54,12 @@ impl Reach {
         }
     }
 
+    /// Those of `peers` that a datagram may reach.
+    pub(crate) fn filter(self, mut peers: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        peers.retain(|peer| self.obstacle(*peer).is_none());
+        peers
+    }
+
     /// Whether `peer` is the socket's own address.
     pub(crate) fn is_own(self, peer: SocketAddr) -> bool {
         let bound = self.bound;

@@ -1,0 +1,221 @@
+//! Tests of `--data`: what survives kill -9, and what a failing disk costs.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Io;
+use crate::child::{Node, field, program, run};
+use crate::under_each_driver;
+
+/// A folder of its own for each test, removed when it ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("kad-durable-{}-{name}", std::process::id()));
+        // One of a process of before with this id.
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a path of plain letters")
+    }
+
+    /// The newest file of values.
+    fn newest(&self) -> PathBuf {
+        let entries = fs::read_dir(&self.0).expect("it is there");
+        let files = entries.map(|entry| entry.expect("an entry").path());
+        let files = files.filter(|path| path.extension().is_some_and(|end| end == "seg"));
+        files.max().expect("something was written")
+    }
+
+    /// Starts a node with this folder.
+    fn start(&self, io: Io, arguments: &[&str]) -> Node {
+        Node::start(io, &[&["--data", self.path()], arguments].concat())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn id_of(node: &Node) -> String {
+    field(node.logged(" ready "), "id").to_owned()
+}
+
+under_each_driver! {
+    fn the_id_and_the_values_survive_kill_9(io: Io) {
+        let folder = Folder::new(&format!("kill-{}", io.flag()));
+        let mut node = folder.start(io, &["--cores", "2"]);
+        let (id, key) = (id_of(&node), node.put("kept"));
+        let forgotten = node.put("forgotten");
+        assert!(node.ask(format!("forget {forgotten}")).starts_with("forgotten"));
+        node.crash();
+        // With another number of shards, which divide the values in another way.
+        let mut node = folder.start(io, &["--cores", "3"]);
+        assert_eq!(id_of(&node), id);
+        assert_eq!(node.found(&key, "kept"), "local");
+        // It was put here no more; what is left is a replica like any other.
+        assert_eq!(node.counter("values_published"), 1);
+    }
+}
+
+#[test]
+fn a_value_that_was_acknowledged_is_found_after_kill_9_at_any_moment() {
+    const ROUNDS: usize = 8;
+    const PUTS: usize = 300;
+    let folder = Folder::new("load");
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut node = folder.start(Io::Mmsg, &["--cores", "2"]);
+        for (key, text) in &keys {
+            assert_eq!(node.found(key, text), "local", "round {round}");
+        }
+        for number in 0..PUTS {
+            node.type_line(format!("put value {number} of round {round}"));
+        }
+        // Some of them are answered when the node is killed; the next may be half written.
+        for number in 0..37 * (round + 1) {
+            let text = format!("value {number} of round {round}");
+            keys.push((node.line(), text));
+        }
+        node.crash();
+    }
+    let checked = run(&["check", folder.path()], b"");
+    assert_eq!(checked.status, Some(0), "{checked:?}");
+    assert!(checked.stdout.contains("0 damaged"), "{checked:?}");
+}
+
+#[test]
+fn a_network_whose_nodes_are_all_killed_comes_back_by_its_folders_alone() {
+    let names = ["first", "second", "third"];
+    let folders = names.map(|name| Folder::new(&format!("network-{name}")));
+    let first = folders[0].start(Io::Uring, &[]);
+    let mut nodes = vec![first];
+    for folder in &folders[1..] {
+        let bootstrap = nodes[0].addr.to_string();
+        let mut node = folder.start(Io::Uring, &["--bootstrap", &bootstrap]);
+        node.await_log(" joined ");
+        nodes.push(node);
+    }
+    let listen: Vec<String> = nodes.iter().map(|node| node.addr.to_string()).collect();
+    for node in &mut nodes {
+        // The contacts are what is kept first.
+        node.await_counter("batches_kept");
+    }
+    let key = nodes[2].put("the network's");
+    nodes.into_iter().for_each(Node::crash);
+    // No bootstrap address: the first two know each other from before.
+    let restart = |index: usize| folders[index].start(Io::Uring, &["--listen", &listen[index]]);
+    let mut nodes = vec![restart(0), restart(1)];
+    for node in &mut nodes {
+        node.await_log(" joined ");
+        assert_eq!(node.found(&key, "the network's"), "local");
+    }
+}
+
+#[test]
+fn a_folder_is_used_by_one_process_and_by_one_node() {
+    let folder = Folder::new("locked");
+    let node = folder.start(Io::Mmsg, &[]);
+    let id = id_of(&node);
+    for arguments in [&["--data", folder.path()][..], &["check", folder.path()]] {
+        let ended = run(arguments, b"");
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(ended.error().contains(&format!("in use by process {}", node.pid())), "{ended:?}");
+    }
+    node.crash();
+    let other = "0".repeat(40);
+    let ended = run(&["--data", folder.path(), "--id", &other], b"");
+    assert_eq!(ended.status, Some(2), "{ended:?}");
+    let error = ended.stderr.lines().last().expect("a line");
+    assert!(error.contains(&other) && error.contains(&id), "{ended:?}");
+}
+
+#[test]
+fn what_is_damaged_is_dropped_and_counted_and_the_rest_is_served() {
+    let folder = Folder::new("damaged");
+    let mut node = folder.start(Io::Mmsg, &[]);
+    let (broken, whole) = (node.put("to be broken"), node.put("whole"));
+    node.crash();
+    let file = folder.newest();
+    let mut bytes = fs::read(&file).expect("it is there");
+    let place = find(&bytes, b"to be broken");
+    bytes[place] ^= 1;
+    fs::write(&file, &bytes).expect("it is ours");
+    // A write that was cut off.
+    let mut torn = OpenOptions::new().append(true).open(&file).expect("it is ours");
+    torn.write_all(&[7; 5]).expect("there is room");
+    let checked = run(&["check", folder.path()], b"");
+    assert_eq!(checked.status, Some(1), "{checked:?}");
+    assert!(checked.stdout.contains("1 put here"), "{checked:?}");
+    let mut node = folder.start(Io::Mmsg, &[]);
+    assert!(node.logged("cannot be read").contains("WARN"));
+    assert_eq!(node.found(&whole, "whole"), "local");
+    assert_eq!(node.ask(format!("get {broken}")), "NOTFOUND");
+}
+
+fn find(bytes: &[u8], text: &[u8]) -> usize {
+    bytes.windows(text.len()).position(|window| window == text).expect("it was written")
+}
+
+#[test]
+fn a_folder_of_other_files_or_of_another_version_is_refused() {
+    let folder = Folder::new("foreign");
+    fs::create_dir(&folder.0).expect("it is new");
+    fs::write(folder.0.join("letter.txt"), "dear").expect("there is room");
+    let ended = run(&["--data", folder.path()], b"");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.error().contains("letter.txt"), "{ended:?}");
+    let folder = Folder::new("version");
+    folder.start(Io::Mmsg, &[]).crash();
+    let identity = folder.0.join("identity");
+    let mut bytes = fs::read(&identity).expect("a node has one");
+    bytes[7] += 1;
+    fs::write(&identity, &bytes).expect("it is ours");
+    let ended = run(&["--data", folder.path()], b"");
+    assert_eq!(ended.status, Some(1), "{ended:?}");
+    assert!(ended.error().contains("identity"), "{ended:?}");
+}
+
+#[test]
+fn a_full_disk_makes_puts_not_durable_and_stops_nothing() {
+    let folder = Folder::new("full");
+    // In units of 512 or 1024 bytes, as the shell has it: a file holds a few values.
+    let mut shell = Command::new("sh");
+    let program = program().get_program().to_owned();
+    shell.env_remove("RUST_LOG").env("NO_COLOR", "1").arg("-c");
+    shell.arg("ulimit -f 8; exec \"$@\"").arg("sh").arg(program);
+    shell.args(["--listen", "127.0.0.1:0", "--data", folder.path()]);
+    let mut node = Node::start_by(&mut shell);
+    let mut texts = Vec::new();
+    for number in 0..20 {
+        let text = format!("{number:01000}");
+        texts.push((node.put(&text), text));
+    }
+    node.await_log("the disk has failed");
+    for (key, text) in &texts {
+        assert_eq!(node.found(key, text), "local", "gets go on");
+    }
+    assert_eq!(node.counter("not_durable"), 1);
+    assert!(node.counter("changes_not_kept") > 0);
+    node.crash();
+    // What was said to be durable is there.
+    let mut node = folder.start(Io::Mmsg, &[]);
+    assert_eq!(node.found(&texts[0].0, &texts[0].1), "local");
+}
+
+#[test]
+fn a_new_folder_is_private() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = Folder::new("private");
+    let _node = folder.start(Io::Mmsg, &[]);
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder.0), 0o700);
+}
