@@ -197,7 +197,8 @@ fn churn(name: &str, values: usize, rounds: usize, dir: &str) {
     engine.close();
     println!(
         "each of {values} values stored {rounds} times: {:.0} B written, at most {:.0} B on \
-         disk a value; after half was removed {:.0} B, closed {:.0} B a value that is left; stall {:.1} ms",
+         disk a value; after half was removed {:.0} B, closed {:.0} B a value that is \
+         left; stall {:.1} ms",
         total as f64 / values as f64,
         most as f64 / values as f64,
         open_bytes as f64 / (values / 2) as f64,
