@@ -2,12 +2,12 @@
 //! `FIND_VALUE`, from the received datagram to the datagram in the outbox, once the node
 //! and its outbox have warmed up. Drivers are not part of this: the library under
 //! `tokio-uring` allocates three times for each receive.
-#![allow(unsafe_code)] // an allocator that counts is one
 
+#[path = "harness/allocator.rs"]
+mod allocator;
 #[path = "harness/datagram.rs"]
 mod datagram;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,6 +19,7 @@ use kad_node::rng::{Rng, SEED_BYTES};
 use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, Role, Token};
 
+use allocator::Counting;
 use datagram::{datagram, encoded, store};
 
 thread_local! {
@@ -27,30 +28,12 @@ thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
 }
 
-struct Counting;
-
-// SAFETY: every call is passed unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller fulfils the contract, which is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above, and so from the system.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: `pointer` came from `alloc` above, and so from the system.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
+fn count(allocations: u64, _bytes: isize) {
+    ALLOCATIONS.with(|count| count.set(count.get() + allocations));
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: Counting = Counting(count);
 
 const VALUE: &[u8] = &[7; 100];
 const PEERS: u16 = 200;

@@ -2,11 +2,11 @@
 //! receives it to the one that sends its answer. All threads count, so this test has a
 //! process of its own. Not for `tokio-uring`, whose library allocates.
 #![cfg(feature = "std")]
-#![allow(unsafe_code)] // an allocator that counts is one
 
+#[path = "harness/allocator.rs"]
+mod allocator;
 mod harness;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,47 +15,22 @@ use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::wire::{Body, Datagram};
 
+use allocator::Counting;
 use harness::{
     connected, datagram, encoded, node, ping, put, receive, request, sharded, split_into, store,
 };
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-struct Counting;
-
-impl Counting {
-    /// Counts an allocation, except on the process's first thread: the test harness
-    /// allocates at any time.
-    fn count() {
-        // SAFETY: no arguments.
-        let thread = unsafe { libc::gettid() };
-        let is_first = thread.cast_unsigned() == std::process::id();
-        ALLOCATIONS.fetch_add(u64::from(!is_first), Ordering::Relaxed);
-    }
-}
-
-// SAFETY: every call is passed unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::count();
-        // SAFETY: the caller fulfils the contract, which is the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: `pointer` came from `alloc` above, and so from the system.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        Self::count();
-        // SAFETY: `pointer` came from `alloc` above, and so from the system.
-        unsafe { System.realloc(pointer, layout, bytes) }
-    }
+/// Counts allocations, except on the process's first thread: the test harness allocates at
+/// any time.
+fn count(allocations: u64, _bytes: isize) {
+    let is_first = nix::unistd::gettid() == nix::unistd::getpid();
+    ALLOCATIONS.fetch_add(if is_first { 0 } else { allocations }, Ordering::Relaxed);
 }
 
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: Counting = Counting(count);
 
 /// Segments of a message.
 const SEGMENTS: usize = 64;

@@ -15,7 +15,7 @@ use kad_node::wire::{self, Body, Datagram, ErrorCode, Purpose, Store, Token};
 use proptest::prelude::*;
 
 use crate::datagram::{datagram, encoded, store};
-use crate::disk::Disk;
+use crate::disk::Content;
 
 /// A node of one shard, and a client that asks it.
 struct Rig {
@@ -223,7 +223,7 @@ proptest! {
     fn what_was_kept_is_restored_and_nothing_else(acts in acts()) {
         let config = Config { store_bytes_max: STORE_BYTES_MIN, ..config() };
         let mut rig = Rig::with(config.clone());
-        let mut disk = Disk::default();
+        let mut disk = Content::default();
         for act in acts {
             match act {
                 Act::Store { value: number, purpose, life_s } => {
@@ -271,7 +271,7 @@ proptest! {
 #[test]
 fn a_restored_value_for_which_there_is_no_room_any_more_leaves_the_disk() {
     let mut rig = Rig::new();
-    let mut disk = Disk::default();
+    let mut disk = Content::default();
     for number in 0..200 {
         rig.store(&value(number), Purpose::Replica, 60 + u32::from(number));
     }
@@ -290,7 +290,7 @@ fn a_restored_value_for_which_there_is_no_room_any_more_leaves_the_disk() {
 fn restored_values_are_not_published_before_the_node_has_joined_and_then_one_by_one() {
     const VALUES: u8 = 100;
     let mut rig = Rig::new();
-    let mut disk = Disk::default();
+    let mut disk = Content::default();
     for number in 0..VALUES {
         rig.put(&[number; 10]);
     }

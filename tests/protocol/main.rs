@@ -4,6 +4,7 @@
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod departing;
+#[path = "../harness/disk.rs"]
 mod disk;
 mod durable;
 mod joining;

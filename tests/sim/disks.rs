@@ -1,15 +1,15 @@
 //! A peer's disk: what its node has asked to keep, which survives the node's crash.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use kad_node::id::Id;
 use kad_node::node::{
     BatchNumber, Change, HeldValue, JournalBatch, Kept, Outbox, PublishedValue, ShardPosition,
 };
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
+use crate::disk::Content;
 use crate::peers::{Being, PeerIndex};
 use crate::ratio::Ratio;
 use crate::shards::Shards;
@@ -22,13 +22,6 @@ const KEEP_MAX: Duration = Duration::from_millis(200);
 /// The first of ten puts has ended within this time.
 const PUT_MAX: Duration = Duration::from_mins(1);
 
-/// What lies on a disk. Its times are the world's.
-#[derive(Clone, Default)]
-struct Content {
-    held: BTreeMap<Id, HeldValue>,
-    published: BTreeMap<Id, PublishedValue>,
-}
-
 /// A batch on its way to the disk.
 struct Writing {
     done: Instant,
@@ -39,6 +32,7 @@ struct Writing {
 /// The disk of a peer whose node keeps its values.
 #[derive(Default)]
 pub(crate) struct Disk {
+    /// Its times are the world's.
     content: Content,
     /// A copy that was made a while ago.
     backup: Content,
@@ -93,27 +87,6 @@ impl Disk {
     /// The node has crashed: what was on its way is lost.
     fn crash(&mut self) {
         self.writing.clear();
-    }
-}
-
-impl Content {
-    fn apply(&mut self, change: Change) {
-        match change {
-            Change::Held(held) => drop(self.held.insert(held.key, held)),
-            Change::Renewed { key, expires, purpose } => {
-                let held = self.held.get_mut(&key).expect("what is renewed is held");
-                (held.expires, held.purpose) = (expires, purpose);
-            }
-            Change::Dropped { key } => drop(self.held.remove(&key)),
-            Change::Published(published) => {
-                self.published.insert(published.key, published);
-            }
-            Change::Rescheduled { key, republish, is_held } => {
-                let published = self.published.get_mut(&key).expect("it was published");
-                (published.republish, published.is_held) = (republish, is_held);
-            }
-            Change::Forgotten { key } => drop(self.published.remove(&key)),
-        }
     }
 }
 

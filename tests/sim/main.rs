@@ -31,6 +31,8 @@ mod checks;
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod departing;
+#[path = "../harness/disk.rs"]
+mod disk;
 mod disks;
 mod faults;
 mod figures;

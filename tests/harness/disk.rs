@@ -1,18 +1,19 @@
 //! A disk as tests have one: what a node has asked to keep, by key.
+#![allow(dead_code)] // each of the tests that share it uses a part
 
 use std::collections::BTreeMap;
 
 use kad_node::id::Id;
 use kad_node::node::{Change, HeldValue, JournalBatch, PublishedValue};
 
-/// The values that a node is restarted with.
+/// What lies on a disk: the values that a node is restarted with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Disk {
+pub(crate) struct Content {
     pub(crate) held: BTreeMap<Id, HeldValue>,
     pub(crate) published: BTreeMap<Id, PublishedValue>,
 }
 
-impl Disk {
+impl Content {
     /// Keeps a batch.
     pub(crate) fn keep(&mut self, batch: JournalBatch) {
         for change in batch.changes {
@@ -20,7 +21,7 @@ impl Disk {
         }
     }
 
-    fn apply(&mut self, change: Change) {
+    pub(crate) fn apply(&mut self, change: Change) {
         match change {
             Change::Held(held) => {
                 // One of before has expired, which the disk knows by itself.
