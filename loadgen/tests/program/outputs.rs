@@ -23,7 +23,7 @@ fn shell(line: &str) -> Output {
 #[test]
 fn what_cannot_be_written_is_told_before_the_run() {
     let scratch = Scratch::new();
-    let (folder, file) = (scratch.0.display(), scratch.file("file"));
+    let (folder, file) = (scratch.0.path().display(), scratch.file("file"));
     fs::write(&file, "").expect("writes");
     let file = file.display();
     let loops = scratch.file("loops");
@@ -52,7 +52,11 @@ fn what_cannot_be_written_is_told_before_the_run() {
     let output = shell("$loadgen --duration 1h >/dev/full");
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("standard output: No space left"), "{}", stderr(&output));
-    assert_eq!(fs::read_dir(&scratch.0).expect("a folder").count(), 2, "nothing is left behind");
+    assert_eq!(
+        fs::read_dir(scratch.0.path()).expect("a folder").count(),
+        2,
+        "nothing is left behind"
+    );
 }
 
 #[test]
@@ -76,7 +80,11 @@ fn a_file_that_cannot_be_finished_leaves_the_one_before_whole() {
     for file in [&json, &html] {
         assert_eq!(fs::read_to_string(file).expect("it is there"), "before");
     }
-    assert_eq!(fs::read_dir(&scratch.0).expect("a folder").count(), 2, "no new file is there");
+    assert_eq!(
+        fs::read_dir(scratch.0.path()).expect("a folder").count(),
+        2,
+        "no new file is there"
+    );
 }
 
 #[test]
