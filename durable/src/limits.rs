@@ -24,7 +24,7 @@ pub const BATCH_BYTES_MAX: usize = 32 << 20;
 pub const QUEUE_BATCHES: usize = if cfg!(test) { 8 } else { 4096 };
 
 /// Bytes of the batches that wait for the writer.
-pub const QUEUE_BYTES: usize = 64 << 20;
+pub const QUEUE_BYTES: usize = if cfg!(test) { 64 << 10 } else { 64 << 20 };
 
 /// Bytes of changes that are kept in memory until they are synced, or until the disk works
 /// again. Values are shared with the node, so this costs little beside them.
@@ -70,3 +70,4 @@ const _: () = assert!(
     SEGMENT_BYTES + GROUP_BYTES + BATCH_BYTES_MAX < FILE_BYTES_MAX,
     "every segment that is written can be read"
 );
+const _: () = assert!(cfg!(test) || BATCH_BYTES_MAX < QUEUE_BYTES, "a queue takes any batch");

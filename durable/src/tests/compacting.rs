@@ -1,7 +1,7 @@
 //! The folder stays small, and loses nothing by it.
 
 use super::model::{HOUR_MS, Hands, Model, contacts, hold, open, options, publish};
-use crate::disk::FaultyDisk;
+use crate::disk::{Fault, FaultyDisk};
 use crate::folder::Folder;
 use crate::limits::{SEGMENT_BYTES, SLACK_BYTES};
 use crate::log::Log;
@@ -67,6 +67,32 @@ fn what_was_removed_does_not_come_back() {
 }
 
 #[test]
+fn copies_whose_fsync_fails_are_not_relied_on() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    let mut number = 0..;
+    let mut write = |log: &mut Log| {
+        let changes = vec![hold(number.next().expect("a number") % 40, HOUR_MS)];
+        log.write(changes).expect("a write");
+    };
+    while !log.needs_compaction() {
+        write(&mut log);
+    }
+    log.sync().expect("a sync");
+    disk.inject(Fault::Sync, 0);
+    while log.compact(0).is_ok() {}
+    assert!(log.is_faulty());
+    disk.mend();
+    assert_eq!(log.retry().expect("a disk that works"), 0);
+    // Until the segments that were copied in vain are gone.
+    for _ in 0..100 {
+        write(&mut log);
+        compact(&mut log);
+        assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 40);
+    }
+}
+
+#[test]
 fn what_has_expired_costs_nothing_to_remove() {
     let disk = FaultyDisk::default();
     let hands = Hands::at(super::model::START_MS);
@@ -90,9 +116,10 @@ fn what_has_expired_costs_nothing_to_remove() {
 #[test]
 fn many_starts_leave_few_segments() {
     let disk = FaultyDisk::default();
+    open(&disk, SyncPolicy::Off).0.log.write(vec![hold(1, HOUR_MS)]).expect("a write");
     for _ in 0..100 {
         let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
-        log.write(vec![hold(1, HOUR_MS)]).expect("a write");
+        log.tick().expect("a write");
         compact(&mut log);
         assert!(log.segments.len() < 24, "{} segments", log.segments.len());
     }

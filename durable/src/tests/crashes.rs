@@ -1,13 +1,13 @@
 //! What a kill or a power cut leaves, with and without faults before it.
 
-use std::cell::Cell;
-
 use proptest::prelude::*;
 
 use super::model::{Model, any_change, open};
+use crate::check::check_on;
 use crate::disk::{Disk as _, Fault, FaultyDisk};
 use crate::limits::FILE_BYTES_MAX;
 use crate::log::Log;
+use crate::replay::Damage;
 use crate::types::{Change, SyncPolicy};
 
 fn any_groups() -> impl Strategy<Value = Vec<Vec<Change>>> {
@@ -134,7 +134,6 @@ proptest! {
         let disk = FaultyDisk::default();
         let mut log = open(&disk, policy).0.log;
         let (mut model, mut synced, mut later) = (Model::default(), Model::default(), Vec::new());
-        let has_failed = Cell::new(false);
         for (index, group) in groups.iter().enumerate() {
             if index == at {
                 disk.inject(fault, bytes);
@@ -146,8 +145,9 @@ proptest! {
                     prop_assert!(Model::on(&disk.killed()) == model, "a kill loses something");
                 }
             }
+            // Trying too early loses nothing.
+            let _ = if log.is_faulty() { log.retry() } else { Ok(0) };
             let written = log.write(group.clone());
-            has_failed.set(has_failed.get() || written.is_err());
             model.apply_all(group);
             later.extend(group.iter().cloned());
             if written.is_ok() && !log.is_faulty() {
@@ -165,6 +165,8 @@ proptest! {
             prop_assert_eq!(log.retry().expect("a disk that works"), 0);
         }
         prop_assert!(Model::on(&disk.killed()) == model, "something that failed is missing");
+        let damage = check_on(&disk).expect("a folder").damage;
+        prop_assert!(fault == Fault::ReadOnly || damage == Damage::default(), "{damage}");
         if policy != SyncPolicy::Off {
             log.sync().expect("a disk that works");
             let found = Model::on(&disk.power_cut(keeps));

@@ -82,5 +82,6 @@ proptest! {
         let decoded = decode(&bytes, marker);
         let is_same = matches!(decoded, Decoded::Record(l, b) if l == length && b == body);
         prop_assert!(is_same);
+        prop_assert!(matches!(decode(&bytes, !marker), Decoded::Nothing), "another segment's");
     }
 }

@@ -1,18 +1,20 @@
 //! The thread that writes.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use super::model::{Hands, Model, START_MS, hold, options};
 use crate::disk::{Fault, FaultyDisk};
 use crate::folder::Folder;
-use crate::limits::{BATCH_BYTES_MAX, QUEUE_BATCHES};
+use crate::limits::{BATCH_BYTES_MAX, QUEUE_BATCHES, QUEUE_BYTES};
 use crate::types::{Change, Held, Purpose, SyncPolicy};
 use crate::writer::{Batch, Event, Refused, Writer};
 
 /// Longer than anything takes.
 const DEADLINE: Duration = Duration::from_mins(1);
+
+type Counted = Arc<crate::counters::Counters>;
 
 fn start(disk: &FaultyDisk, sync: SyncPolicy) -> (Writer, Receiver<Event>, Counted) {
     let options = options(sync, Hands::at(START_MS));
@@ -22,8 +24,6 @@ fn start(disk: &FaultyDisk, sync: SyncPolicy) -> (Writer, Receiver<Event>, Count
     let writer = Writer::start(folder, move |event| drop(sender.send(event))).expect("a thread");
     (writer, events, counters)
 }
-
-type Counted = Arc<crate::counters::Counters>;
 
 fn batch(number: u8) -> Batch {
     Batch { tag: u64::from(number), changes: vec![hold(number, 9_000_000)] }
@@ -72,6 +72,17 @@ fn every_second_syncs_without_further_batches() {
 }
 
 #[test]
+fn what_is_synced_is_not_kept_in_memory() {
+    let disk = FaultyDisk::default();
+    let mut log = super::model::open(&disk, SyncPolicy::EverySecond).0.log;
+    while !log.is_full_of_unsynced() {
+        log.write(vec![hold(1, 9_000_000)]).expect("a write");
+    }
+    log.sync().expect("a sync");
+    assert!(!log.is_full_of_unsynced());
+}
+
+#[test]
 fn a_fault_is_told_of_and_mended() {
     for fault in [Fault::Full, Fault::Write, Fault::ShortWrite, Fault::ReadOnly] {
         let disk = FaultyDisk::default();
@@ -115,14 +126,8 @@ fn what_there_is_no_room_for_while_the_disk_fails_is_counted() {
     let disk = FaultyDisk::default();
     let (writer, events, counters) = start(&disk, SyncPolicy::EverySecond);
     disk.inject(Fault::ReadOnly, 0);
-    let value = |number: u8| {
-        let value = super::model::value(number, 30 << 10);
-        let (key, expires_ms) = (crate::key_of(&value), START_MS + 9_000_000);
-        Change::Hold(Held { key, value, expires_ms, purpose: Purpose::Cache, source: None })
-    };
     for number in 0..5 {
-        let batch = Batch { tag: u64::from(number), changes: vec![value(number)] };
-        writer.queue().try_push(batch).expect("room");
+        writer.queue().try_push(large(number, 30 << 10)).expect("room");
         while !matches!(events.recv_timeout(DEADLINE).expect("an event"), Event::Failed { .. }) {}
     }
     assert_eq!(counters.snapshot().changes_missed, 2);
@@ -132,9 +137,8 @@ fn what_there_is_no_room_for_while_the_disk_fails_is_counted() {
     drop(writer);
 }
 
-#[test]
-fn a_full_queue_refuses_and_never_waits() {
-    let disk = FaultyDisk::default();
+/// A writer that is stuck in its first event until the sender is dropped.
+fn stuck(disk: &FaultyDisk) -> (Writer, Sender<()>, Counted) {
     let options = options(SyncPolicy::EverySecond, Hands::at(START_MS));
     let (folder, _) = Folder::open_on(Arc::new(disk.clone()), &options).expect("a folder");
     let counters = folder.counters();
@@ -144,26 +148,46 @@ fn a_full_queue_refuses_and_never_waits() {
         let _ = left.recv();
     });
     let writer = writer.expect("a thread");
+    writer.queue().try_push(batch(0)).expect("room");
+    enters.recv_timeout(DEADLINE).expect("an event");
+    (writer, leave, counters)
+}
+
+fn large(number: u8, bytes: usize) -> Batch {
+    let value = super::model::value(number, bytes);
+    let (key, expires_ms) = (crate::key_of(&value), START_MS + 9_000_000);
+    let held = Held { key, value, expires_ms, purpose: Purpose::Cache, source: None };
+    Batch { tag: u64::from(number), changes: vec![Change::Hold(held)] }
+}
+
+#[test]
+fn a_full_queue_refuses_and_never_waits() {
+    let disk = FaultyDisk::default();
+    let (writer, leave, counters) = stuck(&disk);
     let queue = writer.queue();
-    queue.try_push(batch(0)).expect("room");
-    enters.recv_timeout(DEADLINE).expect("the writer is stuck in the event");
     for number in 1..=QUEUE_BATCHES as u8 {
         queue.try_push(batch(number)).expect("room");
     }
     assert_eq!(queue.try_push(batch(99)), Err(Refused::Busy(batch(99))));
     assert_eq!(counters.snapshot().batches_refused, 1);
-    let large = super::model::value(1, BATCH_BYTES_MAX);
-    let large = Change::Hold(Held {
-        key: [0; 20],
-        value: large,
-        expires_ms: 0,
-        purpose: Purpose::Cache,
-        source: None,
-    });
-    let large = Batch { tag: 7, changes: vec![large] };
-    assert!(matches!(queue.try_push(large), Err(Refused::TooLarge(_))));
+    assert!(matches!(queue.try_push(large(1, BATCH_BYTES_MAX)), Err(Refused::TooLarge(_))));
     drop(leave);
     writer.stop();
     assert_eq!(Model::on(&disk.killed()).held.len(), 1 + QUEUE_BATCHES);
     assert!(matches!(queue.try_push(batch(1)), Err(Refused::Closed(_))));
+}
+
+#[test]
+fn the_queue_is_bounded_in_bytes_too() {
+    let disk = FaultyDisk::default();
+    let (writer, leave, _) = stuck(&disk);
+    let queue = writer.queue();
+    let half = QUEUE_BYTES / 2 - 100;
+    queue.try_push(large(1, half)).expect("room");
+    queue.try_push(large(2, half)).expect("room");
+    assert!(matches!(queue.try_push(large(3, half)), Err(Refused::Busy(_))));
+    queue.try_push(Batch { tag: 4, changes: Vec::new() }).expect("what was refused takes no room");
+    drop(leave);
+    writer.stop();
+    assert_eq!(Model::on(&disk.killed()).held.len(), 3);
 }
