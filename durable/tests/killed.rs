@@ -19,7 +19,7 @@ use kad_durable::{
     check, key_of,
 };
 
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 40;
 /// Values that are not evicted yet.
 const WINDOW: u64 = 500;
 
