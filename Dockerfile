@@ -2,7 +2,8 @@
 #   node      compiles the programs in the public Rust image (the default);
 #   packaged  takes the programs that docker/package.sh has compiled, for
 #             machines that cannot pull images.
-# Both give the same image: two static programs and nothing else, run without root.
+# Both give the same image: two static programs and an empty folder for --data, which
+# belong to the user that runs them, without root.
 
 # Everything in the image except the programs.
 FROM scratch AS bare
@@ -16,7 +17,7 @@ CMD ["--listen", "0.0.0.0:9001"]
 # This stage comes before `build`, because the classic builder makes every stage up to the
 # requested one; up to here it needs only the image `scratch`.
 FROM bare AS packaged
-COPY target/image/ /
+COPY --chown=65532:65532 target/image/ /
 
 FROM rust:1-bookworm AS build
 WORKDIR /build
@@ -28,4 +29,4 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     CARGO_TARGET_DIR=/build/target docker/package.sh /image
 
 FROM bare AS node
-COPY --from=build /image/ /
+COPY --from=build --chown=65532:65532 /image/ /

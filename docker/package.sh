@@ -17,7 +17,7 @@ CARGO_PROFILE_RELEASE_DEBUG=0 \
 CARGO_PROFILE_RELEASE_STRIP=symbols \
     cargo build --release --locked --target "$host" -p kad-node -p loadgen
 
-mkdir -p "$image"
+mkdir -p "$image/data" # a volume of a container takes over its owner
 for program in kad-node loadgen; do
     cp "${CARGO_TARGET_DIR:-target}/$host/release/$program" "$image/$program"
 done

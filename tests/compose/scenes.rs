@@ -32,8 +32,8 @@ const VISITS_AT_ONCE: usize = 8;
 
 /// The limits of each container: memory, a share of the cores in billionths, processes, a
 /// read-only file system, and no root.
-const SEED_LIMITS: &str = "100663296 1000000000 32 true 65532:65532 [ALL]";
-const NODE_LIMITS: &str = "100663296 500000000 32 true 65532:65532 [ALL]";
+const SEED_LIMITS: &str = "167772160 1000000000 32 true 65532:65532 [ALL]";
+const NODE_LIMITS: &str = "167772160 500000000 32 true 65532:65532 [ALL]";
 const LIMITS_FORMAT: &str = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} \
                              {{.HostConfig.PidsLimit}} {{.HostConfig.ReadonlyRootfs}} \
                              {{.Config.User}} {{.HostConfig.CapDrop}}";
@@ -74,9 +74,12 @@ pub(crate) fn play(compose: &Compose) {
     the_load_generator_is_answered(&project);
     a_new_node_finds_old_values(&project, puts.iter().chain([&late]));
 
+    scene("the power fails: every container is killed at once, and started again");
+    seed.detach();
+    everything_is_found_after_a_power_cut(&project, puts.iter().chain([&late]));
+
     scene("the end");
     no_container_ran_out_of_memory(&project);
-    seed.detach();
     project.remove();
     scene("nothing is left behind");
 }
@@ -115,7 +118,7 @@ fn containers_are_as_compose_says(project: &Project, seed: &Container, nodes: &[
     for containers in [seed, nodes] {
         profile::is_used_by_compose(project, containers);
         for command in project.inspect("{{.Config.Cmd}}", containers) {
-            assert!(command.contains("--store-bytes 16MiB"), "{command}");
+            assert!(command.contains("--store-bytes 16MiB --data /data"), "{command}");
         }
     }
 }
@@ -266,6 +269,28 @@ fn a_new_node_finds_old_values<'a>(project: &Project, puts: impl IntoIterator<It
     let newest = nodes.last().expect("60 nodes");
     newest.await_joined();
     puts.into_iter().for_each(|put| put.is_found_in(newest));
+}
+
+/// Kills every container, so that no value is left in any memory, and starts them again.
+fn everything_is_found_after_a_power_cut<'a>(
+    project: &Project,
+    puts: impl IntoIterator<Item = &'a Put>,
+) {
+    let seeds = project.containers("seed");
+    let nodes = project.containers("node");
+    let all: Vec<Container> = seeds.iter().chain(&nodes).cloned().collect();
+    act("kill", &all);
+    act("start", &all);
+    project.await_health();
+    let mut seed = Seed::attach(&seeds[0]);
+    for (number, put) in puts.into_iter().enumerate() {
+        let node = &nodes[7 * number % nodes.len()];
+        let found = || (node.get(&put.key).status == Some(0)).then_some(());
+        wait_for(|| format!("a value after the power cut in {}", node.account()), found);
+        put.is_found_in(node);
+        put.is_found_at_the_seed(&mut seed);
+    }
+    seed.detach();
 }
 
 /// Runs the load generator, which waits for nodes that still join. Its own assertions check
