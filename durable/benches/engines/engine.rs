@@ -7,7 +7,7 @@ use std::path::Path;
 use canopydb::{DbOptions, EnvOptions};
 use durable::Durable;
 use fjall::{KeyspaceCreateOptions, KvSeparationOptions, PersistMode};
-use redb::{ReadableDatabase as _, ReadableTable as _, StorageBackend};
+use redb::{Durability, ReadableDatabase as _, ReadableTable as _, StorageBackend};
 
 mod durable;
 
@@ -38,8 +38,9 @@ pub(crate) fn open(name: &str, dir: &Path, always: bool) -> Box<dyn Engine> {
         "kad-durable" => Box::new(Durable::open(dir, always, false)),
         "kad-durable-queued" => Box::new(Durable::open(dir, always, true)),
         "fjall" => Box::new(Fjall::open(dir, always)),
-        "redb" => Box::new(Redb::open(dir, true)),
-        "redb-unsynced" => Box::new(Redb::open(dir, always)),
+        "redb" => Box::new(Redb::open(dir, true, Durability::Immediate)),
+        "redb-none" => Box::new(Redb::open(dir, true, Durability::None)),
+        "redb-unsynced" => Box::new(Redb::open(dir, always, Durability::Immediate)),
         "canopydb" => Box::new(Canopy::open(dir, always)),
         _ => panic!("no engine {name}"),
     }
@@ -175,6 +176,7 @@ impl Engine for Fjall {
 
 struct Redb {
     db: redb::Database,
+    durability: Durability,
 }
 
 const TABLE: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("values");
@@ -207,24 +209,25 @@ impl StorageBackend for Unsynced {
 }
 
 impl Redb {
-    /// Without the fsync of every commit redb keeps a commit in its own memory.
-    fn open(dir: &Path, synced: bool) -> Self {
+    fn open(dir: &Path, synced: bool, durability: Durability) -> Self {
         let mut builder = redb::Builder::new();
         builder.set_cache_size(CACHE_BYTES);
         let file = dir.join("redb");
         if synced {
-            return Self { db: builder.create(file).expect("a database") };
+            return Self { db: builder.create(file).expect("a database"), durability };
         }
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(file);
         let backend = redb::backends::FileBackend::new(file.expect("a file")).expect("a lock");
-        Self { db: builder.create_with_backend(Unsynced(backend)).expect("a database") }
+        let db = builder.create_with_backend(Unsynced(backend)).expect("a database");
+        Self { db, durability }
     }
 }
 
 impl Engine for Redb {
     fn put(&mut self, entries: &Group) {
-        let write = self.db.begin_write().expect("a transaction");
+        let mut write = self.db.begin_write().expect("a transaction");
+        write.set_durability(self.durability).expect("a durability");
         let mut table = write.open_table(TABLE).expect("the table");
         for (key, payload) in entries {
             table.insert(key.as_slice(), payload.as_slice()).expect("an entry");
@@ -234,7 +237,8 @@ impl Engine for Redb {
     }
 
     fn remove(&mut self, entries: &Group) {
-        let write = self.db.begin_write().expect("a transaction");
+        let mut write = self.db.begin_write().expect("a transaction");
+        write.set_durability(self.durability).expect("a durability");
         let mut table = write.open_table(TABLE).expect("the table");
         for (key, _) in entries {
             table.remove(key.as_slice()).expect("an entry");
@@ -247,7 +251,8 @@ impl Engine for Redb {
 
     fn scan(&self, each: &mut dyn FnMut(&[u8], &[u8])) {
         let read = self.db.begin_read().expect("a transaction");
-        let table = read.open_table(TABLE).expect("the table");
+        // There is none before the first commit.
+        let Ok(table) = read.open_table(TABLE) else { return };
         for entry in table.iter().expect("the entries") {
             let (key, value) = entry.expect("an entry");
             each(key.value(), value.value());

@@ -41,6 +41,7 @@ fn main() {
         }
         ["found", engine, dir] => found(engine, dir),
         ["damage", engine] => damaged(engine),
+        ["kill", engine] => killed(engine),
         ["start", engine, dir] => start(engine, dir),
         ["writes", engine, dir] => writes(engine, dir),
         ref engines => all(engines),
