@@ -121,7 +121,7 @@ pub(crate) enum Effect {
     PeerDeparted(SocketAddr),
     /// To `storage`: a value that was put here is held by so many other nodes.
     Published { key: Id, holders: usize },
-    /// To `storage`: K closer nodes hold this replica.
+    /// To `storage`: K closer nodes say that they hold this replica.
     Demote { key: Id },
     /// To `storage`: keep a copy of what a get found.
     Cache { key: Id, value: Arc<[u8]>, life: Duration },

@@ -146,7 +146,8 @@ fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
     turn.push(Effect::Event(Event::Put { operation, key, outcome, elapsed }));
 }
 
-/// Where K closer nodes hold a replica, the node's own is but a copy.
+/// Where K closer nodes say that they hold a replica, this node no longer replicates it. It
+/// keeps its own all the same: any node may choose an id close to a key, and lie.
 fn replicate_finished(turn: &mut Turn, finished: &Finished, holders: usize) {
     let (key, own) = (finished.target, turn.config.id ^ finished.target);
     let closer = finished.closest.iter().filter(|(contact, _)| contact.id ^ key < own).count();

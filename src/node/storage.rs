@@ -179,10 +179,9 @@ impl Storage {
         }
     }
 
-    /// Turns a replica into a cached copy: K closer nodes hold the value.
+    /// Turns a replica into a cached copy: K closer nodes say that they hold the value.
     pub(crate) fn demote(&mut self, turn: &mut Turn, key: Id) {
-        let life = cache_life(turn.config.expire, turn.config.k, CACHE_LIFE_MIN);
-        self.store.demote(key, turn.now + life);
+        self.store.demote(key);
         self.write_renewed(turn, key);
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT};
 use kad_node::node::{Command, Event, Forgotten, OperationId};
+use kad_node::wire::{Body, Contacts, Datagram, Role};
 
+use crate::datagram::datagram;
 use crate::net::{Net, addr};
 
 const ALMOST_EXPIRED: Duration = Duration::from_hours(23);
@@ -87,4 +89,37 @@ fn a_published_value_outlives_its_expiry() {
     assert!(holders(&net, key) >= K_DEFAULT);
     assert!(net.stats(0).values_republished >= 40, "hourly, with jitter");
     assert!(net.nodes.contains_key(&addr(0)));
+}
+
+#[test]
+fn nodes_that_only_say_that_they_store_a_value_do_not_end_what_others_hold() {
+    const HONEST: u16 = 40;
+    let mut net = Net::joined(6, HONEST);
+    let key = net.put(0, "coveted");
+    net.settle();
+    // K liars as close to the key as no other node, and met by all.
+    for liar in HONEST..HONEST + K_DEFAULT as u16 {
+        let mut bytes = key.to_bytes();
+        bytes[19] ^= liar as u8;
+        let id = Id::new(bytes);
+        net.add_puppet(
+            liar,
+            id,
+            Box::new(|request| match request.body {
+                Body::Ping => Some(Body::Pong),
+                Body::Store(_) => Some(Body::Stored),
+                _ => Some(Body::Nodes(Contacts::new(&[]))),
+            }),
+        );
+        for number in 0..HONEST {
+            let ping = Datagram { sender: id, role: Role::Peer, ..datagram(1, Body::Ping) };
+            net.ask(addr(liar), number, &ping);
+        }
+        net.settle();
+    }
+    net.kill(0);
+    net.run_for(Duration::from_mins(72));
+    assert!(holders(&net, key) >= K_DEFAULT, "{} holders", holders(&net, key));
+    net.run_for(EXPIRE_DEFAULT);
+    assert_eq!(holders(&net, key), 0, "no node replicates it any more");
 }

@@ -34,8 +34,11 @@ pub(crate) enum Malice {
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
     Flood { values_max: u32 },
+    /// Is close to a stored value's key, says STORED and keeps nothing, so that holders
+    /// take the value to be stored closer than they are.
+    Erasure,
     /// Each of those above by turns, but for those by which it would change its own
-    /// name, and the flood.
+    /// name, the flood and the erasure.
     Everything,
 }
 
@@ -63,7 +66,7 @@ impl Malice {
             // One of the addresses is the asker's own, where no node answers it.
             Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
             Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
-            Self::Flood { .. } => &[],
+            Self::Flood { .. } | Self::Erasure => &[],
             Self::Everything => &SIGNS,
         }
     }
@@ -223,7 +226,10 @@ impl Attacker {
                 let name = near(target, &mut self.rng);
                 send(to, transaction, name, none, outbox);
             }
-            (Malice::WrongValues | Malice::ManyNames | Malice::Flood { .. }, _) => {
+            (
+                Malice::WrongValues | Malice::ManyNames | Malice::Flood { .. } | Malice::Erasure,
+                _,
+            ) => {
                 send(to, transaction, self.id, none, outbox);
             }
             (Malice::Everything, _) => unreachable!("one of its lies was drawn"),
@@ -282,7 +288,7 @@ fn whole(value: &[u8]) -> Value<'_> {
 
 /// An id that differs from `target` in its last eight bytes: closer than any
 /// peer that did not choose its id.
-fn near(target: Id, rng: &mut Rng) -> Id {
+pub(crate) fn near(target: Id, rng: &mut Rng) -> Id {
     let mut bytes = target.to_bytes();
     bytes[ID_BYTES - 8..].copy_from_slice(&rng.bytes::<8>());
     Id::new(bytes)

@@ -12,7 +12,7 @@ use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
 use crate::allocator::held_bytes;
-use crate::attacker::{Attacker, Malice};
+use crate::attacker::{Attacker, Malice, near};
 use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
@@ -124,8 +124,12 @@ impl World {
     /// Adds an attacker.
     pub(crate) fn add_attacker(&mut self, malice: Malice) {
         let peer = self.add_peer();
-        let rng = Rng::from_seed(self.rng.seed());
+        let mut rng = Rng::from_seed(self.rng.seed());
         let slot = &mut self.peers[peer.as_usize()];
+        if malice == Malice::Erasure {
+            let values = self.oracle.stored_values();
+            slot.id = near(values[peer.as_usize() % values.len()].key, &mut rng);
+        }
         let attacker = Attacker::new(slot.id, malice, peer.0, rng, self.now);
         slot.being = Being::Attacker(Box::new(attacker));
         self.arm(peer);

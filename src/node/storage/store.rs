@@ -47,6 +47,10 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    fn eviction(&self) -> Eviction {
+        Eviction::new(self.purpose, self.expires)
+    }
+
     /// What is kept of it on a disk.
     pub(crate) fn restorable(&self, key: Id) -> HeldValue {
         let source = match self.source {
@@ -58,8 +62,22 @@ impl Held {
     }
 }
 
+/// In which order the values of one source are evicted: cached copies before replicas,
+/// then the one whose life ends first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Eviction {
+    is_replica: bool,
+    expires: Instant,
+}
+
+impl Eviction {
+    fn new(purpose: Purpose, expires: Instant) -> Self {
+        Self { is_replica: purpose == Purpose::Replica, expires }
+    }
+}
+
 /// There is no room for a value: it alone exceeds the limits, or its source holds the
-/// largest part already and nothing that ends sooner.
+/// largest part already and nothing that goes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreFull;
 
@@ -87,8 +105,7 @@ pub(crate) struct Store {
 #[derive(Debug, Default)]
 struct Share {
     bytes: usize,
-    /// The value whose life ends first goes first.
-    expiries: BTreeSet<(Instant, Id)>,
+    evictions: BTreeSet<(Eviction, Id)>,
 }
 
 const _: () = assert!(
@@ -141,18 +158,19 @@ impl Store {
         if weight > self.bytes_max || self.values_max == 0 {
             return Err(StoreFull);
         }
+        let new = Eviction::new(purpose, life.expires);
         let mut evicted = Vec::new();
         while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
             let Some(&(_, heaviest)) = self.heaviest.last() else {
                 return Err(StoreFull);
             };
-            let first = self.sources[&heaviest].expiries.first().copied();
-            let Some((expires, first)) = first else {
+            let first = self.sources[&heaviest].evictions.first().copied();
+            let Some((eviction, first)) = first else {
                 return Err(StoreFull);
             };
             // Only before anything was evicted: no source loses a value for one that
             // is not taken.
-            if evicted.is_empty() && heaviest == source && expires >= life.expires {
+            if evicted.is_empty() && heaviest == source && eviction >= new {
                 return Err(StoreFull);
             }
             self.remove(first);
@@ -186,13 +204,12 @@ impl Store {
         true
     }
 
-    /// Turns a replica into a cached copy that lives until `expires` at most: K
-    /// closer nodes hold the value now.
-    pub(crate) fn demote(&mut self, key: Id, expires: Instant) {
+    /// Turns a replica into a cached copy. Its life stays as it is: that K closer nodes
+    /// hold the value, they alone say.
+    pub(crate) fn demote(&mut self, key: Id) {
         if let Some(mut held) = self.remove(key) {
             held.purpose = Purpose::Cache;
             held.replicate = None;
-            held.expires = held.expires.min(expires);
             self.insert(key, held);
         }
     }
@@ -248,7 +265,7 @@ impl Store {
         let share = self.sources.entry(held.source).or_default();
         self.heaviest.remove(&(share.bytes, held.source));
         share.bytes += weight;
-        share.expiries.insert((held.expires, key));
+        share.evictions.insert((held.eviction(), key));
         self.heaviest.insert((share.bytes, held.source));
         let before = self.values.insert(key, held);
         assert!(before.is_none(), "a value is removed before it is put back");
@@ -265,8 +282,8 @@ impl Store {
         let share = self.sources.get_mut(&held.source).expect("every value counts in a share");
         self.heaviest.remove(&(share.bytes, held.source));
         share.bytes -= weight;
-        share.expiries.remove(&(held.expires, key));
-        if share.expiries.is_empty() {
+        share.evictions.remove(&(held.eviction(), key));
+        if share.evictions.is_empty() {
             self.sources.remove(&held.source);
         } else {
             self.heaviest.insert((share.bytes, held.source));

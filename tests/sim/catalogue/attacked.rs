@@ -66,3 +66,25 @@ pub(super) fn flooded() -> Scenario {
         )
     }
 }
+
+/// More attackers than holders at each key, and time enough for every holder's turn to
+/// replicate.
+pub(super) fn erased() -> Scenario {
+    scenario(
+        "values-erased",
+        "attackers that only say that they store a value do not end what honest nodes hold",
+        Faults::NONE,
+        told([
+            network(60).into(),
+            vec![
+                values(4),
+                Step::Attack { count: 100, malice: Malice::Erasure },
+                Step::Run(minutes(10)),
+                Step::CrashOrigins,
+                Step::Run(minutes(72)),
+                Step::Relieve,
+                each_is_found(),
+            ],
+        ]),
+    )
+}

@@ -32,11 +32,12 @@ impl Store {
             assert_eq!(held.replicate.is_some(), held.purpose == Purpose::Replica);
             let share = shares.entry(held.source).or_default();
             share.bytes += weight(held);
-            share.expiries.insert((held.expires, key));
+            share.evictions.insert((held.eviction(), key));
         }
         let of = |shares: &BTreeMap<Source, Share>| -> Vec<_> {
-            let of =
-                |(&source, share): (&Source, &Share)| (source, share.bytes, share.expiries.clone());
+            let of = |(&source, share): (&Source, &Share)| {
+                (source, share.bytes, share.evictions.clone())
+            };
             shares.iter().map(of).collect()
         };
         assert_eq!(of(&self.sources), of(&shares));
@@ -85,9 +86,9 @@ impl Model {
             let heaviest = sources.max_by_key(|&source| (self.weight(Some(source)), source));
             let heaviest = heaviest.expect("a full store holds something");
             let of = self.0.iter().filter(|kept| kept.source == heaviest);
-            let first =
-                of.min_by_key(|kept| (kept.expires, kept.key)).expect("it weighs something");
-            if evicted == 0 && heaviest == new.source && first.expires >= new.expires {
+            let order = |kept: &Kept| (kept.purpose == Purpose::Replica, kept.expires);
+            let first = of.min_by_key(|kept| (order(kept), kept.key)).expect("it weighs something");
+            if evicted == 0 && heaviest == new.source && order(first) >= order(&new) {
                 return Err(StoreFull);
             }
             let first = first.key;
@@ -117,7 +118,7 @@ fn kept(store: &Store) -> Vec<Kept> {
 #[derive(Clone, Debug)]
 enum Act {
     Store { number: u16, bytes: usize, source: u8, purpose: Purpose, life_s: u64, wait_s: u64 },
-    Demote { number: u16, life_s: u64 },
+    Demote { number: u16 },
     Expire,
     Replicate { again_s: u64 },
 }
@@ -137,7 +138,7 @@ fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
     });
     let act = prop_oneof![
         12 => store,
-        1 => (0..24_u16, 0..100_u64).prop_map(|(number, life_s)| Act::Demote { number, life_s }),
+        1 => (0..24_u16).prop_map(|number| Act::Demote { number }),
         2 => Just(Act::Expire),
         2 => (0..50_u64).prop_map(|again_s| Act::Replicate { again_s }),
     ];
@@ -184,12 +185,10 @@ proptest! {
                         prop_assert!(now_is == purpose || now_is == Purpose::Replica);
                     }
                 }
-                Act::Demote { number, life_s } => {
-                    let expires = now + Duration::from_secs(life_s);
-                    store.demote(id(number), expires);
+                Act::Demote { number } => {
+                    store.demote(id(number));
                     for kept in model.0.iter_mut().filter(|kept| kept.key == id(number)) {
                         (kept.purpose, kept.replicate) = (Purpose::Cache, None);
-                        kept.expires = kept.expires.min(expires);
                     }
                 }
                 Act::Expire => {
@@ -244,6 +243,23 @@ fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
     assert!(store.held(id(0)).is_some(), "the light source keeps what it has");
     let refused = store.store(id(200), &[], source(2), Purpose::Replica, until(100));
     assert_eq!(refused, Err(StoreFull), "the heaviest gets no more than it has");
+}
+
+#[test]
+fn a_demoted_replica_keeps_its_life_and_is_the_first_of_its_source_to_be_evicted() {
+    let mut store = store();
+    for number in 0..VALUES_MAX as u16 {
+        let life = until(100 - u64::from(number));
+        store.store(id(number), &[], source(1), Purpose::Replica, life).expect("there is room");
+    }
+    store.demote(id(0));
+    assert_eq!(store.held(id(0)).map(|held| held.expires), Some(until(100).expires));
+    let cached = store.store(id(100), &[], source(1), Purpose::Cache, until(100));
+    assert_eq!(cached, Err(StoreFull), "it is no better than what would go");
+    let stored = store.store(id(100), &[], source(1), Purpose::Replica, until(1));
+    assert_eq!(stored, Ok(vec![id(0)]));
+    let cached = store.store(id(101), &[], source(1), Purpose::Cache, until(1000));
+    assert_eq!(cached, Err(StoreFull), "no replica goes for a cached copy of its source");
 }
 
 #[test]
