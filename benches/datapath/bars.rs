@@ -78,6 +78,7 @@ fn rows(results: &Results) -> Vec<Row> {
         }
     }
     rows.extend(Load::FULL.iter().flat_map(|load| auto_against_tokio(*load)));
+    rows.extend(Load::FULL.map(durable_against_memory));
     for load in Load::FULL {
         rows.extend(against_best(results, load));
     }
@@ -132,6 +133,17 @@ fn auto_against_tokio(load: Load) -> [Row; 2] {
         (case(NodeIo::Auto), case(NodeIo::TokioUring)),
         Bar::AtLeast(1.0),
     )
+}
+
+/// A hit needs no disk. Grouping and turns are the same, so CPU time tells all.
+fn durable_against_memory(load: Load) -> Row {
+    Row {
+        title: "CPU a request, --data / memory",
+        figure: Figure::CpuUs,
+        part: (Subject::Durable, load),
+        whole: (Subject::node(NodeIo::Auto, Grouping::On), load),
+        bar: Bar::AtMost(1.01),
+    }
 }
 
 fn with_cpu(titles: [&'static str; 2], (part, whole): (Case, Case), bar: Bar) -> [Row; 2] {

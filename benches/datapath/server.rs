@@ -13,11 +13,12 @@ use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
+use tempfile::TempDir;
 
 use crate::cores::Cores;
 use crate::failure::Failure;
 use crate::request::{self, KEYS};
-use crate::subject::{Grouping, Shards, Subject};
+use crate::subject::{Grouping, NodeIo, Shards, Subject};
 
 /// How the last line of the counters begins.
 pub(crate) const STATS_END: &str = "  gets";
@@ -70,6 +71,9 @@ pub(crate) struct Server {
     process: Process,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
+    /// Where a durable node keeps its values; removed after the process has ended.
+    #[expect(dead_code, reason = "it is removed when it is dropped")]
+    folder: Option<TempDir>,
 }
 
 struct Process(Child);
@@ -94,9 +98,16 @@ impl Server {
             Subject::Echo { .. } => {
                 Command::new(env::current_exe().map_err(Failure::io("finding the bench"))?)
             }
-            Subject::Node { .. } => Command::new(node),
+            Subject::Node { .. } | Subject::Durable => Command::new(node),
         };
         command.args(arguments(subject));
+        let folder = match subject {
+            Subject::Durable => Some(tempfile::tempdir().map_err(Failure::io("making a folder"))?),
+            Subject::Echo { .. } | Subject::Node { .. } => None,
+        };
+        if let Some(folder) = &folder {
+            command.arg("--data").arg(folder.path());
+        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let pin = Failure::io("setting the cores");
         cores.enter_server(subject.shards()).map_err(|errno| pin(errno.into()))?;
@@ -106,16 +117,17 @@ impl Server {
         let mut stdout = BufReader::new(process.0.stdout.take().expect("it is piped"));
         let address = match subject {
             Subject::Echo { .. } => address_of_echo(&mut stdout, &mut process),
-            Subject::Node { .. } => address_of_node(&mut process),
+            Subject::Node { .. } | Subject::Durable => address_of_node(&mut process),
         }?;
         let clock = Failure::io("finding the server's clock");
         let cpu = clock_getcpuclockid(process.pid()).map_err(|errno| clock(errno.into()))?;
         let shards = subject.shards();
-        let mut server = Self { address, shards, texts: Vec::new(), cpu, process, stdin, stdout };
+        let texts = Vec::new();
+        let mut server = Self { address, shards, texts, cpu, process, stdin, stdout, folder };
         server.texts = match subject {
             // It has one reply.
             Subject::Echo { .. } => vec![request::text(0); KEYS],
-            Subject::Node { .. } => server.put_all()?,
+            Subject::Node { .. } | Subject::Durable => server.put_all()?,
         };
         Ok(server)
     }
@@ -193,6 +205,7 @@ impl Server {
 
 fn arguments(subject: Subject) -> Vec<String> {
     match subject {
+        Subject::Durable => arguments(Subject::node(NodeIo::Auto, Grouping::On)),
         Subject::Echo { io, grouping } => {
             vec![format!("--serve=echo-{io}"), format!("--grouping={grouping}")]
         }

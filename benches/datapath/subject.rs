@@ -36,8 +36,17 @@ pub(crate) enum Shards {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
-    Echo { io: EchoIo, grouping: Grouping },
-    Node { io: NodeIo, grouping: Grouping, shards: Shards },
+    Echo {
+        io: EchoIo,
+        grouping: Grouping,
+    },
+    Node {
+        io: NodeIo,
+        grouping: Grouping,
+        shards: Shards,
+    },
+    /// A node of one shard under the default driver that keeps its values in a folder.
+    Durable,
 }
 
 /// The node's drivers that can be compared with each other.
@@ -61,14 +70,14 @@ impl Subject {
                 }
             }
         }
-        all.push(Self::node(NodeIo::Auto, Grouping::On));
+        all.extend([Self::node(NodeIo::Auto, Grouping::On), Self::Durable]);
         all
     }
 
     /// Whether it has two threads that serve.
     pub(crate) const fn shards(self) -> Shards {
         match self {
-            Self::Echo { .. } => Shards::One,
+            Self::Echo { .. } | Self::Durable => Shards::One,
             Self::Node { shards, .. } => shards,
         }
     }
@@ -130,6 +139,7 @@ impl fmt::Display for Subject {
             Self::Node { io, grouping, shards } => {
                 format!("node-{io}-{grouping}-{}", shards.count())
             }
+            Self::Durable => "node-durable".to_owned(),
         };
         f.pad(&name)
     }
