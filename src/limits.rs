@@ -162,6 +162,11 @@ pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
 /// Period in which a holder stores what no node has stored on it meanwhile
 /// (Kademlia 2.5).
 pub const REPLICATE: Duration = Duration::from_hours(1);
+/// For each of the K that hold a value, how long STOREs may postpone a holder's
+/// replication: it draws any part of K times this. So one of the K replicates the value
+/// once in a [`REPLICATE`] on average, however often a peer has them hold it anew: any
+/// peer can, and holders that wait for one another would go one by one.
+pub const POSTPONE_MAX: Duration = REPLICATE.saturating_mul(2);
 /// Life of a value that no node publishes again (Kademlia 2.3).
 pub const EXPIRE_DEFAULT: Duration = Duration::from_hours(24);
 /// Least life of a path-cached copy, however many nodes are closer to its key.

@@ -8,11 +8,11 @@ use super::journal::Waiting;
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
-use super::storage::{Life, Source, StoreFull, cache_life};
+use super::storage::{Source, StoreFull, cache_life};
 use super::table::Health;
 use super::token::Checked;
 use crate::id::Id;
-use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, REPLICATE};
+use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX};
 use crate::wire::{
     self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
@@ -157,12 +157,10 @@ impl Node {
                 cache_life(wanted, self.table.routing.closer_than_self(store.key), CACHE_LIFE_MIN)
             }
         };
-        let now = self.turn.now;
-        let replicate = now + self.turn.rng.jitter(REPLICATE);
-        let life = Life { expires: now + life, replicate };
+        let expires = self.turn.now + life;
         let source = Source::of_ip(asked.source.ip());
         let value = (store.key, store.value);
-        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, life);
+        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, expires);
         held.map_err(|StoreFull| ErrorCode::Full)
     }
 

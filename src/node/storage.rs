@@ -12,14 +12,15 @@ use super::command::Forgotten;
 use super::effect::{PublishReason, QueryKind, Turn};
 use super::journal::{Change, HeldValue, PublishedValue};
 use crate::id::Id;
-use crate::limits::{CACHE_LIFE_MIN, REPLICATE};
+use crate::limits::{CACHE_LIFE_MIN, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
 use keyed_map::Keyed;
 use published::Published;
+use store::{Life, Replication};
 
 pub(crate) use published::Full;
-pub(crate) use store::{Held, Life, Source, Store, StoreFull, cache_life};
+pub(crate) use store::{Held, Source, Store, StoreFull, cache_life};
 
 /// The values of one shard.
 pub(crate) struct Storage {
@@ -87,7 +88,7 @@ impl Storage {
     /// Keeps a value that was held for others before the node was restarted.
     pub(crate) fn restore_held(&mut self, turn: &mut Turn, restored: HeldValue) -> bool {
         let HeldValue { key, value, expires, purpose, source } = restored;
-        let life = Life { expires, replicate: turn.now + turn.rng.jitter(REPLICATE) };
+        let life = Life { expires, replication: replication(turn, None) };
         let source = source.map_or(Source::Own, Source::of_ip);
         let Ok(evicted) = self.store.store(key, &value, source, purpose, life) else {
             return false;
@@ -98,16 +99,19 @@ impl Storage {
         true
     }
 
-    /// Holds a value for others, or lengthens its life.
+    /// Holds a value for others until `expires`, or lengthens its life.
     pub(crate) fn hold(
         &mut self,
         turn: &mut Turn,
         (key, value): (Id, &[u8]),
         source: Source,
         purpose: Purpose,
-        life: Life,
+        expires: Instant,
     ) -> Result<(), StoreFull> {
-        let is_known = self.store.held(key).is_some();
+        let known = self.store.held(key);
+        let is_known = known.is_some();
+        let replication = replication(turn, known.and_then(|held| held.replication));
+        let life = Life { expires, replication };
         let evicted = self.store.store(key, value, source, purpose, life)?;
         drop_evicted(turn, evicted);
         if is_known {
@@ -153,10 +157,9 @@ impl Storage {
             return Forgotten::Unknown;
         };
         turn.journal.write(|| Change::Forgotten { key });
-        let replicate = turn.now + turn.rng.jitter(REPLICATE);
-        let life = Life { expires: turn.now + turn.config.expire, replicate };
+        let expires = turn.now + turn.config.expire;
         // Where there is no room for it, others hold it.
-        let _ = self.hold(turn, (key, &value), Source::Own, Purpose::Replica, life);
+        let _ = self.hold(turn, (key, &value), Source::Own, Purpose::Replica, expires);
         Forgotten::Forgotten
     }
 
@@ -171,11 +174,9 @@ impl Storage {
         closer: usize,
     ) {
         let expires = turn.now + cache_life(life, closer, CACHE_LIFE_MIN);
-        // A cached copy is not replicated, so that date does not matter.
-        let life = Life { expires, replicate: expires };
         if turn.journal.has_room(value.len()) {
             // Where there is no room for it, others hold it.
-            let _ = self.hold(turn, (key, value), Source::Own, Purpose::Cache, life);
+            let _ = self.hold(turn, (key, value), Source::Own, Purpose::Cache, expires);
         }
     }
 
@@ -205,7 +206,7 @@ impl Storage {
             let (life, reason) = (turn.config.expire, PublishReason::Republish);
             return Some((key, QueryKind::Publish { value, life, reason }));
         }
-        let again = turn.now + turn.rng.jitter(REPLICATE);
+        let again = replication(turn, None);
         let (key, held) = self.store.take_replication(turn.now, again)?;
         let (life, reason) = (held.expires.since(turn.now), PublishReason::Replicate);
         Some((key, QueryKind::Publish { value: held.value, life, reason }))
@@ -234,6 +235,17 @@ impl Storage {
         let (value, life) = (Arc::clone(&held.value), held.expires.since(turn.now));
         Some(QueryKind::Publish { value, life, reason })
     }
+}
+
+/// When to replicate a value that is stored now: in a period, but no later than it could
+/// be postponed `before`.
+fn replication(turn: &mut Turn, before: Option<Replication>) -> Replication {
+    let due = turn.now + turn.rng.jitter(REPLICATE);
+    if let Some(Replication { latest, .. }) = before {
+        return Replication { due: due.min(latest), latest };
+    }
+    let postpone_us = POSTPONE_MAX.as_micros() as u64 * turn.config.k as u64;
+    Replication { due, latest: due + Duration::from_micros(turn.rng.below(postpone_us)) }
 }
 
 /// Counts values that were evicted, and drops them from the journal.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT};
 use kad_node::node::{Command, Event, Forgotten, OperationId};
-use kad_node::wire::{Body, Contacts, Datagram, Role};
+use kad_node::wire::{self, Body, Contacts, Datagram, Role};
 
-use crate::datagram::datagram;
+use crate::datagram::{datagram, store};
 use crate::net::{Net, addr};
 
 const ALMOST_EXPIRED: Duration = Duration::from_hours(23);
@@ -122,4 +122,27 @@ fn nodes_that_only_say_that_they_store_a_value_do_not_end_what_others_hold() {
     assert!(holders(&net, key) >= K_DEFAULT, "{} holders", holders(&net, key));
     net.run_for(EXPIRE_DEFAULT);
     assert_eq!(holders(&net, key), 0, "no node replicates it any more");
+}
+
+#[test]
+fn a_value_that_a_peer_stores_again_and_again_is_replicated_all_the_same() {
+    const NODES: u16 = 40;
+    let mut net = Net::joined(7, NODES);
+    let key = net.put(0, "wanted");
+    net.settle();
+    net.kill(0);
+    for _ in 0..40 {
+        net.run_for(Duration::from_mins(30));
+        let holders: Vec<u16> =
+            (1..NODES).filter(|&number| net.nodes[&addr(number)].holds(key)).collect();
+        for number in holders {
+            let pong = &net.ask(addr(500), number, &datagram(1, Body::Ping))[0];
+            let token = wire::decode(pong).expect("a PONG").token;
+            let body = Body::Store(store(b"wanted"));
+            net.ask(addr(500), number, &Datagram { token, ..datagram(2, body) });
+        }
+    }
+    let replicated: u64 = net.nodes.values().map(|node| node.stats().values_replicated).sum();
+    // One holder's turn an hour on average.
+    assert!((8..40).contains(&replicated), "{replicated} replications of one value in 20 h");
 }

@@ -42,8 +42,8 @@ pub(crate) struct Held {
     pub(crate) expires: Instant,
     pub(crate) purpose: Purpose,
     source: Source,
-    /// When to replicate it, unless it is stored anew before; never a cached copy.
-    replicate: Option<Instant>,
+    /// None of a cached copy.
+    pub(crate) replication: Option<Replication>,
 }
 
 impl Held {
@@ -85,7 +85,16 @@ pub(crate) struct StoreFull;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
     pub(crate) expires: Instant,
-    pub(crate) replicate: Instant,
+    pub(crate) replication: Replication,
+}
+
+/// When to replicate a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replication {
+    /// Unless it is stored anew before (Kademlia 2.5).
+    pub(crate) due: Instant,
+    /// However often it is stored anew.
+    pub(crate) latest: Instant,
 }
 
 /// Values by key, indexed by the end of their life, by their source, and by when
@@ -183,7 +192,7 @@ impl Store {
                 expires: life.expires,
                 purpose,
                 source,
-                replicate: (purpose == Purpose::Replica).then_some(life.replicate),
+                replication: (purpose == Purpose::Replica).then_some(life.replication),
             },
         );
         Ok(evicted)
@@ -198,7 +207,7 @@ impl Store {
         held.expires = held.expires.max(life.expires);
         if purpose == Purpose::Replica {
             held.purpose = Purpose::Replica;
-            held.replicate = Some(life.replicate);
+            held.replication = Some(life.replication);
         }
         self.insert(key, held);
         true
@@ -209,7 +218,7 @@ impl Store {
     pub(crate) fn demote(&mut self, key: Id) {
         if let Some(mut held) = self.remove(key) {
             held.purpose = Purpose::Cache;
-            held.replicate = None;
+            held.replication = None;
             self.insert(key, held);
         }
     }
@@ -244,13 +253,17 @@ impl Store {
     }
 
     /// The next replica due at `now`; its next turn comes at `again`.
-    pub(crate) fn take_replication(&mut self, now: Instant, again: Instant) -> Option<(Id, Held)> {
+    pub(crate) fn take_replication(
+        &mut self,
+        now: Instant,
+        again: Replication,
+    ) -> Option<(Id, Held)> {
         let (due, key) = *self.replications.first()?;
         if due > now {
             return None;
         }
         let mut held = self.remove(key)?;
-        held.replicate = Some(again);
+        held.replication = Some(again);
         self.insert(key, held.clone());
         Some((key, held))
     }
@@ -259,7 +272,7 @@ impl Store {
         let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
         self.bytes += weight;
         self.expiries.insert((held.expires, key));
-        if let Some(due) = held.replicate {
+        if let Some(Replication { due, .. }) = held.replication {
             self.replications.insert((due, key));
         }
         let share = self.sources.entry(held.source).or_default();
@@ -276,7 +289,7 @@ impl Store {
         let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
         self.bytes -= weight;
         self.expiries.remove(&(held.expires, key));
-        if let Some(due) = held.replicate {
+        if let Some(Replication { due, .. }) = held.replication {
             self.replications.remove(&(due, key));
         }
         let share = self.sources.get_mut(&held.source).expect("every value counts in a share");

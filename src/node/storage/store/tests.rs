@@ -24,12 +24,12 @@ impl Store {
         let replications: BTreeSet<_> = self
             .values
             .iter()
-            .filter_map(|(&key, held)| held.replicate.map(|due| (due, key)))
+            .filter_map(|(&key, held)| held.replication.map(|replication| (replication.due, key)))
             .collect();
         assert_eq!(self.replications, replications);
         let mut shares: BTreeMap<Source, Share> = BTreeMap::new();
         for (&key, held) in &self.values {
-            assert_eq!(held.replicate.is_some(), held.purpose == Purpose::Replica);
+            assert_eq!(held.replication.is_some(), held.purpose == Purpose::Replica);
             let share = shares.entry(held.source).or_default();
             share.bytes += weight(held);
             share.evictions.insert((held.eviction(), key));
@@ -55,7 +55,15 @@ struct Kept {
     source: Source,
     purpose: Purpose,
     expires: Instant,
-    replicate: Option<Instant>,
+    replication: Option<Replication>,
+}
+
+fn replication(due: Instant) -> Replication {
+    Replication { due, latest: due + Duration::from_secs(9) }
+}
+
+fn due(kept: &Kept) -> Option<Instant> {
+    kept.replication.map(|replication| replication.due)
 }
 
 #[derive(Clone, Debug, Default)]
@@ -71,7 +79,7 @@ impl Model {
         if let Some(kept) = self.0.iter_mut().find(|kept| kept.key == new.key) {
             kept.expires = kept.expires.max(new.expires);
             if new.purpose == Purpose::Replica {
-                (kept.purpose, kept.replicate) = (Purpose::Replica, new.replicate);
+                (kept.purpose, kept.replication) = (Purpose::Replica, new.replication);
             }
             return Ok(0);
         }
@@ -108,7 +116,7 @@ fn kept(store: &Store) -> Vec<Kept> {
         source: held.source,
         purpose: held.purpose,
         expires: held.expires,
-        replicate: held.replicate,
+        replication: held.replication,
     });
     let mut kept: Vec<Kept> = kept.collect();
     kept.sort_by_key(|kept| kept.key);
@@ -167,16 +175,16 @@ proptest! {
                 Act::Store { number, bytes, source: from, purpose, life_s, wait_s } => {
                     let life = Life {
                         expires: now + Duration::from_secs(life_s),
-                        replicate: now + Duration::from_secs(wait_s),
+                        replication: replication(now + Duration::from_secs(wait_s)),
                     };
                     let key = id(number);
                     let before = store.held(key).map(|held| (held.purpose, held.expires));
                     let source = source(from);
                     let value = &[0; 13 * VALUE_OVERHEAD_BYTES][..bytes];
                     let storing = store.store(key, value, source, purpose, life);
-                    let replicate = (purpose == Purpose::Replica).then_some(life.replicate);
+                    let replication = (purpose == Purpose::Replica).then_some(life.replication);
                     let expires = life.expires;
-                    let new = Kept { key, bytes, source, purpose, expires, replicate };
+                    let new = Kept { key, bytes, source, purpose, expires, replication };
                     prop_assert_eq!(storing.map(|evicted| evicted.len() as u64), model.store(new));
                     let after = store.held(key).map(|held| (held.purpose, held.expires));
                     if let Some((purpose, expires)) = before {
@@ -188,7 +196,7 @@ proptest! {
                 Act::Demote { number } => {
                     store.demote(id(number));
                     for kept in model.0.iter_mut().filter(|kept| kept.key == id(number)) {
-                        (kept.purpose, kept.replicate) = (Purpose::Cache, None);
+                        (kept.purpose, kept.replication) = (Purpose::Cache, None);
                     }
                 }
                 Act::Expire => {
@@ -201,14 +209,14 @@ proptest! {
                     prop_assert_eq!(store.expire(now, usize::MAX), due - first);
                 }
                 Act::Replicate { again_s } => {
-                    let again = now + Duration::from_secs(again_s);
-                    let is_due = |kept: &&mut Kept| kept.replicate.is_some_and(|due| due <= now);
-                    let due = model.0.iter_mut().filter(is_due);
-                    let due = due.min_by_key(|kept| (kept.replicate, kept.key));
+                    let again = replication(now + Duration::from_secs(again_s));
+                    let is_due = |kept: &&mut Kept| due(kept).is_some_and(|due| due <= now);
+                    let next = model.0.iter_mut().filter(is_due);
+                    let next = next.min_by_key(|kept| (due(kept), kept.key));
                     let taken = store.take_replication(now, again).map(|(key, _)| key);
-                    prop_assert_eq!(taken, due.as_ref().map(|kept| kept.key));
-                    if let Some(kept) = due {
-                        kept.replicate = Some(again);
+                    prop_assert_eq!(taken, next.as_ref().map(|kept| kept.key));
+                    if let Some(kept) = next {
+                        kept.replication = Some(again);
                     }
                 }
             }
@@ -217,7 +225,7 @@ proptest! {
             prop_assert_eq!(kept(&store), model.0.clone());
             let expiry = model.0.iter().map(|kept| kept.expires).min();
             prop_assert_eq!(store.next_expiry(), expiry);
-            let replication = model.0.iter().filter_map(|kept| kept.replicate).min();
+            let replication = model.0.iter().filter_map(due).min();
             prop_assert_eq!(store.next_replication(), replication);
         }
     }
@@ -225,7 +233,7 @@ proptest! {
 
 fn until(seconds: u64) -> Life {
     let at = Instant::ZERO + Duration::from_secs(seconds);
-    Life { expires: at, replicate: at }
+    Life { expires: at, replication: replication(at) }
 }
 
 #[test]
