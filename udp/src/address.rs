@@ -20,15 +20,35 @@ const FAMILY_V6: u16 = libc::AF_INET6 as u16;
 // address 16, scope 4.
 const _: () = assert!(ADDRESS_V4_BYTES == 16 && ADDRESS_BYTES_MAX == 28);
 
-/// What a socket can send to.
+/// The address families that a socket can send to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum Families {
     /// IPv4 only.
     V4,
     /// IPv6 only.
     V6,
     /// Both: an IPv6 socket that takes IPv4 peers as mapped addresses.
     Dual,
+}
+
+impl Families {
+    /// Those of a socket that is bound to `listen`: the unspecified IPv6 address takes IPv4
+    /// peers as well.
+    pub const fn of(listen: SocketAddr) -> Self {
+        match listen {
+            SocketAddr::V4(_) => Self::V4,
+            SocketAddr::V6(address) if address.ip().is_unspecified() => Self::Dual,
+            SocketAddr::V6(_) => Self::V6,
+        }
+    }
+
+    /// Whether the socket can send to `ip`.
+    pub const fn include(self, ip: IpAddr) -> bool {
+        match ip.to_canonical() {
+            IpAddr::V4(_) => !matches!(self, Self::V6),
+            IpAddr::V6(_) => !matches!(self, Self::V4),
+        }
+    }
 }
 
 /// A socket address as the kernel takes it.
@@ -43,23 +63,23 @@ impl RawAddress {
     /// Room for the kernel to write any address into.
     pub(crate) const ROOM: Self = Self { bytes: [0; ADDRESS_BYTES_MAX], length: ADDRESS_BYTES_MAX };
 
-    /// The address of `destination` for a socket of this reach; none where such
+    /// The address of `destination` for a socket of these families; none where such
     /// a socket cannot send there.
-    pub(crate) fn new(reach: Reach, destination: SocketAddr) -> Option<Self> {
+    pub(crate) fn new(families: Families, destination: SocketAddr) -> Option<Self> {
         let ip = destination.ip().to_canonical();
-        match (reach, ip) {
-            (Reach::V4, IpAddr::V4(ip)) => Some(Self::v4(ip, destination.port())),
-            (Reach::Dual, IpAddr::V4(ip)) => {
+        match (families, ip) {
+            (Families::V4, IpAddr::V4(ip)) => Some(Self::v4(ip, destination.port())),
+            (Families::Dual, IpAddr::V4(ip)) => {
                 Some(Self::v6(ip.to_ipv6_mapped(), destination.port(), 0))
             }
-            (Reach::V6 | Reach::Dual, IpAddr::V6(ip)) => {
+            (Families::V6 | Families::Dual, IpAddr::V6(ip)) => {
                 let scope = match destination {
                     SocketAddr::V6(destination) => destination.scope_id(),
                     SocketAddr::V4(_) => 0,
                 };
                 Some(Self::v6(ip, destination.port(), scope))
             }
-            (Reach::V4, IpAddr::V6(_)) | (Reach::V6, IpAddr::V4(_)) => None,
+            (Families::V4, IpAddr::V6(_)) | (Families::V6, IpAddr::V4(_)) => None,
         }
     }
 
@@ -154,42 +174,42 @@ pub(crate) const fn mix(bits: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn there_and_back(reach: Reach, text: &str) -> Option<SocketAddr> {
-        let raw = RawAddress::new(reach, text.parse().expect("an address"))?;
+    fn there_and_back(families: Families, text: &str) -> Option<SocketAddr> {
+        let raw = RawAddress::new(families, text.parse().expect("an address"))?;
         raw.parse(raw.length())
     }
 
     #[test]
     fn an_address_survives_the_way_to_the_kernel_and_back() {
-        for (reach, text) in [
-            (Reach::V4, "192.0.2.1:9001"),
-            (Reach::V6, "[2001:db8::1]:9001"),
-            (Reach::V6, "[fe80::1%3]:9001"),
-            (Reach::Dual, "[2001:db8::1]:9001"),
-            (Reach::Dual, "192.0.2.1:9001"),
+        for (families, text) in [
+            (Families::V4, "192.0.2.1:9001"),
+            (Families::V6, "[2001:db8::1]:9001"),
+            (Families::V6, "[fe80::1%3]:9001"),
+            (Families::Dual, "[2001:db8::1]:9001"),
+            (Families::Dual, "192.0.2.1:9001"),
         ] {
-            assert_eq!(there_and_back(reach, text), text.parse().ok(), "{text}");
+            assert_eq!(there_and_back(families, text), text.parse().ok(), "{text}");
         }
     }
 
     #[test]
     fn a_mapped_address_is_an_ipv4_address() {
-        for reach in [Reach::V4, Reach::Dual] {
-            let back = there_and_back(reach, "[::ffff:192.0.2.1]:9001");
+        for families in [Families::V4, Families::Dual] {
+            let back = there_and_back(families, "[::ffff:192.0.2.1]:9001");
             assert_eq!(back, "192.0.2.1:9001".parse().ok());
         }
     }
 
     #[test]
     fn an_address_of_the_other_family_is_out_of_reach() {
-        assert_eq!(there_and_back(Reach::V4, "[2001:db8::1]:1"), None);
-        assert_eq!(there_and_back(Reach::V6, "192.0.2.1:1"), None);
+        assert_eq!(there_and_back(Families::V4, "[2001:db8::1]:1"), None);
+        assert_eq!(there_and_back(Families::V6, "192.0.2.1:1"), None);
     }
 
     #[test]
     fn what_is_no_ip_address_is_not_read() {
-        let raw = RawAddress::new(Reach::V6, "[2001:db8::1]:1".parse().expect("an address"));
-        let raw = raw.expect("within reach");
+        let raw = RawAddress::new(Families::V6, "[2001:db8::1]:1".parse().expect("an address"));
+        let raw = raw.expect("the socket reaches it");
         for length in 0..ADDRESS_BYTES_MAX {
             assert_eq!(raw.parse(length), None, "{length} bytes");
         }

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{c_int, cmsghdr};
 
-use crate::address::Reach;
+use crate::address::Families;
 
 const HEADER_BYTES: usize = size_of::<cmsghdr>();
 const LENGTH_BYTES: usize = size_of::<usize>();
@@ -48,16 +48,16 @@ impl Control {
         self
     }
 
-    /// Makes the message leave from `local`, by a socket of this reach (`ip(7)`, `ipv6(7)`).
-    pub(crate) fn source(mut self, reach: Reach, local: IpAddr) -> Self {
-        match (reach, local) {
-            (Reach::V4, IpAddr::V4(local)) => {
+    /// Makes the message leave from `local`, by a socket of these families (`ip(7)`, `ipv6(7)`).
+    pub(crate) fn source(mut self, families: Families, local: IpAddr) -> Self {
+        match (families, local) {
+            (Families::V4, IpAddr::V4(local)) => {
                 let mut payload = [0; PKTINFO_V4_BYTES];
                 payload[offset_of!(libc::in_pktinfo, ipi_spec_dst)..][..4]
                     .copy_from_slice(&local.octets());
                 self.push(libc::IPPROTO_IP, libc::IP_PKTINFO, &payload);
             }
-            (Reach::V6 | Reach::Dual, local) => {
+            (Families::V6 | Families::Dual, local) => {
                 let local = match local {
                     IpAddr::V4(local) => local.to_ipv6_mapped(),
                     IpAddr::V6(local) => local,
@@ -67,7 +67,7 @@ impl Control {
                     .copy_from_slice(&local.octets());
                 self.push(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, &payload);
             }
-            (Reach::V4, IpAddr::V6(_)) => {}
+            (Families::V4, IpAddr::V6(_)) => {}
         }
         self
     }
@@ -212,12 +212,12 @@ mod tests {
     fn a_source_is_written_as_the_socket_wants_it() {
         let v4 = IpAddr::from([127, 0, 0, 2]);
         let told = |control: Control| control.parse(control.length());
-        for reach in [Reach::V4, Reach::Dual] {
-            let control = Control::EMPTY.segment(9).source(reach, v4);
+        for families in [Families::V4, Families::Dual] {
+            let control = Control::EMPTY.segment(9).source(families, v4);
             assert_eq!(told(control), ControlData { segment_bytes: None, local: Some(v4) });
         }
         let v6 = "2001:db8::1".parse().expect("an address");
-        assert_eq!(told(Control::EMPTY.source(Reach::Dual, v6)).local, Some(v6));
-        assert_eq!(Control::EMPTY.source(Reach::V4, v6).length(), 0);
+        assert_eq!(told(Control::EMPTY.source(Families::Dual, v6)).local, Some(v6));
+        assert_eq!(Control::EMPTY.source(Families::V4, v6).length(), 0);
     }
 }

@@ -30,7 +30,7 @@ mod sender;
 mod socket;
 mod sys;
 
-pub use address::{ADDRESS_BYTES_MAX, Reach, canonical, parse_address};
+pub use address::{ADDRESS_BYTES_MAX, Families, canonical, parse_address};
 pub use connected::{BATCH_DATAGRAMS_MAX, Batch, ConnectedSender};
 pub use control::{ControlData, parse_control};
 pub use incoming::{IncomingMessage, receive_template};

@@ -9,7 +9,7 @@ use std::ptr;
 
 use libc::{c_uint, iovec, mmsghdr};
 
-use crate::address::{RawAddress, Reach};
+use crate::address::{Families, RawAddress};
 use crate::control::Control;
 use crate::sys;
 
@@ -56,7 +56,7 @@ impl Messages {
         to: Option<&RawAddress>,
         slices: usize,
         segment_bytes: Option<u16>,
-        source: Option<(Reach, IpAddr)>,
+        source: Option<(Families, IpAddr)>,
     ) {
         assert!(self.headers.len() < self.headers.capacity(), "room for it was made");
         // The kernel only reads the address of a message that it sends.
@@ -70,8 +70,8 @@ impl Messages {
             if let Some(segment_bytes) = segment_bytes {
                 control = control.segment(segment_bytes);
             }
-            if let Some((reach, local)) = source {
-                control = control.source(reach, local);
+            if let Some((families, local)) = source {
+                control = control.source(families, local);
             }
             let place = self.controls.len();
             self.controls.push(control);

@@ -15,7 +15,7 @@ use std::ops::Range;
 
 use self::by_destination::{Added, BATCH_MAX, ByDestination, Message};
 use self::pauses::Pauses;
-use crate::address::{RawAddress, Reach};
+use crate::address::{Families, RawAddress};
 use crate::local::LocalAddresses;
 use crate::messages::{self, Messages};
 use crate::observer::{Observer, Sent};
@@ -30,7 +30,7 @@ pub struct Sender {
     pauses: Pauses,
     /// Where what is sent is to come from, for a socket bound to a wildcard.
     locals: Option<LocalAddresses>,
-    reach: Reach,
+    families: Families,
 }
 
 impl Sender {
@@ -43,7 +43,7 @@ impl Sender {
             messages: Messages::with_capacity(BATCH_MAX),
             pauses: Pauses::new(),
             locals: socket.is_wildcard().then(LocalAddresses::new),
-            reach: socket.reach(),
+            families: socket.families(),
         }
     }
 
@@ -79,7 +79,7 @@ impl Sender {
         while !self.by_destination.is_full()
             && let Some((destination, bytes)) = datagrams.next()
         {
-            let raw = || RawAddress::new(self.reach, destination);
+            let raw = || RawAddress::new(self.families, destination);
             match self.by_destination.add(destination, bytes, raw) {
                 Added::ToSlice => {}
                 Added::NewSlice => self.starts.push(bytes.as_ptr()),
@@ -91,7 +91,7 @@ impl Sender {
 
     /// Makes the arrays of what is to leave.
     fn point(&mut self) {
-        let Self { by_destination, starts, messages, locals, reach, .. } = self;
+        let Self { by_destination, starts, messages, locals, families, .. } = self;
         messages.reset(by_destination.messages().len(), by_destination.parts().len());
         for &message in by_destination.messages() {
             let parts = by_destination.parts_of(message);
@@ -102,7 +102,7 @@ impl Sender {
             }
             let segment_bytes = (message.datagrams > 1).then(|| parts[0].length);
             let source = local(locals.as_ref(), by_destination.destination(message));
-            let source = source.map(|source| (*reach, source));
+            let source = source.map(|source| (*families, source));
             let to = by_destination.raw(message);
             messages.push(Some(to), parts.len(), segment_bytes, source);
         }

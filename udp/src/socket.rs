@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use nix::sys::socket::{getsockopt, setsockopt, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::address::Reach;
+use crate::address::Families;
 use crate::control::{CONTROL_BYTES_MAX, SEGMENT_BYTES};
 use crate::segments::BufferSize;
 use crate::sys;
@@ -46,7 +46,7 @@ enum Member {
 pub struct UdpSocket {
     socket: Socket,
     address: SocketAddr,
-    reach: Reach,
+    families: Families,
 }
 
 impl UdpSocket {
@@ -93,27 +93,23 @@ impl UdpSocket {
             // As it is: `SocketAddr::new` would lose the scope of a link-local one.
             IpAddr::V6(_) => listen,
         };
-        let reach = match listen {
-            SocketAddr::V4(_) => Reach::V4,
-            SocketAddr::V6(address) if address.ip().is_unspecified() => Reach::Dual,
-            SocketAddr::V6(_) => Reach::V6,
-        };
+        let families = Families::of(listen);
         let socket = new_socket(listen, buffers)?;
-        if reach != Reach::V4 {
-            socket.set_only_v6(reach == Reach::V6)?;
+        if families != Families::V4 {
+            socket.set_only_v6(families == Families::V6)?;
         }
         socket.set_reuse_port(member == Member::Further)?;
         socket.bind(&listen.into())?;
         let address = address_of(&socket)?;
         if address.ip().is_unspecified() {
-            match reach {
-                Reach::V4 => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
-                Reach::V6 | Reach::Dual => {
+            match families {
+                Families::V4 => setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?,
+                Families::V6 | Families::Dual => {
                     setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
                 }
             }
         }
-        Ok(Self { socket, address, reach })
+        Ok(Self { socket, address, families })
     }
 
     /// Connects a socket to `peer`: so the kernel drops what others send, and a send looks
@@ -123,13 +119,13 @@ impl UdpSocket {
     /// When this host has no way to `peer`.
     pub fn connect(peer: SocketAddr, buffers: SocketBuffers) -> io::Result<Self> {
         let socket = new_socket(peer, buffers)?;
-        let (any, reach): (IpAddr, Reach) = match peer {
-            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Reach::V4),
-            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), Reach::V6),
+        let (any, families): (IpAddr, Families) = match peer {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED.into(), Families::V4),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED.into(), Families::V6),
         };
         socket.bind(&SocketAddr::from((any, 0)).into())?;
         socket.connect(&peer.into())?;
-        Ok(Self { address: address_of(&socket)?, socket, reach })
+        Ok(Self { address: address_of(&socket)?, socket, families })
     }
 
     /// Makes the kernel join what one peer sends into segmented messages, where it is asked
@@ -160,8 +156,8 @@ impl UdpSocket {
     }
 
     /// What it can send to.
-    pub const fn reach(&self) -> Reach {
-        self.reach
+    pub const fn families(&self) -> Families {
+        self.families
     }
 
     /// Whether it takes what comes to any of the host's addresses, and is told to which.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use kad_node::driver::canonical;
+use udp::Families;
 
 use crate::launch;
 
@@ -38,9 +39,7 @@ impl Reach {
     /// Why a datagram can never reach `peer`, or `None` when it may.
     pub(crate) fn obstacle(self, peer: SocketAddr) -> Option<Obstacle> {
         let bound = self.bound;
-        // A socket bound to [::] supports both families.
-        let has_family =
-            bound.is_ipv4() == peer.is_ipv4() || (bound.is_ipv6() && bound.ip().is_unspecified());
+        let has_family = Families::of(bound).include(peer.ip());
         if !is_of_one_node(peer.ip()) {
             Some(Obstacle::NotOneNode)
         } else if lacks_interface(peer) {

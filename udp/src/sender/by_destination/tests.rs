@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::address::Reach;
+use crate::address::Families;
 
 /// Where the datagrams of these tests have their steer byte.
 const STEER_OFFSET: usize = 3;
@@ -54,10 +54,12 @@ impl Batch {
         let to = batch.iter().map(|(to, _)| *to).collect();
         let mut added = Self { to, memory, places, slices: Vec::new() };
         for (number, to) in added.to.iter().enumerate() {
-            match by_destination.add(*to, added.bytes(number), || RawAddress::new(Reach::V4, *to)) {
+            match by_destination
+                .add(*to, added.bytes(number), || RawAddress::new(Families::V4, *to))
+            {
                 Added::NewSlice => added.slices.push(vec![number]),
                 Added::ToSlice => added.slices.last_mut().expect("a slice").push(number),
-                Added::Unreachable => panic!("it is within reach"),
+                Added::Unreachable => panic!("the socket reaches it"),
             }
         }
         added
@@ -300,7 +302,7 @@ fn nothing_goes_together_where_coalescing_is_off() {
 fn an_unreachable_destination_is_left_out() {
     let mut by_destination = ByDestination::new(Coalescing::On, STEER_OFFSET);
     let v6 = "[::1]:1".parse().expect("an address");
-    let outcome = by_destination.add(v6, &[1; 9], || RawAddress::new(Reach::V4, v6));
+    let outcome = by_destination.add(v6, &[1; 9], || RawAddress::new(Families::V4, v6));
     assert_eq!(outcome, Added::Unreachable);
     let added = Batch::new(&mut by_destination, &[(peer(1), datagram(9, 0))], Lies::Apart);
     by_destination.form_messages(|_| true);
