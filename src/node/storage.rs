@@ -124,7 +124,9 @@ impl Storage {
 
     /// Writes the life and the purpose of a held value into the journal.
     fn write_renewed(&self, turn: &mut Turn, key: Id) {
-        if let Some(&Held { expires, purpose, .. }) = self.store.held(key) {
+        if turn.journal.is_on()
+            && let Some(&Held { expires, purpose, .. }) = self.store.held(key)
+        {
             turn.journal.write(|| Change::Renewed { key, expires, purpose });
         }
     }
