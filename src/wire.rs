@@ -227,6 +227,15 @@ pub struct Value<'a> {
     pub value: &'a [u8],
 }
 
+impl Value<'_> {
+    /// Whether it carries the whole value of `key`.
+    pub fn is_whole(&self, key: Id) -> bool {
+        self.offset == 0
+            && self.total as usize == self.value.len()
+            && Id::of_value(self.value) == key
+    }
+}
+
 /// Why a value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

@@ -2,6 +2,11 @@
 //!
 //! This engine says which requests to send, and hands on the result of a query that has
 //! ended. What a query is for matters here only in how it is made.
+//!
+//! [`Lookup::has_ended`] alone decides when a lookup has ended. [`Queries::advance`] asks it
+//! after every reply and time-out; where no candidate has answered, it seeds the lookup again
+//! instead. A publish then sends its STOREs, and ends when each is settled. Any other query
+//! ends with its lookup; a get ends sooner, with the value ([`Queries::settled`]).
 
 mod budget;
 mod candidate;
@@ -321,7 +326,7 @@ impl Query {
                 (HopAnswer::Contacts { count: contacts.len() }, from)
             }
             Answer::Reply { body: Body::Value(value), .. }
-                if wants_value && is_whole(&value, key) =>
+                if wants_value && value.is_whole(key) =>
             {
                 let from = self.lookup.answered(contact, reply.known)?;
                 (HopAnswer::Value { bytes: value.value.len() }, from)
@@ -390,11 +395,4 @@ impl Query {
             without: without.map(|node| (node.contact, node.known)),
         }
     }
-}
-
-/// Whether a VALUE reply carries the whole value, and the one that was asked for.
-fn is_whole(value: &Value<'_>, key: Id) -> bool {
-    value.offset == 0
-        && value.total as usize == value.value.len()
-        && Id::of_value(value.value) == key
 }

@@ -166,14 +166,14 @@ impl Lookup {
     }
 
     /// The next node to ask: the closest of the K in question that has not been asked,
-    /// while fewer than alpha are. An address that owes an answer under one name is not
-    /// asked under another meanwhile.
+    /// while fewer than alpha are. When only retries are left, it begins them. An address
+    /// that owes an answer under one name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
-        if self.is_enough() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
+        if self.has_enough_replies() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
         }
-        if self.is_short() {
-            self.retry();
+        if self.wants_retry() {
+            self.renew_failed();
         }
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
         let next = self.in_question().find(ready)?.contact;
@@ -243,19 +243,21 @@ impl Lookup {
         Some(misnamed)
     }
 
-    /// Whether the K closest that have not failed have all answered, or enough have, or no
-    /// candidate is left that the lookup may ask.
+    /// Whether the K closest hopeful candidates have all answered and no other wants a retry;
+    /// or, once [`ASKED_MAX`] were asked, none owes an answer; or enough have answered.
     pub(super) fn has_ended(&self) -> bool {
-        if self.is_enough() {
+        if self.has_enough_replies() {
             return true;
         }
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(|other| other.state.owes_an_answer());
         }
-        self.hopeful().take(self.k).all(|other| other.state == State::Answered) && !self.is_short()
+        self.hopeful().take(self.k).all(|other| other.state == State::Answered)
+            && !self.wants_retry()
     }
 
-    fn is_enough(&self) -> bool {
+    /// Whether an [`Extent::Few`] has alpha replies, or one and a candidate that is late.
+    fn has_enough_replies(&self) -> bool {
         let is_late = |other: &Candidate| matches!(other.state, State::Slow | State::Failed);
         let replies = self.budgets.replies();
         self.extent == Extent::Few
@@ -263,9 +265,9 @@ impl Lookup {
             && (replies >= self.alpha || self.candidates.iter().any(is_late))
     }
 
-    /// Whether all others have answered, they are fewer than K, and a candidate can be
-    /// retried, or was not asked because a budget was spent.
-    fn is_short(&self) -> bool {
+    /// Whether all hopeful candidates have answered, they are fewer than K, and another can
+    /// be retried, or was not asked because a budget was spent.
+    fn wants_retry(&self) -> bool {
         let answered = |other: &Candidate| other.state == State::Answered;
         let is_hurried = self.extent == Extent::Hurried && self.candidates.iter().any(answered);
         !is_hurried
@@ -277,7 +279,9 @@ impl Lookup {
             })
     }
 
-    fn retry(&mut self) {
+    /// Makes those that may be retried new again, and fills the budgets: the next to be
+    /// asked are among them.
+    fn renew_failed(&mut self) {
         let failed = self.candidates.iter_mut().filter(|other| other.may_be_retried());
         // Fewer than K others are hopeful, so there is room for so many.
         for candidate in failed.take(CANDIDATES_MAX - self.k) {
@@ -301,7 +305,8 @@ impl Lookup {
         self.asked
     }
 
-    /// Those that may still be one of the closest that answer.
+    /// Those that may still be one of the closest that answer: they have neither failed nor
+    /// departed, and a budget may yet have room for them.
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
         let is_spent = |other: &Candidate| self.standing(other) == Standing::Spent;
         self.candidates.iter().filter(move |other| other.state.is_hopeful() && !is_spent(other))

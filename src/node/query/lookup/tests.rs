@@ -349,7 +349,7 @@ fn a_lookup_without_candidates_has_ended() {
 }
 
 #[test]
-fn a_second_chance_is_given_the_time_of_an_unknown_node() {
+fn a_retry_waits_as_for_an_unknown_peer() {
     let mut quick = RoundTrip::default();
     quick.sample(core::time::Duration::from_millis(1));
     let mut lookup = Lookup::new(id(0), 2, 1, Extent::Closest);
