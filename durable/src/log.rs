@@ -270,30 +270,55 @@ impl Log {
     /// Writes what a fault may have lost into a new segment, and syncs it. Returns how many
     /// changes there was no room to keep.
     pub(crate) fn retry(&mut self) -> io::Result<u64> {
+        let begun = self.segments.len();
         let changes = std::mem::take(&mut self.unsynced);
-        let mut written = Ok(());
-        let mut rest = &changes[..];
-        while !rest.is_empty() && written.is_ok() {
+        let written = self.write_again(&changes);
+        // In memory until it is synced.
+        self.unsynced = changes;
+        let mended = match self.policy {
+            SyncPolicy::Off => written.map(|()| self.forget_unsynced()),
+            _ => written.and_then(|()| self.sync()),
+        };
+        if let Err(error) = mended {
+            self.remove_newest(begun);
+            return Err(error);
+        }
+        self.is_faulty = false;
+        self.count();
+        Ok(std::mem::take(&mut self.missed))
+    }
+
+    /// Writes groups of `changes`: one at least, because nothing else shows that the disk
+    /// takes what it is given.
+    fn write_again(&mut self, changes: &[Change]) -> io::Result<()> {
+        let mut rest = changes;
+        loop {
             let mut bytes = 0;
             let fits = |change: &&Change| {
                 bytes += change.bytes();
                 bytes < GROUP_BYTES
             };
-            let (group, after) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-            written = self.write_group(group);
+            let count = rest.iter().take_while(fits).count().max(1);
+            let (group, after) = rest.split_at(count.min(rest.len()));
+            self.write_group(group)?;
             rest = after;
+            if rest.is_empty() {
+                return Ok(());
+            }
         }
-        // In memory until it is synced.
-        self.unsynced = changes;
-        written?;
-        if self.policy == SyncPolicy::Off {
-            self.forget_unsynced();
-        } else {
-            self.sync()?;
+    }
+
+    /// Removes all segments but the first `count`: what they hold is written again later, and
+    /// would take its room on the disk at each retry.
+    fn remove_newest(&mut self, count: usize) {
+        while self.segments.len() > count
+            && let Some(&(number, bytes)) = self.segments.back()
+            && self.disk.remove(&segment::name(number)).is_ok()
+        {
+            self.segments.pop_back();
+            self.disk_bytes -= bytes;
         }
-        self.is_faulty = false;
         self.count();
-        Ok(std::mem::take(&mut self.missed))
     }
 
     /// Writes the time down, and drops what has expired, now and then.

@@ -125,3 +125,35 @@ fn many_starts_leave_few_segments() {
     }
     assert_eq!(Model::on(&disk.killed()).held.len(), 1);
 }
+
+#[test]
+fn retries_that_fail_leave_nothing_on_the_disk() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    log.write((0..60).map(|number| hold(number, HOUR_MS)).collect()).expect("a write");
+    disk.inject(Fault::Sync, 0);
+    log.sync().expect_err("a fault");
+    let before = disk.bytes();
+    for _ in 0..20 {
+        disk.inject(Fault::Sync, 0);
+        log.retry().expect_err("a fault");
+        disk.inject(Fault::Full, 1000);
+        log.retry().expect_err("a fault");
+        assert_eq!(disk.bytes(), before);
+    }
+    disk.mend();
+    assert_eq!(log.retry().expect("a disk without faults"), 0);
+    assert_eq!(log.counters.snapshot().disk_bytes, disk.bytes() as u64);
+    assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 60);
+}
+
+#[test]
+fn a_full_disk_is_not_mended_because_nothing_waits() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    disk.inject(Fault::Full, 0);
+    log.tick().expect_err("a fault");
+    log.retry().expect_err("a fault");
+    disk.mend();
+    log.retry().expect("a disk without faults");
+}
