@@ -211,6 +211,19 @@ fn a_full_disk_makes_puts_not_durable_and_stops_nothing() {
 }
 
 #[test]
+fn a_folder_that_is_removed_is_a_disk_that_has_failed() {
+    let folder = Folder::new("removed");
+    let mut node = folder.start(Io::Mmsg, &["--sync", "always"]);
+    node.put("before");
+    fs::remove_dir_all(&folder.0).expect("it is ours");
+    let key = node.put("after");
+    node.await_log("the disk has failed");
+    assert_eq!(node.counter("not_durable"), 1);
+    assert_eq!(node.counter("changes_not_kept"), 1);
+    assert_eq!(node.found(&key, "after"), "local");
+}
+
+#[test]
 fn a_new_folder_is_private() {
     use std::os::unix::fs::PermissionsExt as _;
 
