@@ -19,28 +19,11 @@ impl ReplyNumber {
     }
 }
 
-/// Whether a budget has room for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    Good,
-    /// It is spent, but an answer may still come.
-    Pending,
-    Spent,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    /// How many more candidates may be asked.
-    left: i16,
-    /// Candidates that were asked and have neither answered nor failed.
-    owed: u16,
-}
-
 /// The budget of each reply to a lookup.
 #[derive(Clone, Debug)]
 pub(super) struct Budgets {
-    /// By the reply's number, less one.
-    replies: Vec<Budget>,
+    /// How many more candidates may be asked, by the reply's number, less one.
+    replies: Vec<i16>,
     is_refilled: bool,
 }
 
@@ -56,42 +39,30 @@ impl Budgets {
 
     /// Numbers one more reply.
     pub(super) fn open(&mut self) -> ReplyNumber {
-        self.replies.push(Budget { left: UNANSWERED_MAX, owed: 0 });
+        self.replies.push(UNANSWERED_MAX);
         ReplyNumber(self.replies.len() as u16)
     }
 
     /// How many more candidates may be asked on a reply's budget.
     pub(super) fn left(&self, number: ReplyNumber) -> i16 {
-        number.index().map_or(i16::MAX, |index| self.replies[index].left)
+        number.index().map_or(i16::MAX, |index| self.replies[index])
     }
 
-    pub(super) fn standing(&self, number: ReplyNumber) -> Standing {
-        match number.index().map(|index| self.replies[index]) {
-            None | Some(Budget { left: 1.., .. }) => Standing::Good,
-            Some(Budget { owed: 1.., .. }) => Standing::Pending,
-            Some(Budget { .. }) => Standing::Spent,
-        }
+    pub(super) fn is_spent(&self, number: ReplyNumber) -> bool {
+        self.left(number) <= 0
     }
 
-    /// A candidate is asked. A retry owes an answer, but costs nothing.
-    pub(super) fn ask(&mut self, number: ReplyNumber, cost: i16) {
-        if let Some(budget) = self.of(number) {
-            budget.left -= cost;
-            budget.owed += 1;
-        }
-    }
-
-    /// A candidate that was asked owes no answer any more.
-    pub(super) fn settle(&mut self, number: ReplyNumber) {
-        if let Some(budget) = self.of(number) {
-            budget.owed -= 1;
+    /// A candidate is asked for the first time: a retry costs nothing.
+    pub(super) fn ask(&mut self, number: ReplyNumber) {
+        if let Some(left) = self.of(number) {
+            *left -= 1;
         }
     }
 
     /// A candidate has answered.
     pub(super) fn earn(&mut self, number: ReplyNumber) {
-        if let Some(budget) = self.of(number) {
-            budget.left += 2;
+        if let Some(left) = self.of(number) {
+            *left += 2;
         }
     }
 
@@ -104,13 +75,13 @@ impl Budgets {
     pub(super) fn refill(&mut self) {
         if !self.is_refilled {
             self.is_refilled = true;
-            for budget in &mut self.replies {
-                budget.left = budget.left.max(UNANSWERED_MAX);
+            for left in &mut self.replies {
+                *left = (*left).max(UNANSWERED_MAX);
             }
         }
     }
 
-    fn of(&mut self, number: ReplyNumber) -> Option<&mut Budget> {
+    fn of(&mut self, number: ReplyNumber) -> Option<&mut i16> {
         self.replies.get_mut(number.index()?)
     }
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use super::budget::{Budgets, ReplyNumber, Standing};
+use super::budget::{Budgets, ReplyNumber};
 use super::candidate::{Candidate, NamedBy, State};
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
@@ -156,7 +156,7 @@ impl Lookup {
             named[usize::from(other.named_in.0)] += 1;
         }
         let most = named.into_iter().max().filter(|&most| most > 0)?;
-        let spent = |other: &Candidate| self.standing(other) == Standing::Spent;
+        let spent = |other: &Candidate| self.is_beyond_budget(other);
         let victim = self.candidates.iter().rposition(spent).or_else(|| {
             self.candidates
                 .iter()
@@ -165,7 +165,7 @@ impl Lookup {
         Some(self.candidates.remove(victim).contact)
     }
 
-    /// The next node to ask: the closest of the K in question that has not been asked,
+    /// The next node to ask: the closest of the K hopeful ones that has not been asked,
     /// while fewer than alpha are. When only retries are left, it begins them. An address
     /// that owes an answer under one name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
@@ -176,13 +176,15 @@ impl Lookup {
             self.renew_failed();
         }
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
-        let next = self.in_question().find(ready)?.contact;
+        let next = self.hopeful().take(self.k).find(ready)?.contact;
         let index = self.position(next)?;
         self.candidates[index].state = State::Asked;
         let next = self.candidates[index];
         self.outstanding += 1;
-        self.asked += usize::from(!next.is_retry());
-        self.budgets.ask(next.paid_by, i16::from(!next.is_retry()));
+        if !next.is_retry() {
+            self.asked += 1;
+            self.budgets.ask(next.paid_by);
+        }
         Some(next)
     }
 
@@ -274,7 +276,7 @@ impl Lookup {
             && self.hopeful().all(answered)
             && self.hopeful().count() < self.k
             && self.candidates.iter().any(|other| {
-                let is_spent = self.standing(other) == Standing::Spent;
+                let is_spent = self.is_beyond_budget(other);
                 other.may_be_retried() || is_spent && !self.budgets.is_refilled()
             })
     }
@@ -306,25 +308,17 @@ impl Lookup {
     }
 
     /// Those that may still be one of the closest that answer: they have neither failed nor
-    /// departed, and a budget may yet have room for them.
+    /// departed, and were asked or may be.
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
-        let is_spent = |other: &Candidate| self.standing(other) == Standing::Spent;
-        self.candidates.iter().filter(move |other| other.state.is_hopeful() && !is_spent(other))
+        let may_be = |other: &Candidate| other.state.is_hopeful() && !self.is_beyond_budget(other);
+        self.candidates.iter().filter(move |other| may_be(other))
     }
 
-    /// The K closest of them, but for those that may not be asked now.
-    fn in_question(&self) -> impl Iterator<Item = &Candidate> {
-        self.hopeful().filter(|other| self.standing(other) == Standing::Good).take(self.k)
-    }
-
-    /// Whether the budget allows a candidate to be asked. Those that were are in good
-    /// standing.
-    fn standing(&self, candidate: &Candidate) -> Standing {
-        if candidate.state == State::New && !candidate.is_retry() {
-            self.budgets.standing(candidate.paid_by)
-        } else {
-            Standing::Good
-        }
+    /// Whether a candidate was never asked, and its budget is spent.
+    fn is_beyond_budget(&self, candidate: &Candidate) -> bool {
+        candidate.state == State::New
+            && !candidate.is_retry()
+            && self.budgets.is_spent(candidate.paid_by)
     }
 
     /// Ends the wait for a candidate's answer, and returns the candidate's index.
@@ -336,7 +330,6 @@ impl Lookup {
         }
         self.outstanding -= usize::from(candidate.state == State::Asked);
         candidate.state = outcome;
-        self.budgets.settle(candidate.paid_by);
         Some(index)
     }
 

@@ -104,7 +104,7 @@ fn ask(lookup: &mut Lookup, asked: &mut Vec<Contact>, owing: &mut Vec<Contact>) 
             "{named:?} is asked again only if it failed"
         );
         assert!(before < usize::from(FAILURES_MAX));
-        let closest: Vec<_> = lookup.in_question().map(|known| known.contact).collect();
+        let closest: Vec<_> = lookup.hopeful().take(lookup.k).map(|known| known.contact).collect();
         assert!(closest.contains(&named), "{named:?} is not among the K in question");
         asked.push(named);
         owing.push(named);
@@ -175,7 +175,7 @@ proptest! {
         prop_assert!(closest.iter().all(|known| known.state == State::Answered));
         let chances = |known: &Candidate| {
             (known.state != State::Failed || known.failures == FAILURES_MAX)
-                && (lookup.budgets.is_refilled() || lookup.standing(known) != Standing::Spent)
+                && (lookup.budgets.is_refilled() || !lookup.is_beyond_budget(known))
         };
         let all_had_chances = lookup.candidates.iter().all(chances);
         let is_hurried = extent == Extent::Hurried && lookup.closest().next().is_some();
