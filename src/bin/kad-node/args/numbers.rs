@@ -13,11 +13,12 @@ use super::{Cli, DEMO_NODES_MAX};
 use crate::ping;
 
 /// Numbers in an argument's help that match no constant.
-const OTHERS: [(&str, &[&str]); 9] = [
+const OTHERS: [(&str, &[&str]); 10] = [
     ("listen", &["0", "0.0.0.0", "127.0.0.1:9001"]),
     ("node", &["127.0.0.1:9001"]),
     ("id", &["40"]),
     ("leave", &["0s", "5s", "10s"]),
+    ("sync", &["1s"]),
     ("timeout", &["2s", "10s"]),
     ("nodes", &["50"]),
     ("base_port", &["0", "127.0.0.1"]),
