@@ -17,6 +17,12 @@ use crate::under_each_driver;
 
 const HELLO: &str = "aaf4c61ddcc5e8a2dabede0f3b482cd9aea9434d";
 
+/// The line editor has the terminal from here on: Ctrl-C is a key. It makes the terminal mark
+/// pasted text (xterm's mode 2004).
+const EDITING_BEGINS: &str = "\u{1b}[?2004h";
+/// The line editor gives the terminal back.
+const EDITING_ENDS: &str = "\u{1b}[?2004l";
+
 /// Starts a node on a pseudo-terminal and waits for its prompt.
 fn start(io: Io) -> PtySession {
     start_with(io, &[])
@@ -104,7 +110,7 @@ under_each_driver! {
         for _ in 0..3 {
             type_line(&mut terminal, &format!("get {}", "0".repeat(40)));
             // The line is not edited any more: the command runs.
-            expect(&mut terminal, "\u{1b}[?2004l");
+            expect(&mut terminal, EDITING_ENDS);
             press(&mut terminal, 'c');
             expect(&mut terminal, "ERR abandoned");
             expect(&mut terminal, "kad> ");
@@ -125,7 +131,7 @@ under_each_driver! {
         let mut terminal = start(io);
         terminal.process_mut().signal(Signal::SIGTERM).expect("the child is there");
         // Ends the marking of pasted text, which the line editor began.
-        expect(&mut terminal, "\u{1b}[?2004l");
+        expect(&mut terminal, EDITING_ENDS);
         ends_cleanly(terminal);
     }
 }
@@ -169,19 +175,21 @@ fn an_interrupt_clears_the_line() {
     let mut terminal = start(Io::Mmsg);
     terminal.send("put never").expect("the terminal takes it");
     press(&mut terminal, 'c');
-    expect(&mut terminal, "kad> ");
+    expect(&mut terminal, EDITING_BEGINS);
     // The typed text makes this the first interrupt on an empty line, not the second.
     press(&mut terminal, 'c');
     expect(&mut terminal, "press Ctrl-C once more");
     type_line(&mut terminal, "put hello");
     expect(&mut terminal, HELLO);
     expect(&mut terminal, "held only here");
+    expect(&mut terminal, EDITING_BEGINS);
     press(&mut terminal, 'c');
     expect(&mut terminal, "press Ctrl-C once more");
     type_line(&mut terminal, "put -");
     expect(&mut terminal, "...> ");
     type_line(&mut terminal, "never");
-    expect(&mut terminal, "...> ");
+    expect(&mut terminal, EDITING_ENDS);
+    expect(&mut terminal, EDITING_BEGINS);
     press(&mut terminal, 'c');
     expect(&mut terminal, "kad> ");
     type_line(&mut terminal, "exit");

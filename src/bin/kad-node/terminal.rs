@@ -124,8 +124,9 @@ impl Terminal {
     ) -> Result<ControlFlow<()>, SessionError> {
         let mut before = Typed::default();
         let mut interrupts = 0;
-        ongoing.edit();
         loop {
+            // A Ctrl-C of before, which cleared an empty line, interrupts no later command.
+            ongoing.edit();
             await_foreground();
             let typed = (before.left.as_str(), before.right.as_str());
             self.low_descriptors.lend();
