@@ -180,11 +180,11 @@ mutation caught 'is_empty: by the tail seen last' ring.rs \
     'self.tail_seen == self.head'
 mutation caught 'producer dropped: the last batch unpublished' ring.rs \
     'self.publish();
-        // Release: who' \
-    '// Release: who'
+        // Release: a thread' \
+    '// Release: a thread'
 mutation caught 'producer dropped: gone before the last batch' ring.rs \
     'self.publish();
-        // Release: who sees the flag sees the last batch too.
+        // Release: a thread that sees the flag sees the last batch too.
         self.shared.producer.gone.store(true, Ordering::Release);' \
     'self.shared.producer.gone.store(true, Ordering::Release);
         self.publish();'
