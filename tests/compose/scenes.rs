@@ -21,6 +21,8 @@ const NODES_LATER: usize = 60;
 const KILLED: usize = 15;
 const PAUSED: usize = 5;
 const CUT_OFF: usize = 5;
+/// Values of a scene that the seed will most likely not hold.
+const NOT_FOR_THE_SEED: [usize; 3] = [1, 2, 3];
 /// The seed's table counts as filled from so many contacts: with K = 20 and 50 nodes it
 /// holds 20 of the far half and most of the near one.
 const CONTACTS_MIN: usize = 35;
@@ -193,11 +195,13 @@ fn values_outlive_killed_nodes(
     puts: &[Put],
 ) -> Vec<Container> {
     // The value is not requested before, so that the seed gets no copy of it.
-    let text = text_not_for(ids.seed, &ids.of(&nodes), "not for the seed");
-    let unseen = Put::in_a_container(nodes.last().expect("50 nodes"), text);
+    let unseen = NOT_FOR_THE_SEED.map(|number| {
+        let text = text_not_for(ids.seed, &ids.of(&nodes), &format!("not for the seed {number}"));
+        Put::in_a_container(nodes.last().expect("50 nodes"), text)
+    });
     let survivors = nodes.split_off(KILLED);
     act("kill", &nodes);
-    unseen.comes_to_the_seed(seed);
+    Put::come_to_the_seed(&unseen, seed);
     for (node, put) in survivors.iter().step_by(6).zip(puts) {
         put.is_found_in(node);
     }
@@ -230,8 +234,10 @@ fn healed_nodes_find_what_they_missed(
     each(cut_off, |node| docker(&["network", "disconnect", &network, &node.0]));
 
     puts[0].is_found_in(witness);
-    let text = text_not_for(ids.seed, &ids.of(others), "put while some were away");
-    let late = Put::in_a_container(putter, text);
+    let late = NOT_FOR_THE_SEED.map(|number| {
+        let title = format!("put while some were away {number}");
+        Put::in_a_container(putter, text_not_for(ids.seed, &ids.of(others), &title))
+    });
     each(away, |node| {
         assert!(
             !hears(witness, node, &address_of[&node.0]),
@@ -244,7 +250,8 @@ fn healed_nodes_find_what_they_missed(
 
     act("unpause", paused);
     each(cut_off, |node| docker(&["network", "connect", &network, &node.0]));
-    late.comes_to_the_seed(seed);
+    Put::come_to_the_seed(&late, seed);
+    let [late, ..] = late;
     // A node that was cut off may have another address than before.
     let address_of = project.addresses();
     each(away, |node| {
