@@ -62,19 +62,23 @@ impl Node {
                     });
                     self.turn.stats.count_sent(sent);
                 }
-                Waiting::Event(event) => self.tell(event, outbox),
+                Waiting::Event(event) => self.tell_kept(event, outbox),
             }
         }
     }
 
     /// Tells the user what has happened. A put is told when its value is kept, and how.
-    pub(super) fn tell(&mut self, mut event: Event, outbox: &mut Outbox) {
-        if let Event::Put { outcome: Ok(Stored { kept, .. }), .. } = &mut event
-            && self.turn.journal.is_on()
-        {
-            if !self.turn.journal.is_kept() {
-                return self.turn.journal.wait(Waiting::Event(event));
-            }
+    pub(super) fn tell(&mut self, event: Event, outbox: &mut Outbox) {
+        let is_stored = matches!(event, Event::Put { outcome: Ok(_), .. });
+        if is_stored && !self.turn.journal.is_kept() {
+            return self.turn.journal.wait(Waiting::Event(event));
+        }
+        self.tell_kept(event, outbox);
+    }
+
+    /// Tells what waits for the disk no longer, whatever has been written since.
+    fn tell_kept(&self, mut event: Event, outbox: &mut Outbox) {
+        if let Event::Put { outcome: Ok(Stored { kept, .. }), .. } = &mut event {
             *kept = self.turn.journal.last();
         }
         outbox.event(event);

@@ -148,6 +148,19 @@ fn a_put_ends_once_it_is_kept_and_says_how() {
 }
 
 #[test]
+fn a_put_waits_for_no_change_that_came_after_it() {
+    let mut rig = Rig::new();
+    rig.put(b"mine");
+    let put = rig.take();
+    // Others store all the time, so that something is always on its way to the disk.
+    rig.store(b"theirs", Purpose::Replica, 60);
+    rig.take();
+    rig.kept(put, Kept::OnDisk);
+    let events = rig.events();
+    assert_eq!(kept_of(&events), [Some(Kept::OnDisk)]);
+}
+
+#[test]
 fn without_a_disk_nothing_waits_and_nothing_is_written() {
     let mut rig = Rig::with(Config { persistence: Persistence::Memory, ..config() });
     assert_eq!(rig.store(b"one", Purpose::Replica, 60), ["stored"]);

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use kad_durable::limits::BATCH_BYTES_MAX;
 use kad_durable::{Batch, Change, Contact, Queue, Refused};
 
 use super::data::Values;
 use super::translate::{self, FolderTime};
 use crate::id::{ID_BYTES, Id};
+use crate::limits::{JOURNAL_BYTES_MAX, JOURNAL_CHANGES_MAX};
 use crate::node::{BatchNumber, JournalBatch, Kept, Node, Outbox};
 use crate::time::Instant;
 
@@ -21,6 +23,8 @@ const CONTACTS_LOOK: Duration = Duration::from_secs(1);
 const CONTACTS_NEAR: usize = 48;
 const CONTACTS_FAR: usize = 16;
 const _: () = assert!(CONTACTS_NEAR + CONTACTS_FAR <= crate::limits::BOOTSTRAP_ADDRESSES_MAX);
+/// Bytes of a change beside its value, rounded up.
+const CHANGE_BYTES_MAX: usize = 256;
 /// The tag of a batch that no shard is told of.
 const CONTACTS_TAG: u64 = u64::MAX;
 /// Bits of a tag below the shard's number.
@@ -32,6 +36,11 @@ pub(super) fn shard_of_tag(tag: u64) -> Option<(usize, BatchNumber)> {
     let number = BatchNumber(tag & ((1 << NUMBER_BITS) - 1));
     (tag != CONTACTS_TAG).then_some(((tag >> NUMBER_BITS) as usize, number))
 }
+
+const _: () = assert!(
+    2 * (JOURNAL_BYTES_MAX + JOURNAL_CHANGES_MAX * CHANGE_BYTES_MAX) < BATCH_BYTES_MAX,
+    "the writer takes every batch"
+);
 
 /// Hands one shard's journal to the folder's writer.
 pub(in crate::driver) struct DiskLink {
