@@ -284,7 +284,7 @@ impl Node {
             Command::Get { operation, key, trace } => self.get(operation, key, trace),
             Command::Forget { operation, key } => {
                 let outcome = self.storage.forget(&mut self.turn, key);
-                outbox.event(Event::Forget { operation, key, outcome });
+                self.tell(Event::Forget { operation, key, outcome }, outbox);
             }
             Command::Abandon { operation, key } => {
                 self.queries.abandon(&mut self.turn, operation, key);

@@ -67,10 +67,10 @@ impl Node {
         }
     }
 
-    /// Tells the user what has happened. A put is told when its value is kept, and how.
+    /// Tells the user what has happened. A put and a forget are told when they are kept.
     pub(super) fn tell(&mut self, event: Event, outbox: &mut Outbox) {
-        let is_stored = matches!(event, Event::Put { outcome: Ok(_), .. });
-        if is_stored && !self.turn.journal.is_kept() {
+        let is_change = matches!(event, Event::Put { outcome: Ok(_), .. } | Event::Forget { .. });
+        if is_change && !self.turn.journal.is_kept() {
             return self.turn.journal.wait(Waiting::Event(event));
         }
         self.tell_kept(event, outbox);
