@@ -28,4 +28,6 @@ pub mod program;
 pub mod quantity;
 pub mod rng;
 pub mod time;
+#[cfg(feature = "std")]
+pub mod uplot;
 pub mod wire;
