@@ -9,7 +9,8 @@ use kad_node::limits::{
     VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES,
 };
 
-use super::{Cli, DEMO_NODES_MAX};
+use super::Cli;
+use super::demo::DEMO_NODES_MAX;
 use crate::ping;
 
 /// Numbers in an argument's help that match no constant.

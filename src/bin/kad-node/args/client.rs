@@ -1,0 +1,63 @@
+//! The flags of the one-shot commands.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{HostPort, IoArgs, LogArgs, LookupArgs, value};
+
+/// Store one text.
+#[derive(Args, Debug)]
+pub(crate) struct PutArgs {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// How long the network keeps the value.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
+    /// The text, of 1132 bytes at most; `-` reads all of standard input, unchanged. Put
+    /// `--` before a text that begins with a dash.
+    #[arg(value_name = "TEXT")]
+    pub(crate) text: OsString,
+}
+
+/// Find one text.
+#[derive(Args, Debug)]
+pub(crate) struct GetArgs {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// The key: 40 hexadecimal digits.
+    #[arg(value_name = "KEY")]
+    pub(crate) key: OsString,
+}
+
+/// Check that one node answers.
+#[derive(Args, Debug)]
+pub(crate) struct PingArgs {
+    /// The node.
+    #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
+    pub(crate) node: HostPort,
+    /// The node's network.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) network: String,
+    /// How long to wait for an answer; the node is asked 3 times.
+    #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]
+    pub(crate) timeout: Duration,
+}
+
+/// Options of a client that joins for one operation.
+#[derive(Args, Debug)]
+pub(crate) struct ClientArgs {
+    /// A node of the network; repeatable: all are tried.
+    #[arg(long, value_name = "HOST:PORT", required = true)]
+    pub(crate) bootstrap: Vec<HostPort>,
+    /// How long joining and the operation may take together.
+    #[arg(long, value_name = "PERIOD", default_value = "10s", value_parser = value::timeout)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) lookup: LookupArgs,
+    #[command(flatten)]
+    pub(crate) io: IoArgs,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}

@@ -1,0 +1,15 @@
+//! The flags of the log.
+
+use clap::Args;
+use tracing::level_filters::LevelFilter;
+
+use super::value;
+
+/// Options of the log.
+#[derive(Args, Debug)]
+pub(crate) struct LogArgs {
+    /// Least severe level to log to standard error: error, warn, info, debug, trace or
+    /// off [default: `RUST_LOG`, or info].
+    #[arg(long, value_name = "LEVEL", value_parser = value::log_level)]
+    pub(crate) log: Option<LevelFilter>,
+}

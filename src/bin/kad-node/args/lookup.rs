@@ -1,0 +1,43 @@
+//! The flags of the protocol: the network, its lookups, and how long values live.
+
+use std::time::Duration;
+
+use clap::Args;
+use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
+
+use super::value;
+
+/// Which network to use, and how to search it.
+#[derive(Args, Debug)]
+pub(crate) struct LookupArgs {
+    /// Name of the network. Nodes of other networks are ignored.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) network: String,
+    /// Replication: how many of the closest nodes hold a value, 1 to 28.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = K_DEFAULT,
+        value_parser = value::number::<1, K_MAX>,
+    )]
+    pub(crate) k: usize,
+    /// How many nodes a lookup queries at the same time, 1 to 16.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = ALPHA_DEFAULT,
+        value_parser = value::number::<1, ALPHA_MAX>,
+    )]
+    pub(crate) alpha: usize,
+}
+
+/// How long values live.
+#[derive(Args, Debug)]
+pub(crate) struct LifeArgs {
+    /// How often a node republishes the values that were put there.
+    #[arg(long, value_name = "PERIOD", default_value = "1h", value_parser = value::period)]
+    pub(crate) republish: Duration,
+    /// How long a value lives after it was last published.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
+}
