@@ -15,6 +15,8 @@ mod tests {
     #[test]
     fn a_page_can_hold_both_and_names_the_licence() {
         assert!(SCRIPT.contains("Leon Sorokin") && SCRIPT.contains("MIT Licensed"));
+        let (_, script) = SCRIPT.split_once("*/").expect("the comment has an end");
+        assert!(script.trim_start().starts_with("var uPlot="));
         assert!(!SCRIPT.contains("</script") && !STYLE.contains("</style"));
         assert!(!SCRIPT.contains("import(") && !STYLE.contains("url("), "they load nothing");
     }

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hdrhistogram::Histogram;
 use kad_node::quantity::{Percent, parse_count, parse_duration};
 
+use crate::books::Books;
 use crate::quantity::{nanos, show_count, show_ns};
-use crate::result::RunResult;
+use crate::summary::{Histograms, RunSummary, StoredHistogram};
+use crate::verdict::LATE_PART;
 
 /// A condition on one number of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,10 +157,19 @@ fn parse_latency(name: &str) -> Option<Metric> {
 }
 
 impl Assertion {
+    /// Whether the generator's own lateness is a quarter of the latency that the condition is
+    /// about, or more: then it is no condition on the target.
+    pub fn is_of_generator(&self, run: &RunSummary) -> bool {
+        let Metric::Latency { of, point } = self.metric else { return false };
+        let latency = point.of(of.of(run)).unwrap_or(0.0);
+        let late = point.of(Latency::Pacing.of(run)).unwrap_or(0.0);
+        of != Latency::Pacing && late * LATE_PART as f64 > latency
+    }
+
     /// Whether it holds for a run. A number that the run does not have, such as
     /// the latency of no answers, meets no condition.
-    pub fn check(&self, result: &RunResult) -> Checked {
-        let Some(found) = self.metric.of(result) else {
+    pub fn check(&self, run: &RunSummary) -> Checked {
+        let Some(found) = self.metric.of(run) else {
             return Checked { holds: false, found: "nothing was measured".into() };
         };
         let holds = match self.comparison {
@@ -184,40 +196,47 @@ impl fmt::Display for Assertion {
     }
 }
 
+impl Latency {
+    fn of(self, run: &RunSummary) -> &Histogram<u64> {
+        let Histograms { corrected, uncorrected, with_lost, pacing } = &run.histograms;
+        let StoredHistogram(histogram) = match self {
+            Self::Corrected => corrected,
+            Self::Uncorrected => uncorrected,
+            Self::WithLost => with_lost,
+            Self::Pacing => pacing,
+        };
+        histogram
+    }
+}
+
+impl Point {
+    fn of(self, histogram: &Histogram<u64>) -> Option<f64> {
+        (!histogram.is_empty()).then(|| match self {
+            Self::Quantile(quantile) => histogram.value_at_quantile(quantile) as f64,
+            Self::Mean => histogram.mean(),
+            Self::Max => histogram.max() as f64,
+        })
+    }
+}
+
 impl Metric {
-    fn of(self, result: &RunResult) -> Option<f64> {
-        let books = &result.record.books;
+    fn of(self, run: &RunSummary) -> Option<f64> {
+        let books = &run.books;
         match self {
-            Self::Latency { of, point } => {
-                let histogram = match of {
-                    Latency::Corrected => &result.corrected,
-                    Latency::Uncorrected => &result.record.uncorrected,
-                    Latency::WithLost => &result.with_lost,
-                    Latency::Pacing => &result.record.pacing,
-                };
-                (!histogram.is_empty()).then(|| match point {
-                    Point::Quantile(quantile) => histogram.value_at_quantile(quantile) as f64,
-                    Point::Mean => histogram.mean(),
-                    Point::Max => histogram.max() as f64,
-                })
-            }
-            Self::Rate => Some(books.answered as f64 * 1e9 / result.duration_ns as f64),
-            Self::Count(end) => Some(end.count(result) as f64),
+            Self::Latency { of, point } => point.of(of.of(run)),
+            Self::Rate => Some(run.answered_per_s),
+            Self::Count(end) => Some(end.count(books) as f64),
             Self::Share(end) => {
                 let whole = if end == End::Unsent { books.scheduled } else { books.sent };
-                (whole > 0).then(|| end.count(result) as f64 * 100.0 / whole as f64)
+                (whole > 0).then(|| end.count(books) as f64 * 100.0 / whole as f64)
             }
-            Self::ServerCpu => {
-                let per_request = result.target.cpu_ns?.checked_div(books.sent)?;
-                Some(per_request as f64)
-            }
+            Self::ServerCpu => run.server_cpu_ns.map(|ns| ns as f64),
         }
     }
 }
 
 impl End {
-    const fn count(self, result: &RunResult) -> u64 {
-        let books = &result.record.books;
+    const fn count(self, books: &Books) -> u64 {
         match self {
             Self::TimedOut => books.timed_out,
             Self::Unsent => books.unsent,
@@ -233,13 +252,14 @@ mod tests {
     use super::*;
     use crate::mix::Kind;
     use crate::record::{Course, Record, Worth};
+    use crate::result::RunResult;
 
     fn assertion(text: &str) -> Assertion {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
     /// 98 answers after 1 ms and two requests given up after 1 s, in a second.
-    fn result() -> RunResult {
+    fn run() -> RunSummary {
         let second_ns = 1_000_000_000;
         let mut record = Record::new([Kind::Get].into_iter(), second_ns);
         for request in 0..100 {
@@ -251,12 +271,12 @@ mod tests {
                 record.timed_out(course(second_ns));
             }
         }
-        RunResult::for_tests(record, second_ns)
+        RunSummary::of(&RunResult::for_tests(record, second_ns))
     }
 
     #[test]
     fn conditions_hold_or_not() {
-        let result = result();
+        let run = run();
         for (text, holds) in [
             ("p99<2ms", true),
             ("p99 < 900us", false),
@@ -276,14 +296,15 @@ mod tests {
             ("missed>0", false),
             ("server-cpu<1s", false),
         ] {
-            let checked = assertion(text).check(&result);
+            let checked = assertion(text).check(&run);
             assert_eq!(checked.holds, holds, "{text}: {}", checked.found);
         }
     }
 
     #[test]
     fn no_answers_meet_no_condition() {
-        let nothing = RunResult::for_tests(Record::new([Kind::Get].into_iter(), 1), 1);
+        let nothing = Record::new([Kind::Get].into_iter(), 1);
+        let nothing = RunSummary::of(&RunResult::for_tests(nothing, 1));
         for text in ["p99<2ms", "max>=0s", "timed-out<=100%"] {
             assert!(!assertion(text).check(&nothing).holds, "{text}");
         }

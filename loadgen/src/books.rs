@@ -84,7 +84,8 @@ impl Books {
         }
     }
 
-    fn fields(&mut self) -> [&mut u64; 28] {
+    /// Each of them.
+    pub fn fields(&mut self) -> [&mut u64; 28] {
         let Self {
             scheduled,
             unsent,
@@ -211,6 +212,15 @@ pub struct KindBooks {
     pub answered: u64,
     /// Of these, fulfilled.
     pub fulfilled: u64,
+}
+
+impl KindBooks {
+    /// Adds another's accounts of the same kind.
+    pub const fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.answered += other.answered;
+        self.fulfilled += other.fulfilled;
+    }
 }
 
 #[cfg(test)]

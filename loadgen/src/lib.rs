@@ -7,9 +7,10 @@
 //!     <- worker                   one thread: link, lookups, clock, and crate `udp`
 //!       <- result                 what a run has measured
 //!         <- run                  targets, preload, publish, all threads, CPU time
-//!         <- assertion            <- options
-//!         <- verdict, summary     <- report: text, JSON, HdrHistogram's table, a page
-//!                                   <- outputs: where each of them is written
+//!         <- verdict, summary     <- assertion   <- options
+//!           <- search, sweep        <- plan: which runs are made
+//!           <- reader, merge        <- report: text, tables, a page with plots
+//!                                     <- outputs: where each of them is written
 //! ```
 #![deny(clippy::print_stderr)] // it panics where standard error cannot be written
 #![allow(
@@ -30,23 +31,32 @@ pub mod link;
 pub mod local_node;
 pub mod lookups;
 pub mod loss;
+pub mod machine;
 pub mod memory;
+pub mod merge;
 pub mod mix;
 pub mod options;
 pub mod output_file;
 pub mod outputs;
+pub mod parameters;
+pub mod plan;
 pub mod preload;
 pub mod progress;
 pub mod publish;
 pub mod quantity;
+pub mod reader;
 pub mod record;
 pub mod report;
 pub mod result;
 pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod say;
 pub mod schedule;
+pub mod search;
 pub mod setup;
 pub mod summary;
+pub mod sweep;
 pub mod target_drops;
 pub mod targets;
 pub mod transaction;

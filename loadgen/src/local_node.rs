@@ -42,6 +42,11 @@ impl LocalNode {
         self.running.address()
     }
 
+    /// How it receives and sends.
+    pub fn driver(&self) -> String {
+        self.running.io().to_string()
+    }
+
     /// What to call it in a result.
     pub fn describe(&self) -> String {
         format!("a node of its own, {}", self.running.io())

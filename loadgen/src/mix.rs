@@ -53,6 +53,11 @@ impl Mix {
         Kind::ALL.into_iter().filter(|kind| self.weights[*kind as usize] > 0)
     }
 
+    /// The kinds that are sent, each with its weight.
+    pub fn weights(&self) -> impl Iterator<Item = (Kind, u32)> {
+        self.kinds().map(|kind| (kind, self.weights[kind as usize]))
+    }
+
     /// Whether nothing but `kind` is sent.
     pub fn is_only(&self, kind: Kind) -> bool {
         self.kinds().eq([kind])

@@ -20,6 +20,7 @@ use crate::engine::Pace;
 use crate::mix::{Kind, Mix};
 use crate::say::say;
 use crate::schedule::Arrivals;
+use crate::sweep::Sweep;
 use crate::worker::Waiting;
 
 /// Most sockets of one thread.
@@ -28,6 +29,10 @@ const LINKS_MAX: usize = 4096;
 const DROPS_MAX: usize = 16;
 /// Requests in flight in a closed loop, when nothing else is asked for.
 const WINDOW_DEFAULT: u64 = 64;
+/// Requests a second, when nothing else is asked for.
+const RATE_DEFAULT: u64 = 100_000;
+/// Where a search begins, when nothing else is asked for.
+const LOWEST_DEFAULT: u64 = 1_000;
 
 /// Loads Kademlia nodes with requests and measures their latency.
 ///
@@ -52,13 +57,47 @@ pub struct Cli {
 /// What loadgen does beside loading nodes.
 #[derive(Debug, Subcommand)]
 pub enum Mode {
-    /// Sets the results of two runs side by side.
+    /// Sets results side by side: each file beside the first.
     Compare {
-        /// What --json wrote.
-        a: PathBuf,
-        /// What --json wrote.
-        b: PathBuf,
+        /// What --json wrote; two files or more.
+        #[arg(required = true, num_args = 2.., value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Writes a page with the curves of all of them, one over the other.
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
+    /// Joins the results of machines that loaded one target at the same time.
+    Merge {
+        /// What --json wrote on each machine; two files or more.
+        #[arg(required = true, num_args = 2.., value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Where the joined results go.
+        #[command(flatten)]
+        results: ResultOptions,
+    },
+}
+
+/// Where results go, and what must hold of them.
+#[derive(Args, Clone, Debug)]
+pub struct ResultOptions {
+    /// Writes the results for programs; `-` for standard output, and then the report goes
+    /// to standard error.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes a line of numbers for each run, separated by commas.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Writes the latency as `HdrHistogram`'s percentile table, for its plotter; of several
+    /// runs, one file for each.
+    #[arg(long, value_name = "FILE")]
+    pub hgrm: Option<PathBuf>,
+    /// Writes a page with plots.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// What must hold, such as 'p99<2ms', 'timed-out<0.1%' or 'rate>=95k';
+    /// repeatable. Exit status 3 when it does not.
+    #[arg(long = "assert", value_name = "CONDITION")]
+    pub assertions: Vec<Assertion>,
 }
 
 /// What a run is told.
@@ -67,9 +106,18 @@ pub struct Options {
     /// Node to load; repeatable [default: a node of its own].
     #[arg(long = "target", value_name = "HOST:PORT")]
     pub targets: Vec<String>,
-    /// Requests a second in all; `max` for a closed loop, as fast as answers come.
-    #[arg(long, value_name = "N", default_value = "100k", value_parser = value::rate)]
-    pub rate: Rate,
+    /// Requests a second in all; `max` for a closed loop, as fast as answers come
+    /// [default: 100k; with --search 1k, where it begins].
+    #[arg(long, value_name = "N", value_parser = value::rate)]
+    pub rate: Option<Rate>,
+    /// Seeks the highest rate at which this holds, such as 'p99<2ms'; repeatable: all must.
+    /// It doubles --rate, bisects to 5 %, and confirms three times. Exit status 3 when the
+    /// lowest rate fails.
+    #[arg(long = "search", value_name = "CONDITION")]
+    pub conditions: Vec<Assertion>,
+    /// A run at each of several rates, FROM..TO or FROM..TO:STEPS: latency against throughput.
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ["conditions", "rate"])]
+    pub sweep: Option<Sweep>,
     /// Requests in flight with `--rate max` [default: 64].
     #[arg(long, value_name = "N", value_parser = value::window)]
     pub window: Option<u64>,
@@ -134,21 +182,9 @@ pub struct Options {
     /// Process of the target, whose CPU time per request is then measured.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<NonZeroU32>,
-    /// Writes the results for programs; `-` for standard output, and then the report goes
-    /// to standard error.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Writes the latency as `HdrHistogram`'s percentile table, for its plotter; of a
-    /// sweep, one file for each drop rate.
-    #[arg(long, value_name = "FILE")]
-    pub hgrm: Option<PathBuf>,
-    /// Writes a page with plots.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-    /// What must hold, such as 'p99<2ms', 'timed-out<0.1%' or 'rate>=95k';
-    /// repeatable. Exit status 3 when it does not.
-    #[arg(long = "assert", value_name = "CONDITION")]
-    pub assertions: Vec<Assertion>,
+    /// Where the results go.
+    #[command(flatten)]
+    pub results: ResultOptions,
 }
 
 /// How many requests a second.
@@ -172,14 +208,21 @@ pub enum WaitChoice {
 impl Options {
     /// Refuses what does not go together.
     fn check(&self) -> Result<(), String> {
-        if self.window.is_some() && self.rate != Rate::Max {
+        let rate = self.rate();
+        if !self.conditions.is_empty() && rate == Rate::Max {
+            return Err("'--rate max' has no rate to seek: give --search a number".into());
+        }
+        if !self.conditions.is_empty() && self.results.hgrm.is_some() {
+            return Err("--hgrm is for rates that are known before: use --json".into());
+        }
+        if self.window.is_some() && rate != Rate::Max {
             return Err("--window is for a closed loop: add '--rate max', or leave it out".into());
         }
-        if self.rate == Rate::Max && self.arrivals == Arrivals::Poisson {
+        if rate == Rate::Max && self.arrivals == Arrivals::Poisson {
             return Err("'--arrivals poisson' is for an open loop: give '--rate' a number".into());
         }
         let together = self.threads * self.burst;
-        if self.rate == Rate::Max && self.window() < together {
+        if rate == Rate::Max && self.window() < together {
             return Err(format!(
                 "'--window {}' is less than one burst for each thread: use at least {together}",
                 self.window()
@@ -242,10 +285,21 @@ impl Options {
         self.window.unwrap_or(WINDOW_DEFAULT.max(2 * self.threads * self.burst))
     }
 
+    /// Requests a second; where a search begins.
+    pub fn rate(&self) -> Rate {
+        let default = if self.conditions.is_empty() { RATE_DEFAULT } else { LOWEST_DEFAULT };
+        self.rate.unwrap_or(Rate::PerSecond(default))
+    }
+
+    /// Whether rates change from run to run.
+    pub const fn seeks_rate(&self) -> bool {
+        !self.conditions.is_empty() || self.sweep.is_some()
+    }
+
     /// What decides when a request is sent: of a closed loop's window, each
     /// thread has its part.
-    pub fn pace(&self) -> Pace {
-        match self.rate {
+    pub fn pace(&self, rate: Rate) -> Pace {
+        match rate {
             Rate::PerSecond(rate) => Pace::Open { rate, arrivals: self.arrivals },
             Rate::Max => Pace::Closed { window: self.window() / self.threads },
         }
@@ -276,89 +330,13 @@ fn parse_from<T: Into<std::ffi::OsString> + Clone>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse_line(line: &str) -> Result<Options, String> {
+impl Options {
+    /// The options of a command line that is right.
+    pub(crate) fn for_tests(line: &str) -> Self {
         let words = std::iter::once("loadgen").chain(line.split_whitespace());
-        parse_from(words).map(|cli| cli.options).map_err(|error| program::one_line(&error))
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        use clap::CommandFactory as _;
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_interface() {
-        let options = parse_line("").expect("no flag is required");
-        assert_eq!(options.rate, Rate::PerSecond(100_000));
-        assert_eq!(options.duration, Duration::from_secs(10));
-        assert_eq!(options.warmup, Duration::from_secs(1));
-        assert_eq!(options.drop, [Percent::ZERO]);
-        assert_eq!(options.mix.to_string(), "get=100");
-        assert_eq!((options.keys, options.value_size), (10_000, 100));
-        assert_eq!((options.timeout, options.retries), (Duration::from_millis(250), 3));
-        assert_eq!(options.arrivals, Arrivals::Uniform);
-        assert_eq!((options.seed, options.threads, options.burst), (1, 1, 1));
-    }
-
-    #[test]
-    fn a_window_is_shared_by_the_threads() {
-        let pace = |line: &str| parse_line(line).expect(line).pace();
-        assert_eq!(pace("--rate max"), Pace::Closed { window: 64 });
-        assert_eq!(pace("--rate max --window 90 --threads 2"), Pace::Closed { window: 45 });
-        assert_eq!(pace("--rate max --burst 64"), Pace::Closed { window: 128 });
-    }
-
-    #[test]
-    fn threads_spin_only_where_a_core_is_left() {
-        let options = parse_line("--threads 2").expect("valid");
-        assert_eq!(options.waiting(2), Waiting::Sleep);
-        assert_eq!(options.waiting(3), Waiting::Spin);
-        let options = parse_line("--wait spin").expect("valid");
-        assert_eq!(options.waiting(1), Waiting::Spin);
-    }
-
-    #[test]
-    fn an_error_is_one_line_with_the_value_and_the_remedy() {
-        for (line, value, remedy) in [
-            ("--rate fast", "'fast'", "or max"),
-            ("--rate 0", "'0'", "1 to"),
-            ("--duration 10", "'10'", "10s"),
-            ("--duration 1ms", "'1ms'", "10ms to"),
-            ("--warmup 600years", "'600years'", "0s to"),
-            ("--timeout 0s", "'0s'", "1ms to 1m"),
-            ("--drop 101", "'101'", "0 to 100"),
-            ("--drop 0,ten", "'ten'", "0 to 100"),
-            ("--mix get=90,steal=10", "'steal'", "get, put"),
-            ("--keys 0", "'0'", "1 to"),
-            ("--value-size 2000", "2000", "1 to 1"),
-            ("--key-dist normal", "'normal'", "zipf"),
-            ("--key-dist zipf:0", "'zipf:0'", "above 0"),
-            ("--burst 65", "'65'", "1 to 64"),
-            ("--threads 0", "'0'", "1 to"),
-            ("--arrivals late", "'late'", "poisson"),
-            ("--wait long", "'long'", "sleep"),
-            ("--io epoll", "'epoll'", "mmsg"),
-            ("--assert p99", "'p99'", "p99<2ms"),
-            ("--window 5", "--window", "--rate max"),
-            ("--rate max --arrivals poisson", "poisson", "--rate"),
-            ("--rate max --window 7 --burst 8", "--window 7", "at least 8"),
-            ("--keys 10M --value-size 1000", "10000000", "fewer"),
-            ("--server-pid 1", "--server-pid", "--target"),
-            ("--io mmsg --target a:1", "'--io mmsg'", "--target"),
-            ("--io auto --target a:1", "'--io auto'", "--target"),
-            ("--mix lookup=1 --burst 8", "'--burst 8'", "--mix"),
-            ("--mix lookup=1 --peers 3", "'--peers 3'", "--mix"),
-            ("--colour", "'--colour'", ""),
-            ("compare a.json", "<B>", "required"),
-        ] {
-            let said = parse_line(line).expect_err(line);
-            assert!(said.starts_with("error: "), "{line}: {said}");
-            assert!(said.contains(value) && said.contains(remedy), "{line}: {said}");
-            assert!(!said.contains('\n'), "{line}: {said}");
-        }
+        parse_from(words).map(|cli| cli.options).expect("a right command line")
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,12 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kad_node::quantity::Percent;
-
-use crate::options::Options;
+use crate::options::ResultOptions;
 use crate::output_file::{self, OutputFile, STANDARD_OUTPUT};
-use crate::report::{hgrm, html, text};
-use crate::result::RunResult;
+use crate::report::{csv, hgrm, html, text};
 use crate::say;
 use crate::summary::Report;
 
@@ -16,9 +13,10 @@ use crate::summary::Report;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
     Json,
+    Csv,
     Html,
-    /// The percentile table of the run at this drop rate.
-    Hgrm(Percent),
+    /// The percentile table of the run with this number.
+    Hgrm(usize),
 }
 
 /// One file.
@@ -35,27 +33,32 @@ struct Output {
 pub struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Tries whether everything that the options name can be written.
+    /// Tries whether everything that the options name can be written. `labels` tell the runs
+    /// that are planned from each other.
     ///
     /// # Errors
     /// What cannot, why, and the remedy.
-    pub fn open(options: &Options) -> Result<Self, String> {
+    pub fn open(options: &ResultOptions, labels: &[String]) -> Result<Self, String> {
         output_file::try_standard_output().map_err(|error| format!("standard output: {error}"))?;
         let mut outputs = Self(Vec::new());
-        if let Some(path) = &options.json {
-            outputs.add("--json", Form::Json, path)?;
-        }
-        if let Some(path) = &options.html {
-            outputs.add("--html", Form::Html, path)?;
+        let one_each = [
+            ("--json", Form::Json, &options.json),
+            ("--csv", Form::Csv, &options.csv),
+            ("--html", Form::Html, &options.html),
+        ];
+        for (flag, form, path) in one_each {
+            if let Some(path) = path {
+                outputs.add(flag, form, path)?;
+            }
         }
         if let Some(path) = &options.hgrm {
-            let is_sweep = options.drop.len() > 1;
-            if is_sweep && path == Path::new(STANDARD_OUTPUT) {
-                return Err("'--hgrm -' is for one drop rate: name a file".into());
+            let are_several = labels.len() > 1;
+            if are_several && path == Path::new(STANDARD_OUTPUT) {
+                return Err("'--hgrm -' is for one run: name a file".into());
             }
-            for &drop in &options.drop {
-                let path = if is_sweep { &with_drop(path, drop) } else { path };
-                outputs.add("--hgrm", Form::Hgrm(drop), path)?;
+            for (index, label) in labels.iter().enumerate() {
+                let path = if are_several { &with_label(path, label) } else { path };
+                outputs.add("--hgrm", Form::Hgrm(index), path)?;
             }
         }
         Ok(outputs)
@@ -76,7 +79,7 @@ impl Outputs {
     ///
     /// # Errors
     /// A line for each that could not be written.
-    pub fn write(self, report: &Report, results: &[RunResult]) -> Result<(), Vec<String>> {
+    pub fn write(self, report: &Report) -> Result<(), Vec<String>> {
         let mut failures = Vec::new();
         let text = text::report(report);
         if self.0.iter().any(|output| matches!(output.file, OutputFile::StandardOutput)) {
@@ -85,8 +88,8 @@ impl Outputs {
             failures.push(format!("cannot write to standard output: {error}"));
         }
         for Output { name, form, file } in self.0 {
-            let Some(text) = form.text(report, results) else {
-                continue; // the run was cut short before this drop rate
+            let Some(text) = form.text(report) else {
+                continue; // cut short before this run
             };
             if let Err(error) = file.write(&text) {
                 failures.push(format!("'{name}' could not be written: {error}"));
@@ -97,20 +100,31 @@ impl Outputs {
 }
 
 impl Form {
-    fn text(self, report: &Report, results: &[RunResult]) -> Option<String> {
+    fn text(self, report: &Report) -> Option<String> {
         match self {
             // Numbers and text alone: nothing in it can fail.
             Self::Json => serde_json::to_string_pretty(report).ok().map(|json| json + "\n"),
-            Self::Html => Some(html::page(report, results)),
-            Self::Hgrm(drop) => results.iter().find(|result| result.drop == drop).map(hgrm::of_run),
+            Self::Csv => Some(csv::table(report)),
+            Self::Html => Some(html::page(report)),
+            Self::Hgrm(index) => report.runs.get(index).map(hgrm::of_run),
         }
     }
 }
 
-/// One file for each run of a sweep: `out.hgrm` becomes `out-drop10.hgrm`.
-fn with_drop(path: &Path, drop: Percent) -> PathBuf {
+/// Names for runs, of which each has a rate and a drop rate in percent: the rate is named
+/// where there are several.
+pub fn labels(runs: &[(Option<u64>, f64)]) -> Vec<String> {
+    let of = |&(rate, drop): &(Option<u64>, f64)| {
+        let rate = rate.filter(|rate| runs.iter().any(|(other, _)| *other != Some(*rate)));
+        rate.map_or_else(|| format!("drop{drop}"), |rate| format!("rate{rate}-drop{drop}"))
+    };
+    runs.iter().map(of).collect()
+}
+
+/// One file for each of several runs: `out.hgrm` becomes `out-drop10.hgrm`.
+fn with_label(path: &Path, label: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_os_string();
-    name.push(format!("-drop{}", drop.value()));
+    name.push(format!("-{label}"));
     if let Some(extension) = path.extension() {
         name.push(".");
         name.push(extension);

@@ -60,9 +60,67 @@ pub fn show_share(part: u64, whole: u64) -> String {
     }
 }
 
+/// Columns of a report's lines at most: what every terminal shows.
+pub const COLUMNS: usize = 80;
+
+/// `text` on lines of at most [`COLUMNS`], of which those after the first are indented by
+/// `indent`. A blank between digits stands within a number, and does not end a line.
+pub fn wrap(text: &str, indent: usize) -> String {
+    let mut lines = String::new();
+    let mut columns = 0;
+    for word in words(text) {
+        let length = word.chars().count();
+        if columns > 0 && columns + 1 + length > COLUMNS {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            columns = indent;
+        } else if columns > 0 {
+            lines.push(' ');
+            columns += 1;
+        }
+        lines.push_str(word);
+        columns += length;
+    }
+    lines
+}
+
+/// The parts between blanks at which a line may end. Several blanks in a row stand in a part.
+fn words(text: &str) -> Vec<&str> {
+    let bytes = text.as_bytes();
+    let ends_word = |at: usize| {
+        let (before, after) = (at.checked_sub(1).map(|at| bytes[at]), bytes.get(at + 1));
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        let is_within = before.is_some_and(is_digit) && after.is_some_and(|&byte| is_digit(byte));
+        bytes[at] == b' ' && !is_within && before != Some(b' ') && after != Some(&b' ')
+    };
+    let mut words = Vec::new();
+    let mut begin = 0;
+    for at in (0..bytes.len()).filter(|&at| ends_word(at)) {
+        words.push(&text[begin..at]);
+        begin = at + 1;
+    }
+    words.push(&text[begin..]);
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_ends_between_words_and_never_within_a_number() {
+        let text = format!("verdict    {}", "99 999 999 words ".repeat(9).trim_end());
+        let lines = wrap(&text, 11);
+        assert!(lines.lines().count() > 1);
+        for line in lines.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+            assert!(line.ends_with("999") || line.ends_with("words"), "{line}");
+        }
+        assert!(lines.lines().skip(1).all(|line| line.starts_with(&" ".repeat(11))));
+        assert_eq!(lines.split_whitespace().count(), text.split_whitespace().count());
+        assert_eq!(wrap("", 4), "");
+        assert_eq!(wrap(&"x".repeat(100), 4), "x".repeat(100), "what has no end is left");
+    }
 
     #[test]
     fn results_are_shown_with_three_digits_and_a_unit() {

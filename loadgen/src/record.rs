@@ -202,9 +202,7 @@ impl Record {
     pub fn merge(&mut self, other: &Self) {
         self.books.merge(&other.books);
         for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
-            mine.books.sent += theirs.books.sent;
-            mine.books.answered += theirs.books.answered;
-            mine.books.fulfilled += theirs.books.fulfilled;
+            mine.books.add(&theirs.books);
             mine.corrected.add(&theirs.corrected).expect("the same bounds");
         }
         self.uncorrected.add(&other.uncorrected).expect("the same bounds");

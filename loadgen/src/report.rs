@@ -1,8 +1,9 @@
-//! Results in every form: text for people, tables for programs, a page with plots.
+//! Results in every form: text for people, tables for programs, a page with charts.
 
+pub mod chart;
 pub mod charts;
 pub mod compare;
+pub mod csv;
 pub mod hgrm;
 pub mod html;
-pub mod plot;
 pub mod text;

@@ -9,7 +9,6 @@ use std::thread;
 use std::time::Duration;
 
 use kad_node::driver::raise_descriptor_limit;
-use kad_node::quantity::Percent;
 use kad_node::rng::Rng;
 use kad_node::wire::NetworkId;
 use udp::Coalescing;
@@ -23,6 +22,7 @@ use crate::local_node::LocalNode;
 use crate::lookups::LookupClient;
 use crate::mix::Kind;
 use crate::options::Options;
+use crate::plan::Step;
 use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
 use crate::publish;
@@ -124,10 +124,14 @@ impl Runner {
         Ok(())
     }
 
-    /// Runs once, with this drop rate. None when a signal came before anything was
-    /// measured.
-    pub fn run(&self, drop: Percent, display: &mut Display) -> Result<Option<RunResult>, String> {
-        let traffic = self.traffic(drop);
+    /// How a node of its own receives and sends; none with other targets.
+    pub fn driver(&self) -> Option<String> {
+        self.local.as_ref().map(LocalNode::driver)
+    }
+
+    /// Runs once. None when a signal came before anything was measured.
+    pub fn run(&self, step: Step, display: &mut Display) -> Result<Option<RunResult>, String> {
+        let traffic = self.traffic(step);
         let targets = self.greet()?;
         let plans = (0..self.options.threads).map(|thread| Plan {
             traffic: traffic.clone(),
@@ -195,18 +199,18 @@ impl Runner {
         }))
     }
 
-    fn traffic(&self, drop: Percent) -> Traffic {
+    fn traffic(&self, step: Step) -> Traffic {
         let options = &self.options;
         Traffic {
             network: self.network,
             mix: options.mix.clone(),
             corpus: Arc::clone(&self.corpus),
             popularity: options.key_dist,
-            pace: options.pace(),
+            pace: options.pace(step.rate),
             burst: options.burst,
             timeout_ns: nanos(options.timeout),
             retries: options.retries,
-            drop,
+            drop: step.drop,
             seed: options.seed,
             warmup_ns: nanos(options.warmup),
             duration_ns: nanos(options.duration),

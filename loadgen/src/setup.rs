@@ -12,11 +12,15 @@ use crate::worker::Waiting;
 /// Every parameter that makes a difference, defaults included.
 pub fn describe(options: &Options, runner: &Runner) -> Vec<(String, String)> {
     let time = |duration| humantime::format_duration(duration).to_string();
-    let rate = match options.rate {
+    let rate = match options.rate() {
+        _ if options.sweep.is_some() => "swept".into(),
+        Rate::PerSecond(rate) if options.seeks_rate() => {
+            format!("sought from {} a second", show_count(rate))
+        }
         Rate::PerSecond(rate) => format!("{} a second", show_count(rate)),
         Rate::Max => format!("as answers come, {} in flight", options.window()),
     };
-    let arrivals = match (options.rate, options.arrivals) {
+    let arrivals = match (options.rate(), options.arrivals) {
         (Rate::Max, _) => "closed loop",
         (_, Arrivals::Uniform) => "uniform",
         (_, Arrivals::Poisson) => "poisson",

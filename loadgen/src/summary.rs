@@ -1,6 +1,10 @@
 //! A run in numbers: what `--json` writes, and what every other form of a result
 //! is made from.
 
+mod moment;
+mod percentiles;
+mod stored;
+
 use std::fmt;
 
 use hdrhistogram::Histogram;
@@ -8,13 +12,21 @@ use serde::{Deserialize, Serialize};
 use udp::Coalescing;
 
 use crate::books::{Books, KindBooks};
-use crate::quantity::show_ns;
-use crate::record::Timeline;
+use crate::engine::Pace;
+use crate::machine::Machine;
+use crate::parameters::Parameters;
+use crate::quantity::{show_count, show_ns};
 use crate::result::RunResult;
+use crate::search::SearchSummary;
+use crate::sweep::Knee;
 use crate::verdict::Verdict;
 
+pub use moment::Moment;
+pub use percentiles::Percentiles;
+pub use stored::StoredHistogram;
+
 /// Version of the JSON form; another number means that fields have changed.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The results of one call of the program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,12 +37,20 @@ pub struct Report {
     pub program: String,
     /// When it began, RFC 3339.
     pub started: String,
+    /// Where it ran; of a merged report, the first of the machines.
+    pub machine: Machine,
+    /// What was asked for, as numbers.
+    pub parameters: Parameters,
     /// What was asked for, by name: what the command line said, defaults included.
     pub setup: Vec<(String, String)>,
     /// Why it ended before all was measured; nothing where it did not.
     #[serde(default)]
     pub cut_short: Option<CutShort>,
-    /// One run for each drop rate.
+    /// For each drop rate, the highest rate that was found, where one was sought.
+    pub searches: Vec<SearchSummary>,
+    /// For each drop rate, the knee of the curve, where rates were swept.
+    pub knees: Vec<Knee>,
+    /// The runs, in the order in which they were made.
     pub runs: Vec<RunSummary>,
 }
 
@@ -59,6 +79,8 @@ impl fmt::Display for CutShort {
 pub struct RunSummary {
     /// Drops on purpose, each way, in percent.
     pub drop_percent: f64,
+    /// Requests a second that were asked for; none in a closed loop.
+    pub rate_per_s: Option<u64>,
     /// The measured time in seconds.
     pub duration_s: f64,
     /// Whether the run was cut short: the measured time is then less than was asked for,
@@ -79,6 +101,8 @@ pub struct RunSummary {
     pub with_lost: Percentiles,
     /// How long after they were due requests were sent.
     pub pacing: Percentiles,
+    /// What the percentiles are taken from.
+    pub histograms: Histograms,
     /// Whether the generator was the limit.
     pub verdict: Verdict,
     /// Datagrams that were no replies.
@@ -122,82 +146,28 @@ pub struct KindSummary {
     pub books: KindBooks,
     /// Latency of its answers from when they were due.
     pub corrected: Percentiles,
+    /// What the percentiles are taken from.
+    pub histogram: StoredHistogram,
 }
 
-/// A histogram's percentiles, in nanoseconds; zeros when nothing was recorded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Percentiles {
-    /// Values recorded.
-    pub count: u64,
-    /// Least.
-    pub min_ns: u64,
-    /// Mean.
-    pub mean_ns: f64,
-    /// Standard deviation.
-    pub deviation_ns: f64,
-    /// Median.
-    pub p50_ns: u64,
-    /// Of four, three are at most this.
-    pub p75_ns: u64,
-    /// Of ten, nine.
-    pub p90_ns: u64,
-    /// Of a hundred, 95.
-    pub p95_ns: u64,
-    /// Of a hundred, 99.
-    pub p99_ns: u64,
-    /// Of a thousand, 999.
-    pub p99_9_ns: u64,
-    /// Of ten thousand, all but one.
-    pub p99_99_ns: u64,
-    /// Of a hundred thousand, all but one.
-    pub p99_999_ns: u64,
-    /// Greatest.
-    pub max_ns: u64,
+/// The distributions of one run, in nanoseconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Histograms {
+    /// Latency of answers from when their requests were due.
+    pub corrected: StoredHistogram,
+    /// Latency of answers from when their requests were sent.
+    pub uncorrected: StoredHistogram,
+    /// As `corrected`, and each lost request counted at its time-out.
+    pub with_lost: StoredHistogram,
+    /// How long after they were due requests were sent.
+    pub pacing: StoredHistogram,
 }
 
-/// One interval of the measured time.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Moment {
-    /// When it began, in seconds.
-    pub at_s: f64,
-    /// Requests due then that were sent.
-    pub sent: u64,
-    /// Of these, answered.
-    pub answered: u64,
-    /// Of these, given up.
-    pub timed_out: u64,
-    /// Latency of these answers from when they were due: the median.
-    pub p50_ns: u64,
-    /// Of ten, nine.
-    pub p90_ns: u64,
-    /// Of a hundred, 99.
-    pub p99_ns: u64,
-    /// Greatest.
-    pub max_ns: u64,
-}
-
-impl Percentiles {
-    /// The percentiles of `histogram`.
-    pub fn of(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        let at = |quantile| histogram.value_at_quantile(quantile);
-        Self {
-            count: histogram.len(),
-            min_ns: histogram.min(),
-            mean_ns: histogram.mean(),
-            deviation_ns: histogram.stdev(),
-            p50_ns: at(0.5),
-            p75_ns: at(0.75),
-            p90_ns: at(0.9),
-            p95_ns: at(0.95),
-            p99_ns: at(0.99),
-            p99_9_ns: at(0.999),
-            p99_99_ns: at(0.9999),
-            p99_999_ns: at(0.99999),
-            max_ns: histogram.max(),
-        }
+impl Histograms {
+    /// Each of them.
+    pub fn all(&self) -> [&Histogram<u64>; 4] {
+        let Self { corrected, uncorrected, with_lost, pacing } = self;
+        [&corrected.0, &uncorrected.0, &with_lost.0, &pacing.0]
     }
 }
 
@@ -205,6 +175,21 @@ impl Percentiles {
 const QUEUED_SHARE_MAX: f64 = 0.02;
 
 impl RunSummary {
+    /// What tells it from others of the same call.
+    pub fn label(&self) -> String {
+        let drop = self.drop_percent;
+        match self.rate_per_s {
+            Some(rate) => format!("{} a second, drop {drop} %", show_count(rate)),
+            None => format!("drop {drop} %"),
+        }
+    }
+
+    /// What else is to be said of it.
+    pub fn remarks(&self) -> Vec<String> {
+        let parted = self.parted().map(str::to_owned);
+        [self.ended_early(), self.crowded(), parted].into_iter().flatten().collect()
+    }
+
     /// What to say when the machine had too much to do for a measurement.
     pub fn crowded(&self) -> Option<String> {
         let share = self.generator_queued_share;
@@ -248,9 +233,14 @@ impl RunSummary {
         let kinds = result.record.kinds.iter().map(|kind| KindSummary {
             books: kind.books,
             corrected: Percentiles::of(&kind.corrected),
+            histogram: StoredHistogram(kind.corrected.clone()),
         });
         Self {
             drop_percent: result.drop.value(),
+            rate_per_s: match result.pace {
+                Pace::Open { rate, .. } => Some(rate),
+                Pace::Closed { .. } => None,
+            },
             duration_s,
             cut_short: result.is_cut_short,
             books,
@@ -260,6 +250,12 @@ impl RunSummary {
             uncorrected: Percentiles::of(&result.record.uncorrected),
             with_lost: Percentiles::of(&result.with_lost),
             pacing: Percentiles::of(&result.record.pacing),
+            histograms: Histograms {
+                corrected: StoredHistogram(result.corrected.clone()),
+                uncorrected: StoredHistogram(result.record.uncorrected.clone()),
+                with_lost: StoredHistogram(result.with_lost.clone()),
+                pacing: StoredHistogram(result.record.pacing.clone()),
+            },
             verdict: Verdict::of(result),
             strange: result.strange,
             receive_drops: result.receive_drops,
@@ -273,27 +269,7 @@ impl RunSummary {
                 / (result.duration_ns * result.threads) as f64,
             generator_busy_ns: result.busy_ns.checked_div(books.sent),
             server_cpu_ns: result.target.cpu_ns.and_then(|ns| ns.checked_div(books.sent)),
-            timeline: moments(&result.record.timeline),
+            timeline: moment::moments(&result.record.timeline),
         }
     }
-}
-
-fn moments(timeline: &Timeline) -> Vec<Moment> {
-    let interval_s = timeline.interval_ns as f64 / 1e9;
-    let moment = |(index, interval): (usize, &crate::record::Interval)| {
-        let latency = &interval.corrected;
-        let at =
-            |quantile| if latency.is_empty() { 0 } else { latency.value_at_quantile(quantile) };
-        Moment {
-            at_s: index as f64 * interval_s,
-            sent: interval.sent,
-            answered: latency.len(),
-            timed_out: interval.timed_out,
-            p50_ns: at(0.5),
-            p90_ns: at(0.9),
-            p99_ns: at(0.99),
-            max_ns: latency.max(),
-        }
-    };
-    timeline.intervals.iter().enumerate().map(moment).collect()
 }

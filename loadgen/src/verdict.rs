@@ -48,7 +48,7 @@ pub enum Verdict {
 /// Percentiles by which pacing and latency are compared.
 const COMPARED: [f64; 6] = [50.0, 90.0, 99.0, 99.9, 99.99, 99.999];
 /// The generator's own lateness may be this part of the latency: 1 / 4.
-const LATE_PART: u64 = 4;
+pub const LATE_PART: u64 = 4;
 /// Above this a thread has no time to spare.
 const BUSY_SHARE_MAX: f64 = 0.9;
 

@@ -1,194 +1,228 @@
-//! The plots of a result: latency by percentile, latency over time, and how many
-//! requests were answered and given up meanwhile.
+//! The charts of a result: latency by percentile, latency and requests over time, latency
+//! against throughput.
 
 use hdrhistogram::Histogram;
 
-use super::plot::{Axis, Legend, Look, Plot, Point, Scale, Series};
-use crate::quantity::{show_count, show_ns};
-use crate::result::RunResult;
+use super::chart::{Chart, Colour, Look, Mark, Series, XAxis, YAxis, aligned, hue};
+use crate::quantity::show_count;
 use crate::summary::{Moment, RunSummary};
+use crate::sweep::Knee;
 
-/// Points of one curve.
-const CURVE_POINTS: u32 = 280;
+/// Points of one curve for each nine.
+const POINTS_OF_A_NINE: u32 = 40;
 /// Nines of a percentile axis at least and at most: 99 % to 99.99999 %.
-const NINES_MIN: f64 = 2.0;
-const NINES_MAX: f64 = 7.0;
+const NINES_MIN: u32 = 2;
+const NINES_MAX: u32 = 7;
 
-/// Latency by percentile, on an axis on which each further nine is as long as
-/// the one before: what users meet is at its right end.
-pub fn by_percentile(name: &str, result: &RunResult) -> Plot {
-    let mut curves = Vec::new();
-    if result.record.books.timed_out > 0 {
-        curves.push(("with lost requests at their time-out", "lost", &result.with_lost));
-    }
-    curves.extend([
-        ("uncorrected: from when it was sent", "uncorrected", &result.record.uncorrected),
-        ("from when it was due", "corrected", &result.corrected),
-    ]);
-    let nines = nines(&result.with_lost);
-    let mut series: Vec<Series> =
-        curves.iter().map(|(name, class, latency)| curve(name, class, latency, nines)).collect();
-    let y = latency_axis(&series);
-    // Below the others it is of no interest, and does not stretch the axis.
-    series.insert(0, curve("pacing error", "pacing", &result.record.pacing, nines));
-    percentile_plot(name, nines, y, series)
+/// A curve by percentile.
+struct Curve<'a> {
+    name: String,
+    colour: Colour,
+    look: Look,
+    latency: &'a Histogram<u64>,
 }
 
-/// The runs of a sweep in one plot, with lost requests at their time-out.
-pub fn sweep(results: &[RunResult]) -> Plot {
-    let nines = results.iter().map(|result| nines(&result.with_lost)).fold(NINES_MIN, f64::max);
-    let mut series: Vec<Series> = (0u32..)
-        .zip(results)
-        .map(|(index, result)| {
-            // From blue by way of violet to red: dark enough on white, and light
-            // enough on black.
-            let hue = 215.0 + 145.0 * f64::from(index) / (results.len() as f64 - 1.0).max(1.0);
-            let mut series =
-                curve(&format!("drop {}", result.drop), "run", &result.with_lost, nines);
-            series.colour = Some(format!("hsl({hue:.0} 75% 56%)"));
-            series
+/// Latency by percentile, on an axis on which each further nine is as long as the one before:
+/// what users meet is at its right end.
+pub fn by_percentile(title: &str, run: &RunSummary) -> Chart {
+    let histograms = &run.histograms;
+    let curve =
+        |name: &str, colour, look, latency| Curve { name: name.into(), colour, look, latency };
+    let mut curves = vec![
+        curve("from when it was due", Colour::Blue, Look::Line, &histograms.corrected.0),
+        curve("from when it was sent", Colour::Amber, Look::Dashes, &histograms.uncorrected.0),
+    ];
+    if run.books.timed_out > 0 {
+        let lost = &histograms.with_lost.0;
+        curves.push(curve("lost ones at their time-out", Colour::Red, Look::Line, lost));
+    }
+    curves.push(curve("pacing error", Colour::Grey, Look::Dashes, &histograms.pacing.0));
+    percentiles(title, &curves)
+}
+
+/// Latency by percentile of a run in progress.
+pub fn by_percentile_so_far(title: &str, latency: &Histogram<u64>) -> Chart {
+    let (colour, look) = (Colour::Blue, Look::Line);
+    percentiles(title, &[Curve { name: "from when it was due".into(), colour, look, latency }])
+}
+
+/// Several runs in one chart, each with its name, with lost requests at their time-out.
+pub fn overlaid(title: &str, runs: &[(String, &RunSummary)]) -> Chart {
+    let curves: Vec<Curve<'_>> = runs
+        .iter()
+        .enumerate()
+        .map(|(index, (name, run))| Curve {
+            name: name.clone(),
+            colour: hue(index, runs.len()),
+            look: Look::Line,
+            latency: &run.histograms.with_lost.0,
         })
         .collect();
-    series.reverse();
-    let y = latency_axis(&series);
-    percentile_plot("latency by percentile for each drop rate", nines, y, series)
+    percentiles(title, &curves)
 }
 
-fn percentile_plot(name: &str, nines: f64, y: Axis, series: Vec<Series>) -> Plot {
-    let mut ticks = vec![(0.0, "0 %".to_owned()), (0.5f64.log10().abs(), "50 %".to_owned())];
-    ticks.extend((1..=nines as u32).map(|nines| (f64::from(nines), percent(f64::from(nines)))));
-    let x = Axis {
-        title: "percentile of requests".into(),
-        scale: Scale::Linear,
-        min: 0.0,
-        max: nines,
-        ticks,
-    };
-    let places = (0..=CURVE_POINTS).map(|index| percent(place(index, nines))).collect();
-    Plot { name: name.into(), height: 400.0, x, y, places, series }
+fn percentiles(title: &str, curves: &[Curve<'_>]) -> Chart {
+    let nines = curves.iter().map(|curve| nines(curve.latency)).max().unwrap_or(NINES_MIN);
+    let count = nines * POINTS_OF_A_NINE;
+    let places: Vec<f64> =
+        (0..=count).map(|index| f64::from(index) / f64::from(POINTS_OF_A_NINE)).collect();
+    let series = curves.iter().map(|curve| Series {
+        name: curve.name.clone(),
+        colour: curve.colour,
+        look: curve.look,
+        values: places.iter().map(|place| latency_at(curve.latency, *place)).collect(),
+    });
+    Chart {
+        title: title.into(),
+        x: XAxis::Nines,
+        y: YAxis::Latency,
+        series: series.collect(),
+        places,
+        marks: Vec::new(),
+    }
 }
 
 /// As many nines as the count of requests tells apart.
-fn nines(latency: &Histogram<u64>) -> f64 {
-    (latency.len().max(1) as f64).log10().floor().clamp(NINES_MIN, NINES_MAX)
+fn nines(latency: &Histogram<u64>) -> u32 {
+    latency.len().max(1).ilog10().clamp(NINES_MIN, NINES_MAX)
 }
 
-fn place(index: u32, nines: f64) -> f64 {
-    nines * f64::from(index) / f64::from(CURVE_POINTS)
-}
-
-/// `2` nines are `99 %`.
-fn percent(nines: f64) -> String {
-    let decimals = (nines.ceil() as usize).saturating_sub(2);
-    let decimals = if nines.fract() == 0.0 { decimals } else { decimals + 1 };
-    format!("{:.decimals$} %", 100.0 - 100.0 * 10f64.powf(-nines))
-}
-
-fn curve(name: &str, class: &str, latency: &Histogram<u64>, nines: f64) -> Series {
-    let points = (0..=CURVE_POINTS).map(|index| {
-        let x = place(index, nines);
-        let ns = latency.value_at_quantile(1.0 - 10f64.powf(-x));
-        let y = if latency.is_empty() { f64::NAN } else { ns.max(1) as f64 };
-        Point { x, y, low: y, label: show_ns(ns) }
-    });
-    Series {
-        name: name.into(),
-        class: class.into(),
-        colour: None,
-        look: Look::Line,
-        legend: Legend::Shown,
-        points: points.collect(),
-    }
-}
-
-fn latency_axis(series: &[Series]) -> Axis {
-    let all = || series.iter().flat_map(|series| &series.points).map(|point| point.y);
-    let finite = || all().filter(|ns| ns.is_finite());
-    let min = finite().fold(f64::INFINITY, f64::min);
-    let max = finite().fold(0.0, f64::max);
-    let (min, max) = if min.is_finite() { (min, max) } else { (1e3, 1e6) };
-    Axis::log("latency", min, max, |ns| show_ns(ns.round() as u64))
+fn latency_at(latency: &Histogram<u64>, nines: f64) -> Option<f64> {
+    // Zero has no place on an axis of decades.
+    let at = |quantile| latency.value_at_quantile(quantile).max(1) as f64;
+    (!latency.is_empty()).then(|| at(1.0 - 10f64.powf(-nines)))
 }
 
 /// Latency over time: median, nine of ten, 99 of a hundred, and the greatest.
-pub fn over_time(name: &str, run: &RunSummary) -> Plot {
-    let series_of = |name: &str, class: &str, look, of: fn(&Moment) -> u64| {
-        let points = run.timeline.iter().map(|moment| {
-            let y = |ns: u64| if moment.answered == 0 { f64::NAN } else { ns.max(1) as f64 };
-            Point {
-                x: moment.at_s,
-                y: y(of(moment)),
-                low: y(moment.p50_ns),
-                label: show_ns(of(moment)),
-            }
-        });
-        let legend = if look == Look::Band { Legend::Hidden } else { Legend::Shown };
-        let points = points.collect();
-        Series { name: name.into(), class: class.into(), colour: None, look, legend, points }
+pub fn over_time(title: &str, timeline: &[Moment]) -> Chart {
+    let series = |name: &str, colour, look, of: fn(&Moment) -> u64| Series {
+        name: name.into(),
+        colour,
+        look,
+        values: timeline
+            .iter()
+            .map(|moment| (moment.answered > 0).then(|| of(moment).max(1) as f64))
+            .collect(),
     };
     let series = vec![
-        series_of("", "p99", Look::Band, |moment| moment.p99_ns),
-        series_of("", "p90", Look::Band, |moment| moment.p90_ns),
-        series_of("greatest", "max", Look::Dots, |moment| moment.max_ns),
-        series_of("p99", "p99", Look::Line, |moment| moment.p99_ns),
-        series_of("p90", "p90", Look::Line, |moment| moment.p90_ns),
-        series_of("median", "p50", Look::Line, |moment| moment.p50_ns),
+        series("median", Colour::Blue, Look::Line, |moment| moment.p50_ns),
+        series("p90", Colour::Amber, Look::Line, |moment| moment.p90_ns),
+        series("p99", Colour::Red, Look::Line, |moment| moment.p99_ns),
+        series("greatest", Colour::Grey, Look::Points, |moment| moment.max_ns),
     ];
-    let y = latency_axis(&series);
-    Plot { name: name.into(), height: 340.0, x: time_axis(run), y, places: times(run), series }
+    timed(title, YAxis::Latency, timeline, series)
 }
 
 /// Requests over time, for each second: answered and given up.
-pub fn rate_over_time(name: &str, run: &RunSummary) -> Plot {
-    let interval_s = interval_s(run);
-    let series_of = |name: &str, class: &str, look, of: fn(&Moment) -> u64| {
-        let points = run.timeline.iter().map(|moment| {
-            let rate = of(moment) as f64 / interval_s;
-            let label = format!("{} a second", show_count(rate.round() as u64));
-            Point { x: moment.at_s, y: rate, low: 0.0, label }
-        });
-        let (legend, points) = (Legend::Shown, points.collect());
-        Series { name: name.into(), class: class.into(), colour: None, look, legend, points }
+pub fn rate_over_time(title: &str, timeline: &[Moment], duration_s: f64) -> Chart {
+    let interval_s = match timeline {
+        [first, second, ..] => second.at_s - first.at_s,
+        _ => duration_s,
+    };
+    let series = |name: &str, colour, look, of: fn(&Moment) -> u64| Series {
+        name: name.into(),
+        colour,
+        look,
+        values: timeline
+            .iter()
+            .map(|moment| Some(of(moment) as f64 / interval_s).filter(|rate| rate.is_finite()))
+            .collect(),
     };
     let series = vec![
-        series_of("timed out", "lost", Look::Bars, |moment| moment.timed_out),
-        series_of("answered", "corrected", Look::Line, |moment| moment.answered),
+        series("answered", Colour::Blue, Look::Line, |moment| moment.answered),
+        series("timed out", Colour::Red, Look::Area, |moment| moment.timed_out),
     ];
-    let most = series.iter().flat_map(|series| &series.points).map(|point| point.y);
-    let most = most.fold(1.0, f64::max);
-    let y = Axis::linear("a second", most, 3.0, |rate| show_count(rate.round() as u64));
-    Plot { name: name.into(), height: 180.0, x: time_axis(run), y, places: times(run), series }
+    timed(title, YAxis::Rate, timeline, series)
 }
 
-fn interval_s(run: &RunSummary) -> f64 {
-    match &run.timeline[..] {
-        [first, second, ..] => second.at_s - first.at_s,
-        _ => run.duration_s,
+fn timed(title: &str, y: YAxis, timeline: &[Moment], series: Vec<Series>) -> Chart {
+    let places = timeline.iter().map(|moment| moment.at_s).collect();
+    Chart { title: title.into(), x: XAxis::Seconds, y, places, series, marks: Vec::new() }
+}
+
+/// Latency against throughput, of the runs with one drop rate; the knee is marked, and the
+/// runs whose generator was the limit are points beside the curve.
+pub fn against_throughput(title: &str, runs: &[&RunSummary], knee: Knee) -> Chart {
+    let (limited, counted): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.verdict.is_limit());
+    let curve = |name: &str, colour, of: fn(&RunSummary) -> u64| {
+        throughput_curve(name, colour, Look::Curve, &counted, of)
+    };
+    let mut curves = vec![
+        curve("median", Colour::Blue, |run| run.with_lost.p50_ns),
+        curve("p99", Colour::Amber, |run| run.with_lost.p99_ns),
+        curve("p99.9", Colour::Red, |run| run.with_lost.p99_9_ns),
+    ];
+    if !limited.is_empty() {
+        let of = |run: &RunSummary| run.with_lost.p99_ns;
+        let name = "p99, the generator was the limit";
+        curves.push(throughput_curve(name, Colour::Grey, Look::Points, &limited, of));
     }
-}
-
-fn time_axis(run: &RunSummary) -> Axis {
-    let axis = Axis::linear("seconds since the end of the warm-up", run.duration_s, 10.0, |s| {
-        format!("{}", (s * 1000.0).round() / 1000.0)
+    let (places, series) = aligned(curves);
+    let knee = knee.rate_per_s.and_then(|rate| {
+        let run = runs.iter().find(|run| run.rate_per_s == Some(rate))?;
+        Some(Mark { at: run.answered_per_s, name: format!("knee, {} a second", show_count(rate)) })
     });
-    Axis { max: run.duration_s.max(axis.max.min(run.duration_s * 1.02)), ..axis }
+    let marks = knee.into_iter().collect();
+    Chart { title: title.into(), x: XAxis::Rate, y: YAxis::Latency, places, series, marks }
 }
 
-fn times(run: &RunSummary) -> Vec<String> {
-    run.timeline.iter().map(|moment| format!("{:.3} s", moment.at_s)).collect()
+/// The p99 of several sweeps against throughput.
+pub fn sweeps_overlaid(title: &str, sweeps: &[(String, Vec<&RunSummary>)]) -> Chart {
+    let curves = sweeps.iter().enumerate().map(|(index, (name, runs))| {
+        let colour = hue(index, sweeps.len());
+        throughput_curve(name, colour, Look::Curve, runs, |run| run.with_lost.p99_ns)
+    });
+    let (places, series) = aligned(curves.collect());
+    let (x, y, marks) = (XAxis::Rate, YAxis::Latency, Vec::new());
+    Chart { title: title.into(), x, y, places, series, marks }
+}
+
+fn throughput_curve(
+    name: &str,
+    colour: Colour,
+    look: Look,
+    runs: &[&RunSummary],
+    of: impl Fn(&RunSummary) -> u64,
+) -> (Series, Vec<f64>) {
+    let mut points: Vec<(f64, Option<f64>)> = runs
+        .iter()
+        .map(|run| (run.answered_per_s, (run.with_lost.count > 0).then(|| of(run).max(1) as f64)))
+        .collect();
+    points.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (places, values) = points.into_iter().unzip();
+    (Series { name: name.into(), colour, look, values }, places)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples;
 
     #[test]
-    fn a_nine_is_a_nine() {
-        for (nines, text) in
-            [(0.0, "0 %"), (1.0, "90 %"), (2.0, "99 %"), (3.0, "99.9 %"), (5.0, "99.999 %")]
-        {
-            assert_eq!(percent(nines), text);
-        }
-        assert_eq!(percent(2.5), "99.68 %");
+    fn a_percentile_s_place_is_its_nines() {
+        let report = samples::report();
+        let chart = by_percentile("latency", &report.runs[0]);
+        let at = |nines: f64| {
+            let place = chart.places.iter().position(|place| (place - nines).abs() < 1e-9);
+            chart.series[0].values[place.expect("a place")].expect("a value") as u64
+        };
+        assert_eq!(at(1.0), report.runs[0].corrected.p90_ns);
+        assert_eq!(at(2.0), report.runs[0].corrected.p99_ns);
+        let names: Vec<&str> = chart.series.iter().map(|series| series.name.as_str()).collect();
+        assert!(names.contains(&"lost ones at their time-out"), "{names:?}");
+    }
+
+    #[test]
+    fn the_knee_is_marked_at_the_throughput_that_was_reached() {
+        let report = samples::report();
+        let run = &report.runs[0];
+        let knee = Knee { drop_percent: 1.0, rate_per_s: run.rate_per_s };
+        let chart = against_throughput("curve", &[run], knee);
+        assert_eq!(chart.marks.len(), 1);
+        assert!((chart.marks[0].at - run.answered_per_s).abs() < 1e-9);
+        let mut limited = run.clone();
+        limited.verdict = crate::verdict::Verdict::LostReplies { receive_drops: 1 };
+        let chart = against_throughput("curve", &[run, &limited], knee);
+        assert_eq!(chart.series.last().map(|last| last.look), Some(Look::Points));
     }
 }

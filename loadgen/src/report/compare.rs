@@ -1,8 +1,9 @@
-//! Two runs side by side.
+//! Results side by side.
 
 use std::fmt::Write as _;
 
-use crate::quantity::{show_count, show_ns};
+use crate::quantity::{show_count, show_ns, wrap};
+use crate::say::printable;
 use crate::summary::{Report, RunSummary};
 
 /// What is compared: a name, how to take it from a run, and how to show it.
@@ -41,54 +42,84 @@ fn time(ns: f64) -> String {
     show_ns(ns.round() as u64)
 }
 
-/// The table: the parameters in which they differ, then for each drop rate that
-/// both have, their numbers and the ratio of B to A; of others, which one has them.
+/// The first of `reports` beside each of the others: the parameters in which they differ,
+/// then for each run that both have, their numbers and the ratio; of others, which one has
+/// them. Each report comes with its file's name.
+pub fn tables(reports: &[(String, Report)]) -> String {
+    let Some(((name_a, a), others)) = reports.split_first() else { return String::new() };
+    let mut text = String::new();
+    for (index, (name_b, b)) in others.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        let names = format!("A {name_a}, B {name_b}");
+        add(&mut text, &names);
+        text.push_str(&table(a, b));
+    }
+    text
+}
+
+/// Adds a line, wrapped; what a file's names hold moves no cursor.
+fn add(text: &mut String, line: &str) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{}", wrap(&printable(line), 4));
+}
+
+/// Two reports side by side.
 pub fn table(a: &Report, b: &Report) -> String {
     let mut text = String::new();
-    // Writing to a string does not fail.
     for (name, of_a) in &a.setup {
         let of_b = b.setup.iter().find(|(other, _)| other == name).map_or("-", |(_, value)| value);
         if of_a != of_b {
-            let _ = writeln!(text, "{name}: {of_a} | {of_b}");
+            add(&mut text, &format!("{name}: {of_a} | {of_b}"));
         }
     }
     for (name, of_b) in &b.setup {
         if !a.setup.iter().any(|(other, _)| other == name) {
-            let _ = writeln!(text, "{name}: - | {of_b}");
+            add(&mut text, &format!("{name}: - | {of_b}"));
         }
     }
     for (name, report) in [("A", a), ("B", b)] {
         if let Some(cut_short) = &report.cut_short {
-            let _ = writeln!(text, "{name}: {cut_short}");
+            add(&mut text, &format!("{name}: {cut_short}"));
         }
     }
     for run_a in &a.runs {
-        let Some(run_b) = find(b, run_a.drop_percent) else {
-            let _ = writeln!(text, "\ndrop {} %: only in A", run_a.drop_percent);
+        let Some(run_b) = find(b, a, run_a) else {
+            let _ = writeln!(text, "\n{}: only in A", run_a.label());
             continue;
         };
-        let drop = format!("drop {} %", run_a.drop_percent);
-        let _ = writeln!(text, "\n{drop:<22} {:>12} {:>12} {:>7}", "A", "B", "B/A");
+        let label = if run_a.rate_per_s == run_b.rate_per_s {
+            run_a.label()
+        } else {
+            format!("drop {} %", run_a.drop_percent)
+        };
+        let _ = writeln!(text, "\n{label:<32} {:>12} {:>12} {:>7}", "A", "B", "B/A");
         for row in &ROWS {
             compare(&mut text, row, run_a, run_b);
         }
         for (name, run) in [("A", run_a), ("B", run_b)] {
             if run.verdict.is_limit() {
-                let _ = writeln!(text, "{name}: {}", run.verdict);
+                add(&mut text, &format!("{name}: {}", run.verdict));
             }
         }
     }
     for run_b in &b.runs {
-        if find(a, run_b.drop_percent).is_none() {
-            let _ = writeln!(text, "\ndrop {} %: only in B", run_b.drop_percent);
+        if find(a, b, run_b).is_none() {
+            let _ = writeln!(text, "\n{}: only in B", run_b.label());
         }
     }
     text
 }
 
-/// The run with this drop rate.
-fn find(report: &Report, drop_percent: f64) -> Option<&RunSummary> {
-    report.runs.iter().find(|run| run.drop_percent.total_cmp(&drop_percent).is_eq())
+/// The run of `report` that stands for `run` of `other`: with the same drop rate and rate,
+/// or the only one of either with the drop rate.
+fn find<'a>(report: &'a Report, other: &Report, run: &RunSummary) -> Option<&'a RunSummary> {
+    let is_at_drop = |one: &&RunSummary| one.drop_percent.total_cmp(&run.drop_percent).is_eq();
+    let mut at_drop = report.runs.iter().filter(is_at_drop);
+    let same = at_drop.clone().find(|one| one.rate_per_s == run.rate_per_s);
+    let only = at_drop.next().filter(|_| at_drop.next().is_none());
+    same.or_else(|| only.filter(|_| other.runs.iter().filter(is_at_drop).count() == 1))
 }
 
 fn compare(text: &mut String, row: &Row, a: &RunSummary, b: &RunSummary) {
@@ -101,5 +132,5 @@ fn compare(text: &mut String, row: &Row, a: &RunSummary, b: &RunSummary) {
         (Some(a), Some(b)) if a > 0.0 => format!("{:.2}", b / a),
         _ => "-".into(),
     };
-    let _ = writeln!(text, "{:<22} {:>12} {:>12} {ratio:>7}", row.name, show(a), show(b));
+    let _ = writeln!(text, "{:<32} {:>12} {:>12} {ratio:>7}", row.name, show(a), show(b));
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 
 use crate::quantity::show_ns;
-use crate::result::RunResult;
+use crate::summary::RunSummary;
 
 /// Rows for each halving of the distance to 100 %: what the Java library writes.
 const TICKS_PER_HALVING: u32 = 5;
@@ -16,10 +16,11 @@ const TICKS_PER_HALVING: u32 = 5;
 const UNIT_NS: f64 = 1e6;
 
 /// The table of one run.
-pub fn of_run(result: &RunResult) -> String {
-    let mut text = table(&result.corrected);
-    if result.is_cut_short {
-        let _ = writeln!(text, "#[Cut short after {}]", show_ns(result.duration_ns));
+pub fn of_run(run: &RunSummary) -> String {
+    let mut text = table(&run.histograms.corrected.0);
+    if run.cut_short {
+        let measured_ns = (run.duration_s * 1e9).round() as u64;
+        let _ = writeln!(text, "#[Cut short after {}]", show_ns(measured_ns));
     }
     text
 }

@@ -1,36 +1,54 @@
 //! Results as text on a terminal.
 
+mod runs;
+
 use std::fmt::Write as _;
 
 use crate::books::{Books, LookupDatagrams};
-use crate::quantity::{show_count, show_ns, show_share};
+use crate::quantity::{show_count, show_ns, show_share, wrap};
+use crate::say::printable;
 use crate::summary::{Percentiles, Report, RunSummary};
 
-/// Everything about every run; of a sweep, a table of all runs last.
+/// Everything about every run; of several, a table of all runs last. No line is longer than
+/// a terminal's.
 pub fn report(report: &Report) -> String {
     let mut text = String::new();
     let parameters = report.setup.iter().map(|(name, value)| format!("{name} {value}"));
     line(&mut text, &parameters.collect::<Vec<_>>().join(", "));
     if let Some(cut_short) = &report.cut_short {
-        line(&mut text, &format!("\n*** {cut_short} ***"));
-    }
-    for run in &report.runs {
         text.push('\n');
-        if report.runs.len() > 1 {
-            line(&mut text, &format!("drop {} % each way", run.drop_percent));
+        line(&mut text, &format!("*** {cut_short} ***"));
+    }
+    let is_one = report.runs.len() == 1;
+    if is_one || report.searches.is_empty() && report.knees.is_empty() {
+        for run in &report.runs {
+            text.push('\n');
+            if !is_one {
+                line(&mut text, &format!("{} each way", run.label()));
+            }
+            describe_run(&mut text, run);
         }
-        describe_run(&mut text, run);
     }
-    if report.runs.len() > 1 {
+    if !is_one {
         text.push('\n');
-        sweep(&mut text, &report.runs);
+        runs::table(&mut text, report);
+    }
+    for search in &report.searches {
+        text.push('\n');
+        line(&mut text, &format!("drop {} %: {search}", search.drop_percent));
+    }
+    for knee in &report.knees {
+        text.push('\n');
+        line(&mut text, &knee.to_string());
     }
     text
 }
 
+/// Adds a line, wrapped; what its names hold moves no cursor.
 fn line(text: &mut String, line: &str) {
+    const INDENT: usize = 11;
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{line}");
+    let _ = writeln!(text, "{}", wrap(&printable(line), INDENT));
 }
 
 fn describe_run(text: &mut String, run: &RunSummary) {
@@ -51,14 +69,8 @@ fn describe_run(text: &mut String, run: &RunSummary) {
     text.push('\n');
     line(text, &format!("CPU        {}", cpu(run)));
     line(text, &format!("verdict    {}", run.verdict));
-    if let Some(ended_early) = run.ended_early() {
-        line(text, &format!("           {ended_early}"));
-    }
-    if let Some(crowded) = run.crowded() {
-        line(text, &format!("           {crowded}"));
-    }
-    if let Some(parted) = run.parted() {
-        line(text, &format!("           {parted}"));
+    for remark in run.remarks() {
+        line(text, &format!("           {remark}"));
     }
 }
 
@@ -169,50 +181,59 @@ fn lookups(account: &LookupDatagrams) -> String {
 }
 
 fn header(text: &mut String, title: &str) {
-    let _ = write!(text, "{title:<14}");
+    let _ = write!(text, "{title:<13}");
     for name in ["p50", "p90", "p99", "p99.9", "p99.99", "max", "mean"] {
-        let _ = write!(text, " {name:>9}");
+        let _ = write!(text, " {name:>8}");
     }
     text.push('\n');
 }
 
 fn row(text: &mut String, title: &str, latency: &Percentiles) {
-    let _ = write!(text, "{title:<14}");
-    let mean_ns = latency.mean_ns.round() as u64;
-    for ns in [
-        latency.p50_ns,
-        latency.p90_ns,
-        latency.p99_ns,
-        latency.p99_9_ns,
-        latency.p99_99_ns,
-        latency.max_ns,
-        mean_ns,
-    ] {
+    let _ = write!(text, "{title:<13}");
+    for ns in latency.shown_ns() {
         let shown = if latency.count == 0 { "-".into() } else { show_ns(ns) };
-        let _ = write!(text, " {shown:>9}");
+        let _ = write!(text, " {shown:>8}");
     }
     text.push('\n');
 }
 
-fn sweep(text: &mut String, runs: &[RunSummary]) {
-    line(
-        text,
-        "  drop  answered  timed out  sends/request        p50        p99      p99.9  \
-         p99, lost counted",
-    );
-    for run in runs {
-        let books = &run.books;
-        let sends = (books.sent + books.resent) as f64 / books.sent.max(1) as f64;
-        let _ = writeln!(
-            text,
-            "{:>4} % {:>9} {:>10} {sends:>14.2} {:>10} {:>10} {:>10} {:>18}",
-            run.drop_percent,
-            show_share(books.answered, books.sent),
-            show_share(books.timed_out, books.sent),
-            show_ns(run.corrected.p50_ns),
-            show_ns(run.corrected.p99_ns),
-            show_ns(run.corrected.p99_9_ns),
-            show_ns(run.with_lost.p99_ns),
-        );
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::COLUMNS;
+    use crate::samples;
+    use crate::search::{Finding, Outcome, SearchStep, SearchSummary};
+    use crate::sweep::Knee;
+
+    #[test]
+    fn no_line_is_longer_than_a_terminal_s() {
+        let mut result = samples::report();
+        result.setup.push(("mix".into(), "get=90,put=10 ".repeat(20)));
+        result.runs.push(result.runs[0].clone());
+        let rate_per_s = 100_000_000;
+        result.runs[1].rate_per_s = Some(rate_per_s);
+        let with_parts = report(&result);
+        result.knees.push(Knee { drop_percent: 1.0, rate_per_s: Some(rate_per_s) });
+        let step = SearchStep { rate_per_s, outcome: Outcome::GeneratorLimit };
+        result.searches.push(SearchSummary {
+            drop_percent: 1.0,
+            conditions: vec!["with-lost.p99.99<1250us".into(), "timed-out<0.001%".into()],
+            finding: Finding::NoResult { rate_per_s },
+            steps: vec![step],
+        });
+        for text in [with_parts, report(&result)] {
+            for line in text.lines() {
+                assert!(line.chars().count() <= COLUMNS, "{} columns: {line}", line.len());
+            }
+        }
+    }
+
+    #[test]
+    fn names_from_a_file_move_no_cursor() {
+        let mut hostile = samples::report();
+        hostile.setup.push(("network".into(), "a\u{1b}[2J\u{202e}b".into()));
+        let text = report(&hostile);
+        assert!(text.contains("a\\u{1b}[2J\\u{202e}b"), "{text}");
+        assert!(!text.contains(['\u{1b}', '\u{202e}']));
     }
 }

@@ -111,7 +111,7 @@ fn standard_output_takes_one_file_and_the_report_then_goes_to_standard_error() {
         let output = shell(&format!("$loadgen --json {name}"));
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         let report: Value = serde_json::from_str(stdout(&output)).expect(name);
-        assert_eq!(report["format"], 2);
+        assert_eq!(report["format"], 3);
         assert!(stderr(&output).contains("200 fulfilled"), "{name}: {}", stderr(&output));
     }
 }
