@@ -29,6 +29,11 @@ macro_rules! counters {
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)+].into_iter()
             }
+
+            /// What each counts, in the same order. That of a gauge begins so.
+            pub fn about() -> impl Iterator<Item = &'static str> {
+                [$(concat!($($doc),+),)+].into_iter().map(str::trim)
+            }
         }
     };
 }
@@ -54,19 +59,19 @@ counters! {
     write_faults,
     /// fsyncs that failed.
     sync_faults,
-    /// 1 while the disk does not take what it is given, 0 otherwise.
+    /// Gauge: 1 while the disk does not take what it is given, 0 otherwise.
     not_durable,
-    /// Segments in the folder.
+    /// Gauge: segments in the folder.
     segments,
-    /// Bytes of them.
+    /// Gauge: bytes of them.
     disk_bytes,
-    /// Bytes of the records in them that live.
+    /// Gauge: bytes of the records in them that live.
     live_bytes,
-    /// Values that live, put here and held.
+    /// Gauge: values that live, put here and held.
     values,
     /// Records that compaction found damaged.
     damaged,
-    /// The longest time that one group took, fsync included, in microseconds.
+    /// Gauge: the longest time that one group took, fsync included, in microseconds.
     stall_max_us,
 }
 

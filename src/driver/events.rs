@@ -23,6 +23,16 @@ pub enum DriverEvent {
     },
 }
 
+impl DriverEvent {
+    /// The command that it answers; none of an event that comes unasked.
+    pub const fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::Node(event) => event.operation(),
+            Self::Stats { operation, .. } => Some(*operation),
+        }
+    }
+}
+
 /// An event of one shard.
 pub(super) enum ShardEvent {
     Node(Event),

@@ -212,6 +212,22 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The command that it answers; none of an event that comes unasked.
+    pub const fn operation(&self) -> Option<OperationId> {
+        match self {
+            Self::Joined { .. } | Self::Log { .. } => None,
+            Self::Put { operation, .. }
+            | Self::Get { operation, .. }
+            | Self::Hop { operation, .. }
+            | Self::Forget { operation, .. }
+            | Self::Peers { operation, .. }
+            | Self::Stats { operation, .. }
+            | Self::Departed { operation, .. } => Some(*operation),
+        }
+    }
+}
+
 /// Where a put went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {

@@ -1,15 +1,20 @@
 //! The node's counters: what came, what went, and what was turned away.
 
 macro_rules! counters {
-    ($(#[$about:meta])* pub struct $name:ident { $($(#[$doc:meta])* $field:ident,)* }) => {
+    ($(#[$about:meta])* pub struct $name:ident { $($(#[doc = $doc:literal])+ $field:ident,)* }) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
-        pub struct $name { $($(#[$doc])* pub $field: u64,)* }
+        pub struct $name { $($(#[doc = $doc])+ pub $field: u64,)* }
 
         impl $name {
             /// Each counter's name and value, in the order of their declaration.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($field), self.$field),)*].into_iter()
+            }
+
+            /// What each counts, in the same order. That of a gauge begins so.
+            pub fn about() -> impl Iterator<Item = &'static str> {
+                [$(concat!($($doc),+),)*].into_iter().map(str::trim)
             }
         }
 

@@ -12,6 +12,7 @@ mod durable;
 mod errors;
 mod full_store;
 mod hostile;
+mod http;
 mod lifecycle;
 mod log;
 mod networks;

@@ -4,6 +4,7 @@ mod address;
 mod client;
 mod data;
 mod demo;
+mod http;
 mod io;
 mod log;
 mod lookup;
@@ -21,6 +22,7 @@ pub(crate) use address::{Announce, HostPort};
 pub(crate) use client::{ClientArgs, GetArgs, PingArgs, PutArgs};
 pub(crate) use data::{CheckArgs, DataArgs};
 pub(crate) use demo::DemoArgs;
+pub(crate) use http::{DemoHttpArgs, HttpAccessArgs, HttpArgs};
 pub(crate) use io::IoArgs;
 pub(crate) use log::LogArgs;
 pub(crate) use lookup::{LifeArgs, LookupArgs};
@@ -128,6 +130,9 @@ mod tests {
             ("--republish 5", "'5'", "15m"),
             ("--expire 0s", "'0s'", "longer"),
             ("--sync 2s", "'2s'", "1s, always or off"),
+            ("--http 9080", "'9080'", "ADDR:PORT"),
+            ("--http-allow here", "'here'", "172.16.0.0/12"),
+            ("--http-host a:1", "'a:1'", "without a port"),
             ("--leave 5", "'5'", "250ms"),
             ("--leave 2h", "'2h'", "1h or shorter"),
             ("--drop 101", "'101'", "0 to 100"),

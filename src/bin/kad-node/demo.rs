@@ -14,6 +14,7 @@ use kad_node::wire::Role;
 
 use crate::args::DemoArgs;
 use crate::failure::Failure;
+use crate::http::{About, Endpoint, Feed, Server};
 use crate::joining::Joining;
 use crate::launch::{self, Shards};
 use crate::reply;
@@ -28,8 +29,8 @@ const FORM_MAX: Duration = Duration::from_mins(5);
 const PUT_MAX: Duration = Duration::from_mins(1);
 
 /// Most descriptors that the process opens besides those of its nodes. They include the
-/// terminal's.
-const DESCRIPTORS_OWN_MAX: u64 = 24;
+/// terminal's and those of a few HTTP clients.
+const DESCRIPTORS_OWN_MAX: u64 = 40;
 
 /// Descriptors of one node with one shard: its socket, its eventfd and its ring, and
 /// what the library under `tokio-uring` opens besides.
@@ -60,6 +61,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
             args.nodes
         ))
     })?;
+    let endpoint = Endpoint::open_nearby(args.http.http, &args.http.access)?;
     let terminal = Terminal::open();
     let begun = Instant::now();
     let (mut nodes, ids) = start_all(args)?;
@@ -71,11 +73,15 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let took = reply::time(begun.elapsed());
     tracing::info!(%id, %address, shards = 1, %io, nodes = args.nodes, %took, "ready");
     welcome(args.nodes, greeting);
+    let joining = Joining::default();
+    let about = About::new(first, (id, address), &args.lookup, joining.clone());
+    let http = endpoint.map(|endpoint| Server::start(endpoint, about, first.commander()));
     let attended = Attended {
         events: first.take_events(),
         commander: first.commander(),
-        joining: Joining::default(),
+        joining,
         disk: None,
+        http: http.transpose()?,
         join_wait: Duration::ZERO,
         // The whole network ends: no node remains that could take values.
         leave: Duration::ZERO,
@@ -109,7 +115,7 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
         launch::set_life(&mut config, &args.life);
         if index == 0 {
             // The events of the other nodes are not read.
-            config.log_level = log_events::level();
+            config.log_level = log_events::level().max(Feed::LOG_LEVEL);
         }
         ids.push(config.id);
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };

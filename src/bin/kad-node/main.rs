@@ -10,11 +10,13 @@
 mod args;
 mod bootstrap;
 mod client;
+mod clients;
 mod data;
 mod demo;
 mod departing;
 mod failure;
 mod help;
+mod http;
 mod job_control;
 mod joining;
 mod latencies;

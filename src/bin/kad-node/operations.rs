@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
-use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stored, Trace,
-};
+use kad_node::node::{BucketView, Command, Event, Forgotten, Found, Hop, Refusal, Stored, Trace};
 
+use crate::clients::{Client, OperationIds};
 use crate::ongoing::Ongoing;
 
 /// The node has stopped.
@@ -35,7 +34,7 @@ pub(crate) struct Operations {
     commander: Commander,
     answers: Answers,
     ongoing: Ongoing,
-    last: u64,
+    ids: OperationIds,
 }
 
 impl Operations {
@@ -46,12 +45,13 @@ impl Operations {
         answers: impl Iterator<Item = DriverEvent> + Send + 'static,
         ongoing: Ongoing,
     ) -> Self {
-        Self { commander, answers: Box::new(answers), ongoing, last: 0 }
+        let ids = OperationIds::of(Client::Prompt);
+        Self { commander, answers: Box::new(answers), ongoing, ids }
     }
 
     /// Stores a value.
     pub(crate) fn put(&mut self, key: Id, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
-        let expected = self.next();
+        let expected = self.ids.next();
         self.send(Command::put(expected, value))?;
         self.ongoing.await_operation(expected, key);
         self.answer(|event| match event {
@@ -71,7 +71,7 @@ impl Operations {
         trace: Trace,
         mut on_hop: impl FnMut(&Hop),
     ) -> Result<GetAnswer, NodeGone> {
-        let expected = self.next();
+        let expected = self.ids.next();
         self.send(Command::Get { operation: expected, key, trace })?;
         self.ongoing.await_operation(expected, key);
         self.answer(|event| match event {
@@ -90,7 +90,7 @@ impl Operations {
 
     /// Stops republishing a value.
     pub(crate) fn forget(&mut self, key: Id) -> Result<Forgotten, NodeGone> {
-        let expected = self.next();
+        let expected = self.ids.next();
         self.send(Command::Forget { operation: expected, key })?;
         self.answer(|event| match event {
             DriverEvent::Node(Event::Forget { operation, outcome, .. }) => {
@@ -102,7 +102,7 @@ impl Operations {
 
     /// The routing table.
     pub(crate) fn peers(&mut self) -> Result<Vec<BucketView>, NodeGone> {
-        let expected = self.next();
+        let expected = self.ids.next();
         self.send(Command::Peers { operation: expected })?;
         self.answer(|event| match event {
             DriverEvent::Node(Event::Peers { operation, buckets }) => {
@@ -114,17 +114,12 @@ impl Operations {
 
     /// The counters of each shard.
     pub(crate) fn stats(&mut self) -> Result<Vec<ShardStats>, NodeGone> {
-        let expected = self.next();
+        let expected = self.ids.next();
         self.send(Command::Stats { operation: expected })?;
         self.answer(|event| match event {
             DriverEvent::Stats { operation, shards } => (operation == expected).then_some(shards),
             DriverEvent::Node(_) => None,
         })
-    }
-
-    fn next(&mut self) -> OperationId {
-        self.last += 1;
-        OperationId(self.last)
     }
 
     /// Sends a command. One operation at a time never fills the queue, so sending fails

@@ -10,12 +10,16 @@ use std::time::Duration;
 
 use kad_durable::Counters;
 use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin};
-use kad_node::node::{Command, Event};
+use kad_node::id::Id;
+use kad_node::node::{Command, Config, Event};
+use kad_node::rng::Rng;
 use kad_node::wire::Role;
 
 use crate::args::NodeArgs;
 use crate::bootstrap::{self, Joiner, Reach};
+use crate::clients::Client;
 use crate::failure::Failure;
+use crate::http::{About, Endpoint, EventSink, Feed, Server};
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
@@ -34,6 +38,8 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
     let signals = StopSignals::catch()?;
+    let endpoint = args.http.http.map(|address| Endpoint::open(address, &args.http.access));
+    let endpoint = endpoint.transpose()?;
     let terminal = Terminal::open();
     let mut rng = launch::rng()?;
     let data = data::open(&args.data, args.life.expire)?;
@@ -42,14 +48,10 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         own_id = Some(data::claim(data, own_id, rng.id())?);
     }
     let known = data.as_ref().map(Data::contacts).unwrap_or_default();
-    let mut config = launch::config(&mut rng, own_id, Role::Peer, &args.lookup);
-    launch::set_life(&mut config, &args.life);
-    config.store_bytes_max = args.store_bytes;
-    config.log_level = log_events::level();
-    config.announce = args.announce.map(|announce| {
-        // Port 0 stands for the bound port, which is known only after binding.
-        SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
-    });
+    let mut config = config(args, own_id, &mut rng);
+    if endpoint.is_some() {
+        config.log_level = config.log_level.max(Feed::LOG_LEVEL);
+    }
     let (id, announce) = (config.id, config.announce);
     let shards = Shards { count: args.cores, steering: args.steering, pin: Pin::Pinned };
     let mut running = launch::start(args.listen, shards, &args.io, 0, config, data)?;
@@ -84,6 +86,11 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     if io::stdin().is_terminal() {
         welcome(address);
     }
+    let http = endpoint.map(|endpoint| {
+        let about = About::new(&running, (id, address), &args.lookup, joining.clone());
+        Server::start(endpoint, About { has_bootstrap: !is_alone, ..about }, running.commander())
+    });
+    let http = http.transpose()?;
     let join_wait = if is_alone { Duration::ZERO } else { JOIN_WAIT_MAX };
     let attended = Attended {
         events: running.take_events(),
@@ -92,6 +99,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         join_wait,
         leave: args.leave,
         disk: running.disk_counters(),
+        http,
     };
     let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
@@ -99,6 +107,19 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         departing::log_outcome(&stopped);
     }
     result
+}
+
+/// The protocol's settings, as the command line says.
+fn config(args: &NodeArgs, own_id: Option<Id>, rng: &mut Rng) -> Config {
+    let mut config = launch::config(rng, own_id, Role::Peer, &args.lookup);
+    launch::set_life(&mut config, &args.life);
+    config.store_bytes_max = args.store_bytes;
+    config.log_level = log_events::level();
+    config.announce = args.announce.map(|announce| {
+        // Port 0 stands for the bound port, which is known only after binding.
+        SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
+    });
+    config
 }
 
 /// A peer whose route decides the node's address, when the bound address is a wildcard.
@@ -136,6 +157,8 @@ pub(crate) struct Attended {
     pub(crate) leave: Duration,
     /// What the node's folder counts, where it has one.
     pub(crate) disk: Option<Arc<Counters>>,
+    /// The HTTP API, where it is served.
+    pub(crate) http: Option<Server>,
 }
 
 /// Runs the prompt until a [`Stop`] arrives.
@@ -151,9 +174,15 @@ pub(crate) fn attend(
     let ongoing = Ongoing::new(node.commander.clone());
     let (on_signal, interrupted) = (stops.clone(), ongoing.clone());
     thread::spawn(move || signals.forward(&interrupted, &on_signal));
-    let (on_gone, joining) = (stops.clone(), node.joining.clone());
+    let routes = Routes {
+        joining: node.joining.clone(),
+        prompt: answers,
+        http: node.http.as_ref().map(Server::sink),
+        stops: stops.clone(),
+    };
+    let on_gone = stops.clone();
     thread::spawn(move || {
-        route(&node.events, &joining, &answers, &on_gone);
+        routes.run(&node.events);
         // The program may already be stopping.
         let _ = on_gone.send(Stop::NodeGone);
     });
@@ -171,8 +200,14 @@ pub(crate) fn attend(
     }
     log::print_plainly();
     let result = log_stop(stop, node.leave);
+    if let Some(http) = &node.http {
+        http.depart();
+    }
     if !node.leave.is_zero() {
         departing::depart(&node.commander, &stopped, node.leave);
+    }
+    if let Some(http) = node.http {
+        http.stop();
     }
     result
 }
@@ -202,18 +237,40 @@ fn log_stop(stop: Stop, leave: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Passes answers to the prompt and handles all other events, until the node stops.
-fn route(events: &Events, joining: &Joining, answers: &Sender<DriverEvent>, stops: &Sender<Stop>) {
-    for event in events.iter().filter_map(log_events::take) {
-        match event {
-            DriverEvent::Node(Event::Joined { contacts }) => {
-                tracing::info!(contacts, "joined");
-                joining.complete();
+/// Where the node's events go.
+struct Routes {
+    joining: Joining,
+    prompt: Sender<DriverEvent>,
+    http: Option<EventSink>,
+    stops: Sender<Stop>,
+}
+
+impl Routes {
+    /// Passes each answer to the client that waits for it, and handles all other events,
+    /// until the node stops.
+    fn run(self, events: &Events) {
+        for event in events.iter() {
+            if let Some(http) = &self.http {
+                http.observe(&event);
             }
-            // The program may no longer wait for it.
-            DriverEvent::Node(Event::Departed { .. }) => drop(stops.send(Stop::Departed)),
-            // The prompt may have ended.
-            answer => drop(answers.send(answer)),
+            let Some(event) = log_events::take(event) else { continue };
+            match (Client::of(&event), event) {
+                (_, DriverEvent::Node(Event::Joined { contacts })) => {
+                    tracing::info!(contacts, "joined");
+                    self.joining.complete();
+                }
+                // The program may no longer wait for it.
+                (_, DriverEvent::Node(Event::Departed { .. })) => {
+                    drop(self.stops.send(Stop::Departed));
+                }
+                (Some(Client::Http), answer) => {
+                    if let Some(http) = &self.http {
+                        http.deliver(answer);
+                    }
+                }
+                // The prompt may have ended.
+                (_, answer) => drop(self.prompt.send(answer)),
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{IoArgs, LifeArgs, LogArgs, LookupArgs, value};
+use super::{DemoHttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, value};
 
 /// Most nodes of one `demo`: each needs a thread and a socket.
 pub(super) const DEMO_NODES_MAX: usize = 500;
@@ -22,6 +22,8 @@ pub(crate) struct DemoArgs {
     /// With 0 the system chooses each port.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub(crate) base_port: u16,
+    #[command(flatten)]
+    pub(crate) http: DemoHttpArgs,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
     #[command(flatten)]

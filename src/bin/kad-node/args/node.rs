@@ -7,7 +7,9 @@ use clap::Args;
 use kad_node::driver::{ShardCount, Steering};
 use kad_node::id::Id;
 
-use super::{Announce, DataArgs, HostPort, IoArgs, LifeArgs, LogArgs, LookupArgs, address, value};
+use super::{
+    Announce, DataArgs, HostPort, HttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, address, value,
+};
 
 /// A node with a prompt.
 #[derive(Args, Debug)]
@@ -63,6 +65,8 @@ pub(crate) struct NodeArgs {
     /// allows: 10s for `docker stop`.
     #[arg(long, value_name = "PERIOD", default_value = "5s", value_parser = value::leave)]
     pub(crate) leave: Duration,
+    #[command(flatten)]
+    pub(crate) http: HttpArgs,
     #[command(flatten)]
     pub(crate) io: IoArgs,
     #[command(flatten)]

@@ -14,9 +14,10 @@ use super::demo::DEMO_NODES_MAX;
 use crate::ping;
 
 /// Numbers in an argument's help that match no constant.
-const OTHERS: [(&str, &[&str]); 10] = [
+const OTHERS: [(&str, &[&str]); 11] = [
     ("listen", &["0", "0.0.0.0", "127.0.0.1:9001"]),
     ("node", &["127.0.0.1:9001"]),
+    ("http", &["127.0.0.1:9080"]),
     ("id", &["40"]),
     ("leave", &["0s", "5s", "10s"]),
     ("sync", &["1s"]),

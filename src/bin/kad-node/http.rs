@@ -1,0 +1,194 @@
+//! The HTTP API: values, the routing table, counters, metrics, events, and a page.
+//!
+//! ```text
+//! connections -> serve -> routes -> handlers -> NodeClient -> Commander -> shards
+//!                                      ^            ^                        |
+//!                                      |            +------ deliver ---------+
+//!                                      +---- Feed <-------- observe ---------+
+//! ```
+//!
+//! All of it runs on one thread of its own, which is nicer to others than a shard's: no shard
+//! waits for it, and it takes from the datapath only the time that the machine has left. It
+//! is one more client of the node, beside the prompt. What comes from the network it bounds:
+//! [`limits`] has the names.
+
+mod access;
+mod app;
+mod body;
+mod conditions;
+mod counters;
+mod feed;
+mod health;
+mod limits;
+mod metrics;
+mod node;
+mod page;
+mod problem;
+mod routes;
+mod serve;
+mod stream;
+mod values;
+mod views;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use kad_node::driver::{Commander, DriverEvent};
+use tokio::runtime;
+use tokio::sync::watch;
+
+use self::access::Access;
+use self::app::{App, Phase};
+use self::node::NodeClient;
+use crate::args::HttpAccessArgs;
+use crate::failure::Failure;
+
+pub(crate) use self::app::About;
+pub(crate) use self::feed::Feed;
+
+/// Threads that hash large values, beside the one that does all else.
+const HASH_THREADS_MAX: usize = 2;
+
+/// Ports that a demo tries.
+const PORTS_TRIED_MAX: usize = 100;
+
+/// A bound address, at which nothing is served yet.
+pub(crate) struct Endpoint {
+    listener: TcpListener,
+    address: SocketAddr,
+    access: Access,
+}
+
+impl Endpoint {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    /// When the access is not safe, or the address is not to be had.
+    pub(crate) fn open(address: SocketAddr, access: &HttpAccessArgs) -> Result<Self, Failure> {
+        let access = Access::new(access, address)?;
+        Self::bind(address, access).map_err(|error| {
+            Failure::Failed(format!(
+                "cannot serve HTTP at {address}: {error}: choose another --http, or port 0"
+            ))
+        })
+    }
+
+    /// Binds `address`, or the next port that is free. Says so when there is none, which is no
+    /// reason not to run.
+    ///
+    /// # Errors
+    /// When the access is not safe.
+    pub(crate) fn open_nearby(
+        address: SocketAddr,
+        access: &HttpAccessArgs,
+    ) -> Result<Option<Self>, Failure> {
+        for port in (address.port()..=u16::MAX).take(PORTS_TRIED_MAX) {
+            let address = SocketAddr::new(address.ip(), port);
+            let access = Access::new(access, address)?;
+            match Self::bind(address, access) {
+                Ok(endpoint) => return Ok(Some(endpoint)),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => {
+                    tracing::warn!("no HTTP at {address}: {error}");
+                    return Ok(None);
+                }
+            }
+        }
+        tracing::warn!("no HTTP: the {PORTS_TRIED_MAX} ports from {address} on are taken");
+        Ok(None)
+    }
+
+    fn bind(address: SocketAddr, access: Access) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, access })
+    }
+}
+
+/// A server that runs.
+pub(crate) struct Server {
+    node: Arc<NodeClient>,
+    feed: Arc<Feed>,
+    phase: watch::Sender<Phase>,
+    thread: JoinHandle<()>,
+}
+
+/// Where the node's events go for the server's sake.
+pub(crate) struct EventSink {
+    node: Arc<NodeClient>,
+    feed: Arc<Feed>,
+}
+
+impl EventSink {
+    /// Takes note of an event, whatever client it is for.
+    pub(crate) fn observe(&self, event: &DriverEvent) {
+        self.feed.observe(event);
+    }
+
+    /// Brings an answer to the handler that waits for it.
+    pub(crate) fn deliver(&self, answer: DriverEvent) {
+        self.node.deliver(answer);
+    }
+}
+
+impl Drop for EventSink {
+    fn drop(&mut self) {
+        self.node.close();
+    }
+}
+
+impl Server {
+    /// Serves the node behind `commander` at `endpoint`.
+    ///
+    /// # Errors
+    /// When the system has no thread or no descriptors for it.
+    pub(crate) fn start(
+        endpoint: Endpoint,
+        about: About,
+        commander: Commander,
+    ) -> Result<Self, Failure> {
+        let Endpoint { listener, address, access } = endpoint;
+        let fail = |error: io::Error| Failure::Failed(format!("cannot serve HTTP: {error}"));
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(HASH_THREADS_MAX)
+            .build()
+            .map_err(fail)?;
+        let (node, feed) = (Arc::new(NodeClient::new(commander)), Arc::new(Feed::new()));
+        let (phase, phases) = watch::channel(Phase::Serving);
+        let app = App::new(about, Arc::clone(&node), Arc::clone(&feed), access, phases.clone());
+        let serve = move || {
+            runtime.block_on(async {
+                match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => serve::run(listener, Arc::new(app), phases).await,
+                    Err(error) => tracing::error!("cannot serve HTTP: {error}"),
+                }
+            });
+            // What still hashes is of no use to any client.
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name("http".into()).spawn(serve).map_err(fail)?;
+        tracing::info!(%address, "http: see http://{address}/");
+        Ok(Self { node, feed, phase, thread })
+    }
+
+    /// Where the node's events go.
+    pub(crate) fn sink(&self) -> EventSink {
+        EventSink { node: Arc::clone(&self.node), feed: Arc::clone(&self.feed) }
+    }
+
+    /// Says at `/readyz` that the node stops.
+    pub(crate) fn depart(&self) {
+        self.phase.send_replace(Phase::Departing);
+    }
+
+    /// Lets running requests end, and no other begin.
+    pub(crate) fn stop(self) {
+        self.phase.send_replace(Phase::Stopped);
+        // A thread that has panicked has said so.
+        let _ = self.thread.join();
+    }
+}

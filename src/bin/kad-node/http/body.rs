@@ -1,0 +1,146 @@
+//! Bodies in memory: each is counted while it is there, and none may stall.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, StatusCode, header};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::counters::Counters;
+use super::limits::{BODY_BYTES_MAX, BODY_TIME_MAX, STALL_MAX};
+use super::problem::Problem;
+
+/// The memory that bodies may take together.
+#[derive(Clone)]
+pub(crate) struct BodyMemory {
+    bytes: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+/// A body's part of the memory, until it is dropped.
+pub(crate) struct BodyBytes {
+    permits: OwnedSemaphorePermit,
+    counters: Arc<Counters>,
+}
+
+impl BodyMemory {
+    pub(crate) fn new(counters: Arc<Counters>) -> Self {
+        Self { bytes: Arc::new(Semaphore::new(BODY_BYTES_MAX)), counters }
+    }
+
+    /// Takes `bytes` of it.
+    ///
+    /// # Errors
+    /// When other bodies take so much that these do not fit.
+    pub(crate) fn take(&self, bytes: usize) -> Result<BodyBytes, Problem> {
+        let permits = self.permits(bytes)?;
+        Ok(BodyBytes { permits, counters: Arc::clone(&self.counters) })
+    }
+
+    fn permits(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let permits = u32::try_from(bytes).ok();
+        let permits =
+            permits.and_then(|bytes| Arc::clone(&self.bytes).try_acquire_many_owned(bytes).ok());
+        let Some(permits) = permits else {
+            self.counters.refused_body_bytes.add(1);
+            return Err(Problem::busy(format!(
+                "bodies take the {BODY_BYTES_MAX} bytes that they may: try again"
+            )));
+        };
+        self.counters.body_bytes.add(bytes as u64);
+        Ok(permits)
+    }
+}
+
+impl BodyBytes {
+    /// Takes more of `memory`, so that the part is `bytes` at least.
+    fn grow(&mut self, memory: &BodyMemory, bytes: usize) -> Result<(), Problem> {
+        let more = bytes.saturating_sub(self.permits.num_permits());
+        self.permits.merge(memory.permits(more)?);
+        Ok(())
+    }
+}
+
+impl Drop for BodyBytes {
+    fn drop(&mut self) {
+        self.counters.body_bytes.sub(self.permits.num_permits() as u64);
+    }
+}
+
+/// Reads a request's body of `limit_bytes` at most, frame by frame. What it announces to be
+/// too large is refused before it is sent.
+///
+/// # Errors
+/// When it is too large, stalls, or finds no memory.
+pub(crate) async fn read(
+    memory: &BodyMemory,
+    headers: &HeaderMap,
+    mut body: Body,
+    limit_bytes: usize,
+) -> Result<(Vec<u8>, BodyBytes), Problem> {
+    let counters = &memory.counters;
+    let too_large = || {
+        counters.refused_too_large.add(1);
+        Problem::too_large(limit_bytes)
+    };
+    let announced = headers.get(header::CONTENT_LENGTH);
+    let announced = announced.and_then(|field| field.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|bytes| bytes > limit_bytes) {
+        return Err(too_large());
+    }
+    let mut taken = memory.take(announced.unwrap_or(0))?;
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+    let deadline = Instant::now() + BODY_TIME_MAX;
+    loop {
+        let frame = timeout_at(deadline.min(Instant::now() + STALL_MAX), body.frame()).await;
+        let frame = frame.map_err(|_| {
+            counters.bodies_late.add(1);
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
+        })?;
+        let Some(frame) = frame else { return Ok((bytes, taken)) };
+        let cut = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ends early");
+        let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
+        if bytes.len() + data.len() > limit_bytes {
+            return Err(too_large());
+        }
+        taken.grow(memory, bytes.len() + data.len())?;
+        bytes.extend_from_slice(&data);
+    }
+}
+
+/// A body, and what is held until it has been sent or dropped.
+pub(crate) struct Held<H> {
+    body: Body,
+    _held: H,
+}
+
+impl<H> Held<H> {
+    pub(crate) const fn new(body: Body, held: H) -> Self {
+        Self { body, _held: held }
+    }
+}
+
+impl<H: Unpin> HttpBody for Held<H> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,95 @@
+//! Writes families of metrics: their names, units and help lines, from the counters' names
+//! and docs.
+
+use std::fmt;
+
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+/// What a family is called, and what it counts.
+#[derive(Debug)]
+pub(super) struct Family<'a> {
+    name: String,
+    help: &'a str,
+    kind: MetricType,
+    unit: Option<Unit>,
+    /// How many of the counter's units are one of the family's.
+    scale: f64,
+}
+
+impl<'a> Family<'a> {
+    /// The family of the counter `name`, which counts what `about` says. Its unit follows from
+    /// its name: of `busy_us` and of `bytes_sent` the families are `busy_seconds` and
+    /// `sent_bytes`.
+    pub(super) fn of_counter(prefix: &str, name: &str, about: &'a str) -> Self {
+        let (name, unit, scale) = if let Some(name) = name.strip_suffix("_us") {
+            (name, Some(Unit::Seconds), 1e6)
+        } else if let Some(name) = name.strip_prefix("bytes_").or(name.strip_suffix("_bytes")) {
+            (name, Some(Unit::Bytes), 1.0)
+        } else {
+            (name, None, 1.0)
+        };
+        let (help, kind) = match about.strip_prefix("Gauge: ") {
+            Some(help) => (help, MetricType::Gauge),
+            None => (about, MetricType::Counter),
+        };
+        Self { name: format!("{prefix}{name}"), help, kind, unit, scale }
+    }
+}
+
+/// Families as they are written.
+pub(super) struct Families<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl<'a> Families<'a> {
+    pub(super) const fn new(encoder: DescriptorEncoder<'a>) -> Self {
+        Self { encoder }
+    }
+
+    /// Writes a family with a value for each shard.
+    pub(super) fn of_shards(
+        &mut self,
+        family: &Family<'_>,
+        values: impl Iterator<Item = u64>,
+    ) -> fmt::Result {
+        let Family { name, help, kind, unit, scale } = family;
+        let mut metric = self.encoder.encode_descriptor(name, help, unit.as_ref(), *kind)?;
+        for (shard, value) in values.enumerate() {
+            let shard = [("shard", shard.to_string())];
+            write(metric.encode_family(&shard)?, *kind, value, *scale)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a family with one value.
+    pub(super) fn of_node(&mut self, family: &Family<'_>, value: u64) -> fmt::Result {
+        let Family { name, help, kind, unit, scale } = family;
+        let metric = self.encoder.encode_descriptor(name, help, unit.as_ref(), *kind)?;
+        write(metric, *kind, value, *scale)
+    }
+
+    /// Writes a time.
+    pub(super) fn gauge(&mut self, name: &str, help: &str, seconds: f64) -> fmt::Result {
+        let unit = Unit::Seconds;
+        let mut metric =
+            self.encoder.encode_descriptor(name, help, Some(&unit), MetricType::Gauge)?;
+        metric.encode_gauge(&seconds)
+    }
+
+    /// Writes what does not change.
+    pub(super) fn info(&mut self, name: &str, help: &str, labels: &[(&str, &str)]) -> fmt::Result {
+        let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Info)?;
+        metric.encode_info(&labels)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // counts below 2^53
+fn write(mut metric: MetricEncoder<'_>, kind: MetricType, value: u64, scale: f64) -> fmt::Result {
+    let value = value as f64 / scale;
+    match kind {
+        MetricType::Counter => metric.encode_counter::<NoLabelSet, _, f64>(&value, None),
+        _ => metric.encode_gauge(&value),
+    }
+}

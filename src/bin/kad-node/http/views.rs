@@ -1,0 +1,144 @@
+//! What the API shows, as JSON.
+
+use std::time::Duration;
+
+use kad_durable::Snapshot;
+use kad_node::driver::ShardStats;
+use kad_node::id::Id;
+use kad_node::node::{BucketView, ContactView, Hop, HopAnswer};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::node::GetAnswer;
+
+/// Microseconds of a duration.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A traced get.
+#[derive(Serialize)]
+pub(crate) struct TraceView {
+    key: String,
+    found: bool,
+    /// The node that had it; none where it was here, or was not found.
+    from: Option<String>,
+    asked: usize,
+    elapsed_us: u64,
+    hops: Vec<HopView>,
+}
+
+/// One node that a lookup has asked.
+#[derive(Serialize)]
+pub(crate) struct HopView {
+    id: String,
+    address: String,
+    depth: u8,
+    shared_prefix_bits: usize,
+    elapsed_us: u64,
+    /// `value`, `contacts`, `wrong_value`, `refused` or `timed_out`.
+    answer: &'static str,
+    /// Of a value.
+    bytes: Option<usize>,
+    /// How many closer ones it named.
+    contacts: Option<usize>,
+}
+
+pub(crate) fn trace(key: Id, answer: &GetAnswer) -> TraceView {
+    let found = answer.outcome.as_ref().ok().and_then(Option::as_ref);
+    TraceView {
+        key: key.to_string(),
+        found: found.is_some(),
+        from: found.and_then(|found| found.from).map(|contact| contact.addr.to_string()),
+        asked: answer.asked,
+        elapsed_us: micros(answer.elapsed),
+        hops: answer.hops.iter().map(HopView::from).collect(),
+    }
+}
+
+impl From<&Hop> for HopView {
+    fn from(hop: &Hop) -> Self {
+        let (answer, bytes, contacts) = match hop.answer {
+            HopAnswer::Value { bytes } => ("value", Some(bytes), None),
+            HopAnswer::Contacts { count } => ("contacts", None, Some(count)),
+            HopAnswer::WrongValue => ("wrong_value", None, None),
+            HopAnswer::Refused => ("refused", None, None),
+            HopAnswer::TimedOut => ("timed_out", None, None),
+        };
+        Self {
+            id: hop.contact.id.to_string(),
+            address: hop.contact.addr.to_string(),
+            depth: hop.depth,
+            shared_prefix_bits: hop.shared_prefix_bits,
+            elapsed_us: micros(hop.elapsed),
+            answer,
+            bytes,
+            contacts,
+        }
+    }
+}
+
+/// The routing table.
+#[derive(Serialize)]
+pub(crate) struct PeersView {
+    contacts: usize,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Serialize)]
+struct Bucket {
+    /// Bits that its contacts share with the node's own id.
+    index: usize,
+    contacts: Vec<PeerView>,
+    replacements: usize,
+}
+
+#[derive(Serialize)]
+struct PeerView {
+    id: String,
+    address: String,
+    seen_ago_us: u64,
+    round_trip_us: Option<u64>,
+    failures: u8,
+}
+
+pub(crate) fn peers(buckets: &[BucketView]) -> PeersView {
+    let buckets: Vec<Bucket> = buckets
+        .iter()
+        .map(|bucket| Bucket {
+            index: bucket.index,
+            contacts: bucket.contacts.iter().map(PeerView::from).collect(),
+            replacements: bucket.replacements,
+        })
+        .collect();
+    PeersView { contacts: buckets.iter().map(|bucket| bucket.contacts.len()).sum(), buckets }
+}
+
+impl From<&ContactView> for PeerView {
+    fn from(view: &ContactView) -> Self {
+        Self {
+            id: view.contact.id.to_string(),
+            address: view.contact.addr.to_string(),
+            seen_ago_us: micros(view.seen_ago),
+            round_trip_us: view.round_trip.map(micros),
+            failures: view.failures,
+        }
+    }
+}
+
+/// The counters of all shards together, of each, and of the disk where there is one.
+pub(crate) fn stats(shards: &[ShardStats], disk: Option<&Snapshot>) -> Value {
+    let one = |shard: &ShardStats| {
+        let (node, driver) = (counters(shard.node.iter()), counters(shard.driver.iter()));
+        json!({ "node": node, "driver": driver })
+    };
+    json!({
+        "total": one(&ShardStats::total(shards)),
+        "shards": shards.iter().map(one).collect::<Vec<_>>(),
+        "disk": disk.map(|disk| counters(disk.iter())),
+    })
+}
+
+fn counters(all: impl Iterator<Item = (&'static str, u64)>) -> Map<String, Value> {
+    all.map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
