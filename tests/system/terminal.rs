@@ -356,7 +356,7 @@ fn a_demo_raises_its_descriptor_limit_and_reports_when_that_is_not_enough() {
     assert!(error.contains("demo of 50 nodes") && error.contains("limit is 100"), "{error}");
     assert!(error.contains("ulimit -Hn") && error.contains("fewer --nodes"), "{error}");
     // The descriptors that a demo asks for are enough.
-    let least = demo("ulimit -n 124", "50");
+    let least = demo("ulimit -n 140", "50");
     assert_eq!(least.status, Some(0), "{least:?}");
 }
 
