@@ -42,7 +42,7 @@ use tokio::sync::watch;
 use self::access::Access;
 use self::app::{App, Phase};
 use self::node::NodeClient;
-use crate::args::HttpAccessArgs;
+use crate::args::{HttpAccessArgs, HttpArgs};
 use crate::failure::Failure;
 
 pub(crate) use self::app::About;
@@ -62,13 +62,14 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Binds `address`.
+    /// Binds the address that the command line asks for, if any.
     ///
     /// # Errors
     /// When the access is not safe, or the address is not to be had.
-    pub(crate) fn open(address: SocketAddr, access: &HttpAccessArgs) -> Result<Self, Failure> {
-        let access = Access::new(access, address)?;
-        Self::bind(address, access).map_err(|error| {
+    pub(crate) fn of(args: &HttpArgs) -> Result<Option<Self>, Failure> {
+        let Some(address) = args.http else { return Ok(None) };
+        let access = Access::new(&args.access, address)?;
+        Self::bind(address, access).map(Some).map_err(|error| {
             Failure::Failed(format!(
                 "cannot serve HTTP at {address}: {error}: choose another --http, or port 0"
             ))

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use kad_durable::Counters;
-use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin};
+use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event};
 use kad_node::rng::Rng;
@@ -38,8 +38,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
     let signals = StopSignals::catch()?;
-    let endpoint = args.http.http.map(|address| Endpoint::open(address, &args.http.access));
-    let endpoint = endpoint.transpose()?;
+    let endpoint = Endpoint::of(&args.http)?;
     let terminal = Terminal::open();
     let mut rng = launch::rng()?;
     let data = data::open(&args.data, args.life.expire)?;
@@ -48,10 +47,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         own_id = Some(data::claim(data, own_id, rng.id())?);
     }
     let known = data.as_ref().map(Data::contacts).unwrap_or_default();
-    let mut config = config(args, own_id, &mut rng);
-    if endpoint.is_some() {
-        config.log_level = config.log_level.max(Feed::LOG_LEVEL);
-    }
+    let config = config(args, own_id, &mut rng);
     let (id, announce) = (config.id, config.announce);
     let shards = Shards { count: args.cores, steering: args.steering, pin: Pin::Pinned };
     let mut running = launch::start(args.listen, shards, &args.io, 0, config, data)?;
@@ -73,16 +69,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let known = reach.filter(known);
     let is_alone = args.bootstrap.is_empty() && known.is_empty();
     let joining = Joining::default();
-    if !args.bootstrap.is_empty() {
-        let commander = running.commander();
-        let node = Joiner { id, network: args.lookup.network.clone(), reach };
-        bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |mut addresses| {
-            addresses.extend(&known);
-            commander.send(Command::Bootstrap { addresses })
-        });
-    } else if !known.is_empty() {
-        launch::join(&running, known)?;
-    }
+    join(args, &running, (id, reach), known, &joining)?;
     if io::stdin().is_terminal() {
         welcome(address);
     }
@@ -109,12 +96,36 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     result
 }
 
+/// Joins by the bootstrap addresses and the contacts `known` from the node's folder, where
+/// there are any.
+fn join(
+    args: &NodeArgs,
+    running: &Running,
+    (id, reach): (Id, Reach),
+    known: Vec<SocketAddr>,
+    joining: &Joining,
+) -> Result<(), Failure> {
+    if args.bootstrap.is_empty() {
+        return if known.is_empty() { Ok(()) } else { launch::join(running, known) };
+    }
+    let commander = running.commander();
+    let node = Joiner { id, network: args.lookup.network.clone(), reach };
+    bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |mut addresses| {
+        addresses.extend(&known);
+        commander.send(Command::Bootstrap { addresses })
+    });
+    Ok(())
+}
+
 /// The protocol's settings, as the command line says.
 fn config(args: &NodeArgs, own_id: Option<Id>, rng: &mut Rng) -> Config {
     let mut config = launch::config(rng, own_id, Role::Peer, &args.lookup);
     launch::set_life(&mut config, &args.life);
     config.store_bytes_max = args.store_bytes;
     config.log_level = log_events::level();
+    if args.http.http.is_some() {
+        config.log_level = config.log_level.max(Feed::LOG_LEVEL);
+    }
     config.announce = args.announce.map(|announce| {
         // Port 0 stands for the bound port, which is known only after binding.
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
