@@ -1,5 +1,7 @@
 //! Tests of the HTTP API: real nodes, asked over TCP.
 
+mod access;
+mod bounds;
 mod client;
 mod values;
 

@@ -1,6 +1,6 @@
 //! A client of HTTP/1.1 that sends exactly the bytes that a test gives it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
 use crate::child::DEADLINE;
@@ -45,6 +45,11 @@ impl Connection {
         Self { stream: BufReader::new(stream) }
     }
 
+    /// The socket.
+    pub(super) fn socket(&self) -> &TcpStream {
+        self.stream.get_ref()
+    }
+
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.get_ref().write_all(bytes.as_ref()).expect("the node reads");
     }
@@ -79,6 +84,14 @@ impl Connection {
             fields.push((name.to_ascii_lowercase(), value.to_owned()));
         }
         Answer { status, fields, body: Vec::new() }
+    }
+
+    /// Waits until the node has closed the connection.
+    pub(super) fn await_end(&mut self) {
+        // A reset ends it as well.
+        if let Err(error) = self.stream.read_to_end(&mut Vec::new()) {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{error}");
+        }
     }
 }
 

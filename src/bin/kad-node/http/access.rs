@@ -176,3 +176,119 @@ fn read_token(path: &Path) -> Result<String, Failure> {
     }
     Ok(token.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef";
+
+    fn access(token: Option<&str>) -> Access {
+        Access {
+            token: token.map(str::to_owned),
+            readers: vec!["172.16.0.0/12".parse().expect("a network")],
+            hosts: vec!["node.example.org".into()],
+        }
+    }
+
+    /// The status with which a request is refused; 0 where it is let in.
+    fn status(access: &Access, peer: &str, method: &str, fields: &[(&str, &str)]) -> u16 {
+        let has_host = fields.iter().any(|(name, _)| *name == "host");
+        let host = (!has_host).then_some(("host", "127.0.0.1:9080"));
+        let request = Request::builder().method(method).uri("/v1/values");
+        let request = fields
+            .iter()
+            .copied()
+            .chain(host)
+            .fold(request, |request, (name, value)| request.header(name, value));
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let checked = access.check(peer.parse().expect("an IP"), &parts, &Counters::default());
+        checked.err().map_or(0, |problem| problem.status().as_u16())
+    }
+
+    #[test]
+    fn a_request_names_this_host_by_address_or_by_a_name_that_it_was_given() {
+        let access = access(None);
+        for host in [
+            "127.0.0.1",
+            "127.0.0.1:9080",
+            "[::1]:9080",
+            "10.0.0.7",
+            "localhost",
+            "LocalHost:9080",
+            "localhost.:9080",
+            "node.example.org:9080",
+        ] {
+            assert_eq!(status(&access, "127.0.0.1", "GET", &[("host", host)]), 0, "{host}");
+        }
+        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9080"] {
+            assert_eq!(status(&access, "127.0.0.1", "GET", &[("host", host)]), 421, "{host}");
+        }
+        let two = [("host", "127.0.0.1"), ("host", "evil.example")];
+        assert_eq!(status(&access, "127.0.0.1", "GET", &two), 400);
+        assert_eq!(status(&access, "127.0.0.1", "GET", &[("host", "a b")]), 400);
+    }
+
+    #[test]
+    fn a_page_of_another_origin_may_not_write() {
+        let access = access(None);
+        for (fields, expected) in [
+            (&[][..], 0),
+            (&[("origin", "http://127.0.0.1:9080")], 0),
+            (&[("origin", "http://127.0.0.1:9080"), ("sec-fetch-site", "same-origin")], 0),
+            (&[("sec-fetch-site", "none")], 0),
+            (&[("origin", "http://evil.example")], 403),
+            (&[("origin", "http://127.0.0.1:9081")], 403),
+            (&[("origin", "null")], 403),
+            (&[("sec-fetch-site", "cross-site")], 403),
+            (&[("sec-fetch-site", "same-site")], 403),
+        ] {
+            for method in ["POST", "PUT", "DELETE"] {
+                assert_eq!(status(&access, "127.0.0.1", method, fields), expected, "{fields:?}");
+            }
+            assert_eq!(status(&access, "127.0.0.1", "GET", fields), 0, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn this_host_needs_no_token_and_others_need_one_or_leave_to_read() {
+        let (open, closed) = (access(None), access(Some(TOKEN)));
+        let shown = [("authorization", "Bearer 0123456789abcdef")];
+        let wrong = [("authorization", "Bearer 0123456789abcdeX")];
+        let other = [("authorization", "Basic 0123456789abcdef")];
+        for (access, peer, method, fields, expected) in [
+            (&open, "127.0.0.1", "GET", &[][..], 0),
+            (&open, "::1", "POST", &[], 0),
+            (&open, "::ffff:127.0.0.1", "POST", &[], 0),
+            (&open, "172.18.0.1", "GET", &[], 0),
+            (&open, "172.18.0.1", "POST", &[], 403),
+            (&open, "10.0.0.9", "GET", &[], 403),
+            (&closed, "127.0.0.1", "GET", &[], 0),
+            (&closed, "127.0.0.1", "POST", &[], 401),
+            (&closed, "127.0.0.1", "POST", &shown, 0),
+            (&closed, "127.0.0.1", "POST", &wrong, 401),
+            (&closed, "127.0.0.1", "POST", &other, 401),
+            (&closed, "172.18.0.1", "HEAD", &[], 0),
+            (&closed, "172.18.0.1", "DELETE", &[], 401),
+            (&closed, "10.0.0.9", "GET", &[], 401),
+            (&closed, "10.0.0.9", "GET", &shown, 0),
+            (&closed, "10.0.0.9", "PUT", &shown, 0),
+        ] {
+            let got = status(access, peer, method, fields);
+            assert_eq!(got, expected, "{method} of {peer}, {fields:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_a_token_or_readers() {
+        let any = SocketAddr::from(([0, 0, 0, 0], 9080));
+        let mut args = HttpAccessArgs::default();
+        let refused = Access::new(&args, any).expect_err("all could write");
+        assert!(matches!(refused, Failure::Usage(text) if text.contains("--http-token-file")));
+        args.readers = vec!["10.0.0.0/8".parse().expect("a network")];
+        assert!(Access::new(&args, any).is_ok());
+        assert!(Access::new(&HttpAccessArgs::default(), ([127, 0, 0, 1], 0).into()).is_ok());
+    }
+}

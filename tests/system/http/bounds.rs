@@ -1,0 +1,118 @@
+//! What slow, silent, half-closed and crowding clients cost: nothing without bound.
+
+use std::net::Shutdown;
+
+use super::client::{Connection, get, request};
+use super::serving;
+
+/// One sample of `/metrics`.
+fn metric(http: &str, name: &str) -> f64 {
+    let text = get(http, "/metrics").text();
+    let line = text.lines().find(|line| line.split(' ').next() == Some(name));
+    let line = line.unwrap_or_else(|| panic!("no {name}: {text}"));
+    line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_header_that_does_not_come_and_a_body_that_stalls_end_in_time() {
+    let (_node, http) = serving(&[]);
+    let mut silent = Connection::open(&http);
+    let mut slow = Connection::open(&http);
+    slow.send("GET / HTT");
+    let mut stalled = Connection::open(&http);
+    stalled
+        .send(format!("POST /v1/values HTTP/1.1\r\nHost: {http}\r\nContent-Length: 9\r\n\r\nab"));
+    silent.await_end();
+    slow.await_end();
+    assert_eq!(stalled.answer().status, 408);
+    assert!(metric(&http, "kad_http_headers_late_total") >= 2.0);
+    assert!(metric(&http, "kad_http_bodies_late_total") >= 1.0);
+    assert!(metric(&http, "kad_http_body_bytes") < 1.0, "what had come is gone");
+}
+
+#[test]
+fn a_header_without_end_is_refused() {
+    let (_node, http) = serving(&[]);
+    let many = "X: y\r\n".repeat(100);
+    assert_eq!(request(&http, "GET /", &[many.trim_end()], b"").status, 431);
+    let long = format!("X: {}", "y".repeat(32 << 10));
+    let mut connection = Connection::open(&http);
+    connection.send(format!("GET / HTTP/1.1\r\nHost: {http}\r\n{long}"));
+    assert_eq!(connection.answer().status, 431);
+}
+
+#[test]
+fn a_crowd_of_idle_connections_keeps_no_client_out() {
+    let (mut node, http) = serving(&[]);
+    let mut crowd: Vec<Connection> = (0..1000).map(|_| Connection::open(&http)).collect();
+    assert_eq!(get(&http, "/healthz").status, 200);
+    assert!(metric(&http, "kad_http_connections") <= 512.0);
+    assert!(metric(&http, "kad_http_connections_displaced_total") >= 488.0);
+    // The one that was idle longest went first.
+    crowd[0].await_end();
+    node.put("the node serves on");
+}
+
+#[test]
+fn a_client_that_has_said_all_still_has_its_answer() {
+    let (_node, http) = serving(&[]);
+    let mut connection = Connection::open(&http);
+    connection.send(format!("GET /v1/peers HTTP/1.1\r\nHost: {http}\r\n\r\n"));
+    connection.socket().shutdown(Shutdown::Write).expect("half of it is closed");
+    assert_eq!(connection.answer().status, 200);
+    connection.await_end();
+}
+
+#[test]
+fn more_streams_of_events_than_there_may_be_are_refused() {
+    let (_node, http) = serving(&[]);
+    let streams: Vec<Connection> = (0..32)
+        .map(|_| {
+            let mut stream = Connection::open(&http);
+            stream.send(format!("GET /v1/events HTTP/1.1\r\nHost: {http}\r\n\r\n"));
+            assert_eq!(stream.head().status, 200);
+            stream
+        })
+        .collect();
+    assert_eq!(get(&http, "/v1/events").status, 429);
+    drop(streams);
+}
+
+#[test]
+fn an_old_client_and_one_that_asks_first_are_served() {
+    let (_node, http) = serving(&[]);
+    let mut old = Connection::open(&http);
+    old.send("GET /v1/peers HTTP/1.0\r\n\r\n");
+    assert_eq!(old.answer().status, 200);
+    old.await_end();
+    let mut polite = Connection::open(&http);
+    let head = "POST /v1/values HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n";
+    polite.send(format!("{head}Host: {http}\r\n\r\n"));
+    assert_eq!(polite.head().status, 100);
+    polite.send("hello");
+    assert_eq!(polite.answer().status, 201);
+    // A body that is too large is refused before it is sent.
+    let mut large = Connection::open(&http);
+    let head = "POST /v1/values HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n";
+    large.send(format!("{head}Host: {http}\r\n\r\n"));
+    assert_eq!(large.answer().status, 413);
+}
+
+#[test]
+fn requests_that_run_end_before_the_node_does() {
+    let (node, http) = serving(&[]);
+    let mut running = Connection::open(&http);
+    running
+        .send(format!("POST /v1/values HTTP/1.1\r\nHost: {http}\r\nContent-Length: 5\r\n\r\nhe"));
+    let mut events = Connection::open(&http);
+    events.send(format!("GET /v1/events HTTP/1.1\r\nHost: {http}\r\n\r\n"));
+    events.head();
+    let stopping = std::thread::spawn(move || node.stop());
+    // The stream ends when the server no longer accepts.
+    events.await_end();
+    running.send("llo");
+    let answer = running.answer();
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let (status, log) = stopping.join().expect("it has stopped");
+    assert!(status.success(), "{log}");
+}
