@@ -3,6 +3,8 @@
 mod access;
 mod bounds;
 mod client;
+mod curl;
+mod openapi;
 mod values;
 
 use crate::Io;

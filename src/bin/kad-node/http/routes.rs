@@ -41,7 +41,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), at_probe));
     // What these give is at hand, or bounded by itself.
-    let others = Router::new().route("/", get(page::page)).route("/v1/events", get(feed::events));
+    let others = Router::new()
+        .route("/", get(page::page))
+        .route("/v1/openapi.json", get(openapi))
+        .route("/v1/events", get(feed::events));
     Router::new()
         .merge(work)
         .merge(probes)
@@ -113,6 +116,14 @@ impl Drop for AtWork {
     fn drop(&mut self) {
         self.counters.at_work.sub(1);
     }
+}
+
+/// The API for machines. `tests/system/http/openapi.rs` holds it against the handlers.
+const OPENAPI: &str = include_str!("openapi.json");
+
+/// `GET /v1/openapi.json`
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 async fn unknown(request: Request) -> Problem {
