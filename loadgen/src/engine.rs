@@ -13,6 +13,7 @@ mod datagram;
 mod outgoing;
 mod traffic;
 
+use hdrhistogram::Histogram;
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
@@ -24,7 +25,7 @@ use crate::in_flight::{Ended, InFlight, LinkIndex, Request};
 use crate::loss::{Leg, Loss};
 use crate::memory::OutOfMemory;
 use crate::mix::{Deck, Kind};
-use crate::record::{Course, Record};
+use crate::record::{Course, Record, brief_histogram};
 use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
 
@@ -70,6 +71,8 @@ pub struct Engine {
     /// What was composed in this turn, in order.
     composed: Vec<Transaction>,
     record: Record,
+    /// Latency of what was answered since the thread last told of it.
+    recent: Histogram<u32>,
     strange: u64,
 }
 
@@ -106,6 +109,7 @@ impl Engine {
             measured_from: u64::MAX,
             composed: Vec::with_capacity(BATCH_DATAGRAMS_MAX),
             record: Record::new(traffic.mix.kinds(), traffic.duration_ns),
+            recent: brief_histogram(),
             strange: 0,
             traffic,
         })
@@ -114,6 +118,11 @@ impl Engine {
     /// What was measured so far.
     pub const fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// Latency of what was answered since this was last emptied.
+    pub const fn recent(&mut self) -> &mut Histogram<u32> {
+        &mut self.recent
     }
 
     /// Datagrams received that were no replies to any request of ours.

@@ -7,6 +7,8 @@
 //!     <- worker                   one thread: link, lookups, clock, and crate `udp`
 //!       <- result                 what a run has measured
 //!         <- run                  targets, preload, publish, all threads, CPU time
+//!         <- live                 a run in progress  <- progress: a terminal, a log
+//!                                   <- http: its page, and its numbers for a collector
 //!         <- verdict, summary     <- assertion   <- options
 //!           <- search, sweep        <- plan: which runs are made
 //!           <- reader, merge        <- report: text, tables, a page with plots
@@ -25,9 +27,11 @@ pub mod clock;
 pub mod corpus;
 pub mod cpu;
 pub mod engine;
+pub mod http;
 pub mod in_flight;
 pub mod interruption;
 pub mod link;
+pub mod live;
 pub mod local_node;
 pub mod lookups;
 pub mod loss;

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use loadgen::http;
 use loadgen::interruption::{Interruption, Signal};
+use loadgen::live::SharedView;
 use loadgen::machine::Machine;
 use loadgen::merge;
 use loadgen::options::{self, Mode, Options, Rate, ResultOptions};
@@ -74,7 +76,12 @@ fn run(options: &Options, interruption: &Arc<Interruption>) -> Result<ExitCode, 
     let started = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     options.check_server_pid().map_err(refused)?;
     let outputs = Outputs::open(&options.results, &labels(options)).map_err(refused)?;
-    let mut display = Display::new();
+    let view = SharedView::new(title(options));
+    if let Some(address) = options.http {
+        let bound = http::serve(address, view.clone()).map_err(refused)?;
+        say(format_args!("live page at http://{bound}/, metrics at http://{bound}/metrics"));
+    }
+    let mut display = Display::new(view);
     let runner = Runner::open(options, interruption, &mut display)?;
     let setup = setup::describe(options, &runner);
     let machine = Machine::here(runner.driver());
@@ -114,6 +121,14 @@ fn run(options: &Options, interruption: &Arc<Interruption>) -> Result<ExitCode, 
         Some(signal) if report.cut_short.is_some() => signal.exit_status(),
         _ => status,
     }))
+}
+
+/// What the live page is called.
+fn title(options: &Options) -> String {
+    match &options.targets[..] {
+        [] => "a node of its own".into(),
+        targets => targets.join(", "),
+    }
 }
 
 /// What tells the planned runs apart.

@@ -2,6 +2,7 @@
 
 mod value;
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -182,6 +183,9 @@ pub struct Options {
     /// Process of the target, whose CPU time per request is then measured.
     #[arg(long, value_name = "PID")]
     pub server_pid: Option<NonZeroU32>,
+    /// Serves a live page and `OpenMetrics` (/metrics) while it runs, on a loopback address.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub http: Option<SocketAddr>,
     /// Where the results go.
     #[command(flatten)]
     pub results: ResultOptions,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::books::KindBooks;
 use crate::summary::{FORMAT, Report, RunSummary};
 
 /// Largest file that is read: ten times a search with all its histograms.
@@ -61,6 +62,11 @@ fn check(run: &RunSummary) -> Result<(), String> {
     let mut books = run.books;
     if books.fields().into_iter().any(|count| *count > NUMBER_MAX) {
         return Err("a count is too large".into());
+    }
+    let mut of_kinds = run.kinds.iter().map(|kind| kind.books);
+    let is_too_many = |kind: KindBooks| kind.answered > kind.sent || kind.fulfilled > kind.answered;
+    if of_kinds.any(|kind| kind.sent > NUMBER_MAX || is_too_many(kind)) {
+        return Err("a count of a kind is too large".into());
     }
     books.check()?;
     if !(run.duration_s > 0.0 && run.answered_per_s >= 0.0) {

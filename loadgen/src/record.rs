@@ -17,6 +17,11 @@ pub fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LATENCY_NS_MAX, DIGITS).expect("bounds in order")
 }
 
+/// An empty histogram of nanoseconds with fewer digits, for seconds and intervals.
+pub fn brief_histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LATENCY_NS_MAX, INTERVAL_DIGITS).expect("bounds in order")
+}
+
 /// The measurements of one thread, or of several together.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -68,12 +73,7 @@ pub struct Interval {
 impl Timeline {
     fn new(duration_ns: u64) -> Self {
         let interval_ns = Self::interval_ns(duration_ns);
-        let interval = Interval {
-            sent: 0,
-            timed_out: 0,
-            corrected: Histogram::new_with_bounds(1, LATENCY_NS_MAX, INTERVAL_DIGITS)
-                .expect("bounds in order"),
-        };
+        let interval = Interval { sent: 0, timed_out: 0, corrected: brief_histogram() };
         let count = duration_ns.div_ceil(interval_ns).max(1) as usize;
         Self { interval_ns, intervals: vec![interval; count] }
     }

@@ -131,6 +131,7 @@ impl Runner {
 
     /// Runs once. None when a signal came before anything was measured.
     pub fn run(&self, step: Step, display: &mut Display) -> Result<Option<RunResult>, String> {
+        display.begin_run();
         let traffic = self.traffic(step);
         let targets = self.greet()?;
         let plans = (0..self.options.threads).map(|thread| Plan {

@@ -27,6 +27,7 @@ use crate::cpu;
 use crate::engine::{Engine, Outgoing, Traffic};
 use crate::in_flight::LinkIndex;
 use crate::link;
+use crate::live::Recent;
 use crate::lookups::LookupClient;
 use crate::loss::Loss;
 use crate::memory;
@@ -48,6 +49,8 @@ const SPIN_NS: u64 = 200_000;
 const SOCKETS_POLLED_SINGLY: usize = 2;
 /// How often a thread tells how far it is.
 const TELL_NS: u64 = 20_000_000;
+/// How often it tells the latency since then as well: some microseconds of work.
+const TELL_LATENCY_NS: u64 = 200_000_000;
 /// Longest sleep: so soon a thread notices that the run is cut short.
 const SLEEP_NS_MAX: u64 = 100_000_000;
 
@@ -94,6 +97,10 @@ pub struct Progress {
     pub answered: AtomicU64,
     /// Of these, given up.
     pub timed_out: AtomicU64,
+    /// Requests in flight.
+    pub in_flight: AtomicU64,
+    /// Latency of the latest answers.
+    pub recent: Recent,
 }
 
 /// One thread of the generator.
@@ -217,7 +224,7 @@ impl Worker {
         }
         let (mut cpu_before, mut cpu_after) = (None, None);
         let mut drops_before = 0;
-        let (mut busy_ns, mut last_ns, mut told_ns) = (0, 0, 0);
+        let (mut busy_ns, mut last_ns, mut told_ns, mut told_latency_ns) = (0, 0, 0, 0);
         let mut was_busy = false;
         loop {
             let now_ns = clock.now_ns();
@@ -238,6 +245,10 @@ impl Worker {
             if now_ns >= told_ns + TELL_NS {
                 told_ns = now_ns;
                 self.tell(progress);
+            }
+            if now_ns >= told_latency_ns + TELL_LATENCY_NS {
+                told_latency_ns = now_ns;
+                progress.recent.tell(self.engine.recent());
             }
             was_busy = self.turn(now_ns, clock)?;
             if self.engine.is_done(now_ns) {
@@ -365,5 +376,6 @@ impl Worker {
         progress.sent.store(books.sent, Ordering::Relaxed);
         progress.answered.store(books.answered, Ordering::Relaxed);
         progress.timed_out.store(books.timed_out, Ordering::Relaxed);
+        progress.in_flight.store(self.engine.in_flight() as u64, Ordering::Relaxed);
     }
 }

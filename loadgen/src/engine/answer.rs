@@ -104,6 +104,7 @@ impl Engine {
         if self.is_measured(transaction) {
             let course = self.course(&request, now_ns);
             self.record.answered(request.kind, course, worth);
+            self.recent.saturating_record(course.taken_ns);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::report::charts;
 use crate::summary::{Report, RunSummary};
 
 use self::document::Document;
-pub use self::live::{LiveView, live_contents, live_page};
+pub use self::live::{live_contents, live_page};
 
 /// The page of one report.
 pub fn page(report: &Report) -> String {

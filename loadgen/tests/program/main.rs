@@ -2,6 +2,7 @@
 //! that a slow machine changes latencies and nothing else.
 
 mod limits;
+mod live;
 mod network;
 mod outputs;
 mod plans;
@@ -144,17 +145,22 @@ fn progress_is_shown_on_a_terminal_and_taken_away() {
     let responder = Responder::start();
     let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
     let target = responder.addr.to_string();
-    command.args(["--rate", "1k", "--warmup", "700ms", "--duration", "900ms", "--keys", "50"]);
+    command.args(["--rate", "1k", "--warmup", "700ms", "--duration", "1500ms", "--keys", "50"]);
     command.args(["--timeout", "20s", "--target", &target]);
     let mut terminal = rexpect::session::spawn_command(command, Some(60_000)).expect("a terminal");
     let mut expect = |text: &str| terminal.exp_string(text).unwrap_or_else(|e| panic!("{e}"));
     expect("\r\x1b[Kwarming up ");
     expect(" of 0.7 s");
-    expect(" of 0.9 s, drop 0 %: ");
-    let line = expect(" timed out");
-    assert!(line.contains(" requests/s, ") && line.contains(" answered, 0"), "{line}");
+    expect(" of 1.5 s: ");
+    let line = expect(" in flight");
+    assert!(line.contains("/s, p50 ") && line.contains(" 0 lost, "), "{line}");
+    // A second later there is a latency, and a graph of it.
+    expect(" of 1.5 s: ");
+    // The test reads bytes, of which the lowest block has three.
+    let graph = expect("\u{e2}\u{96}\u{81}");
+    assert!(graph.contains("s, p99 "), "{graph}");
     expect("\r\x1b[Ktarget ");
-    expect("900 scheduled = 900 sent + 0 unsent");
+    expect("500 scheduled = 1 500 sent + 0 unsent");
     terminal.exp_eof().expect("it ends");
 }
 

@@ -1,37 +1,15 @@
 //! The page of a run in progress: the same tiles and charts, of what was measured so far.
 
-use hdrhistogram::Histogram;
-
 use super::document::Document;
 use super::head;
 use super::run::{Tile, write_tiles};
+use crate::live::LiveView;
 use crate::quantity::{show_count, show_ns, show_share};
 use crate::report::charts;
 use crate::summary::Moment;
 
 /// Where the page's script asks for the contents anew.
 const CONTENTS: &str = "/contents";
-
-/// What is known of a run while it goes on.
-#[derive(Clone, Debug)]
-pub struct LiveView {
-    /// What the program is about.
-    pub title: String,
-    /// What it does now.
-    pub state: String,
-    /// The last second.
-    pub now: Option<Moment>,
-    /// Requests in flight.
-    pub in_flight: u64,
-    /// Requests sent so far, of those that count.
-    pub sent: u64,
-    /// Of these, given up.
-    pub timed_out: u64,
-    /// Latency so far from when requests were due.
-    pub latency: Histogram<u64>,
-    /// The latest seconds.
-    pub timeline: Vec<Moment>,
-}
 
 /// The page.
 pub fn live_page(view: &LiveView) -> String {
@@ -58,10 +36,10 @@ fn document(view: &LiveView) -> Document {
 
 fn tiles(view: &LiveView) -> Vec<Tile> {
     let latency = |of: fn(&Moment) -> u64| {
-        let answered = view.now.as_ref().filter(|now| now.answered > 0);
+        let answered = view.now().filter(|now| now.answered > 0);
         answered.map_or_else(|| "–".into(), |now| show_ns(of(now)))
     };
-    let rate = view.now.map_or(0, |now| now.answered);
+    let rate = view.now().map_or(0, |now| now.answered);
     let lost = if view.timed_out > 0 { "bad" } else { "" };
     vec![
         ("", "answered, last second", show_count(rate)),
