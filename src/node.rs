@@ -63,6 +63,7 @@ mod config;
 mod dispatch;
 mod effect;
 mod handoff;
+mod histograms;
 mod jobs;
 mod journal;
 mod keeping;
@@ -109,6 +110,7 @@ pub use command::{
 };
 pub use config::Config;
 pub use handoff::Handoff;
+pub use histograms::{HOP_BOUNDS, Histogram, Histograms, Hops, TIME_BOUNDS_US, Times};
 pub use journal::{
     BatchNumber, Change, HeldValue, JournalBatch, Kept, Persistence, PublishedValue,
 };
@@ -195,6 +197,11 @@ impl Node {
             rpcs: self.rpcs.len() as u64,
             ..self.turn.stats.clone()
         }
+    }
+
+    /// The distributions of this shard.
+    pub const fn histograms(&self) -> &Histograms {
+        &self.turn.histograms
     }
 
     /// Takes in one datagram from `source`.
@@ -293,7 +300,9 @@ impl Node {
                 outbox.event(Event::Peers { operation, buckets: self.table.view(now) });
             }
             Command::Stats { operation } => {
-                outbox.event(Event::Stats { operation, stats: Box::new(self.stats()) });
+                let (stats, histograms) = (self.stats(), self.turn.histograms.clone());
+                let (stats, histograms) = (Box::new(stats), Box::new(histograms));
+                outbox.event(Event::Stats { operation, stats, histograms });
             }
             Command::Depart { operation } => self.depart(operation, outbox),
         }

@@ -80,7 +80,7 @@ fn receives_segments(io: IoChoice) -> bool {
 }
 
 fn stopped(node: Running) -> (Stats, DriverStats) {
-    let ShardStats { node, driver } = node.stop().expect("it stops").total();
+    let ShardStats { node, driver, .. } = node.stop().expect("it stops").total();
     (node, driver)
 }
 

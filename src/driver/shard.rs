@@ -57,7 +57,8 @@ impl<D: Datapath> Shard<D> {
         if let Some(disk) = &mut self.disk {
             disk.write_contacts(&self.node);
         }
-        Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured() })
+        let histograms = self.node.histograms().clone();
+        Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured(), histograms })
     }
 
     fn turn(&mut self) -> io::Result<ControlFlow<()>> {
@@ -211,8 +212,9 @@ impl<D: Datapath> Outlet<D> {
     fn deliver(&mut self, event: Event) {
         self.stats().events += 1;
         let event = match event {
-            Event::Stats { operation, stats } => {
-                let stats = Box::new(ShardStats { node: *stats, driver: self.measured() });
+            Event::Stats { operation, stats, histograms } => {
+                let (node, driver, histograms) = (*stats, self.measured(), *histograms);
+                let stats = Box::new(ShardStats { node, driver, histograms });
                 ShardEvent::Stats { operation, stats }
             }
             event => ShardEvent::Node(event),

@@ -4,7 +4,7 @@ use std::io;
 
 use udp::{Observer, Received, Sent};
 
-use crate::node::{Stats, counters};
+use crate::node::{Histograms, Stats, counters};
 
 counters! {
     /// Counters of one shard's driver since it was started.
@@ -160,6 +160,8 @@ pub struct ShardStats {
     pub node: Stats,
     /// Its driver's.
     pub driver: DriverStats,
+    /// How long what its node does takes.
+    pub histograms: Histograms,
 }
 
 impl ShardStats {
@@ -168,6 +170,7 @@ impl ShardStats {
         shards.iter().fold(Self::default(), |mut total, shard| {
             total.node += &shard.node;
             total.driver += &shard.driver;
+            total.histograms += &shard.histograms;
             total
         })
     }

@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::histograms::Histograms;
 use super::journal::Kept;
 use super::log_event::LogEvent;
 use super::stats::Stats;
@@ -192,6 +193,8 @@ pub enum Event {
         operation: OperationId,
         /// The counters.
         stats: Box<Stats>,
+        /// The distributions.
+        histograms: Box<Histograms>,
     },
     /// What the node has done, as [`Config::log_level`](super::Config::log_level) asks.
     Log {

@@ -55,6 +55,7 @@ impl Node {
             }
             Effect::Finished(finished) => {
                 let contacts = table.routing.entries().count();
+                turn.histograms.looked_up(finished.elapsed);
                 turn.log(|| finished.log_event());
                 jobs.finished(turn, finished, contacts);
             }

@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::command::{Event, OperationId, Trace};
 use super::config::Config;
 use super::handoff::Message;
+use super::histograms::Histograms;
 use super::journal::Journal;
 use super::known::Known;
 use super::log_event::{LogBudget, LogEvent, LogLevel};
@@ -26,6 +27,7 @@ pub(crate) struct Turn {
     pub(crate) config: Config,
     pub(crate) rng: Rng,
     pub(crate) stats: Stats,
+    pub(crate) histograms: Histograms,
     pub(crate) journal: Journal,
     log_budget: LogBudget,
     effects: VecDeque<Effect>,
@@ -38,6 +40,7 @@ impl Turn {
             now,
             rng,
             stats: Stats::default(),
+            histograms: Histograms::default(),
             journal: Journal::new(config.persistence),
             log_budget: LogBudget::new(now),
             effects: VecDeque::new(),

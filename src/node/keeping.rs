@@ -69,6 +69,7 @@ impl Node {
 
     /// Tells the user what has happened. A put and a forget are told when they are kept.
     pub(super) fn tell(&mut self, event: Event, outbox: &mut Outbox) {
+        self.turn.histograms.told(&event);
         let is_change = matches!(event, Event::Put { outcome: Ok(_), .. } | Event::Forget { .. });
         if is_change && !self.turn.journal.is_kept() {
             return self.turn.journal.wait(Waiting::Event(event));

@@ -84,6 +84,7 @@ impl Rpcs {
             Known { token: PeerToken::new(datagram.token, turn.now), ..rpc.request.known };
         let answer = if rpc.request.id.is_none_or(|expected| expected == id) {
             turn.stats.rpcs_answered += 1;
+            turn.histograms.answered(&rpc.request.ask, turn.now.since(rpc.first_sent()));
             if let Some(sample) = sample {
                 known.round_trip.sample(sample);
             }

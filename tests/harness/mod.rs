@@ -166,7 +166,7 @@ pub(crate) fn shard_stats(node: &Running) -> Vec<ShardStats> {
 
 /// The counters, read by a command.
 pub(crate) fn stats(node: &Running) -> (Stats, DriverStats) {
-    let ShardStats { node, driver } = ShardStats::total(&shard_stats(node));
+    let ShardStats { node, driver, .. } = ShardStats::total(&shard_stats(node));
     (node, driver)
 }
 

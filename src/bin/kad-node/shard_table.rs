@@ -26,7 +26,7 @@ pub(crate) fn write(shards: &[ShardStats], out: &mut impl Write) -> io::Result<(
     Ok(())
 }
 
-fn cells(ShardStats { node, driver }: &ShardStats) -> [String; HEAD.len()] {
+fn cells(ShardStats { node, driver, .. }: &ShardStats) -> [String; HEAD.len()] {
     [
         load(driver.busy_us, driver.waiting_us),
         node.datagrams_received.to_string(),

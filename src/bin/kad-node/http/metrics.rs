@@ -96,6 +96,7 @@ impl Collector for Scrape {
             let values = driver.iter().map(|shard| shard[index]);
             families.of_shards(&Family::of_counter("driver_", name, about), values)?;
         }
+        families.histograms(&self.shards)?;
         for ((name, value), about) in
             self.disk.iter().flat_map(Snapshot::iter).zip(Snapshot::about())
         {

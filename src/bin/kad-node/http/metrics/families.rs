@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use kad_node::driver::ShardStats;
+use kad_node::node::{HOP_BOUNDS, Histogram, Histograms, Hops, TIME_BOUNDS_US, Times};
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Unit;
@@ -83,6 +85,85 @@ impl<'a> Families<'a> {
         let mut metric = self.encoder.encode_descriptor(name, help, None, MetricType::Info)?;
         metric.encode_info(&labels)
     }
+}
+
+/// Takes one distribution of all.
+type Of<H> = fn(&Histograms) -> &H;
+
+/// The distributions of times that have families of their own.
+const TIMES: [(&str, &str, Of<Times>); 3] = [
+    (
+        "lookup_duration",
+        "Lookups, those of maintenance among them, with the STOREs that follow.",
+        |histograms| &histograms.lookups,
+    ),
+    ("put_duration", "Puts.", |histograms| &histograms.puts),
+    ("get_duration", "Gets, those that find nothing among them.", |histograms| &histograms.gets),
+];
+
+/// The round trips, by the kind of the request.
+const RPCS: [(&str, Of<Times>); 4] = [
+    ("ping", |histograms| &histograms.pings),
+    ("find_node", |histograms| &histograms.find_nodes),
+    ("find_value", |histograms| &histograms.find_values),
+    ("store", |histograms| &histograms.stores),
+];
+
+/// The distributions of hops.
+const HOPS: [(&str, &str, Of<Hops>); 2] = [
+    ("get_hops", "Hops to the node that had the value; 0 for this one.", |histograms| {
+        &histograms.get_hops
+    }),
+    ("put_hops", "Hops to the farthest-fetched node of a put.", |histograms| &histograms.put_hops),
+];
+
+impl Families<'_> {
+    /// Writes the distributions of all shards.
+    pub(super) fn histograms(&mut self, shards: &[ShardStats]) -> fmt::Result {
+        let (seconds, kind) = (Unit::Seconds, MetricType::Histogram);
+        let help = "From a request's first send to its answer.";
+        let mut metric =
+            self.encoder.encode_descriptor("rpc_duration", help, Some(&seconds), kind)?;
+        for (rpc, times) in RPCS {
+            for (index, shard) in shards.iter().enumerate() {
+                let labels = [("shard", index.to_string()), ("rpc", rpc.to_owned())];
+                let times = times(&shard.histograms);
+                write_histogram(metric.encode_family(&labels)?, times, &TIME_BOUNDS_US, 1e6)?;
+            }
+        }
+        for (name, help, times) in TIMES {
+            let mut metric = self.encoder.encode_descriptor(name, help, Some(&seconds), kind)?;
+            for (index, shard) in shards.iter().enumerate() {
+                let labels = [("shard", index.to_string())];
+                let times = times(&shard.histograms);
+                write_histogram(metric.encode_family(&labels)?, times, &TIME_BOUNDS_US, 1e6)?;
+            }
+        }
+        for (name, help, hops) in HOPS {
+            let mut metric = self.encoder.encode_descriptor(name, help, None, kind)?;
+            for (index, shard) in shards.iter().enumerate() {
+                let labels = [("shard", index.to_string())];
+                let hops = hops(&shard.histograms);
+                write_histogram(metric.encode_family(&labels)?, hops, &HOP_BOUNDS, 1.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Writes one distribution, whose values are divided by `scale`.
+#[allow(clippy::cast_precision_loss)] // counts below 2^53
+fn write_histogram<const N: usize>(
+    mut metric: MetricEncoder<'_>,
+    histogram: &Histogram<N>,
+    bounds: &[u64; N],
+    scale: f64,
+) -> fmt::Result {
+    let bounds = bounds.iter().map(|&bound| bound as f64 / scale);
+    let buckets: Vec<(f64, u64)> =
+        bounds.zip(histogram.counts).chain([(f64::INFINITY, histogram.beyond)]).collect();
+    let (sum, count) = (histogram.sum as f64 / scale, histogram.count());
+    metric.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
 }
 
 #[allow(clippy::cast_precision_loss)] // counts below 2^53

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# What HTTP costs the datapath: the p99 of small GETs over UDP while wrk asks the same node over
+# HTTP as fast as it can, divided by the p99 without it. The two are measured in turn, ROUNDS
+# times, and the medians are compared. Fails above 1.5.
+#
+# It needs wrk, curl and python3, and a quiet machine with a core for each shard, for loadgen
+# and for wrk.
+#
+#   [ROUNDS=5] [RATE=20k] [CORES=1] deploy/http-load.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${ROUNDS:-5} rate=${RATE:-20k} cores=${CORES:-1}
+cargo build --quiet --release --workspace
+scratch=$(mktemp -d)
+node=
+end() {
+    [ -z "$node" ] || kill "$node"
+    rm -r "$scratch"
+}
+trap end EXIT
+target/release/kad-node --listen 127.0.0.1:0 --http 127.0.0.1:0 --cores "$cores" \
+    </dev/null >"$scratch/out" 2>"$scratch/log" &
+node=$!
+until grep -q ' http: ' "$scratch/log"; do kill -0 "$node"; done
+udp=$(sed -n 's/.* ready .*address=\([^ ]*\).*/\1/p' "$scratch/log")
+http=$(sed -n 's/.* http: .*address=\([^ ]*\).*/\1/p' "$scratch/log")
+key=$(curl --silent --data-binary 'a small value' "http://$http/v1/values" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["key"])')
+
+# The p99 in microseconds.
+measure() {
+    target/release/loadgen --target "$udp" --rate "$rate" --duration 5s --json "$scratch/run.json" \
+        >/dev/null
+    python3 -c 'import json, sys
+latency = json.load(open(sys.argv[1]))["latency"]
+print(latency["p99_us"])' "$scratch/run.json"
+}
+
+for round in $(seq "$rounds"); do
+    measure >>"$scratch/alone"
+    wrk --threads 1 --connections 32 --duration 60s "http://$http/v1/values/$key" \
+        >"$scratch/wrk" &
+    wrk=$!
+    measure >>"$scratch/beside"
+    kill -INT "$wrk"
+    wait "$wrk" || true
+    printf 'round %s: p99 alone %s us, beside HTTP %s us; %s\n' "$round" \
+        "$(tail -n 1 "$scratch/alone")" "$(tail -n 1 "$scratch/beside")" \
+        "$(grep Requests/sec "$scratch/wrk" | tr -s ' ')"
+done
+python3 - "$scratch" <<'PYTHON'
+import statistics, sys
+alone, beside = (statistics.median(map(float, open(f"{sys.argv[1]}/{name}")))
+                 for name in ("alone", "beside"))
+print(f"p99 beside HTTP / alone: {beside / alone:.2f} (medians {beside:.0f} and {alone:.0f} us)")
+sys.exit(beside > 1.5 * alone)
+PYTHON
