@@ -46,6 +46,20 @@ pub(super) unsafe fn unmap(memory: NonNull<u8>, bytes: usize) {
     debug_assert!(unmapped.is_ok(), "it fails only for what was never mapped");
 }
 
+/// How much later than others of its kind a thread that gives way is run: of a core that it
+/// shares with one other thread it has a tenth (`sched(7)`).
+const GIVES_WAY: libc::c_int = 10;
+
+/// Lets the threads of shards run before the calling one, where they want the same core. Where
+/// the system refuses, it runs as they do.
+pub fn give_way() {
+    // SAFETY: it takes and returns numbers alone. To Linux, 0 is the calling thread.
+    let refused = unsafe { libc::setpriority(libc::PRIO_PROCESS as _, 0, GIVES_WAY) };
+    if refused != 0 {
+        tracing::debug!(error = %io::Error::last_os_error(), "a thread does not give way");
+    }
+}
+
 /// Keeps the calling thread on core number `index` of those that the process may use,
 /// counted around.
 ///

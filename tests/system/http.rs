@@ -4,6 +4,7 @@ mod access;
 mod bounds;
 mod client;
 mod curl;
+mod events;
 mod metrics;
 mod openapi;
 mod values;

@@ -24,6 +24,7 @@ mod metrics;
 mod node;
 mod page;
 mod problem;
+mod rates;
 mod routes;
 mod serve;
 mod stream;
@@ -35,7 +36,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use kad_node::driver::{Commander, DriverEvent};
+use kad_node::driver::{self, Commander, DriverEvent};
 use tokio::runtime;
 use tokio::sync::watch;
 
@@ -162,6 +163,7 @@ impl Server {
         let (phase, phases) = watch::channel(Phase::Serving);
         let app = App::new(about, Arc::clone(&node), Arc::clone(&feed), access, phases.clone());
         let serve = move || {
+            driver::give_way();
             runtime.block_on(async {
                 match tokio::net::TcpListener::from_std(listener) {
                     Ok(listener) => serve::run(listener, Arc::new(app), phases).await,

@@ -27,8 +27,8 @@ use super::counters::Counters;
 use super::limits::{
     CONNECTIONS_MAX, HEADER_BYTES_MAX, HEADER_FIELDS_MAX, HEADER_TIME_MAX, SHUTDOWN_TIME_MAX,
 };
-use super::routes;
 use super::stream::Stream;
+use super::{rates, routes};
 
 /// How long to wait after a connection could not be accepted: descriptors are used up.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -37,6 +37,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// [`SHUTDOWN_TIME_MAX`] is over.
 pub(crate) async fn run(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<Phase>) {
     let router = routes::router(Arc::clone(&app));
+    tokio::spawn(rates::tell(Arc::clone(&app)));
     let connections = Arc::new(Connections::default());
     // Every connection holds an end of it: it is closed when all have ended.
     let (ended, running) = watch::channel(());
