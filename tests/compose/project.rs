@@ -54,7 +54,9 @@ impl Project {
             .args(["--project-name", &self.name])
             .args(words)
             .env("KAD_IMAGE", self.image())
-            .env("KAD_TARGET", "packaged");
+            .env("KAD_TARGET", "packaged")
+            // Any port: that of the demo may be taken.
+            .env("KAD_HTTP", "127.0.0.1:");
         command
     }
 
