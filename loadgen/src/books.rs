@@ -30,7 +30,7 @@ pub struct Books {
     /// Of those answered: a value that is not the one that was stored, or a reply
     /// of another kind.
     pub wrong: u64,
-    /// The requests that took their RPCs by themselves: lookups.
+    /// The requests that took their RPCs by themselves: lookups, and puts and gets of a network.
     pub lookups_sent: u64,
     /// Of these, answered.
     pub lookups_answered: u64,
@@ -74,6 +74,22 @@ pub struct LookupDatagrams {
     pub received_dropped: u64,
     /// Of these, handed to the node that looks up.
     pub taken: u64,
+}
+
+impl LookupDatagrams {
+    /// Both together.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self {
+            composed: self.composed + other.composed,
+            transmitted: self.transmitted + other.transmitted,
+            dropped: self.dropped + other.dropped,
+            unsendable: self.unsendable + other.unsendable,
+            received: self.received + other.received,
+            received_dropped: self.received_dropped + other.received_dropped,
+            taken: self.taken + other.taken,
+        }
+    }
 }
 
 impl Books {
@@ -212,6 +228,42 @@ pub struct KindBooks {
     pub answered: u64,
     /// Of these, fulfilled.
     pub fulfilled: u64,
+}
+
+/// What the whole operations of one kind took: sums, of which means are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operations {
+    /// Puts and gets that ended.
+    pub ended: u64,
+    /// Of these, those that found the value, or nodes to hold it.
+    pub located: u64,
+    /// Hops of those: 1 is a contact of the own table, 2 a contact of a contact.
+    pub hops: u64,
+    /// Nodes that were asked: by a get for the value, by a put to hold it.
+    pub asked: u64,
+    /// Nodes that said that they hold what was put.
+    pub holders: u64,
+    /// Datagrams that were sent and received for them.
+    pub datagrams: u64,
+}
+
+impl Operations {
+    /// Adds others.
+    pub const fn add(&mut self, other: &Self) {
+        let Self { ended, located, hops, asked, holders, datagrams } = other;
+        self.ended += *ended;
+        self.located += *located;
+        self.hops += *hops;
+        self.asked += *asked;
+        self.holders += *holders;
+        self.datagrams += *datagrams;
+    }
+
+    /// The greatest of the counts.
+    pub fn greatest(&self) -> u64 {
+        let Self { ended, located, hops, asked, holders, datagrams } = *self;
+        ended.max(located).max(hops).max(asked).max(holders).max(datagrams)
+    }
 }
 
 impl KindBooks {

@@ -20,7 +20,7 @@ use kad_node::rng::Rng;
 use kad_node::wire::{self, Token};
 use udp::BATCH_DATAGRAMS_MAX;
 
-use crate::corpus::KeyPicker;
+use crate::corpus::{Corpus, KeyPicker};
 use crate::in_flight::{Ended, InFlight, LinkIndex, Request};
 use crate::loss::{Leg, Loss};
 use crate::memory::OutOfMemory;
@@ -29,9 +29,9 @@ use crate::record::{Course, Record, brief_histogram};
 use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
 
-pub use answer::LookupEnd;
+pub use answer::{Ending, OperationEnd};
 pub use datagram::store;
-pub use outgoing::{Outgoing, OutgoingLink};
+pub use outgoing::{Outgoing, OutgoingLink, WholeOperation};
 pub use traffic::{Pace, Traffic};
 
 /// What a thread knows of one link.
@@ -120,6 +120,11 @@ impl Engine {
         &self.record
     }
 
+    /// What requests are about.
+    pub fn corpus(&self) -> &Corpus {
+        &self.traffic.corpus
+    }
+
     /// Latency of what was answered since this was last emptied.
     pub const fn recent(&mut self) -> &mut Histogram<u32> {
         &mut self.recent
@@ -179,7 +184,7 @@ impl Engine {
                     self.give_up(now_ns, request.transaction);
                 }
                 // It sends again by itself, and may take as long as the others.
-                Kind::Lookup => self.wait_on(now_ns, request.transaction),
+                kind if self.is_whole(kind) => self.wait_on(now_ns, request.transaction),
                 _ => self.resend(request.transaction, out),
             }
         }
@@ -299,9 +304,10 @@ impl Engine {
     fn compose(&mut self, request: &Request, out: &mut Outgoing) {
         let transaction = request.transaction;
         self.composed.push(transaction);
-        if request.kind == Kind::Lookup {
-            let key = self.traffic.corpus.key(request.key);
-            out.lookups.push((OperationId(transaction.number()), key));
+        if self.is_whole(request.kind) {
+            let operation = OperationId(transaction.number());
+            let (kind, key) = (request.kind, request.key);
+            out.operations.push(WholeOperation { operation, kind, key });
             return;
         }
         let measured = u64::from(self.is_measured(transaction));
@@ -332,6 +338,7 @@ impl Engine {
                 if self.is_measured(transaction) {
                     let due_ns = request.due_ns.saturating_sub(self.traffic.warmup_ns);
                     self.record.sent(request.kind, due_ns, now_ns - request.due_ns);
+                    self.record.books.lookups_sent += u64::from(self.is_whole(request.kind));
                 }
             }
             self.in_flight.wait(now_ns + self.traffic.timeout_ns, transaction);
@@ -372,6 +379,10 @@ impl Engine {
             }
         }
         self.record
+    }
+
+    const fn is_whole(&self, kind: Kind) -> bool {
+        kind.is_whole(self.traffic.scope)
     }
 
     const fn is_measured(&self, transaction: Transaction) -> bool {

@@ -6,7 +6,8 @@
 //!   <- engine                     what to send and what came of it; no I/O
 //!     <- worker                   one thread: link, lookups, clock, and crate `udp`
 //!       <- result                 what a run has measured
-//!         <- run                  targets, preload, publish, all threads, CPU time
+//!         <- run                  targets, preload, publish, all threads, CPU time; own_target:
+//!                                   local_node or network
 //!         <- live                 a run in progress  <- progress: a terminal, a log
 //!                                   <- http: its page, and its numbers for a collector
 //!         <- verdict, summary     <- assertion   <- options
@@ -39,9 +40,11 @@ pub mod machine;
 pub mod memory;
 pub mod merge;
 pub mod mix;
+pub mod network;
 pub mod options;
 pub mod output_file;
 pub mod outputs;
+pub mod own_target;
 pub mod parameters;
 pub mod plan;
 pub mod preload;

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
 use kad_node::id::Id;
-use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::limits::{BOOTSTRAP_ADDRESSES_MAX, DATAGRAM_BYTES_MAX};
 use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -18,7 +18,7 @@ use socket2::SockRef;
 
 use self::drops::LookupLoss;
 use crate::books::LookupDatagrams;
-use crate::engine::LookupEnd;
+use crate::engine::OperationEnd;
 use crate::link::SOCKET_BUFFERS;
 use crate::loss::Loss;
 
@@ -63,7 +63,8 @@ impl LookupClient {
             loss: None,
             account: LookupDatagrams::default(),
         };
-        client.command(Command::Bootstrap { addresses: targets.to_vec() });
+        let addresses = targets.iter().copied().take(BOOTSTRAP_ADDRESSES_MAX).collect();
+        client.command(Command::Bootstrap { addresses });
         while !client.turn().into_iter().any(|event| matches!(event, Event::Joined { .. })) {
             let left = join_timeout.saturating_sub(client.origin.elapsed());
             if left.is_zero() {
@@ -121,9 +122,17 @@ impl LookupClient {
         self.node.next_timeout().map(|due| due.since(self.now()))
     }
 
-    /// Takes in what has come, does what is due, and tells what has ended.
-    pub fn ended(&mut self) -> Vec<LookupEnd> {
-        self.turn().into_iter().filter_map(LookupEnd::from_event).collect()
+    /// Takes in what has come, does what is due, and tells what has ended. What was put is
+    /// put no more.
+    pub fn ended(&mut self) -> Vec<OperationEnd> {
+        let mut ended = Vec::new();
+        for event in self.turn() {
+            if let Event::Put { operation, key, .. } = event {
+                self.forget(operation, key);
+            }
+            ended.extend(OperationEnd::from_event(event));
+        }
+        ended
     }
 
     /// Takes in what has come, does what is due, and returns what that led to.

@@ -126,6 +126,7 @@ fn run(options: &Options, interruption: &Arc<Interruption>) -> Result<ExitCode, 
 /// What the live page is called.
 fn title(options: &Options) -> String {
     match &options.targets[..] {
+        [] if options.network.is_some() => "a network of its own".into(),
         [] => "a node of its own".into(),
         targets => targets.join(", "),
     }

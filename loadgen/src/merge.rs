@@ -159,6 +159,7 @@ fn add_run(run: &mut RunSummary, other: &RunSummary) {
 
 fn add_kind(kind: &mut KindSummary, other: &KindSummary) {
     kind.books.add(&other.books);
+    kind.operations.add(&other.operations);
     add_histogram(&mut kind.histogram, &other.histogram);
     kind.corrected = Percentiles::of(&kind.histogram.0);
 }

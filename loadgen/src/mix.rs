@@ -26,6 +26,14 @@ impl Kind {
     /// Every kind, in the order in which results show them.
     pub const ALL: [Self; 5] = [Self::Get, Self::Put, Self::FindNode, Self::Ping, Self::Lookup];
 
+    /// Whether it is more than one RPC, and so the work of a node that is a client.
+    pub const fn is_whole(self, scope: Scope) -> bool {
+        match (self, scope) {
+            (Self::Lookup, _) | (Self::Get | Self::Put, Scope::Network) => true,
+            (Self::Get | Self::Put | Self::FindNode | Self::Ping, _) => false,
+        }
+    }
+
     /// The name that the command line and results use.
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,6 +44,15 @@ impl Kind {
             Self::Lookup => "lookup",
         }
     }
+}
+
+/// What gets and puts are asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// A node: each is one RPC.
+    Node,
+    /// A network: each is as a user's, with as many RPCs as it takes.
+    Network,
 }
 
 /// Largest sum of a mix's weights: the cards of one deck.
@@ -63,6 +80,16 @@ impl Mix {
         self.kinds().eq([kind])
     }
 
+    /// Whether every kind is whole.
+    pub fn is_only_whole(&self, scope: Scope) -> bool {
+        self.kinds().all(|kind| kind.is_whole(scope))
+    }
+
+    /// Whether some kind is whole.
+    pub fn has_whole(&self, scope: Scope) -> bool {
+        self.kinds().any(|kind| kind.is_whole(scope))
+    }
+
     /// Whether `kind` is sent at all.
     pub const fn contains(&self, kind: Kind) -> bool {
         self.weights[kind as usize] > 0
@@ -75,10 +102,12 @@ impl FromStr for Mix {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut mix = Self { weights: [0; Kind::ALL.len()] };
         for part in text.split(',') {
-            let (name, weight) =
-                part.split_once('=').ok_or("expected kinds with weights, such as get=90,put=10")?;
+            let (name, weight) = part.split_once('=').unwrap_or((part, "1"));
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| {
-                format!("'{name}' is none of get, put, find-node, ping and lookup")
+                format!(
+                    "'{name}' is none of get, put, find-node, ping and lookup; \
+                     expected kinds with weights, such as get=90,put=10"
+                )
             })?;
             if mix.contains(kind) {
                 return Err(format!("'{name}' has two weights"));
@@ -167,7 +196,8 @@ mod tests {
         for text in ["get=100", "get=90,put=10", "find-node=1,ping=2,lookup=3"] {
             assert_eq!(mix(text).to_string(), text);
         }
-        for text in ["", "get", "get=0", "get=x", "steal=1", "get=1,get=2", "get=9999,put=9999"] {
+        assert_eq!(mix("put,get,lookup"), mix("put=1,get=1,lookup=1"));
+        for text in ["", "fetch", "get=0", "get=x", "steal=1", "get=1,get=2", "get=9999,put=9999"] {
             assert!(text.parse::<Mix>().is_err(), "{text}");
         }
     }

@@ -18,7 +18,7 @@ use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
 use crate::cpu;
 use crate::engine::Pace;
-use crate::mix::{Kind, Mix};
+use crate::mix::{Mix, Scope};
 use crate::say::say;
 use crate::schedule::Arrivals;
 use crate::sweep::Sweep;
@@ -32,6 +32,12 @@ const DROPS_MAX: usize = 16;
 const WINDOW_DEFAULT: u64 = 64;
 /// Requests a second, when nothing else is asked for.
 const RATE_DEFAULT: u64 = 100_000;
+/// The same of a network: a put alone is dozens of datagrams.
+const WHOLE_RATE_DEFAULT: u64 = 100;
+/// How long each send waits, when nothing else is asked for.
+const TIMEOUT_DEFAULT: Duration = Duration::from_millis(250);
+/// The same of a whole operation: its own time-outs end it before.
+const WHOLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 /// Where a search begins, when nothing else is asked for.
 const LOWEST_DEFAULT: u64 = 1_000;
 
@@ -108,7 +114,7 @@ pub struct Options {
     #[arg(long = "target", value_name = "HOST:PORT")]
     pub targets: Vec<String>,
     /// Requests a second in all; `max` for a closed loop, as fast as answers come
-    /// [default: 100k; with --search 1k, where it begins].
+    /// [default: 100k; with --search 1k, where it begins; with --network 100].
     #[arg(long, value_name = "N", value_parser = value::rate)]
     pub rate: Option<Rate>,
     /// Seeks the highest rate at which this holds, such as 'p99<2ms'; repeatable: all must.
@@ -145,9 +151,9 @@ pub struct Options {
     /// Bytes of each value.
     #[arg(long, value_name = "BYTES", default_value = "100", value_parser = value::value_bytes)]
     pub value_size: u64,
-    /// How long each send of a request waits for an answer.
-    #[arg(long, value_name = "TIME", default_value = "250ms", value_parser = value::timeout)]
-    pub timeout: Duration,
+    /// How long each send of a request waits for an answer [default: 250ms; with --network 5s].
+    #[arg(long, value_name = "TIME", value_parser = value::timeout)]
+    pub timeout: Option<Duration>,
     /// Sends of a request after the first.
     #[arg(long, value_name = "N", default_value = "3", value_parser = value::retries)]
     pub retries: u8,
@@ -173,9 +179,16 @@ pub struct Options {
     /// How long to try until each target answers and, with lookups, its network is joined.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub join_timeout: Duration,
-    /// The targets' network.
+    /// Loads a network of so many nodes, all on one thread of its own; then gets and puts are
+    /// whole ones, as a user's, and --drop loses between the nodes as well.
+    #[arg(long, value_name = "NODES", value_parser = value::nodes, conflicts_with = "targets")]
+    pub network: Option<u64>,
+    /// How long a datagram is under way in the network of its own.
+    #[arg(long, value_name = "TIME", value_parser = value::delay, requires = "network")]
+    pub delay: Option<Duration>,
+    /// The name of the targets' network.
     #[arg(long, value_name = "NAME", default_value = "default")]
-    pub network: String,
+    pub network_name: String,
     /// How a node of its own receives and sends: auto, uring, tokio-uring
     /// or mmsg [default: auto].
     #[arg(long, value_name = "DRIVER")]
@@ -253,8 +266,11 @@ impl Options {
                 "'--io {io}' is for a node of loadgen's own: leave it, or --target, out"
             ));
         }
-        if self.mix.is_only(Kind::Lookup) {
+        if self.mix.is_only_whole(self.scope()) {
             self.check_lookups()?;
+        }
+        if self.io.is_some() && self.network.is_some() {
+            return Err("--io is for a single node: leave it, or --network, out".into());
         }
         if self.server_pid.is_some() && self.targets.is_empty() {
             return Err("--server-pid goes with --target: a node of its own is known".into());
@@ -289,9 +305,27 @@ impl Options {
         self.window.unwrap_or(WINDOW_DEFAULT.max(2 * self.threads * self.burst))
     }
 
+    /// What gets and puts are asked of.
+    pub const fn scope(&self) -> Scope {
+        if self.network.is_some() { Scope::Network } else { Scope::Node }
+    }
+
+    /// How long each send waits.
+    pub fn timeout(&self) -> Duration {
+        let default = match self.scope() {
+            Scope::Node => TIMEOUT_DEFAULT,
+            Scope::Network => WHOLE_TIMEOUT_DEFAULT,
+        };
+        self.timeout.unwrap_or(default)
+    }
+
     /// Requests a second; where a search begins.
     pub fn rate(&self) -> Rate {
-        let default = if self.conditions.is_empty() { RATE_DEFAULT } else { LOWEST_DEFAULT };
+        let default = match self.scope() {
+            Scope::Network => WHOLE_RATE_DEFAULT,
+            Scope::Node if self.conditions.is_empty() => RATE_DEFAULT,
+            Scope::Node => LOWEST_DEFAULT,
+        };
         self.rate.unwrap_or(Rate::PerSecond(default))
     }
 

@@ -42,6 +42,10 @@ pub struct Parameters {
     pub peers: u64,
     /// Threads of the generator.
     pub threads: u64,
+    /// Nodes of the network of its own; none with other targets.
+    pub network_nodes: Option<u64>,
+    /// How long a datagram is under way in it, in seconds.
+    pub delay_s: f64,
     /// What fixes kinds, keys, values, arrivals and drops.
     pub seed: u64,
 }
@@ -71,11 +75,13 @@ impl Parameters {
                 Popularity::Zipf { exponent } => Some(exponent),
             },
             value_bytes: options.value_size,
-            timeout_s: options.timeout.as_secs_f64(),
+            timeout_s: options.timeout().as_secs_f64(),
             retries: options.retries.into(),
             burst: options.burst,
             peers: options.peers as u64,
             threads: options.threads,
+            network_nodes: options.network,
+            delay_s: options.delay.unwrap_or_default().as_secs_f64(),
             seed: options.seed,
         }
     }

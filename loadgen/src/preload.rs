@@ -46,7 +46,7 @@ impl fmt::Display for PreloadError {
             Self::Socket(target, error) => write!(f, "no way to {target}: {error}"),
             Self::Silent(target, None) => write!(
                 f,
-                "no node of this network answers at {target}: start one, check --network, \
+                "no node of this network answers at {target}: start one, check --network-name, \
                  or leave --target out to load a node of loadgen's own"
             ),
             Self::Silent(target, Some(error)) => {

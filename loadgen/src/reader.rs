@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::books::KindBooks;
-use crate::summary::{FORMAT, Report, RunSummary};
+use crate::summary::{FORMAT, KindSummary, Report, RunSummary};
 
 /// Largest file that is read: ten times a search with all its histograms.
 const BYTES_MAX: u64 = 64 << 20;
@@ -65,7 +65,10 @@ fn check(run: &RunSummary) -> Result<(), String> {
     }
     let mut of_kinds = run.kinds.iter().map(|kind| kind.books);
     let is_too_many = |kind: KindBooks| kind.answered > kind.sent || kind.fulfilled > kind.answered;
-    if of_kinds.any(|kind| kind.sent > NUMBER_MAX || is_too_many(kind)) {
+    let is_more = |kind: &KindSummary| kind.operations.greatest() > NUMBER_MAX;
+    if run.kinds.iter().any(is_more)
+        || of_kinds.any(|kind| kind.sent > NUMBER_MAX || is_too_many(kind))
+    {
         return Err("a count of a kind is too large".into());
     }
     books.check()?;

@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::books::{Books, KindBooks};
+use crate::books::{Books, KindBooks, Operations};
 use crate::mix::Kind;
 
 /// Longest latency that a histogram tells apart; longer ones count as this.
@@ -46,6 +46,8 @@ pub struct Record {
 pub struct KindRecord {
     /// How its requests ended.
     pub books: KindBooks,
+    /// What its whole operations took.
+    pub operations: Operations,
     /// Latency of its answers from when they were due.
     pub corrected: Histogram<u64>,
 }
@@ -130,6 +132,7 @@ impl Record {
     pub fn new(kinds: impl Iterator<Item = Kind>, duration_ns: u64) -> Self {
         let kinds = kinds.map(|kind| KindRecord {
             books: KindBooks { kind, sent: 0, answered: 0, fulfilled: 0 },
+            operations: Operations::default(),
             corrected: histogram(),
         });
         Self {
@@ -142,6 +145,12 @@ impl Record {
         }
     }
 
+    /// Notes what a whole operation took.
+    pub fn took(&mut self, kind: Kind, operation: &Operations) {
+        self.books.lookups_answered += 1;
+        self.kind(kind).operations.add(operation);
+    }
+
     fn kind(&mut self, kind: Kind) -> &mut KindRecord {
         let found = self.kinds.iter_mut().find(|record| record.books.kind == kind);
         found.expect("only kinds of the mix are sent")
@@ -150,7 +159,6 @@ impl Record {
     /// Notes a request's first send, `late_ns` after it was due.
     pub fn sent(&mut self, kind: Kind, due_ns: u64, late_ns: u64) {
         self.books.sent += 1;
-        self.books.lookups_sent += u64::from(kind == Kind::Lookup);
         self.kind(kind).books.sent += 1;
         self.pacing.saturating_record(late_ns);
         self.timeline.at(due_ns).sent += 1;
@@ -159,7 +167,6 @@ impl Record {
     /// Notes an answer.
     pub fn answered(&mut self, kind: Kind, course: Course, worth: Worth) {
         self.books.answered += 1;
-        self.books.lookups_answered += u64::from(kind == Kind::Lookup);
         *match worth {
             Worth::Fulfilled => &mut self.books.fulfilled,
             Worth::Missed => &mut self.books.missed,
@@ -203,6 +210,7 @@ impl Record {
         self.books.merge(&other.books);
         for (mine, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
             mine.books.add(&theirs.books);
+            mine.operations.add(&theirs.operations);
             mine.corrected.add(&theirs.corrected).expect("the same bounds");
         }
         self.uncorrected.add(&other.uncorrected).expect("the same bounds");

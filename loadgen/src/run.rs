@@ -18,10 +18,10 @@ use crate::corpus::Corpus;
 use crate::cpu;
 use crate::engine::Traffic;
 use crate::interruption::Interruption;
-use crate::local_node::LocalNode;
 use crate::lookups::LookupClient;
 use crate::mix::Kind;
 use crate::options::Options;
+use crate::own_target::OwnTarget;
 use crate::plan::Step;
 use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
@@ -48,7 +48,7 @@ pub struct Runner {
     network: NetworkId,
     corpus: Arc<Corpus>,
     targets: Vec<SocketAddr>,
-    local: Option<LocalNode>,
+    own: Option<OwnTarget>,
     waiting: Waiting,
     interruption: Arc<Interruption>,
 }
@@ -60,11 +60,15 @@ impl Runner {
         interruption: &Arc<Interruption>,
         display: &mut Display,
     ) -> Result<Self, String> {
-        let network = NetworkId::of_name(&options.network);
-        let (targets, local) = if options.targets.is_empty() {
-            let local = LocalNode::start(network, options.io.unwrap_or_default())
-                .map_err(|error| error.to_string())?;
-            (vec![local.address()], Some(local))
+        let network = NetworkId::of_name(&options.network_name);
+        let (targets, own) = if options.targets.is_empty() {
+            let own = OwnTarget::start(options, network)?;
+            let mut targets = own.addresses();
+            if options.mix.is_only_whole(options.scope()) {
+                // It is enough to join by.
+                targets.truncate(1);
+            }
+            (targets, Some(own))
         } else {
             let wait = options.join_timeout;
             (targets::find_all(&options.targets, network, wait, display)?, None)
@@ -74,7 +78,7 @@ impl Runner {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
         let (options, interruption) = (options.clone(), Arc::clone(interruption));
-        let runner = Self { options, network, corpus, targets, local, waiting, interruption };
+        let runner = Self { options, network, corpus, targets, own, waiting, interruption };
         runner.fill(display)?;
         Ok(runner)
     }
@@ -82,10 +86,7 @@ impl Runner {
     /// What the target is, for people.
     pub fn describe_target(&self) -> String {
         let addresses: Vec<String> = self.targets.iter().map(ToString::to_string).collect();
-        match &self.local {
-            Some(local) => format!("{} ({})", addresses.join(", "), local.describe()),
-            None => addresses.join(", "),
-        }
+        self.own.as_ref().map_or_else(|| addresses.join(", "), OwnTarget::describe)
     }
 
     /// How the threads wait.
@@ -95,7 +96,7 @@ impl Runner {
 
     /// Stops a node of its own, and fails if it had failed.
     pub fn close(self) -> Result<(), String> {
-        self.local.map_or(Ok(()), |local| local.stop().map(drop))
+        self.own.map_or(Ok(()), OwnTarget::stop)
     }
 
     /// Stores the values where the run asks for them: on each target, which is asked for
@@ -105,14 +106,14 @@ impl Runner {
         for &target in &self.targets {
             let greeted = Preloader::greet(target, self.network, SENDS_MAX);
             let mut preloader = greeted.map_err(|error| error.to_string())?;
-            if mix.contains(Kind::Get) {
+            if mix.contains(Kind::Get) && !Kind::Get.is_whole(self.options.scope()) {
                 let what = format!("on {target}");
                 preloader
                     .fill(&self.corpus, &mut |share| display.filling(&what, share))
                     .map_err(|error| error.to_string())?;
             }
         }
-        if mix.contains(Kind::Lookup) {
+        if mix.has_whole(self.options.scope()) {
             let (join_timeout, seed) = (self.options.join_timeout, self.options.seed);
             // None of the threads' clients has this id.
             let seed = Rng::from_u64(!seed).seed();
@@ -126,12 +127,15 @@ impl Runner {
 
     /// How a node of its own receives and sends; none with other targets.
     pub fn driver(&self) -> Option<String> {
-        self.local.as_ref().map(LocalNode::driver)
+        self.own.as_ref().and_then(OwnTarget::driver)
     }
 
     /// Runs once. None when a signal came before anything was measured.
     pub fn run(&self, step: Step, display: &mut Display) -> Result<Option<RunResult>, String> {
         display.begin_run();
+        if let Some(own) = &self.own {
+            own.set_loss(step.drop);
+        }
         let traffic = self.traffic(step);
         let targets = self.greet()?;
         let plans = (0..self.options.threads).map(|thread| Plan {
@@ -152,7 +156,9 @@ impl Runner {
     /// Sees that all sockets can be open at once, before any of them is made.
     fn check_descriptors(&self) -> Result<(), String> {
         let Options { threads, peers, mix, .. } = &self.options;
-        let lookups = u64::from(mix.contains(Kind::Lookup));
+        let scope = self.options.scope();
+        let lookups = u64::from(mix.has_whole(scope) && !mix.is_only(Kind::Put))
+            + u64::from(mix.contains(Kind::Put) && Kind::Put.is_whole(scope));
         let sockets = (self.targets.len() * peers) as u64 + lookups;
         let open = fs::read_dir("/proc/self/fd").map_or(0, Iterator::count) as u64;
         let needed = open + threads * (sockets + FILES_OF_A_THREAD) + FILES;
@@ -205,11 +211,12 @@ impl Runner {
         Traffic {
             network: self.network,
             mix: options.mix.clone(),
+            scope: options.scope(),
             corpus: Arc::clone(&self.corpus),
             popularity: options.key_dist,
             pace: options.pace(step.rate),
             burst: options.burst,
-            timeout_ns: nanos(options.timeout),
+            timeout_ns: nanos(options.timeout()),
             retries: options.retries,
             drop: step.drop,
             seed: options.seed,
@@ -315,7 +322,7 @@ impl Runner {
         progress: &[Progress],
         display: &mut Display,
     ) -> Watched {
-        let (process, excluded) = match (&self.local, self.options.server_pid) {
+        let (process, excluded) = match (&self.own, self.options.server_pid) {
             (Some(_), _) => (Some(std::process::id()), generator),
             (None, Some(process)) => (Some(process.get()), &[][..]),
             (None, None) => (None, &[][..]),

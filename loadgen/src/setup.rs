@@ -43,12 +43,12 @@ pub fn describe(options: &Options, runner: &Runner) -> Vec<(String, String)> {
         ("keys", format!("{}, {popularity}", show_count(options.keys))),
         ("values", format!("{} bytes", show_count(options.value_size))),
         ("drop", drops.join(", ")),
-        ("timeout", format!("{} and {} retries", time(options.timeout), options.retries)),
+        ("timeout", format!("{} and {} retries", time(options.timeout()), options.retries)),
         ("burst", options.burst.to_string()),
         ("peers", options.peers.to_string()),
         ("threads", format!("{}, {waiting}", options.threads)),
         ("seed", options.seed.to_string()),
-        ("network", options.network.clone()),
+        ("network", options.network_name.clone()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

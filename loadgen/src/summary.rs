@@ -11,7 +11,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use udp::Coalescing;
 
-use crate::books::{Books, KindBooks};
+use crate::books::{Books, KindBooks, Operations};
 use crate::engine::Pace;
 use crate::machine::Machine;
 use crate::parameters::Parameters;
@@ -144,6 +144,9 @@ pub struct KindSummary {
     /// Its accounts.
     #[serde(flatten)]
     pub books: KindBooks,
+    /// What its whole operations took; zeros where each is one RPC.
+    #[serde(default)]
+    pub operations: Operations,
     /// Latency of its answers from when they were due.
     pub corrected: Percentiles,
     /// What the percentiles are taken from.
@@ -232,6 +235,7 @@ impl RunSummary {
         let duration_s = result.duration_ns as f64 / 1e9;
         let kinds = result.record.kinds.iter().map(|kind| KindSummary {
             books: kind.books,
+            operations: kind.operations,
             corrected: Percentiles::of(&kind.corrected),
             histogram: StoredHistogram(kind.corrected.clone()),
         });

@@ -9,6 +9,7 @@
 //! datagram or the next deadline comes, for a spinning thread would take the time
 //! that the node needs.
 
+mod clients;
 mod measured;
 
 use std::io;
@@ -21,6 +22,7 @@ use kad_node::rng::Rng;
 use kad_node::wire::Token;
 use udp::{BATCH_DATAGRAMS_MAX, BufferSize, Coalescing, ConnectedSender, Receiver, UdpSocket};
 
+use self::clients::Clients;
 pub use self::measured::{Coalesced, Measured};
 use crate::clock::Clock;
 use crate::cpu;
@@ -110,7 +112,7 @@ pub struct Worker {
     sockets: Vec<UdpSocket>,
     sender: ConnectedSender,
     receiver: Receiver,
-    lookups: Option<LookupClient>,
+    clients: Clients,
     waiting: Waiting,
     polled: Vec<libc::pollfd>,
     end_ns: u64,
@@ -188,18 +190,24 @@ impl Worker {
             sockets.push(socket);
             tokens.push(target.token);
         }
-        let lookups = if traffic.mix.contains(Kind::Lookup) {
-            let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
-            let seed = Rng::from_u64(traffic.seed ^ (thread << 32)).seed();
-            let mut client = LookupClient::join(traffic.network, &addresses, seed, join_timeout)?;
+        let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
+        let client = |seed: u64, is_needed: bool| {
+            let seed = Rng::from_u64(seed ^ (thread << 32)).seed();
+            let join = || LookupClient::join(traffic.network, &addresses, seed, join_timeout);
+            let mut client = is_needed.then(join).transpose()?;
             // Another stream than that of the single requests.
-            client.set_loss(Loss::new(traffic.drop, !traffic.seed, thread));
-            Some(client)
-        } else {
-            None
+            if let Some(client) = &mut client {
+                client.set_loss(Loss::new(traffic.drop, !traffic.seed, thread));
+            }
+            Ok::<_, String>(client)
         };
+        let is_whole = |kind: Kind| traffic.mix.contains(kind) && kind.is_whole(traffic.scope);
+        let gets = client(traffic.seed, is_whole(Kind::Get) || is_whole(Kind::Lookup))?;
+        // What a client puts it has itself, so that its own gets would not leave it.
+        let puts = client(traffic.seed.rotate_left(16), is_whole(Kind::Put))?;
+        let clients = Clients { gets, puts };
         let mut polled: Vec<_> = sockets.iter().map(udp::readable).collect();
-        polled.extend(lookups.iter().map(udp::readable));
+        polled.extend(clients.iter().map(udp::readable));
         Ok(Self {
             out: Outgoing::new(sockets.len()),
             sender: ConnectedSender::new(sending),
@@ -208,7 +216,7 @@ impl Worker {
             warmup_ns: traffic.warmup_ns,
             engine: Engine::new(traffic, thread, &tokens)?,
             sockets,
-            lookups,
+            clients,
             waiting,
             polled,
         })
@@ -235,9 +243,7 @@ impl Worker {
             if cpu_before.is_none() && now_ns >= self.warmup_ns {
                 cpu_before = Some(cpu::of_this_thread());
                 drops_before = self.receive_drops();
-                if let Some(lookups) = &mut self.lookups {
-                    lookups.begin_account();
-                }
+                self.clients.iter_mut().for_each(LookupClient::begin_account);
             }
             if cpu_after.is_none() && now_ns >= self.end_ns {
                 cpu_after = Some(cpu::of_this_thread());
@@ -272,9 +278,7 @@ impl Worker {
         let coalescing =
             Coalesced { sends: self.sender.coalescing(), receives: received_as(&self.receiver) };
         let mut record = self.engine.finish();
-        if let Some(lookups) = &self.lookups {
-            record.books.lookup_datagrams = lookups.account();
-        }
+        self.clients.settle(&mut record);
         Ok(Measured { record, strange, receive_drops, coalescing, time, busy_ns })
     }
 
@@ -301,10 +305,9 @@ impl Worker {
                 out.clear();
             }
         }
-        if let Some(lookups) = &mut self.lookups {
-            for (operation, key) in self.out.lookups.drain(..) {
-                lookups.begin(operation, key);
-            }
+        let corpus = self.engine.corpus();
+        for operation in self.out.operations.drain(..) {
+            self.clients.begin(&operation, corpus);
         }
         true
     }
@@ -333,9 +336,9 @@ impl Worker {
                 self.engine.receive(now_ns, LinkIndex(index as u16), bytes, &mut self.out);
             }
         }
-        if let Some(lookups) = &mut self.lookups {
-            for end in lookups.ended() {
-                self.engine.lookup_ended(clock.now_ns(), &end);
+        for client in self.clients.iter_mut() {
+            for end in client.ended() {
+                self.engine.operation_ended(clock.now_ns(), &end);
                 received = true;
             }
         }
@@ -346,7 +349,7 @@ impl Worker {
         let now_ns = clock.now_ns();
         let mut gap_ns =
             self.engine.next_wake_ns(now_ns).map_or(0, |wake| wake.saturating_sub(now_ns));
-        if let Some(due) = self.lookups.as_ref().and_then(LookupClient::next_timeout) {
+        if let Some(due) = self.clients.iter().filter_map(LookupClient::next_timeout).min() {
             gap_ns = gap_ns.min(crate::quantity::nanos(due));
         }
         let gap_ns = gap_ns.min(SLEEP_NS_MAX);
@@ -367,7 +370,7 @@ impl Worker {
     }
 
     fn receive_drops(&self) -> u64 {
-        let of_lookups = self.lookups.iter().filter_map(udp::receive_drops);
+        let of_lookups = self.clients.iter().filter_map(udp::receive_drops);
         self.sockets.iter().filter_map(UdpSocket::receive_drops).chain(of_lookups).sum()
     }
 

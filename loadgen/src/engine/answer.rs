@@ -1,31 +1,87 @@
 //! What comes back: found among the requests in flight, and judged.
 
-use kad_node::node::{Event, Found, OperationId, Refusal};
+use kad_node::node::{Event, Found, OperationId, Refusal, Stored};
 use kad_node::wire::{self, Body, Datagram, ErrorCode, Value};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{Engine, Outgoing};
+use crate::books::Operations;
 use crate::in_flight::{LinkIndex, Request};
 use crate::loss::Leg;
 use crate::mix::Kind;
 use crate::record::Worth;
 use crate::transaction::Transaction;
 
-/// How a lookup ended.
+/// A whole operation that has ended.
 #[derive(Clone, Debug)]
-pub struct LookupEnd {
+pub struct OperationEnd {
     /// Which.
     pub operation: OperationId,
     /// How.
-    pub outcome: Result<Option<Found>, Refusal>,
+    pub ending: Ending,
 }
 
-impl LookupEnd {
-    /// The end of a lookup, if that is what the event tells.
+/// How a whole operation ended.
+#[derive(Clone, Debug)]
+pub enum Ending {
+    /// A get.
+    Get {
+        /// What it found.
+        outcome: Result<Option<Found>, Refusal>,
+        /// How many nodes it asked.
+        asked: usize,
+    },
+    /// A put.
+    Put(Result<Stored, Refusal>),
+}
+
+impl OperationEnd {
+    /// The end of an operation, if that is what the event tells.
     pub fn from_event(event: Event) -> Option<Self> {
         match event {
-            Event::Get { operation, outcome, .. } => Some(Self { operation, outcome }),
+            Event::Get { operation, outcome, asked, .. } => {
+                Some(Self { operation, ending: Ending::Get { outcome, asked } })
+            }
+            Event::Put { operation, outcome, .. } => {
+                Some(Self { operation, ending: Ending::Put(outcome) })
+            }
             _ => None,
+        }
+    }
+}
+
+impl Ending {
+    /// What it is worth to a request about `expected`.
+    fn worth(&self, expected: &[u8]) -> Worth {
+        match self {
+            Self::Get { outcome: Ok(Some(found)), .. } if *found.value == *expected => {
+                Worth::Fulfilled
+            }
+            Self::Get { outcome: Ok(Some(_)), .. } => Worth::Wrong,
+            Self::Put(Ok(stored)) if stored.holders > 0 => Worth::Fulfilled,
+            Self::Get { outcome: Ok(None), .. } | Self::Put(Ok(_)) => Worth::Missed,
+            Self::Get { outcome: Err(_), .. } | Self::Put(Err(_)) => Worth::Refused,
+        }
+    }
+
+    /// What it took.
+    fn took(&self) -> Operations {
+        let ended = Operations { ended: 1, ..Operations::default() };
+        match self {
+            Self::Get { outcome, asked } => {
+                let hops = outcome.iter().flatten().map(|found| u64::from(found.hops));
+                let (located, hops) =
+                    hops.fold((0, 0), |(count, sum), hops| (count + 1, sum + hops));
+                Operations { located, hops, asked: *asked as u64, ..ended }
+            }
+            Self::Put(Ok(stored)) => Operations {
+                located: 1,
+                hops: stored.hops.into(),
+                asked: stored.asked as u64,
+                holders: stored.holders as u64,
+                ..ended
+            },
+            Self::Put(Err(_)) => ended,
         }
     }
 }
@@ -78,21 +134,17 @@ impl Engine {
         self.end(now_ns, request.transaction, worth);
     }
 
-    /// Takes in the end of a lookup. One that was given up before is not counted
+    /// Takes in the end of a whole operation. One that was given up before is not counted
     /// again.
-    pub fn lookup_ended(&mut self, now_ns: u64, end: &LookupEnd) {
+    pub fn operation_ended(&mut self, now_ns: u64, end: &OperationEnd) {
         let transaction = Transaction::from_number(end.operation.0);
         let Some(request) = self.in_flight.find(transaction).copied() else {
             return;
         };
-        let worth = match &end.outcome {
-            Ok(Some(found)) if *found.value == *self.traffic.corpus.value(request.key) => {
-                Worth::Fulfilled
-            }
-            Ok(Some(_)) => Worth::Wrong,
-            Ok(None) => Worth::Missed,
-            Err(_) => Worth::Refused,
-        };
+        if self.is_measured(transaction) {
+            self.record.took(request.kind, &end.ending.took());
+        }
+        let worth = end.ending.worth(self.traffic.corpus.value(request.key));
         self.end(now_ns, transaction, worth);
     }
 

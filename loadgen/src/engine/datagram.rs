@@ -32,7 +32,7 @@ impl Engine {
             Kind::Put => Body::Store(store(key, self.traffic.corpus.value(index))),
             Kind::FindNode => Body::FindNode { target: key },
             Kind::Ping => Body::Ping,
-            Kind::Lookup => unreachable!("a lookup composes its own datagrams"),
+            Kind::Lookup => unreachable!("a whole operation composes its own datagrams"),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What an engine hands over to be sent.
 
-use kad_node::id::Id;
 use kad_node::node::OperationId;
 use udp::Batch;
 
+use crate::corpus::KeyIndex;
+use crate::mix::Kind;
 use crate::transaction::Transaction;
 
 /// What is to leave in one turn.
@@ -11,8 +12,19 @@ use crate::transaction::Transaction;
 pub struct Outgoing {
     /// For each link.
     pub links: Vec<OutgoingLink>,
-    /// Lookups to begin.
-    pub lookups: Vec<(OperationId, Id)>,
+    /// Whole operations to begin.
+    pub operations: Vec<WholeOperation>,
+}
+
+/// A put or a get that takes its RPCs by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeOperation {
+    /// Its name.
+    pub operation: OperationId,
+    /// A put, or else a get.
+    pub kind: Kind,
+    /// What it is about.
+    pub key: KeyIndex,
 }
 
 /// What is to leave through one link.
@@ -28,7 +40,7 @@ impl Outgoing {
     /// Nothing yet, for so many links.
     pub fn new(links: usize) -> Self {
         let links = std::iter::repeat_with(OutgoingLink::default).take(links);
-        Self { links: links.collect(), lookups: Vec::new() }
+        Self { links: links.collect(), operations: Vec::new() }
     }
 }
 

@@ -6,7 +6,7 @@ use kad_node::quantity::Percent;
 use kad_node::wire::NetworkId;
 
 use crate::corpus::{Corpus, Popularity};
-use crate::mix::Mix;
+use crate::mix::{Mix, Scope};
 use crate::schedule::Arrivals;
 
 /// What is sent, how often, and what is lost: the same for every thread.
@@ -16,6 +16,8 @@ pub struct Traffic {
     pub network: NetworkId,
     /// Which requests.
     pub mix: Mix,
+    /// What gets and puts are asked of.
+    pub scope: Scope,
     /// About which keys.
     pub corpus: Arc<Corpus>,
     /// How often each of them.

@@ -22,7 +22,7 @@ fn defaults_are_those_of_the_interface() {
     assert_eq!(options.drop, [Percent::ZERO]);
     assert_eq!(options.mix.to_string(), "get=100");
     assert_eq!((options.keys, options.value_size), (10_000, 100));
-    assert_eq!((options.timeout, options.retries), (Duration::from_millis(250), 3));
+    assert_eq!((options.timeout(), options.retries), (Duration::from_millis(250), 3));
     assert_eq!(options.arrivals, Arrivals::Uniform);
     assert_eq!((options.seed, options.threads, options.burst), (1, 1, 1));
 }
@@ -91,6 +91,11 @@ fn an_error_is_one_line_with_the_value_and_the_remedy() {
         ("--search p99", "'p99'", "p99<2ms"),
         ("--search p99<2ms --rate max", "'--rate max'", "number"),
         ("--search p99<2ms --hgrm x", "--hgrm", "--json"),
+        ("--network ours", "'ours'", "--network-name"),
+        ("--network 1", "'1'", "2 to"),
+        ("--network 5 --target a:1", "--network", "cannot be used with"),
+        ("--network 5 --io mmsg", "--io", "--network"),
+        ("--delay 5ms", "--network", "required"),
         ("--sweep 9k", "'9k'", "FROM..TO"),
         ("--sweep 1k..9k --rate 1k", "--sweep", "cannot be used with"),
         ("--sweep 1k..9k --search p99<2ms", "--sweep", "cannot be used with"),

@@ -8,6 +8,7 @@ use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{LINKS_MAX, Rate, WaitChoice};
 use crate::corpus::{KEYS_MAX, Popularity};
+use crate::network::NODES_MAX;
 use crate::schedule::Arrivals;
 use crate::worker::Waiting;
 
@@ -78,6 +79,17 @@ pub(super) fn warmup(text: &str) -> Result<Duration, String> {
 
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     within(parse_duration(text)?, Duration::from_millis(1), Duration::from_mins(1))
+}
+
+pub(super) fn nodes(text: &str) -> Result<u64, String> {
+    let nodes = parse_count(text).map_err(|error| {
+        format!("{error}: how many nodes; the name of a network goes with --network-name")
+    });
+    bounded(text, nodes, 2, NODES_MAX)
+}
+
+pub(super) fn delay(text: &str) -> Result<Duration, String> {
+    within(parse_duration(text)?, Duration::ZERO, Duration::from_secs(10))
 }
 
 fn within(duration: Duration, min: Duration, max: Duration) -> Result<Duration, String> {

@@ -4,7 +4,8 @@ mod runs;
 
 use std::fmt::Write as _;
 
-use crate::books::{Books, LookupDatagrams};
+use crate::books::{Books, LookupDatagrams, Operations};
+use crate::mix::Kind;
 use crate::quantity::{show_count, show_ns, show_share, wrap};
 use crate::say::printable;
 use crate::summary::{Percentiles, Report, RunSummary};
@@ -66,11 +67,33 @@ fn describe_run(text: &mut String, run: &RunSummary) {
         }
     }
     row(text, "pacing error", &run.pacing);
+    describe_operations(text, run);
     text.push('\n');
     line(text, &format!("CPU        {}", cpu(run)));
     line(text, &format!("verdict    {}", run.verdict));
     for remark in run.remarks() {
         line(text, &format!("           {remark}"));
+    }
+}
+
+/// What whole operations took, for each of them.
+fn describe_operations(text: &mut String, run: &RunSummary) {
+    for kind in run.kinds.iter().filter(|kind| kind.operations.ended > 0) {
+        let Operations { ended, located, hops, asked, holders, datagrams } = kind.operations;
+        let mean = |sum: u64, count: u64| sum as f64 / count.max(1) as f64;
+        let (hops, asked, datagrams) =
+            (mean(hops, located), mean(asked, ended), mean(datagrams, ended));
+        let of = match kind.books.kind {
+            Kind::Put => format!("held by {:.1} of {asked:.1} nodes", mean(holders, ended)),
+            _ => format!("{asked:.1} nodes asked"),
+        };
+        line(
+            text,
+            &format!(
+                "{:<10} {hops:.2} hops, {datagrams:.1} datagrams, {of}",
+                kind.books.kind.name()
+            ),
+        );
     }
 }
 

@@ -5,7 +5,7 @@ mod target;
 
 use kad_node::quantity::Percent;
 use kad_node::rng::Rng;
-use loadgen::engine::{Engine, LookupEnd, Pace, Traffic};
+use loadgen::engine::{Ending, Engine, OperationEnd, Pace, Traffic};
 use loadgen::mix::Kind;
 use loadgen::record::Record;
 use loadgen::schedule::Arrivals;
@@ -188,7 +188,8 @@ fn the_end_of_a_lookup_is_judged_once() {
             1 => Ok(None),
             _ => Ok(Some(found(b"something else"))),
         };
-        vec![LookupEnd { operation, outcome: outcome.clone() }, LookupEnd { operation, outcome }]
+        let ending = Ending::Get { outcome, asked: 3 };
+        vec![OperationEnd { operation, ending: ending.clone() }, OperationEnd { operation, ending }]
     });
     let books = record.books;
     assert_eq!((books.fulfilled, books.missed, books.wrong), (4, 3, 3));

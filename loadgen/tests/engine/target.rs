@@ -9,8 +9,9 @@ use kad_node::node::OperationId;
 use kad_node::quantity::Percent;
 use kad_node::wire::{self, Body, Contacts, Datagram, ErrorCode, NetworkId, Role, Token, Value};
 use loadgen::corpus::{Corpus, KeyIndex, Popularity};
-use loadgen::engine::{Engine, LookupEnd, Outgoing, Pace, Traffic};
+use loadgen::engine::{Engine, OperationEnd, Outgoing, Pace, Traffic, WholeOperation};
 use loadgen::in_flight::LinkIndex;
+use loadgen::mix::Scope;
 use loadgen::record::Record;
 
 pub(crate) const MS: u64 = 1_000_000;
@@ -24,6 +25,7 @@ pub(crate) fn traffic(mix: &str, pace: Pace) -> Traffic {
     Traffic {
         network: NetworkId::of_name("default"),
         mix: mix.parse().expect(mix),
+        scope: Scope::Node,
         corpus: Arc::new(Corpus::new(50, 20, 1).expect("memory")),
         popularity: Popularity::Uniform,
         pace,
@@ -145,7 +147,7 @@ impl World {
     /// Ends each lookup as `end` says, in the turn after it was begun.
     pub(crate) fn run_with_lookups(
         &mut self,
-        end: impl FnMut(u64, OperationId, Id) -> Vec<LookupEnd>,
+        end: impl FnMut(u64, OperationId, Id) -> Vec<OperationEnd>,
     ) -> Record {
         self.run_turns(|_| {}, end)
     }
@@ -153,7 +155,7 @@ impl World {
     fn run_turns(
         &mut self,
         mut observe: impl FnMut(&mut Engine),
-        mut end: impl FnMut(u64, OperationId, Id) -> Vec<LookupEnd>,
+        mut end: impl FnMut(u64, OperationId, Id) -> Vec<OperationEnd>,
     ) -> Record {
         let mut engine = self.engine.take().expect("a world runs once");
         let mut out = Outgoing::new(2);
@@ -163,9 +165,12 @@ impl World {
             engine.send_due(self.now_ns, &mut out);
             engine.sent(self.now_ns);
             self.carry(&mut out);
-            for (operation, key) in out.lookups.drain(..).collect::<Vec<_>>() {
+            for WholeOperation { operation, key, .. } in
+                out.operations.drain(..).collect::<Vec<_>>()
+            {
+                let key = self.corpus.key(key);
                 for end in end(lookups, operation, key) {
-                    engine.lookup_ended(self.now_ns + STEP_NS, &end);
+                    engine.operation_ended(self.now_ns + STEP_NS, &end);
                 }
                 lookups += 1;
             }

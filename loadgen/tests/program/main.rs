@@ -154,7 +154,6 @@ fn progress_is_shown_on_a_terminal_and_taken_away() {
     expect(" of 1.5 s: ");
     let line = expect(" in flight");
     assert!(line.contains("/s, p50 ") && line.contains(" 0 lost, "), "{line}");
-    // A second later there is a latency, and a graph of it.
     expect(" of 1.5 s: ");
     // The test reads bytes, of which the lowest block has three.
     let graph = expect("\u{e2}\u{96}\u{81}");
@@ -205,7 +204,9 @@ fn a_sweep_has_a_run_for_each_drop_rate_and_one_table() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = stdout(&output);
     let rows = |head: &str| -> Vec<&str> {
-        text.lines().skip_while(|line| !line.trim_start().starts_with(head)).collect()
+        let below = text.lines().skip_while(|line| !line.trim_start().starts_with(head));
+        // On a busy machine a line tells that the generator was the limit.
+        below.filter(|line| !line.starts_with('!')).collect()
     };
     let table = rows("drop        rate");
     assert_eq!(table.len(), 3, "{text}");

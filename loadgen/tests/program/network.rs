@@ -109,3 +109,40 @@ fn a_target_that_never_comes_is_told_with_the_kernel_s_reason() {
     assert!(said[1].starts_with("error: ") && said[1].contains("connection refused"), "{said:?}");
     assert_eq!(said.len(), 2, "{said:?}");
 }
+
+#[test]
+fn a_network_of_its_own_takes_whole_puts_and_gets_and_loses_between_its_nodes() {
+    let network = "--network 25 --mix put,get,lookup,find-node --keys 20 --rate 100";
+    let short = "--duration 400ms --warmup 0s --timeout 20s";
+    for (loss, delay) in [("0", "0s"), ("10", "1ms")] {
+        let arguments = format!("{network} {short} --drop {loss} --delay {delay} --json -");
+        let output = loadgen(&arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let report: Value = serde_json::from_str(stdout(&output)).expect("JSON");
+        assert_eq!(report["parameters"]["network_nodes"], 25);
+        let run = &report["runs"][0];
+        assert_eq!(run["books"]["answered"], 40, "{}", run["books"]);
+        assert_eq!(run["books"]["wrong"], 0, "{}", run["books"]);
+        let dropped = run["books"]["lookup_datagrams"]["dropped"].as_u64().expect("a count");
+        assert_eq!(dropped > 0, loss != "0", "{}", run["books"]);
+        let kinds = run["kinds"].as_array().expect("kinds");
+        assert_eq!(kinds.len(), 4);
+        for kind in kinds {
+            let of = |name: &str| kind["operations"][name].as_u64().expect(name);
+            if kind["kind"] == "find-node" {
+                assert_eq!(of("ended"), 0, "one RPC: {kind}");
+                continue;
+            }
+            assert_eq!(of("ended"), 10, "{kind}");
+            assert!(of("hops") >= of("located") && of("datagrams") > of("asked"), "{kind}");
+            if loss == "0" {
+                assert_eq!(of("located"), 10, "{kind}");
+                let holders = if kind["kind"] == "put" { 200 } else { 0 };
+                assert_eq!(of("holders"), holders, "each of K = 20: {kind}");
+            }
+        }
+        let text = stderr(&output);
+        assert!(text.contains("a network of its own, 25 nodes"), "{text}");
+        assert!(text.lines().any(|line| line.starts_with("put ") && line.contains(" hops, ")));
+    }
+}
