@@ -30,10 +30,9 @@ key=$(curl --silent --data-binary 'a small value' "http://$http/v1/values" |
 # The p99 in microseconds.
 measure() {
     target/release/loadgen --target "$udp" --rate "$rate" --duration 5s --json "$scratch/run.json" \
-        >/dev/null
+        >/dev/null 2>"$scratch/progress"
     python3 -c 'import json, sys
-latency = json.load(open(sys.argv[1]))["latency"]
-print(latency["p99_us"])' "$scratch/run.json"
+print(json.load(open(sys.argv[1]))["runs"][0]["corrected"]["p99_ns"] / 1000)' "$scratch/run.json"
 }
 
 for round in $(seq "$rounds"); do
