@@ -28,15 +28,16 @@ pub fn by_percentile(title: &str, run: &RunSummary) -> Chart {
     let histograms = &run.histograms;
     let curve =
         |name: &str, colour, look, latency| Curve { name: name.into(), colour, look, latency };
-    let mut curves = vec![
-        curve("from when it was due", Colour::Blue, Look::Line, &histograms.corrected.0),
-        curve("from when it was sent", Colour::Amber, Look::Dashes, &histograms.uncorrected.0),
-    ];
+    // The one that counts is drawn over the others.
+    let mut curves = vec![curve("pacing error", Colour::Grey, Look::Dashes, &histograms.pacing.0)];
     if run.books.timed_out > 0 {
         let lost = &histograms.with_lost.0;
         curves.push(curve("lost ones at their time-out", Colour::Red, Look::Line, lost));
     }
-    curves.push(curve("pacing error", Colour::Grey, Look::Dashes, &histograms.pacing.0));
+    curves.extend([
+        curve("from when it was sent", Colour::Amber, Look::Dashes, &histograms.uncorrected.0),
+        curve("from when it was due", Colour::Blue, Look::Line, &histograms.corrected.0),
+    ]);
     percentiles(title, &curves)
 }
 
@@ -204,7 +205,8 @@ mod tests {
         let chart = by_percentile("latency", &report.runs[0]);
         let at = |nines: f64| {
             let place = chart.places.iter().position(|place| (place - nines).abs() < 1e-9);
-            chart.series[0].values[place.expect("a place")].expect("a value") as u64
+            let due = chart.series.iter().find(|series| series.name == "from when it was due");
+            due.expect("it is there").values[place.expect("a place")].expect("a value") as u64
         };
         assert_eq!(at(1.0), report.runs[0].corrected.p90_ns);
         assert_eq!(at(2.0), report.runs[0].corrected.p99_ns);
