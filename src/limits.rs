@@ -14,10 +14,12 @@ pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
 pub const AMPLIFICATION_MAX: usize = 3;
 
 /// Size to which a `FIND_NODE` or `FIND_VALUE` without a token is padded: any
-/// reply fits into [`AMPLIFICATION_MAX`] times it. A PING or STORE stays as it is:
-/// what answers it is little more than a header, and a padded PING would itself
-/// amplify when it goes to an address that a new contact only claims to have.
-pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
+/// reply, and the PING that verifies the sender, fit into [`AMPLIFICATION_MAX`] times it.
+/// A PING or STORE stays as it is: what answers it is little more than a header, and a
+/// padded PING would itself amplify when it goes to an address that a new contact only
+/// claims to have.
+pub const REQUEST_PADDED_BYTES: usize =
+    (DATAGRAM_BYTES_MAX + PING_BYTES_MAX).div_ceil(AMPLIFICATION_MAX);
 
 /// Bytes of a datagram before the announced address and the body.
 pub const HEADER_BYTES: usize = 48;
@@ -30,6 +32,9 @@ pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
 
 /// An announced address: family, IPv6 address, port.
 pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
+
+/// Largest PING that is not padded: a header and an announced address.
+pub const PING_BYTES_MAX: usize = HEADER_BYTES + ANNOUNCE_BYTES_MAX;
 
 /// Largest value: what one STORE carries beside its fields, 1132 bytes.
 pub const VALUE_BYTES_MAX: usize =
@@ -212,9 +217,12 @@ pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
 /// each other shard on top: a routing change is told to all.
 pub const OUTBOX_HANDOFFS_MAX: usize = SHARDS_MAX;
 
-const _: () = assert!(REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX);
 const _: () = assert!(
-    2 * (HEADER_BYTES + ANNOUNCE_BYTES_MAX) <= AMPLIFICATION_MAX * HEADER_BYTES,
+    REQUEST_PADDED_BYTES * AMPLIFICATION_MAX - PING_BYTES_MAX >= DATAGRAM_BYTES_MAX,
+    "the reply to a padded request may be of any size"
+);
+const _: () = assert!(
+    2 * PING_BYTES_MAX <= AMPLIFICATION_MAX * HEADER_BYTES,
     "to the shortest request of a new contact, a PONG and one PING back are not too much"
 );
 const _: () = assert!(

@@ -12,7 +12,7 @@ use super::storage::{Source, StoreFull, cache_life};
 use super::table::Health;
 use super::token::Checked;
 use crate::id::Id;
-use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX};
+use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, PING_BYTES_MAX};
 use crate::wire::{
     self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
@@ -41,9 +41,10 @@ impl Node {
     ) {
         let Checked { is_valid: is_proved, fresh } =
             self.tokens.check(self.turn.now, source.ip(), datagram.token);
-        // An address that has shown no token gets no more than it paid for.
-        let room_max = if is_proved { DATAGRAM_BYTES_MAX } else { length * AMPLIFICATION_MAX };
-        let room = room_max.min(DATAGRAM_BYTES_MAX);
+        // An address that has shown no token gets no more than it paid for, the PING that
+        // may verify it included.
+        let paid = (length * AMPLIFICATION_MAX).saturating_sub(PING_BYTES_MAX);
+        let room = if is_proved { DATAGRAM_BYTES_MAX } else { paid.min(DATAGRAM_BYTES_MAX) };
         let asked = &Asked { source, datagram, is_proved, fresh, room };
         match datagram.body {
             Body::Ping => {
@@ -182,7 +183,10 @@ impl Node {
         if is_proved {
             self.table.heard(&mut self.turn, contact);
         }
-        if wire::is_reachable(addr) {
+        // Another host's loopback is not this one's: a PING would go to a service here.
+        if addr.ip().is_loopback() && !asked.source.ip().to_canonical().is_loopback() {
+            self.turn.stats.verifications_of_loopback += 1;
+        } else if wire::is_reachable(addr) {
             self.table.asked(&mut self.turn, contact);
         }
     }

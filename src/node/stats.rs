@@ -100,6 +100,8 @@ counters! {
         checks_refused,
         /// New contacts not verified: too many such PINGs in flight.
         verifications_refused,
+        /// Senders on other hosts not verified: they announce a loopback address.
+        verifications_of_loopback,
         /// Lookups begun.
         lookups_started,
         /// Times that a lookup was offered more contacts of the routing table: none of

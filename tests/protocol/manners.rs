@@ -117,25 +117,53 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
     assert!(net.stats(holder).replies_cut >= 3);
 }
 
+/// PINGs to `to`, and the bytes of all datagrams to it, since `before` were sent.
+fn received(net: &Net, before: usize, to: SocketAddr) -> (usize, usize) {
+    let sent = || net.sent[before..].iter().filter(|sent| sent.to == to);
+    let is_ping = |bytes: &[u8]| wire::decode(bytes).is_ok_and(|sent| sent.body == Body::Ping);
+    let pings = sent().filter(|sent| is_ping(&sent.bytes)).count();
+    (pings, sent().map(|sent| sent.bytes.len()).sum())
+}
+
 #[test]
 fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
-    let mut net = Net::new(8);
-    net.add(0);
-    for (announce, victim) in [(None, unknown()), (Some(addr(600)), addr(600))] {
-        let forged = Datagram {
-            role: Role::Peer,
-            announce,
-            sender: Id::of_value(b"forged"),
-            ..request(Body::Ping)
-        };
-        let forged = encoded(&forged);
+    let mut net = Net::joined(8, 60);
+    let target = Id::of_value(b"target");
+    let bodies =
+        [Body::Ping, Body::FindNode { target }, Body::FindValue { key: target, offset: 0 }];
+    let announced = [None, Some(addr(600))];
+    let forgeries = bodies.into_iter().flat_map(|body| announced.map(|addr| (body, addr)));
+    for (number, (body, announce)) in forgeries.enumerate() {
+        // Of a bucket that has room, so that the sender is verified.
+        let mut sender = net.id(0).to_bytes();
+        sender[19] ^= number as u8 + 1;
+        let sender = Id::new(sender);
+        let forged = encoded(&Datagram { role: Role::Peer, announce, sender, ..request(body) });
+        let before = net.sent.len();
         net.inject(unknown(), 0, &forged);
         net.run_for(std::time::Duration::from_mins(1));
-        let bytes = net.sent.iter().filter(|sent| sent.to == victim).map(|sent| sent.bytes.len());
-        let bytes: usize = bytes.sum();
+        let victims = [unknown(), addr(600)].map(|victim| received(&net, before, victim));
+        let [pings, bytes] = [victims[0].0 + victims[1].0, victims[0].1 + victims[1].1];
+        assert_eq!(pings, 1, "one PING verifies the sender");
         let most = forged.len() * AMPLIFICATION_MAX;
-        assert!((1..=most).contains(&bytes), "{bytes} bytes for {}", forged.len());
+        assert!((HEADER_BYTES * 2..=most).contains(&bytes), "{bytes} for {}", forged.len());
     }
+}
+
+#[test]
+fn a_loopback_address_is_pinged_only_where_a_sender_on_this_host_announces_it() {
+    let mut net = Net::new(9);
+    net.add(0);
+    let local = SocketAddr::from(([127, 0, 0, 1], 9000));
+    let announced = SocketAddr::from(([127, 0, 0, 2], 9000));
+    for (number, (source, expected)) in [(unknown(), 0), (local, 1)].into_iter().enumerate() {
+        let sender = Id::of_value(&[number as u8]);
+        let (role, announce) = (Role::Peer, Some(announced));
+        let before = net.sent.len();
+        net.ask(source, 0, &Datagram { role, announce, sender, ..request(Body::Ping) });
+        assert_eq!(received(&net, before, announced).0, expected, "announced by {source}");
+    }
+    assert_eq!(net.stats(0).verifications_of_loopback, 1);
 }
 
 #[test]
