@@ -35,6 +35,7 @@ mod descriptors;
 mod disk;
 mod error;
 mod events;
+mod faults;
 mod io;
 mod launch;
 mod loss;
@@ -57,6 +58,7 @@ use udp::UdpSocket;
 use self::clock::Clock;
 use self::disk::DiskWriter;
 use self::launch::{Core, Ready, ShardPlan, Threads};
+use self::loss::FaultsAt;
 use self::mailbox::Mailboxes;
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::node::Persistence;
@@ -66,6 +68,7 @@ pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit
 pub use disk::Data;
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
+pub use faults::Faults;
 pub use kad_durable::SyncPolicy;
 pub use loss::Loss;
 pub use mailbox::commander::{COMMANDS_MAX, Commander, SendError};
@@ -104,7 +107,8 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, shards, steering, pin, coalescing, loss, data, mut node } = settings;
+    let Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, mut node } =
+        settings;
     let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
     let bytes = shards.get() * SHARD_BYTES_MAX;
     sys::check_memory(bytes).map_err(|error| StartError::Memory { shards, bytes, error })?;
@@ -134,7 +138,8 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
         sockets.into_iter().zip(configs).zip(links).zip(senders).enumerate()
     {
         let loss = losses.as_ref().map(|losses| losses[index]);
-        let core = Core { loss, node, links, events, clock };
+        let faults = faults.clone().map(|faults| FaultsAt { faults, address });
+        let core = Core { loss, faults, node, links, events, clock };
         let plan = ShardPlan { pin, io, coalescing, socket, core };
         plans.push(|starter| launch::run(plan, starter));
     }

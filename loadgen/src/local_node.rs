@@ -31,6 +31,7 @@ impl LocalNode {
             pin: Pin::Free,
             coalescing: Coalescing::On,
             loss: None,
+            faults: None,
             data: None,
             node,
         };

@@ -16,7 +16,7 @@ use super::io::Datapath;
 use super::io::mmsg::Mmsg;
 use super::io::tokio_uring::TokioUring;
 use super::io::uring::{self, Uring};
-use super::loss::{Loss, Lossy};
+use super::loss::{FaultsAt, Loss, Lossy};
 use super::mailbox::Links;
 use super::mailbox::shutdown::{Shutdown, ShutdownGuard};
 use super::settings::Pin;
@@ -24,6 +24,7 @@ use super::shard::Shard;
 use super::stats::{ShardStats, Stopped};
 use super::sys;
 use crate::node::{Config, Node};
+use crate::quantity::Percent;
 
 /// What a shard is made from; it goes to the shard's thread.
 pub(super) struct ShardPlan {
@@ -37,6 +38,7 @@ pub(super) struct ShardPlan {
 /// The part of a plan that does not depend on the driver.
 pub(super) struct Core {
     pub(super) loss: Option<Loss>,
+    pub(super) faults: Option<FaultsAt>,
     pub(super) node: Config,
     pub(super) links: Links,
     pub(super) events: EventSender,
@@ -169,13 +171,16 @@ fn refuse(io: Io, error: io::Error, starter: &Starter) -> io::Result<ShardStats>
 
 fn run_over(
     datapath: impl Datapath,
-    core: Core,
+    mut core: Core,
     ready: Ready,
     starter: Starter,
 ) -> io::Result<ShardStats> {
-    match core.loss {
-        None => run_shard(datapath, core, ready, starter),
-        Some(loss) => run_shard(Lossy::new(datapath, loss), core, ready, starter),
+    match (core.loss, core.faults.take()) {
+        (None, None) => run_shard(datapath, core, ready, starter),
+        (loss, faults) => {
+            let loss = loss.unwrap_or(Loss { chance: Percent::ZERO, seed: 0 });
+            run_shard(Lossy::new(datapath, loss, faults), core, ready, starter)
+        }
     }
 }
 

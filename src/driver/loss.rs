@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use udp::LocalAddresses;
 
+use super::faults::Faults;
 use super::io::Datapath;
 use super::stats::DriverStats;
 use crate::quantity::Percent;
@@ -30,6 +31,18 @@ impl Loss {
     }
 }
 
+/// The faults around the node at an address.
+pub(super) struct FaultsAt {
+    pub(super) faults: Faults,
+    pub(super) address: SocketAddr,
+}
+
+impl FaultsAt {
+    fn cuts_off(&self, peer: SocketAddr) -> bool {
+        self.faults.parts(self.address, peer)
+    }
+}
+
 /// One way's fate, drawn from a stream of its own, so that what is dropped on
 /// one way does not depend on what passes on the other.
 struct Dice {
@@ -38,23 +51,26 @@ struct Dice {
 }
 
 impl Dice {
-    fn drops(&mut self) -> bool {
-        self.rng.ratio(self.loss.chance.parts(), Percent::WHOLE)
+    fn drops(&mut self, faults: Option<&Faults>) -> bool {
+        let parts = faults.map_or_else(|| self.loss.chance.parts(), Faults::loss_parts);
+        self.rng.ratio(parts, Percent::WHOLE)
     }
 }
 
 /// The datapath `D`, with losses.
 pub(super) struct Lossy<D> {
     inner: D,
+    at: Option<FaultsAt>,
     received: Dice,
     sent: Dice,
 }
 
 impl<D: Datapath> Lossy<D> {
-    pub(super) fn new(inner: D, loss: Loss) -> Self {
+    /// Drops by `loss`; where there are faults that may change, with their chance.
+    pub(super) fn new(inner: D, loss: Loss, at: Option<FaultsAt>) -> Self {
         let mut rng = Rng::from_u64(loss.seed);
         let mut dice = || Dice { rng: Rng::from_seed(rng.seed()), loss };
-        Self { inner, received: dice(), sent: dice() }
+        Self { inner, at, received: dice(), sent: dice() }
     }
 }
 
@@ -65,7 +81,10 @@ impl<D: Datapath> Datapath for Lossy<D> {
 
     fn advance(&mut self) -> io::Result<bool> {
         while self.inner.advance()? {
-            if !self.received.drops() {
+            let at = self.at.as_ref();
+            let is_lost = self.received.drops(at.map(|at| &at.faults))
+                || at.is_some_and(|at| at.cuts_off(self.inner.datagram().0));
+            if !is_lost {
                 return Ok(true);
             }
             self.inner.stats().drops_received += 1;
@@ -87,9 +106,10 @@ impl<D: Datapath> Datapath for Lossy<D> {
 
     fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
         let mut dropped = 0;
-        let sent = &mut self.sent;
-        self.inner.submit(datagrams.filter(|_| {
-            let drops = sent.drops();
+        let (sent, at) = (&mut self.sent, self.at.as_ref());
+        self.inner.submit(datagrams.filter(|(peer, _)| {
+            let drops =
+                sent.drops(at.map(|at| &at.faults)) || at.is_some_and(|at| at.cuts_off(*peer));
             dropped += u64::from(drops);
             !drops
         }));
@@ -161,7 +181,12 @@ mod tests {
 
     /// What passes each way of 10 000 datagrams.
     fn passed(loss: Loss) -> (Vec<u8>, Vec<u8>, DriverStats) {
-        let mut lossy = Lossy::new(Numbered { incoming: 10_000, ..Numbered::default() }, loss);
+        passed_at(loss, None)
+    }
+
+    fn passed_at(loss: Loss, at: Option<FaultsAt>) -> (Vec<u8>, Vec<u8>, DriverStats) {
+        let numbered = Numbered { incoming: 10_000, ..Numbered::default() };
+        let mut lossy = Lossy::new(numbered, loss, at);
         let mut received = Vec::new();
         while lossy.advance().expect("never fails") {
             received.extend(lossy.datagram().1);
@@ -194,6 +219,28 @@ mod tests {
         assert_eq!((none.drops_received, none.drops_sent), (0, 0));
         let all = passed(Loss { chance: Percent::ALL, seed: 1 }).2;
         assert_eq!((all.drops_received, all.drops_sent), (10_000, 10_000));
+    }
+
+    #[test]
+    fn faults_that_change_beat_the_chance_and_a_cut_drops_all_between_its_sides() {
+        let loss = Loss { chance: Percent::ALL, seed: 1 };
+        let faults = Faults::new(Percent::ZERO);
+        let dropped = |port| {
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            let at = FaultsAt { faults: faults.clone(), address };
+            let stats = passed_at(loss, Some(at)).2;
+            (stats.drops_received, stats.drops_sent)
+        };
+        assert_eq!(dropped(2), (0, 0));
+        faults.cut([PEER.port()]);
+        assert_eq!(dropped(2), (10_000, 10_000), "the peer is on the other side");
+        faults.cut([PEER.port(), 2]);
+        assert_eq!(dropped(2), (0, 0), "both are on one side");
+        faults.cut([2]);
+        faults.heal();
+        assert_eq!(dropped(2), (0, 0));
+        faults.set_loss(Percent::ALL);
+        assert_eq!(dropped(2), (10_000, 10_000));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use udp::Coalescing;
 
 use super::choice::IoChoice;
 use super::disk::Data;
+use super::faults::Faults;
 use super::loss::Loss;
 use crate::limits::SHARDS_MAX;
 use crate::node::Config;
@@ -30,6 +31,9 @@ pub struct Settings {
     pub coalescing: Coalescing,
     /// Datagrams that are dropped on purpose, each way.
     pub loss: Option<Loss>,
+    /// Faults that may change while the node runs: their chance of a loss takes the place of
+    /// that of `loss`, of which the seed alone counts then.
+    pub faults: Option<Faults>,
     /// The folder in which the node keeps its values; without one they live in memory alone.
     pub data: Option<Data>,
     /// The protocol's settings, of the node as a whole. An announced address with

@@ -63,6 +63,7 @@ pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
         pin: Pin::Free,
         coalescing: Coalescing::On,
         loss: None,
+        faults: None,
         data: None,
         node: Config::new(Id::of_value(b"node"), [1; 32]),
     }

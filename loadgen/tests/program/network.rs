@@ -27,6 +27,7 @@ fn node(listen: &str, number: u64) -> Running {
         pin: Pin::Free,
         coalescing: Coalescing::On,
         loss: None,
+        faults: None,
         data: None,
         node: Config::new(rng.id(), rng.seed()),
     };

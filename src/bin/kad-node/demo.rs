@@ -1,22 +1,30 @@
 //! A whole network in one process: many nodes over loopback UDP, each with its own
-//! thread and socket. The prompt is on the first.
+//! thread and socket. The prompt is on the first, and so is the page, which has controls of
+//! the network.
 
-use std::io::{self, IsTerminal as _, Write as _};
+mod network;
+mod progress;
+
+use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kad_node::driver::{self, DriverEvent, IoChoice, Running};
+use kad_node::driver::{self, DriverEvent, Faults, IoChoice, Running};
 use kad_node::id::Id;
 use kad_node::node::{Command, Event, OperationId};
 use kad_node::wire::Role;
 
+pub(crate) use self::network::{Control, Order};
+use self::network::{Member, Network};
+use self::progress::Progress;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
 use crate::http::{About, Endpoint, Feed, Server};
 use crate::joining::Joining;
-use crate::launch::{self, Shards};
+use crate::launch;
 use crate::reply;
 use crate::serve::{self, Attended};
 use crate::stop::StopSignals;
@@ -64,33 +72,44 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let endpoint = Endpoint::open_nearby(args.http.http, &args.http.access)?;
     let terminal = Terminal::open();
     let begun = Instant::now();
-    let (mut nodes, ids) = start_all(args)?;
-    launch::warn_of_fallback(&nodes[0]);
-    await_all(&nodes[1..])?;
-    let greeting = greet(&nodes, &ids, args.lookup.k)?;
-    let first = &mut nodes[0];
-    let (id, address, io) = (ids[0], first.address(), first.io());
+    let mut network = start_all(args)?;
+    let members = &mut network.members;
+    launch::warn_of_fallback(members[0].running());
+    await_all(&members[1..])?;
+    let greeting = greet(members, args.lookup.k)?;
+    let (control, ordered) = Control::new(members);
+    let (id, address) = (members[0].id, members[0].address);
+    let first = members[0].running_mut();
+    let io = first.io();
     let took = reply::time(begun.elapsed());
     tracing::info!(%id, %address, shards = 1, %io, nodes = args.nodes, %took, "ready");
     welcome(args.nodes, greeting);
     let joining = Joining::default();
     let about = About::new(first, (id, address), &args.lookup, joining.clone());
+    let about = About { demo: Some(Arc::clone(&control)), ..about };
     let http = endpoint.map(|endpoint| Server::start(endpoint, about, first.commander()));
+    let http = http.transpose()?;
+    let feed = http.as_ref().map(Server::feed);
     let attended = Attended {
         events: first.take_events(),
         commander: first.commander(),
         joining,
         disk: None,
-        http: http.transpose()?,
+        http,
         join_wait: Duration::ZERO,
         // The whole network ends: no node remains that could take values.
         leave: Duration::ZERO,
     };
-    let result = serve::attend(attended, terminal, StopSignals::catch()?);
-    for node in nodes {
-        launch::stop(node)?;
-    }
-    result
+    let signals = StopSignals::catch()?;
+    thread::scope(|scope| {
+        if let Some(feed) = feed {
+            let (network, control) = (&mut network, &control);
+            scope.spawn(move || network.attend(control, &ordered, &feed));
+        }
+        let result = serve::attend(attended, terminal, signals);
+        control.end();
+        result
+    })
 }
 
 /// Suggests what to type. `greeting` is the key of a text that another node has put.
@@ -104,12 +123,11 @@ fn welcome(nodes: usize, greeting: Id) {
     }
 }
 
-/// Starts every node; all but the first join through the first. Returns the nodes and
-/// their ids.
-fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
+/// Starts every node; all but the first join through the first.
+fn start_all(args: &DemoArgs) -> Result<Network<'_>, Failure> {
     let mut rng = launch::rng()?;
-    let mut nodes: Vec<Running> = Vec::with_capacity(args.nodes);
-    let mut ids = Vec::with_capacity(args.nodes);
+    let faults = Faults::new(args.io.drop);
+    let mut members: Vec<Member> = Vec::with_capacity(args.nodes);
     for index in 0..args.nodes {
         let mut config = launch::config(&mut rng, None, Role::Peer, &args.lookup);
         launch::set_life(&mut config, &args.life);
@@ -117,27 +135,27 @@ fn start_all(args: &DemoArgs) -> Result<(Vec<Running>, Vec<Id>), Failure> {
             // The events of the other nodes are not read.
             config.log_level = log_events::level().max(Feed::LOG_LEVEL);
         }
-        ids.push(config.id);
+        let id = config.id;
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node = launch::start(listen, Shards::ALONE, &args.io, index as u64, config, None)?;
-        if let Some(first) = nodes.first() {
-            launch::join(&node, vec![first.address()])?;
+        let node = launch::start_among(&faults, listen, &args.io, index as u64, config)?;
+        if let Some(first) = members.first() {
+            launch::join(&node, vec![first.address])?;
         }
-        nodes.push(node);
+        members.push(Member::new(id, node));
     }
-    Ok((nodes, ids))
+    Ok(Network { members, faults, rng, args })
 }
 
 /// Puts a text on the last node and returns its key. The first node is not among the `k`
 /// closest to the key, if such a text is found, so that it has to fetch the value.
-fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
+fn greet(nodes: &[Member], k: usize) -> Result<Id, Failure> {
     const TEXTS_MAX: usize = 1000;
-    let last = nodes.last().expect("a demo has a node at least");
+    let last = nodes.last().expect("a demo has a node at least").running();
     let text = |index| format!("Greetings from node {}, of its texts number {index}", nodes.len());
     let far_from_first = |index: &usize| {
         let key = Id::of_value(text(*index).as_bytes());
-        ids.iter().filter(|id| **id ^ key < ids[0] ^ key).count() >= k
+        nodes.iter().filter(|node| node.id ^ key < nodes[0].id ^ key).count() >= k
     };
     let text = text((1..TEXTS_MAX).find(far_from_first).unwrap_or(1));
     last.commander()
@@ -156,9 +174,9 @@ fn greet(nodes: &[Running], ids: &[Id], k: usize) -> Result<Id, Failure> {
 }
 
 /// Waits until all `nodes` have joined, and shows the progress.
-fn await_all(nodes: &[Running]) -> Result<(), Failure> {
+fn await_all(nodes: &[Member]) -> Result<(), Failure> {
     let mut progress = Progress::new(nodes.len());
-    let mut forming: Vec<&Running> = nodes.iter().collect();
+    let mut forming: Vec<&Running> = nodes.iter().map(Member::running).collect();
     let begun = Instant::now();
     while !forming.is_empty() {
         let mut stopped = None;
@@ -187,41 +205,4 @@ fn await_all(nodes: &[Running]) -> Result<(), Failure> {
     }
     progress.end();
     Ok(())
-}
-
-/// Shows how many nodes have joined: on a terminal one line that is overwritten,
-/// elsewhere a few log lines.
-struct Progress {
-    total: usize,
-    on_terminal: bool,
-    /// The count of joined nodes at which the next line is logged.
-    log_at: usize,
-}
-
-impl Progress {
-    /// About how many lines are logged.
-    const LOG_LINES: usize = 4;
-    /// How often the nodes are polled.
-    const INTERVAL: Duration = Duration::from_millis(20);
-
-    fn new(total: usize) -> Self {
-        Self { total, on_terminal: io::stderr().is_terminal(), log_at: 0 }
-    }
-
-    fn show(&mut self, joined: usize) {
-        if self.on_terminal {
-            // A terminal that has closed needs no progress.
-            let _ = write!(io::stderr(), "\rforming: {joined} of {} nodes have joined", self.total);
-        } else if joined >= self.log_at {
-            tracing::info!(joined, of = self.total, "forming");
-            self.log_at = joined + self.total.div_ceil(Self::LOG_LINES);
-        }
-    }
-
-    /// Clears the progress line.
-    fn end(&self) {
-        if self.on_terminal {
-            let _ = write!(io::stderr(), "\r\x1b[K");
-        }
-    }
 }

@@ -17,6 +17,7 @@ mod app;
 mod body;
 mod conditions;
 mod counters;
+mod demo;
 mod feed;
 mod health;
 mod limits;
@@ -181,6 +182,11 @@ impl Server {
     /// Where the node's events go.
     pub(crate) fn sink(&self) -> EventSink {
         EventSink { node: Arc::clone(&self.node), feed: Arc::clone(&self.feed) }
+    }
+
+    /// Where clients hear of what happens.
+    pub(crate) fn feed(&self) -> Arc<Feed> {
+        Arc::clone(&self.feed)
     }
 
     /// Says at `/readyz` that the node stops.

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use kad_node::driver::{self, Data, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped};
+use kad_node::driver::{
+    self, Data, Faults, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped,
+};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config};
 use kad_node::quantity::Percent;
@@ -66,9 +68,26 @@ pub(crate) fn start(
 ) -> Result<Running, Failure> {
     let seed = io.drop_seed.wrapping_add(index);
     let loss = (io.drop != Percent::ZERO).then_some(Loss { chance: io.drop, seed });
-    let (io, coalescing) = (io.io, io.coalescing);
-    driver::start(Settings { listen, io, shards, steering, pin, coalescing, loss, data, node })
-        .map_err(|error| Failure::Failed(error.to_string()))
+    let (io, coalescing, faults) = (io.io, io.coalescing, None);
+    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, node })
+}
+
+/// Starts a node of a demo, whose network has these faults.
+pub(crate) fn start_among(
+    faults: &Faults,
+    listen: SocketAddr,
+    io: &IoArgs,
+    index: u64,
+    node: Config,
+) -> Result<Running, Failure> {
+    let Shards { count: shards, steering, pin } = Shards::ALONE;
+    let loss = Some(Loss { chance: io.drop, seed: io.drop_seed.wrapping_add(index) });
+    let (io, coalescing, faults, data) = (io.io, io.coalescing, Some(faults.clone()), None);
+    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, node })
+}
+
+fn run(settings: Settings) -> Result<Running, Failure> {
+    driver::start(settings).map_err(|error| Failure::Failed(error.to_string()))
 }
 
 /// Makes a node join through `addresses`.

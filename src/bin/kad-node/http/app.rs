@@ -16,6 +16,7 @@ use super::feed::Feed;
 use super::limits::{AT_WORK_MAX, PROBES_MAX};
 use super::node::NodeClient;
 use crate::args::LookupArgs;
+use crate::demo::Control;
 use crate::joining::Joining;
 
 /// What the server says of its node.
@@ -34,6 +35,8 @@ pub(crate) struct About {
     pub(crate) joining: Joining,
     /// What its folder counts, where it has one.
     pub(crate) disk: Option<Arc<DiskCounters>>,
+    /// Of the network that it is the first node of, where there is one in this process.
+    pub(crate) demo: Option<Arc<Control>>,
 }
 
 impl About {
@@ -55,6 +58,7 @@ impl About {
             has_bootstrap: false,
             joining,
             disk: running.disk_counters(),
+            demo: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use super::counters::Counters;
 use super::limits::{AT_WORK_MAX, PROBES_MAX};
 use super::problem::Problem;
 use super::values::value_bytes_max;
-use super::{feed, health, metrics, page, values, views};
+use super::{demo, feed, health, metrics, page, values, views};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
@@ -34,6 +34,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/node", get(node))
         .route("/v1/peers", get(peers))
         .route("/v1/stats", get(stats))
+        .route("/v1/demo", get(demo::view).put(demo::disturb))
+        .route("/v1/demo/nodes/{index}/{act}", post(demo::act))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), at_work));
     let probes = Router::new()
         .route("/healthz", get(health::healthz))
@@ -148,6 +150,7 @@ async fn node(State(app): State<Arc<App>>) -> Response {
         "alpha": about.alpha,
         "shards": about.shards.get(),
         "io": about.io.to_string(),
+        "is_demo": about.demo.is_some(),
         "value_bytes_max": value_bytes_max(),
         "uptime_us": views::micros(app.started.elapsed()),
     }))
