@@ -249,3 +249,38 @@ fn send_off(index: usize, member: &mut Member, air: &mut Air, loss_parts: u64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    #[test]
+    fn what_goes_between_members_is_lost_as_often_as_asked_and_nothing_else() {
+        let mut air = Air::new(Duration::ZERO, &[address(1), address(2)], Rng::from_u64(1));
+        let parts = Percent::new(20).parts();
+        let lost = (0..10_000).filter(|_| air.loses(address(2), parts)).count();
+        // Five standard deviations: 5 * sqrt(0.2 * 0.8 * 10 000).
+        assert!(lost.abs_diff(2_000) < 200, "{lost}");
+        assert!((0..1_000).all(|_| !air.loses(address(3), parts)), "the generator's own");
+        assert!((0..1_000).all(|_| !air.loses(address(2), 0)));
+    }
+
+    #[test]
+    fn a_datagram_is_under_way_for_the_delay_and_none_overtakes() {
+        let hour = Duration::from_hours(1);
+        let mut air = Air::new(hour, &[], Rng::from_u64(1));
+        let packet = |member| Packet { member, peer: address(1), bytes: Vec::new(), way: Way::Out };
+        air.delays(packet(1));
+        assert!(air.arrived().is_none());
+        assert!(air.next().is_some_and(|left| left <= hour && left > hour / 2));
+        let mut air = Air::new(Duration::ZERO, &[], Rng::from_u64(1));
+        (1..=3).for_each(|member| air.delays(packet(member)));
+        let arrived: Vec<usize> =
+            std::iter::from_fn(|| air.arrived()).map(|packet| packet.member).collect();
+        assert_eq!(arrived, [1, 2, 3]);
+    }
+}
