@@ -2,9 +2,10 @@
 
 use kad_node::id::Id;
 use kad_node::wire::{Body, Purpose, Store};
+use serde_json::Value;
 
 use crate::Io;
-use crate::child::{Node, field};
+use crate::child::{Node, field, run};
 use crate::hostile::RawClient;
 use crate::under_each_driver;
 
@@ -59,4 +60,24 @@ fn the_default_level_shows_none_of_this() {
     assert_eq!(second.counter("events"), events + 2);
     let (_, log) = second.stop();
     assert!(!log.contains("DEBUG") && !log.contains("lookup"), "{log}");
+}
+
+#[test]
+fn with_json_each_line_of_the_log_is_an_object() {
+    let json = ["--log-format", "json", "--io", "mmsg", "--cores", "1", "--listen"];
+    let ended = run(&[&json[..], &["127.0.0.1:0"]].concat(), b"exit\n");
+    let mut messages = Vec::new();
+    for line in ended.stderr.lines() {
+        let line: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert!(line["timestamp"].is_string() && line["level"] == "INFO", "{line}");
+        messages.push(line["message"].as_str().expect("a message").to_owned());
+    }
+    assert_eq!(messages[0], "ready", "{ended:?}");
+    assert!(messages[1].starts_with("stopping: handing values off"), "{messages:?}");
+
+    // An address of documentation (RFC 5737) is no host's own.
+    let refused = run(&[&json[..], &["192.0.2.1:0"]].concat(), b"");
+    let said: Value = serde_json::from_str(refused.error()).expect("an object");
+    assert_eq!(said["level"], "ERROR");
 }

@@ -21,7 +21,9 @@ mod ping;
 mod prompt;
 #[path = "../harness/seccomp.rs"]
 mod seccomp;
+mod service;
 mod signals;
+mod sources;
 mod standard_error;
 mod terminal;
 #[path = "../harness/threads.rs"]

@@ -4,6 +4,7 @@ mod address;
 mod client;
 mod data;
 mod demo;
+mod generate;
 mod http;
 mod io;
 mod log;
@@ -11,6 +12,7 @@ mod lookup;
 mod node;
 #[cfg(test)]
 mod numbers;
+mod sources;
 mod value;
 
 use std::process::ExitCode;
@@ -22,11 +24,24 @@ pub(crate) use address::{Announce, HostPort};
 pub(crate) use client::{ClientArgs, GetArgs, PingArgs, PutArgs};
 pub(crate) use data::{CheckArgs, DataArgs};
 pub(crate) use demo::DemoArgs;
+pub(crate) use generate::{CompletionsArgs, ManArgs};
 pub(crate) use http::{DemoHttpArgs, HttpAccessArgs, HttpArgs};
 pub(crate) use io::IoArgs;
-pub(crate) use log::LogArgs;
+pub(crate) use log::{LogArgs, LogFormat};
 pub(crate) use lookup::{LifeArgs, LookupArgs};
 pub(crate) use node::NodeArgs;
+use sources::SourceError;
+pub(crate) use sources::{command, variable};
+
+/// What `--version` says: the build, so that a report of a fault can name it.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("KAD_NODE_COMMIT"),
+    ")\ntarget   ",
+    env!("KAD_NODE_TARGET"),
+    "\ndrivers  uring, tokio-uring, mmsg",
+);
 
 const PUT_STATUS: &str = "\
 Exit status: 0 stored; 1 no node stored it; 2 bad usage; 3 the client itself failed; 4 no
@@ -41,7 +56,8 @@ answers within --timeout.";
 /// Without a subcommand it runs a node with a prompt on standard input. Type `help`
 /// there.
 #[derive(Debug, Parser)]
-#[command(name = "kad-node", version, args_conflicts_with_subcommands = true)]
+#[command(name = "kad-node", version, long_version = LONG_VERSION)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) mode: Option<Mode>,
@@ -69,12 +85,28 @@ pub(crate) enum Mode {
     /// Exit status: 0 all can be read; 1 something cannot, or the folder is in use; 2 bad
     /// usage.
     Check(CheckArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page of this program, or of one command, as roff.
+    Man(ManArgs),
 }
 
-/// Parses the command line. An error is the exit status: 0 after `--help`, 2 after a
-/// usage error, which is reported on one line.
+/// Parses the command line, the environment and the file of `--config`. An error is the exit
+/// status: 0 after `--help`, 2 after a usage error, which is reported on one line.
 pub(crate) fn parse() -> Result<Cli, ExitCode> {
-    Cli::try_parse().map_err(|error| program::exit_status(&error, |line| crate::log::say(line)))
+    let line: Vec<_> = std::env::args_os().collect();
+    sources::parse(&line).map_err(|error| match error {
+        SourceError::Command(error, None) => {
+            program::exit_status(&error, |line| crate::log::say(line))
+        }
+        SourceError::Command(error, Some(variable)) => program::exit_status(&error, |line| {
+            crate::log::say(format_args!("{line}: {variable} in the environment says so"));
+        }),
+        SourceError::File(what) => {
+            crate::log::say(format_args!("error: {what}"));
+            ExitCode::from(2)
+        }
+    })
 }
 
 #[cfg(test)]
@@ -137,6 +169,7 @@ mod tests {
             ("--leave 2h", "'2h'", "1h or shorter"),
             ("--drop 101", "'101'", "0 to 100"),
             ("--log loud", "'loud'", "debug"),
+            ("--log-format xml", "'xml'", "text or json"),
             ("demo --nodes 0", "'0'", "1 to 500"),
             ("ping seed", "'seed'", "HOST:PORT"),
             ("--colour", "'--colour'", ""),

@@ -1,5 +1,5 @@
-//! The clients of one running node: the prompt and the HTTP API send commands at the same
-//! time, and each answer finds its way back by its operation.
+//! The clients of one running node: the prompt, the HTTP API and the service send commands
+//! at the same time, and each answer finds its way back by its operation.
 //!
 //! The upper 16 bits of an [`OperationId`] name the client, so that clients number their
 //! operations without asking each other.
@@ -18,6 +18,7 @@ pub(crate) enum Client {
     Program = 0,
     Prompt = 1,
     Http = 2,
+    Supervisor = 3,
 }
 
 impl Client {
@@ -27,6 +28,7 @@ impl Client {
         match number >> CLIENT_SHIFT {
             1 => Some(Self::Prompt),
             2 => Some(Self::Http),
+            3 => Some(Self::Supervisor),
             _ => Some(Self::Program),
         }
     }
@@ -60,7 +62,7 @@ mod tests {
 
     #[test]
     fn an_answer_finds_its_client_by_its_operation() {
-        for client in [Client::Program, Client::Prompt, Client::Http] {
+        for client in [Client::Program, Client::Prompt, Client::Http, Client::Supervisor] {
             let ids = OperationIds::of(client);
             let (first, second) = (ids.next(), ids.next());
             assert_ne!(first, second);

@@ -96,6 +96,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         joining,
         disk: None,
         http,
+        supervisor: None,
         join_wait: Duration::ZERO,
         // The whole network ends: no node remains that could take values.
         leave: Duration::ZERO,

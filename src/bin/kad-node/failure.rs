@@ -34,11 +34,11 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         match self {
             Self::Usage(text) => {
-                log::say(format_args!("error: {text}"));
+                log::fail(text);
                 ExitCode::from(2)
             }
             Self::Failed(text) | Self::NotStored(text) => {
-                log::say(format_args!("error: {text}"));
+                log::fail(text);
                 ExitCode::FAILURE
             }
             Self::Request(error) => {
@@ -51,11 +51,11 @@ impl Failure {
             }
             Self::NotFound => ExitCode::FAILURE,
             Self::Unreachable(text) => {
-                log::say(format_args!("error: {text}"));
+                log::fail(text);
                 ExitCode::from(4)
             }
             Self::Broken(text) => {
-                log::say(format_args!("error: {text}"));
+                log::fail(text);
                 ExitCode::from(3)
             }
         }

@@ -16,7 +16,7 @@ use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuar
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
 
-use crate::args::LogArgs;
+use crate::args::{LogArgs, LogFormat};
 use crate::failure::Failure;
 
 /// Most lines that wait to be written: some 100 bytes each.
@@ -30,6 +30,8 @@ const QUIET_LIBRARIES: &str = "rustyline=warn";
 static PRINTER: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None);
 /// Whether a line may be being edited, so that [`PRINTER`] must be used.
 static ABOVE_PROMPT: AtomicBool = AtomicBool::new(false);
+/// Whether each line of the log is an object of JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
 /// Sends lines to the writing thread, once the log has started.
 static WRITER: OnceLock<NonBlocking> = OnceLock::new();
 /// When dropped, writes the waiting lines and ends the writing thread.
@@ -58,19 +60,33 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
     *WORKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
     let writer = WRITER.get_or_init(|| writer).clone();
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .compact()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(colours)
-        .with_writer(writer)
-        .init();
+        .with_writer(writer);
+    match args.log_format {
+        LogFormat::Text => log.compact().init(),
+        LogFormat::Json => {
+            JSON.store(true, Ordering::Relaxed);
+            log.json().flatten_event(true).with_ansi(false).init();
+        }
+    }
     Ok(())
 }
 
 /// Waits until all logged lines are written, for about a second at most.
 pub(crate) fn finish() {
     drop(WORKER.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+/// Reports why the program fails, on a line of its own.
+pub(crate) fn fail(why: impl Display) {
+    if JSON.load(Ordering::Relaxed) {
+        tracing::error!("{why}");
+    } else {
+        say(format_args!("error: {why}"));
+    }
 }
 
 /// Writes one line to standard error, after the lines logged before it.

@@ -15,6 +15,7 @@ mod data;
 mod demo;
 mod departing;
 mod failure;
+mod generate;
 mod help;
 mod http;
 mod job_control;
@@ -31,6 +32,7 @@ mod pipe;
 mod reply;
 mod request;
 mod serve;
+mod service;
 mod session;
 mod shard_table;
 mod stop;
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         Some(Mode::Ping(args)) => ping::run(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
         Some(Mode::Check(args)) => data::check(&args),
+        Some(Mode::Completions(args)) => generate::completions(&args),
+        Some(Mode::Man(args)) => generate::man(&args),
     };
     let exit = match result {
         Ok(()) => ExitCode::SUCCESS,

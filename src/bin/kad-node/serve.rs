@@ -24,6 +24,7 @@ use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
 use crate::reply::{self, Audience};
+use crate::service::Supervisor;
 use crate::session::{Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
@@ -87,6 +88,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         leave: args.leave,
         disk: running.disk_counters(),
         http,
+        supervisor: Supervisor::find(),
     };
     let result = attend(attended, terminal, signals);
     let stopped = launch::stop(running)?;
@@ -170,6 +172,8 @@ pub(crate) struct Attended {
     pub(crate) disk: Option<Arc<Counters>>,
     /// The HTTP API, where it is served.
     pub(crate) http: Option<Server>,
+    /// The supervisor that started the program, if it wants to hear of it.
+    pub(crate) supervisor: Option<Supervisor>,
 }
 
 /// Runs the prompt until a [`Stop`] arrives.
@@ -189,6 +193,7 @@ pub(crate) fn attend(
         joining: node.joining.clone(),
         prompt: answers,
         http: node.http.as_ref().map(Server::sink),
+        supervisor: node.supervisor.as_ref().map(|it| it.follow(node.commander.clone())),
         stops: stops.clone(),
     };
     let on_gone = stops.clone();
@@ -213,6 +218,9 @@ pub(crate) fn attend(
     let result = log_stop(stop, node.leave);
     if let Some(http) = &node.http {
         http.depart();
+    }
+    if let Some(supervisor) = &node.supervisor {
+        supervisor.depart();
     }
     if !node.leave.is_zero() {
         departing::depart(&node.commander, &stopped, node.leave);
@@ -253,6 +261,7 @@ struct Routes {
     joining: Joining,
     prompt: Sender<DriverEvent>,
     http: Option<EventSink>,
+    supervisor: Option<Sender<DriverEvent>>,
     stops: Sender<Stop>,
 }
 
@@ -277,6 +286,12 @@ impl Routes {
                 (Some(Client::Http), answer) => {
                     if let Some(http) = &self.http {
                         http.deliver(answer);
+                    }
+                }
+                (Some(Client::Supervisor), answer) => {
+                    if let Some(supervisor) = &self.supervisor {
+                        // Its thread ends only with the node.
+                        let _ = supervisor.send(answer);
                     }
                 }
                 // The prompt may have ended.

@@ -49,7 +49,7 @@ pub(crate) struct PingArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ClientArgs {
     /// A node of the network; repeatable: all are tried.
-    #[arg(long, value_name = "HOST:PORT", required = true)]
+    #[arg(long, value_name = "HOST:PORT", required = true, value_delimiter = ',')]
     pub(crate) bootstrap: Vec<HostPort>,
     /// How long joining and the operation may take together.
     #[arg(long, value_name = "PERIOD", default_value = "10s", value_parser = value::timeout)]

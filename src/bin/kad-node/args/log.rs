@@ -5,6 +5,13 @@ use tracing::level_filters::LevelFilter;
 
 use super::value;
 
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
 /// Options of the log.
 #[derive(Args, Debug)]
 pub(crate) struct LogArgs {
@@ -12,4 +19,7 @@ pub(crate) struct LogArgs {
     /// off [default: `RUST_LOG`, or info].
     #[arg(long, value_name = "LEVEL", value_parser = value::log_level)]
     pub(crate) log: Option<LevelFilter>,
+    /// How a line of the log is written: text, or json (one object a line, for programs).
+    #[arg(long, value_name = "text|json", default_value = "text", value_parser = value::log_format)]
+    pub(crate) log_format: LogFormat,
 }

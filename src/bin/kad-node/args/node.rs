@@ -1,6 +1,7 @@
 //! The flags of a node.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,6 +15,10 @@ use super::{
 /// A node with a prompt.
 #[derive(Args, Debug)]
 pub(crate) struct NodeArgs {
+    /// File of settings, in TOML: `io = "mmsg"` is --io mmsg, and an array repeats a flag. A
+    /// flag beats `KAD_IO` in the environment, which beats the file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// UDP address to bind; port 0 lets the system choose. A wildcard (0.0.0.0 or [::])
     /// receives at every address of this host, and each reply leaves from the address
     /// that the request was sent to.
@@ -27,9 +32,9 @@ pub(crate) struct NodeArgs {
     /// Address that peers use to reach this node, when it differs from the bound one.
     #[arg(long, value_name = "ADDR[:PORT]")]
     pub(crate) announce: Option<Announce>,
-    /// A node of the network to join; repeatable. Addresses are retried until the node
-    /// has joined; names are resolved again from time to time.
-    #[arg(long, value_name = "HOST:PORT")]
+    /// A node of the network to join; repeatable, or several with commas. Addresses are
+    /// retried until the node has joined; names are resolved again from time to time.
+    #[arg(long, value_name = "HOST:PORT", value_delimiter = ',')]
     pub(crate) bootstrap: Vec<HostPort>,
     /// Node id [default: random].
     #[arg(long, value_name = "HEX40")]

@@ -8,6 +8,8 @@ use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
 use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
 
+use super::LogFormat;
+
 /// Shortest period: datagrams carry a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
 
@@ -105,6 +107,15 @@ pub(super) fn io_choice(text: &str) -> Result<IoChoice, String> {
 /// Parses a log level.
 pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "expected error, warn, info, debug, trace or off".into())
+}
+
+/// Parses the form of the log.
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        _ => Err("expected text or json".into()),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,112 @@
+//! Tests of the node as a service. A reader of `NOTIFY_SOCKET` stands in for systemd; where
+//! its tools are, they judge the unit.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::child::{DEADLINE, Node, program};
+
+/// Exposure that the unit may have at most, of 10, as `systemd-analyze security` counts it.
+const EXPOSURE_MAX: f64 = 2.0;
+
+/// What a node tells its supervisor.
+struct Supervisor {
+    socket: UnixDatagram,
+    folder: TempDir,
+}
+
+impl Supervisor {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
+        socket.set_read_timeout(Some(DEADLINE)).expect("a time-out");
+        Self { socket, folder }
+    }
+
+    /// Starts a node under a watchdog of 300 ms.
+    fn start(&self, flags: &[&str]) -> Node {
+        let mut command = program();
+        command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
+        command.env("WATCHDOG_USEC", "300000");
+        command.args(["--listen", "127.0.0.1:0", "--io", "mmsg"]).args(flags);
+        Node::start_by(&mut command)
+    }
+
+    /// The first message that has a line which begins so.
+    fn await_line(&self, beginning: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            assert!(begun.elapsed() < DEADLINE, "no message says {beginning}");
+            let mut bytes = [0; 4096];
+            let length = self.socket.recv(&mut bytes).expect("a message in time");
+            let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if message.lines().any(|line| line.starts_with(beginning)) {
+                return message;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_supervisor_hears_that_the_node_is_ready_works_and_stops() {
+    let supervisor = Supervisor::new();
+    let mut node = supervisor.start(&["--cores", "2"]);
+    let ready = supervisor.await_line("READY=1");
+    assert!(ready.contains("STATUS=serving"), "{ready}");
+    node.put("a value");
+    let status = supervisor.await_line("STATUS=serving: 0 contacts, 1 values");
+    assert!(status.contains("WATCHDOG=1"), "{status}");
+
+    node.signal(Signal::SIGTERM);
+    let stopping = supervisor.await_line("STOPPING=1");
+    assert!(stopping.contains("EXTEND_TIMEOUT_USEC=15000000"), "{stopping}");
+    assert!(node.end().0.success());
+}
+
+#[test]
+fn a_departing_node_asks_for_time_as_long_as_its_shards_turn() {
+    let supervisor = Supervisor::new();
+    let peer = Node::start(crate::Io::Mmsg, &["--cores", "1"]);
+    let address = peer.addr.to_string();
+    let mut node = supervisor.start(&["--bootstrap", &address, "--cores", "1", "--leave", "1m"]);
+    node.await_log(" joined ");
+    node.put("to hand off");
+    // Nothing answers: the value cannot be handed off, and the node keeps trying.
+    peer.freeze();
+    node.signal(Signal::SIGTERM);
+    supervisor.await_line("STOPPING=1");
+    let asks = supervisor.await_line("STATUS=handing values off: ");
+    assert!(asks.contains("EXTEND_TIMEOUT_USEC=") && asks.contains("WATCHDOG=1"), "{asks}");
+    node.signal(Signal::SIGTERM);
+    assert!(node.end().0.success());
+}
+
+/// Runs a tool of systemd; none where it is not installed.
+fn analyze(arguments: &[&str], unit: &Path) -> Option<Output> {
+    let output = Command::new("systemd-analyze").args(arguments).arg(unit).output();
+    output.map_err(|_| eprintln!("skipped: systemd-analyze is not installed")).ok()
+}
+
+#[test]
+fn the_unit_is_valid_and_well_confined() {
+    let text = fs::read_to_string("deploy/systemd/kad-node.service").expect("the unit");
+    let folder = tempfile::tempdir().expect("a folder");
+    let unit = folder.path().join("kad-node.service");
+    let text = text.replace("/usr/bin/kad-node", env!("CARGO_BIN_EXE_kad-node"));
+    fs::write(&unit, text).expect("a disk");
+    let Some(verified) = analyze(&["verify", "--man=no"], &unit) else { return };
+    let said = String::from_utf8_lossy(&verified.stderr);
+    assert!(verified.status.success() && !said.contains("kad-node.service:"), "{said}");
+
+    let judged = analyze(&["security", "--offline=true", "--no-pager"], &unit).expect("it is here");
+    let said = String::from_utf8_lossy(&judged.stdout);
+    let level = said.split("exposure level for kad-node.service: ").nth(1);
+    let level = level.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());
+    assert!(level.is_some_and(|level| level <= EXPOSURE_MAX), "{said}");
+}
