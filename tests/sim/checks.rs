@@ -10,6 +10,7 @@ use kad_node::limits::{
 use crate::attacker::{Malice, SIGNS};
 use crate::peers::PeerIndex;
 use crate::shards::Shards;
+use crate::turn::Load;
 use crate::violation::Wrong;
 use crate::world::World;
 
@@ -49,9 +50,9 @@ pub(crate) struct Peaks {
 
 impl World {
     /// After each turn of `peer`, in which it has sent so many requests: whether it
-    /// is within its limits. RPCs and lookups are as many as before where it has sent
-    /// none.
-    pub(crate) fn watch(&mut self, peer: PeerIndex, requests: usize) {
+    /// is within its limits. How many values it has is looked at when the window of a node that
+    /// runs ahead is over: a value more or less is far below what is allowed beside them.
+    pub(crate) fn watch(&mut self, peer: PeerIndex, requests: usize, load: Option<Load>) {
         let slot = &mut self.peers[peer.as_usize()];
         let rate = slot.requests.add(self.now, requests);
         let (heap_bytes, allowed) = (slot.heap_bytes, slot.heap_bytes_allowed);
@@ -68,31 +69,30 @@ impl World {
         if heap_bytes > allowed {
             self.check_heap(peer);
         }
-        if requests > 0 {
-            self.check_in_progress(peer);
+        if let Some(load) = load {
+            self.check_in_progress(peer, load);
         }
     }
 
-    fn check_in_progress(&mut self, peer: PeerIndex) {
+    fn check_in_progress(&mut self, peer: PeerIndex, load: Load) {
         let slot = &self.peers[peer.as_usize()];
         let Some(node) = slot.node() else { return };
-        let stats = node.stats();
-        self.peaks.rpcs = self.peaks.rpcs.max(stats.rpcs);
-        self.peaks.lookups = self.peaks.lookups.max(stats.lookups);
+        self.peaks.rpcs = self.peaks.rpcs.max(load.rpcs);
+        self.peaks.lookups = self.peaks.lookups.max(load.lookups);
         // Those of its user, those of maintenance, and the one by which it joins.
         let maintenance = (node.nodes().len() * MAINTENANCE_QUERIES_MAX) as u64;
         let mut lookups_max = slot.operations + maintenance + 1;
-        let mut rpcs_max = stats.lookups * K_MAX as u64 + PINGS_MAX;
+        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX;
         if slot.departing.is_some() {
             let handed_off_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
             lookups_max += handed_off_max;
             // A goodbye to each contact; and a lookup that hands off ends without the
             // late candidates beyond the K closest, whose requests stay in flight until
             // their next time-out.
-            rpcs_max += stats.contacts + handed_off_max * K_MAX as u64;
+            rpcs_max += load.contacts + handed_off_max * K_MAX as u64;
         }
         for (what, measured, most) in
-            [("lookups", stats.lookups, lookups_max), ("RPCs in flight", stats.rpcs, rpcs_max)]
+            [("lookups", load.lookups, lookups_max), ("RPCs in flight", load.rpcs, rpcs_max)]
         {
             if measured > most {
                 self.exceed(peer, what, measured, most);

@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! main  ->  suite  ->  script  ->  world  ->  network  ->  faults  ->  ratio
+//!             |           |          |-->  windows  ->  ahead  ->  turn
 //!             |           |          |-->  peers  ->  shards, disks, attacker
 //!             |           |          '-->  trace, queue, allocator
 //!             |           |-->  oracle, checks, operations
@@ -16,7 +17,7 @@
 //!             '-->  twins  ->  shards
 //! ```
 //!
-//! An arrow goes from the user to what it uses. `world` moves the clock; `oracle`,
+//! An arrow goes from the user to what it uses. `windows` moves the clock; `oracle`,
 //! `checks` and `operations` are what it is asked and told beside that.
 #![allow(
     clippy::cast_precision_loss,
@@ -24,6 +25,7 @@
     reason = "figures for people, of counts far below 2^52"
 )]
 
+mod ahead;
 mod allocator;
 mod attacker;
 mod catalogue;
@@ -53,8 +55,10 @@ mod shards;
 mod suite;
 mod swarm;
 mod trace;
+mod turn;
 mod twins;
 mod violation;
+mod windows;
 mod world;
 
 use std::num::NonZero;
@@ -71,7 +75,7 @@ use crate::report::line;
 use crate::suite::{Job, Score};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let mut options = Options::parse();
     let jobs = match jobs(&options) {
         Ok(jobs) => jobs,
         Err(message) => {
@@ -87,10 +91,10 @@ fn main() -> ExitCode {
         line(&[introduction(&options, jobs.len())]);
     }
     let start = Instant::now();
-    let threads = options.test_threads.map_or_else(
-        || available_parallelism().map_or(1, NonZero::get),
-        |threads| threads as usize,
-    );
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let threads = options.test_threads.map_or(processors, |threads| threads as usize);
+    let side_by_side = if options.fresh.is_some() { threads } else { jobs.len().min(threads) };
+    options.threads.get_or_insert((processors / side_by_side.max(1)).max(1) as u16);
     let score = match &options.fresh {
         Some(text) => run_fresh(text, start, threads, &options),
         None => suite::run(|index| jobs.get(index).cloned(), threads, &options),

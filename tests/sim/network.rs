@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
@@ -118,6 +119,16 @@ impl Network {
 
     pub(crate) const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// No datagram that is sent now arrives sooner.
+    pub(crate) const fn delay_min(&self) -> Duration {
+        self.faults.delay.floor
+    }
+
+    /// A datagram under way.
+    pub(crate) fn flight(&self, index: FlightIndex) -> &Flight {
+        &self.flights[index.0 as usize]
     }
 
     /// Datagrams under way.

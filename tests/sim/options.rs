@@ -53,6 +53,10 @@ pub(crate) struct Options {
     /// Scenarios side by side [default: the processors available]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) test_threads: Option<u32>,
+    /// Threads of each network, which change nothing but the time that it takes [default: the
+    /// processors available, shared among the scenarios that run side by side]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
     /// Print the names of the scenarios
     #[arg(long)]
     pub(crate) list: bool,

@@ -85,8 +85,9 @@ pub(crate) struct Peer {
     pub(crate) being: Being,
     /// There once its node has written something to keep.
     pub(crate) disk: Option<Disk>,
-    /// When its pending wake comes.
-    pub(crate) armed: Option<Instant>,
+    pub(crate) timer: Timer,
+    /// Its place among the nodes that run ahead, where it is one of them.
+    pub(crate) ahead: Option<usize>,
     /// Whether it has said, in this life, that it joined.
     pub(crate) has_joined: bool,
     /// There while it leaves.
@@ -114,7 +115,8 @@ impl Peer {
             id,
             being: Being::Absent,
             disk: None,
-            armed: None,
+            timer: Timer::default(),
+            ahead: None,
             has_joined: false,
             departing: None,
             lives: 0,
@@ -153,15 +155,14 @@ impl Peer {
 
     /// The world's time `now` as the peer's own clock shows it.
     pub(crate) fn own_time(&self, now: Instant) -> Instant {
-        Instant::ZERO + now.since(self.born)
+        own_time(self.born, now)
     }
 
     /// When its node wants to be woken next, in the world's time.
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
         match &self.being {
             Being::Honest(node) => {
-                let due = node.next_timeout();
-                let due = due.map(|due| self.born + due.since(Instant::ZERO));
+                let due = next_timeout(node, self.born);
                 let kept = self.disk.as_ref().and_then(Disk::next_kept);
                 due.into_iter().chain(kept).min()
             }
@@ -185,11 +186,70 @@ impl Peer {
 
     pub(crate) fn stop(&mut self) {
         self.being = Being::Absent;
-        self.armed = None;
+        self.timer = Timer::default();
         self.has_joined = false;
         self.departing = None;
         self.heap_bytes = 0;
         self.operations = 0;
+    }
+}
+
+/// The world's time `now` on a clock that began at `born`.
+pub(crate) fn own_time(born: Instant, now: Instant) -> Instant {
+    Instant::ZERO + now.since(born)
+}
+
+/// When a node whose clock began at `born` wants to be woken next, in the world's time.
+pub(crate) fn next_timeout(node: &Shards, born: Instant) -> Option<Instant> {
+    node.next_timeout().map(|due| born + due.since(Instant::ZERO))
+}
+
+/// When a peer wants to be woken, and when it will be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Timer {
+    /// When something was due next, when that was last looked at.
+    due: Option<Instant>,
+    /// When its pending wake comes.
+    armed: Option<Instant>,
+}
+
+/// What a wake comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// An earlier one has taken its place.
+    Stale,
+    /// The time-out has moved, as most do: answers came in.
+    Early,
+    Due,
+}
+
+impl Timer {
+    /// A wake comes.
+    pub(crate) fn ring(&mut self, now: Instant) -> Wake {
+        if self.armed != Some(now) {
+            return Wake::Stale;
+        }
+        self.armed = None;
+        if self.due.is_none_or(|due| due > now) { Wake::Early } else { Wake::Due }
+    }
+
+    /// Something is due at `due`. Returns when to schedule a wake, unless one is pending
+    /// that comes before it.
+    pub(crate) fn set(&mut self, now: Instant, due: Option<Instant>) -> Option<Instant> {
+        self.due = due;
+        self.arm(now)
+    }
+
+    /// As [`set`](Self::set), with what is due as it was.
+    pub(crate) fn arm(&mut self, now: Instant) -> Option<Instant> {
+        // A time-out that is due now is called in the next microsecond, so that
+        // even a node that never stops asking cannot stop the clock.
+        let due = self.due?.max(now + Duration::from_micros(1));
+        if self.armed.is_some_and(|armed| armed <= due) {
+            return None;
+        }
+        self.armed = Some(due);
+        Some(due)
     }
 }
 

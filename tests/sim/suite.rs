@@ -42,8 +42,8 @@ pub(crate) enum Job {
     Growth {
         seed: u64,
     },
-    /// The same seed gives the same trace hash, here and in another process, of nodes
-    /// of one shard and of several.
+    /// The same seed gives the same trace hash, on one thread, on several and in another
+    /// process, of nodes of one shard and of several.
     SameTrace {
         seed: u64,
         shards: u8,
@@ -116,6 +116,7 @@ fn run_scenario(scenario: &Scenario, seed: u64, options: &Options) -> Outcome {
     let scenario = &scenario.with_shards(options.shards);
     let start = Instant::now();
     let mut world = World::new(scenario, seed, options.trace.clone());
+    world.set_threads(options.threads.map_or(1, usize::from));
     // A panic in the node is a finding like any other: what led to it is told.
     let played = catch_unwind(AssertUnwindSafe(|| script::play(scenario, &mut world)));
     if let Err(panic) = played {
@@ -201,19 +202,20 @@ fn compare_sizes(seed: u64, options: &Options) -> Outcome {
 }
 
 fn same_trace(seed: u64, shards: u8) -> Outcome {
-    let hash_of = |seed| {
+    let hash_of = |seed, threads| {
         let scenario = swarm::draw(seed).with_shards(Some(shards));
         let mut world = World::new(&scenario, seed, None);
+        world.set_threads(threads);
         script::play(&scenario, &mut world);
         world.trace.hash()
     };
-    let hashes = [hash_of(seed), hash_of(seed)];
+    let hashes = [hash_of(seed, 1), hash_of(seed, 3)];
     let elsewhere = hash_in_another_process(seed, shards);
-    let other = hash_of(seed + 1);
+    let other = hash_of(seed + 1, 1);
     let passed = hashes[0] == hashes[1] && elsewhere == Ok(hashes[0]) && other != hashes[0];
     let lines = vec![format!(
-        "seed {seed}, {shards} shards: {:016x} and {:016x} here, {elsewhere:016x?} in another \
-         process; seed {}: {other:016x}",
+        "seed {seed}, {shards} shards: {:016x} on 1 thread, {:016x} on 3, {elsewhere:016x?} in \
+         another process; seed {}: {other:016x}",
         hashes[0],
         hashes[1],
         seed + 1

@@ -1,27 +1,31 @@
 //! A world: peers that run the production node, a network between them, and a
 //! clock that moves from one event to the next.
 //!
-//! A world lives on one thread and draws everything from one seed, so that the
+//! A world draws everything from one seed and does one thing after another, so that the
 //! same seed and the same script give the same run, datagram for datagram.
 
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use kad_node::id::Id;
 use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
+use crate::ahead::Ahead;
 use crate::allocator::held_bytes;
 use crate::attacker::{Attacker, Malice, near};
 use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
 use crate::oracle::Oracle;
-use crate::peers::{Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, address_of, clock, is_request};
+use crate::peers::{
+    Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, Wake, address_of, clock, own_time,
+};
 use crate::queue::{Happening, Queue};
 use crate::scenario::Scenario;
 use crate::shards::{Layout, Shards};
 use crate::trace::{Subject, Trace};
+use crate::turn::Turn;
 use crate::violation::{Violation, Wrong};
 
 /// Random peers by which a peer joins besides.
@@ -48,8 +52,10 @@ pub(crate) struct World {
     datagrams_max: u64,
     /// The routing table that a node was last asked to show.
     shown: Vec<BucketView>,
-    queue: Queue,
+    pub(crate) queue: Queue,
     outbox: Outbox,
+    /// There where several threads run.
+    pub(crate) ahead: Option<Ahead>,
     configure: Configure,
     layout: Layout,
 }
@@ -73,6 +79,7 @@ impl World {
             shown: Vec::new(),
             queue: Queue::default(),
             outbox: Outbox::new(),
+            ahead: None,
             configure,
             layout,
             rng,
@@ -131,8 +138,9 @@ impl World {
             slot.id = near(values[peer.as_usize() % values.len()].key, &mut rng);
         }
         let attacker = Attacker::new(slot.id, malice, peer.0, rng, self.now);
+        let due = Some(attacker.next_timeout());
         slot.being = Being::Attacker(Box::new(attacker));
-        self.arm(peer);
+        self.arm(peer, due);
     }
 
     fn add_peer(&mut self) -> PeerIndex {
@@ -143,7 +151,7 @@ impl World {
         peer
     }
 
-    fn bootstrap_addresses(&mut self, joining: PeerIndex) -> Vec<std::net::SocketAddr> {
+    fn bootstrap_addresses(&mut self, joining: PeerIndex) -> Vec<SocketAddr> {
         let others = BOOTSTRAP_OTHERS.min(self.honest.len());
         let mut peers: Vec<_> = (0..others).map(|_| self.any_honest()).collect();
         peers.push(WELL_KNOWN);
@@ -195,24 +203,6 @@ impl World {
         std::mem::take(&mut self.shown)
     }
 
-    /// Lets everything happen that is due until `end`.
-    pub(crate) fn run_until(&mut self, end: Instant) {
-        while !self.is_spent()
-            && let Some((at, happening)) = self.queue.next_until(end)
-        {
-            self.now = at;
-            match happening {
-                Happening::Arrival(flight) => self.deliver(flight),
-                Happening::Wake(peer) => self.wake(peer),
-            }
-        }
-        self.now = end;
-    }
-
-    pub(crate) fn run_for(&mut self, period: Duration) {
-        self.run_until(self.now + period);
-    }
-
     /// Whether it has sent as much as it may: nothing happens in it any more.
     pub(crate) fn is_spent(&self) -> bool {
         self.network.tally().sent >= self.datagrams_max
@@ -222,7 +212,7 @@ impl World {
         self.violations.push(Violation { at: clock(self.now), wrong, what });
     }
 
-    fn deliver(&mut self, index: FlightIndex) {
+    pub(crate) fn deliver(&mut self, index: FlightIndex) {
         let flight = self.network.land(index);
         let peer = flight.destination;
         self.trace.arrived(self.now, flight.source, peer, &flight.bytes);
@@ -240,15 +230,12 @@ impl World {
         self.network.recycle(index, flight.bytes);
     }
 
-    fn wake(&mut self, peer: PeerIndex) {
+    pub(crate) fn wake(&mut self, peer: PeerIndex) {
         let slot = &mut self.peers[peer.as_usize()];
-        if slot.armed != Some(self.now) {
-            return; // an earlier wake has taken its place
-        }
-        slot.armed = None;
-        if slot.next_timeout().is_none_or(|due| due > self.now) {
-            // Most wakes find that the time-out has moved: answers came in.
-            return self.arm(peer);
+        match slot.timer.ring(self.now) {
+            Wake::Stale => return,
+            Wake::Early => return schedule_wake(&mut self.queue, peer, slot.timer.arm(self.now)),
+            Wake::Due => {}
         }
         match &mut slot.being {
             Being::Honest(_) => {
@@ -257,14 +244,16 @@ impl World {
             }
             Being::Attacker(attacker) => {
                 attacker.handle_timeout(self.now, &mut self.outbox);
+                let due = Some(attacker.next_timeout());
                 self.send_outbox(peer);
-                self.arm(peer);
+                self.arm(peer, due);
             }
             Being::Absent => {}
         }
     }
 
-    /// One call into a node, and what follows from it.
+    /// One call into a node, and what follows from it. Where the node has run ahead, the
+    /// call was made before.
     pub(crate) fn turn(
         &mut self,
         peer: PeerIndex,
@@ -272,46 +261,46 @@ impl World {
     ) {
         let slot = &mut self.peers[peer.as_usize()];
         let Being::Honest(node) = &mut slot.being else { return };
-        let own_time = Instant::ZERO + self.now.since(slot.born);
-        let before = held_bytes();
-        act(node, own_time, &mut self.outbox);
-        slot.account(held_bytes() - before);
-        self.write_disk(peer);
-        let requests = self.send_outbox(peer);
-        self.watch(peer, requests);
-        self.arm(peer);
-        let events: Vec<Event> = self.outbox.take_events().collect();
-        for event in events {
+        let turn = if let (Some(run), Some(ahead)) = (slot.ahead, &mut self.ahead) {
+            let (turn, datagrams) = ahead.take_turn(run);
+            for (to, bytes) in datagrams {
+                send(
+                    self.now,
+                    peer,
+                    to,
+                    bytes,
+                    &mut self.network,
+                    &mut self.queue,
+                    &mut self.trace,
+                );
+            }
+            turn
+        } else {
+            let turn = Turn::take(node, own_time(slot.born, self.now), &mut self.outbox, act);
+            self.write_disk(peer);
+            self.send_outbox(peer);
+            Turn { due: self.peers[peer.as_usize()].next_timeout(), ..turn }
+        };
+        self.peers[peer.as_usize()].account(turn.heap_bytes);
+        self.watch(peer, turn.requests, turn.load);
+        self.arm(peer, turn.due);
+        for event in turn.events {
             self.take_event(peer, event);
         }
     }
 
-    /// Sends what a peer has written, and says how many of the datagrams are requests.
-    fn send_outbox(&mut self, peer: PeerIndex) -> usize {
-        let datagrams = self.outbox.datagrams();
-        let requests = datagrams.clone().filter(|(_, bytes)| is_request(bytes)).count();
-        for (destination, bytes) in datagrams {
-            let (fate, copy) =
-                self.network.send(self.now, peer, destination, bytes, &mut self.queue);
-            for fate in copy.into_iter().chain([fate]) {
-                self.trace.sent(self.now, peer, destination, bytes, fate);
-            }
+    /// Sends what a peer has written.
+    fn send_outbox(&mut self, peer: PeerIndex) {
+        for (to, bytes) in self.outbox.datagrams() {
+            send(self.now, peer, to, bytes, &mut self.network, &mut self.queue, &mut self.trace);
         }
         self.outbox.clear();
-        requests
     }
 
     /// Schedules the peer's next wake, unless one is pending that comes before it.
-    fn arm(&mut self, peer: PeerIndex) {
-        let slot = &mut self.peers[peer.as_usize()];
-        let Some(due) = slot.next_timeout() else { return };
-        // A time-out that is due now is called in the next microsecond, so that
-        // even a node that never stops asking cannot stop the clock.
-        let due = due.max(self.now + Duration::from_micros(1));
-        if slot.armed.is_none_or(|armed| due < armed) {
-            slot.armed = Some(due);
-            self.queue.schedule(due, Happening::Wake(peer));
-        }
+    fn arm(&mut self, peer: PeerIndex, due: Option<Instant>) {
+        let wake = self.peers[peer.as_usize()].timer.set(self.now, due);
+        schedule_wake(&mut self.queue, peer, wake);
     }
 
     fn take_event(&mut self, peer: PeerIndex, event: Event) {
@@ -343,5 +332,27 @@ impl World {
             }
             Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } | Event::Log { .. } => {}
         }
+    }
+}
+
+/// Sends one datagram of `peer`.
+fn send(
+    now: Instant,
+    peer: PeerIndex,
+    to: SocketAddr,
+    bytes: &[u8],
+    network: &mut Network,
+    queue: &mut Queue,
+    trace: &mut Trace,
+) {
+    let (fate, copy) = network.send(now, peer, to, bytes, queue);
+    for fate in copy.into_iter().chain([fate]) {
+        trace.sent(now, peer, to, bytes, fate);
+    }
+}
+
+fn schedule_wake(queue: &mut Queue, peer: PeerIndex, at: Option<Instant>) {
+    if let Some(at) = at {
+        queue.schedule(at, Happening::Wake(peer));
     }
 }
