@@ -42,8 +42,9 @@ impl Node {
         let Checked { is_valid: is_proved, fresh } =
             self.tokens.check(self.turn.now, source.ip(), datagram.token);
         // An address that has shown no token gets no more than it paid for, the PING that
-        // may verify it included.
-        let paid = (length * AMPLIFICATION_MAX).saturating_sub(PING_BYTES_MAX);
+        // may verify a peer included.
+        let verification = if datagram.role == Role::Peer { PING_BYTES_MAX } else { 0 };
+        let paid = (length * AMPLIFICATION_MAX).saturating_sub(verification);
         let room = if is_proved { DATAGRAM_BYTES_MAX } else { paid.min(DATAGRAM_BYTES_MAX) };
         let asked = &Asked { source, datagram, is_proved, fresh, room };
         match datagram.body {
