@@ -34,7 +34,7 @@ const VISITS_AT_ONCE: usize = 8;
 
 /// The limits of each container: memory, a share of the cores in billionths, processes, a
 /// read-only file system, and no root.
-const SEED_LIMITS: &str = "167772160 1000000000 32 true 65532:65532 [ALL]";
+const SEED_LIMITS: &str = "234881024 1000000000 32 true 65532:65532 [ALL]";
 const NODE_LIMITS: &str = "167772160 500000000 32 true 65532:65532 [ALL]";
 const LIMITS_FORMAT: &str = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} \
                              {{.HostConfig.PidsLimit}} {{.HostConfig.ReadonlyRootfs}} \
