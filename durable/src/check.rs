@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+use humantime::{format_duration, format_rfc3339_seconds};
 
 use crate::clock::Stamp;
 use crate::disk::{Disk, Files};
@@ -86,6 +88,17 @@ pub(crate) fn check_on(disk: &dyn Disk) -> Result<Checked, OpenError> {
     })
 }
 
+const fn whole_seconds(ms: u64) -> Duration {
+    Duration::from_secs(ms / 1000)
+}
+
+/// The date in UTC; none of a wall clock that was beyond the year 9999.
+fn date(wall_ms: u64) -> Option<impl fmt::Display> {
+    const YEAR_10000_MS: u64 = 253_402_300_800_000;
+    let date = || format_rfc3339_seconds(UNIX_EPOCH + Duration::from_millis(wall_ms));
+    (wall_ms < YEAR_10000_MS).then(date)
+}
+
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.identity {
@@ -103,10 +116,14 @@ impl fmt::Display for Checked {
             self.published, self.replicas, self.cached, self.value_bytes
         )?;
         if let Some((first, last)) = self.ends_ms {
-            writeln!(f, "lives     end in {} s to {} s", first / 1000, last / 1000)?;
+            let [first, last] = [first, last].map(|ms| format_duration(whole_seconds(ms)));
+            writeln!(f, "lives     end in {first} to {last}")?;
         }
         if let Some(wall_ms) = self.last_wall_ms {
-            writeln!(f, "written   last at {} s since 1970", wall_ms / 1000)?;
+            match date(wall_ms) {
+                Some(date) => writeln!(f, "written   last at {date}")?,
+                None => writeln!(f, "written   last at {wall_ms} ms since 1970")?,
+            }
         }
         writeln!(
             f,

@@ -35,6 +35,10 @@ impl Log {
         let mut compaction = match self.compaction.take() {
             Some(compaction) if compaction.segment == oldest => compaction,
             _ if self.index.live_in(oldest) == 0 => return self.remove_oldest(),
+            // What was copied in vain would fill the disk for good.
+            _ if self.disk.free_bytes()? < self.index.live_in(oldest) + GROUP_BYTES as u64 => {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
             _ => Compaction {
                 segment: oldest,
                 bytes: self.disk.read(&segment::name(oldest), FILE_BYTES_MAX)?,
@@ -44,7 +48,7 @@ impl Log {
                 damaged: 0,
             },
         };
-        let end = compaction.offset + bytes.max(COMPACT_STEP_BYTES);
+        let end = compaction.offset.saturating_add(bytes.max(COMPACT_STEP_BYTES));
         while compaction.offset < compaction.bytes.len().min(end) {
             self.copy_group(&mut compaction)?;
         }

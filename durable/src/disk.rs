@@ -26,6 +26,8 @@ pub trait Disk: Send + Sync {
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, name: &str) -> io::Result<()>;
+    /// Bytes that may still be written.
+    fn free_bytes(&self) -> io::Result<u64>;
     /// Forces names to the disk: which files there are.
     fn sync_folder(&self) -> io::Result<()>;
 }

@@ -1,6 +1,7 @@
 //! A folder that is open.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use crate::lock::{LOCK_FILE, Lock};
 use crate::log::Log;
 use crate::replay::{self, Damage};
 use crate::segment;
-use crate::types::{Contact, Held, Identity, Published, SyncPolicy};
+use crate::types::{Change, Contact, Held, Identity, Published, SyncPolicy};
 
 /// How a folder is opened.
 #[derive(Clone)]
@@ -70,6 +71,10 @@ pub struct Folder {
 
 impl Folder {
     /// Opens the folder at `path`, which is created where it is absent, and reads it.
+    ///
+    /// # Errors
+    /// When it cannot be created, locked or read, or is no folder of this version. A disk that
+    /// takes no write is no error, as long as there is a folder on it.
     pub fn open(path: &Path, options: &Options) -> Result<(Self, Contents), OpenError> {
         let display = path.display();
         let create = DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -77,25 +82,27 @@ impl Folder {
         refuse_foreign(path)?;
         let lock = Lock::take(path)?;
         let (mut folder, contents) = Self::open_on(Arc::new(Files::new(path)), options)?;
-        folder.lock = Some(lock);
+        folder.lock = lock;
         Ok((folder, contents))
     }
 
-    /// Opens what is on `disk`, which nothing else uses.
+    /// Opens what is on `disk`, which nothing else uses. What can be read is served, even where
+    /// the disk takes no write: the [`Writer`](crate::Writer), which begins with one, tells of it.
     pub fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<(Self, Contents), OpenError> {
         let identity = identity::read(&*disk)?;
         let mut scanned = replay::scan(&*disk)?;
         for &(number, length) in &scanned.torn {
             let name = segment::name(number);
-            let cut = disk.truncate(&name, length);
+            let cut = unless_read_only(disk.truncate(&name, length));
             cut.map_err(OpenError::io(format!("cut {name} off")))?;
         }
         // What a process before wrote and did not sync: compaction relies on it.
         for &(number, _) in &scanned.segments {
             let name = segment::name(number);
-            disk.sync(&name).map_err(OpenError::io(format!("sync {name}")))?;
+            let synced = unless_read_only(disk.sync(&name));
+            synced.map_err(OpenError::io(format!("sync {name}")))?;
         }
-        disk.sync_folder().map_err(OpenError::io("sync the folder"))?;
+        unless_read_only(disk.sync_folder()).map_err(OpenError::io("sync the folder"))?;
         let (now_ms, down) = resumed(scanned.stamp, options.clocks.wall_ms(), options.life_max);
         let clock = FolderClock::new(Arc::clone(&options.clocks), now_ms);
         let values = replay::values(&*disk, &mut scanned, now_ms, options.life_max)?;
@@ -118,9 +125,31 @@ impl Folder {
         identity::write(&*self.disk, identity).map_err(OpenError::io("write identity"))
     }
 
+    /// Hands `changes` to the operating system, and under [`SyncPolicy::Always`] to the disk,
+    /// on the calling thread. A node has a [`Writer`](crate::Writer) do it.
+    ///
+    /// # Errors
+    /// When they are not durable. They are kept in memory, as far as there is room.
+    pub fn keep(&mut self, changes: Vec<Change>) -> io::Result<()> {
+        let written = self.log.write(changes);
+        match self.log.policy {
+            SyncPolicy::Always => written.and_then(|()| self.log.sync()),
+            SyncPolicy::EverySecond | SyncPolicy::Off => written,
+        }
+    }
+
     /// What is counted, here and by the writer.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.log.counters)
+    }
+}
+
+/// A file system that is read-only has nothing left to be synced, and a write that was cut off
+/// is cut off by each reader.
+fn unless_read_only(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(()),
+        result => result,
     }
 }
 

@@ -1,7 +1,10 @@
 //! Where the record of each value that lives is.
 
-use std::collections::HashMap;
+mod entries;
 
+use std::collections::BTreeMap;
+
+use self::entries::Entries;
 use crate::record::Body;
 use crate::types::{Key, Purpose};
 
@@ -47,11 +50,11 @@ impl Entry {
 /// The records that live.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
-    published: HashMap<Key, Entry>,
-    held: HashMap<Key, Entry>,
+    published: Entries,
+    held: Entries,
     contacts: Option<Place>,
     /// Bytes that live, by segment.
-    live: HashMap<u32, u64>,
+    live: BTreeMap<u32, u64>,
     live_bytes: u64,
 }
 
@@ -88,7 +91,7 @@ impl Index {
         }
     }
 
-    fn table(&mut self, table: Table) -> &mut HashMap<Key, Entry> {
+    fn table(&mut self, table: Table) -> &mut Entries {
         match table {
             Table::Published => &mut self.published,
             Table::Held => &mut self.held,
@@ -175,7 +178,7 @@ impl Index {
         for (table, entries) in
             [(Table::Published, &mut self.published), (Table::Held, &mut self.held)]
         {
-            entries.retain(|_, entry| {
+            entries.retain(|entry| {
                 let is_dropped = dropped(table, entry);
                 if is_dropped {
                     places.push(entry.place);

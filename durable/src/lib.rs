@@ -19,7 +19,7 @@
 //! let batch = Batch { tag: 1, changes: vec![Change::Publish(published)] };
 //! writer.queue().try_push(batch).expect("the queue has room");
 //! assert_eq!(events.recv()?.to_string(), "batch 1: written");
-//! writer.stop();
+//! writer.stop()?;
 //!
 //! let (_, contents) = Folder::open(&dir.path().join("data"), &Options::default())?;
 //! assert_eq!(&*contents.published[0].value, b"hello");
@@ -53,4 +53,4 @@ pub use error::OpenError;
 pub use folder::{Contents, Folder, Options};
 pub use replay::Damage;
 pub use types::{Change, Contact, Held, Identity, Key, Published, Purpose, SyncPolicy, key_of};
-pub use writer::{Batch, Event, Queue, Refused, Writer};
+pub use writer::{Batch, Event, Queue, Refused, Unwritten, Writer};

@@ -61,6 +61,10 @@ pub const SYNC_PERIOD: Duration = Duration::from_secs(1);
 /// restart, so much of the time that the node was running may be forgotten.
 pub const CLOCK_PERIOD: Duration = Duration::from_mins(1);
 
+/// How long a writer that is stopped may take to write what it was given. A disk that hangs
+/// must not keep a program from ending; what it has not taken by then was not acknowledged.
+pub const STOP_MAX: Duration = Duration::from_secs(5);
+
 /// Waits before the disk is tried again after a fault: each twice the one before.
 pub const RETRY_MIN: Duration = Duration::from_millis(100);
 /// The longest of these waits.

@@ -18,20 +18,27 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the folder at `path`.
-    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+    /// Takes the folder at `path`. On a file system that is read-only there is nothing to be
+    /// locked in a folder that never was.
+    pub(crate) fn take(path: &Path) -> Result<Option<Self>, OpenError> {
         let name = path.join(LOCK_FILE);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file =
-            options.open(&name).map_err(OpenError::io(format!("open {}", name.display())))?;
+        let mut file = match options.open(&name) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                return Self::take_read_only(path);
+            }
+            Err(error) => return Err(OpenError::io(format!("open {}", name.display()))(error)),
+        };
         try_lock(path, &mut file)?;
         let write = |file: &mut File| -> io::Result<()> {
             file.set_len(0)?;
             writeln!(file, "{}", std::process::id())
         };
-        write(&mut file).map_err(OpenError::io(format!("write {}", name.display())))?;
-        Ok(Self { _file: file })
+        // A full disk does not take it. The folder is locked all the same.
+        let _ = write(&mut file);
+        Ok(Some(Self { _file: file }))
     }
 
     /// Takes the folder at `path` without changing it, if it has been locked ever.

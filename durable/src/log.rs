@@ -6,6 +6,8 @@
 //! file succeeds all the same. So every change since the last fsync that succeeded stays in
 //! memory, and goes into a new segment, which is synced, before anything is called durable.
 
+mod mending;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -31,6 +33,16 @@ struct Active {
     marker: u32,
 }
 
+/// Whether the disk takes what it is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Sound,
+    /// It does not, and it has all that the index knows.
+    Settled,
+    /// It does not, and may lack what the index knows.
+    Unsettled,
+}
+
 pub(crate) struct Log {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) clock: FolderClock,
@@ -49,9 +61,9 @@ pub(crate) struct Log {
     /// Something was written since the last fsync.
     is_dirty: bool,
     /// Changes since the last fsync, or since the disk failed.
-    unsynced: Vec<Change>,
+    pub(crate) unsynced: Vec<Change>,
     unsynced_bytes: usize,
-    is_faulty: bool,
+    health: Health,
     missed: u64,
     /// The folder's time when it was last written down.
     stamped_ms: Option<u64>,
@@ -83,7 +95,7 @@ impl Log {
             is_dirty: false,
             unsynced: Vec::new(),
             unsynced_bytes: 0,
-            is_faulty: false,
+            health: Health::Sound,
             missed: 0,
             stamped_ms: None,
             compaction: None,
@@ -94,7 +106,7 @@ impl Log {
     }
 
     pub(crate) const fn is_faulty(&self) -> bool {
-        self.is_faulty
+        !matches!(self.health, Health::Sound)
     }
 
     /// Whether an fsync has something to do.
@@ -110,7 +122,7 @@ impl Log {
     /// Hands `changes` to the operating system. After an error they are kept, as far as there
     /// is room, for [`Self::retry`].
     pub(crate) fn write(&mut self, changes: Vec<Change>) -> io::Result<()> {
-        if self.is_faulty {
+        if self.is_faulty() {
             self.keep(changes);
             return Err(io::ErrorKind::NotConnected.into());
         }
@@ -119,18 +131,6 @@ impl Log {
             self.keep(changes);
         }
         written
-    }
-
-    fn keep(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            if self.is_faulty && self.unsynced_bytes >= UNSYNCED_BYTES {
-                self.missed += 1;
-                add(&self.counters.changes_missed, 1);
-            } else {
-                self.unsynced_bytes += change.bytes();
-                self.unsynced.push(change);
-            }
-        }
     }
 
     fn write_group(&mut self, changes: &[Change]) -> io::Result<()> {
@@ -161,7 +161,7 @@ impl Log {
             match self.disk.create(&segment::name(number)) {
                 Ok(file) => self.active = Some(Active { file, number, marker }),
                 Err(error) => {
-                    self.fail();
+                    self.fail_write();
                     return Err(error);
                 }
             }
@@ -195,7 +195,7 @@ impl Log {
         let active = self.active.as_mut().expect("a group is begun in a segment");
         if let Err(error) = write_all(&mut *active.file, &self.buffer) {
             add(&self.counters.write_faults, 1);
-            self.fail();
+            self.fail_write();
             return Err(error);
         }
         let written = self.buffer.len() as u64;
@@ -247,95 +247,26 @@ impl Log {
         self.unsynced_bytes = 0;
     }
 
-    /// Gives the active segment up, cut off where it is good.
-    pub(crate) fn fail(&mut self) {
-        self.is_faulty = true;
-        self.compaction = None;
-        self.unsynced_files.clear();
-        if let Some(active) = self.active.take()
-            && let Some(&(_, good)) = self.segments.back()
-        {
-            let name = segment::name(active.number);
-            // Where neither works, the reader cuts the tail off.
-            if good == 0 {
-                self.segments.pop_back();
-                let _ = self.disk.remove(&name);
-            } else {
-                let _ = self.disk.truncate(&name, good);
-            }
-        }
-        self.count();
-    }
-
-    /// Writes what a fault may have lost into a new segment, and syncs it. Returns how many
-    /// changes there was no room to keep.
-    pub(crate) fn retry(&mut self) -> io::Result<u64> {
-        let begun = self.segments.len();
-        let changes = std::mem::take(&mut self.unsynced);
-        let written = self.write_again(&changes);
-        // In memory until it is synced.
-        self.unsynced = changes;
-        let mended = match self.policy {
-            SyncPolicy::Off => written.map(|()| self.forget_unsynced()),
-            _ => written.and_then(|()| self.sync()),
-        };
-        if let Err(error) = mended {
-            self.remove_newest(begun);
-            return Err(error);
-        }
-        self.is_faulty = false;
-        self.count();
-        Ok(std::mem::take(&mut self.missed))
-    }
-
-    /// Writes groups of `changes`: one at least, because nothing else shows that the disk
-    /// takes what it is given.
-    fn write_again(&mut self, changes: &[Change]) -> io::Result<()> {
-        let mut rest = changes;
-        loop {
-            let mut bytes = 0;
-            let fits = |change: &&Change| {
-                bytes += change.bytes();
-                bytes < GROUP_BYTES
-            };
-            let count = rest.iter().take_while(fits).count().max(1);
-            let (group, after) = rest.split_at(count.min(rest.len()));
-            self.write_group(group)?;
-            rest = after;
-            if rest.is_empty() {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Removes all segments but the first `count`: what they hold is written again later, and
-    /// would take its room on the disk at each retry.
-    fn remove_newest(&mut self, count: usize) {
-        while self.segments.len() > count
-            && let Some(&(number, bytes)) = self.segments.back()
-            && self.disk.remove(&segment::name(number)).is_ok()
-        {
-            self.segments.pop_back();
-            self.disk_bytes -= bytes;
-        }
-        self.count();
-    }
-
     /// Writes the time down, and drops what has expired, now and then.
     pub(crate) fn tick(&mut self) -> io::Result<()> {
         self.index.expire(self.clock.now().folder_ms);
         self.write(Vec::new())
     }
 
-    /// Whether the folder has too much that is dead.
+    /// Whether the folder is to be compacted now.
     pub(crate) fn needs_compaction(&self) -> bool {
+        !self.is_faulty() && self.has_too_much()
+    }
+
+    /// Whether the folder has too much that is dead.
+    fn has_too_much(&self) -> bool {
         let (most, of) = BYTES_PER_LIVE;
         let bound = self.index.live_bytes() / of * most + SLACK_BYTES;
         let segments_max = self.disk_bytes / (SEGMENT_BYTES as u64 / 2) + SEGMENTS_SPARE;
         let is_too_much = self.disk_bytes > bound || self.segments.len() as u64 > segments_max;
         let is_written = self.active.as_ref().map(|active| active.number);
         let oldest = self.segments.front().map(|&(number, _)| number);
-        is_too_much && !self.is_faulty && oldest.is_some() && oldest != is_written
+        is_too_much && oldest.is_some() && oldest != is_written
     }
 
     /// Removes the oldest segment, in which nothing lives: first what made its records dead is
@@ -361,7 +292,7 @@ impl Log {
     }
 
     fn count(&self) {
-        set(&self.counters.not_durable, u64::from(self.is_faulty));
+        set(&self.counters.not_durable, u64::from(self.is_faulty()));
         set(&self.counters.segments, self.segments.len() as u64);
         set(&self.counters.disk_bytes, self.disk_bytes);
         set(&self.counters.live_bytes, self.index.live_bytes());

@@ -5,13 +5,16 @@ mod worker;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel,
+};
+use std::thread;
+use std::time::Duration;
 
 use crate::counters::{Counters, add};
 use crate::folder::Folder;
-use crate::limits::{BATCH_BYTES_MAX, QUEUE_BATCHES, QUEUE_BYTES};
+use crate::limits::{BATCH_BYTES_MAX, QUEUE_BATCHES, QUEUE_BYTES, STOP_MAX};
 use crate::types::Change;
 use worker::Worker;
 
@@ -87,11 +90,21 @@ enum Message {
     Stop,
 }
 
+/// What the writer's thread shares with those who hand batches over.
+#[derive(Default)]
+struct Shared {
+    /// Bytes of the batches that wait.
+    queued_bytes: AtomicUsize,
+    /// Changes that were handed over and not told of.
+    untold_changes: AtomicUsize,
+    is_stopping: AtomicBool,
+}
+
 /// Where batches are handed over. Pushing never waits.
 #[derive(Clone)]
 pub struct Queue {
     sender: SyncSender<Message>,
-    bytes: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     counters: Arc<Counters>,
 }
 
@@ -102,7 +115,9 @@ impl Queue {
         if bytes > BATCH_BYTES_MAX {
             return Err(Refused::TooLarge(batch));
         }
-        let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let changes = batch.changes.len();
+        self.shared.untold_changes.fetch_add(changes, Ordering::Relaxed);
+        let before = self.shared.queued_bytes.fetch_add(bytes, Ordering::Relaxed);
         let sent = if before + bytes > QUEUE_BYTES {
             Err(TrySendError::Full(Message::Batch(batch, bytes)))
         } else {
@@ -117,27 +132,66 @@ impl Queue {
             Err(TrySendError::Disconnected(Message::Batch(batch, _))) => Refused::Closed(batch),
             Err(_) => unreachable!("a batch was sent"),
         };
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared.untold_changes.fetch_sub(changes, Ordering::Relaxed);
         Err(refused)
     }
 }
 
+/// The disk did not take all that the writer was given before it had to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unwritten {
+    /// Changes that were never reported as kept.
+    pub changes: usize,
+    /// How long the writer was waited for.
+    pub after: Duration,
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { changes, after } = self;
+        write!(
+            f,
+            "no answer for {} s: stopped with {changes} changes not written, none of which was \
+             reported as kept",
+            after.as_secs()
+        )
+    }
+}
+
+impl std::error::Error for Unwritten {}
+
 /// The thread that writes. It stops when this is dropped.
 pub struct Writer {
     queue: Queue,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected when the thread has ended.
+    ended: Receiver<()>,
+    is_stopped: bool,
 }
 
 impl Writer {
     /// Starts the thread. It calls `on_event`, which must not wait for a shard.
     pub fn start(folder: Folder, on_event: impl FnMut(Event) + Send + 'static) -> io::Result<Self> {
+        Self::start_prepared(folder, || {}, on_event)
+    }
+
+    /// The same, with a thread that calls `prepare` first, such as to choose its priority.
+    pub fn start_prepared(
+        folder: Folder,
+        prepare: impl FnOnce() + Send + 'static,
+        on_event: impl FnMut(Event) + Send + 'static,
+    ) -> io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
-        let (bytes, counters) = (Arc::new(AtomicUsize::new(0)), folder.counters());
-        let queue = Queue { sender, bytes: Arc::clone(&bytes), counters };
-        let worker = Worker::new(folder, receiver, bytes, Box::new(on_event));
-        let builder = thread::Builder::new().name("durable".to_owned());
-        let thread = builder.spawn(move || worker.run())?;
-        Ok(Self { queue, thread: Some(thread) })
+        let (end, ended) = channel();
+        let (shared, counters) = (Arc::<Shared>::default(), folder.counters());
+        let queue = Queue { sender, shared: Arc::clone(&shared), counters };
+        let worker = Worker::new(folder, receiver, shared, Box::new(on_event));
+        thread::Builder::new().name("durable".to_owned()).spawn(move || {
+            prepare();
+            worker.run();
+            drop(end);
+        })?;
+        Ok(Self { queue, ended, is_stopped: false })
     }
 
     /// Where batches are handed over, for as many threads as there are.
@@ -147,16 +201,37 @@ impl Writer {
 
     /// Writes what the queue holds, forces it to the disk except under
     /// [`SyncPolicy::Off`](crate::SyncPolicy::Off), and releases the folder.
-    pub fn stop(self) {
-        drop(self);
+    ///
+    /// # Errors
+    /// When the disk hangs for [`STOP_MAX`]. The thread is left behind then, with the folder.
+    pub fn stop(self) -> Result<(), Unwritten> {
+        self.stop_within(STOP_MAX)
+    }
+
+    pub(crate) fn stop_within(mut self, most: Duration) -> Result<(), Unwritten> {
+        self.end(most)
+    }
+
+    fn end(&mut self, most: Duration) -> Result<(), Unwritten> {
+        self.is_stopped = true;
+        self.queue.shared.is_stopping.store(true, Ordering::Relaxed);
+        // Only to wake it: with a full queue it does not sleep, or the disk hangs.
+        let _ = self.queue.sender.try_send(Message::Stop);
+        match self.ended.recv_timeout(most) {
+            Err(RecvTimeoutError::Timeout) => {
+                let changes = self.queue.shared.untold_changes.load(Ordering::Relaxed);
+                Err(Unwritten { changes, after: most })
+            }
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => Ok(()),
+        }
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let Some(thread) = self.thread.take() else { return };
-        // An error says that the thread has ended.
-        let _ = self.queue.sender.send(Message::Stop);
-        let _ = thread.join();
+        if !self.is_stopped {
+            // A caller that drops it does not ask what became of the rest.
+            let _ = self.end(STOP_MAX);
+        }
     }
 }

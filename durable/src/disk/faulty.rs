@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::{Disk, DiskFile};
 
@@ -20,6 +20,8 @@ pub enum Fault {
     Sync,
     /// Everything that writes fails with EROFS.
     ReadOnly,
+    /// A write does not return before the disk is mended.
+    Hang,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -45,7 +47,13 @@ struct State {
 
 /// A disk in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct FaultyDisk(Arc<Mutex<State>>);
+pub struct FaultyDisk(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    is_mended: Condvar,
+}
 
 struct FaultyFile {
     disk: FaultyDisk,
@@ -58,7 +66,7 @@ fn eio() -> io::Error {
 
 impl FaultyDisk {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no test panics with the lock")
+        self.0.state.lock().expect("no test panics with the lock")
     }
 
     /// From now on, after `bytes` more have been written, `fault` happens.
@@ -71,13 +79,19 @@ impl FaultyDisk {
     /// The disk works again.
     pub fn mend(&self) {
         self.state().fault = None;
+        self.0.is_mended.notify_all();
     }
 
     /// What a process finds that starts after this one was killed: all that was written.
     #[must_use]
     pub fn killed(&self) -> Self {
         let files = self.state().files.clone();
-        Self(Arc::new(Mutex::new(State { files, ..State::default() })))
+        Self::with(files)
+    }
+
+    fn with(files: BTreeMap<String, Content>) -> Self {
+        let state = Mutex::new(State { files, ..State::default() });
+        Self(Arc::new(Shared { state, is_mended: Condvar::new() }))
     }
 
     /// What a power cut leaves at the least, and of what was not synced a part: `keeps` of 256.
@@ -104,7 +118,7 @@ impl FaultyDisk {
                 named: true,
             };
         }
-        Self(Arc::new(Mutex::new(State { files, ..State::default() })))
+        Self::with(files)
     }
 
     /// Changes a byte of a file.
@@ -132,7 +146,7 @@ impl State {
     /// Refuses what changes names, where the fault says so.
     fn changes_names(&self) -> io::Result<()> {
         match self.fault {
-            Some(Fault::Full) => Err(io::ErrorKind::StorageFull.into()),
+            Some(Fault::Full) if self.bytes_left == 0 => Err(io::ErrorKind::StorageFull.into()),
             Some(Fault::ReadOnly) => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             _ => Ok(()),
         }
@@ -198,6 +212,12 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        let state = self.state();
+        let is_full = state.fault == Some(Fault::Full);
+        Ok(if is_full { state.bytes_left as u64 } else { u64::MAX })
+    }
+
     fn sync_folder(&self) -> io::Result<()> {
         let mut state = self.state();
         if state.fault == Some(Fault::ReadOnly) {
@@ -212,9 +232,12 @@ impl Disk for FaultyDisk {
 impl DiskFile for FaultyFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.disk.state();
+        while state.fault == Some(Fault::Hang) {
+            state = self.disk.0.is_mended.wait(state).expect("no test panics with the lock");
+        }
         let mut taken = bytes.len();
         match state.fault {
-            None | Some(Fault::Sync) => {}
+            None | Some(Fault::Sync | Fault::Hang) => {}
             Some(Fault::ReadOnly) => return Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Some(fault) => {
                 if state.bytes_left < bytes.len() {

@@ -60,6 +60,11 @@ impl Disk for Files {
         fs::remove_file(self.folder.join(name))
     }
 
+    fn free_bytes(&self) -> io::Result<u64> {
+        let system = nix::sys::statvfs::statvfs(&self.folder)?;
+        Ok(system.blocks_available() * system.fragment_size())
+    }
+
     fn sync_folder(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }

@@ -1,11 +1,11 @@
 //! The folder stays small, and loses nothing by it.
 
-use super::model::{HOUR_MS, Hands, Model, contacts, hold, open, options, publish};
+use super::model::{HOUR_MS, Hands, Model, contacts, hold, open, open_at, options, publish};
 use crate::disk::{Fault, FaultyDisk};
 use crate::folder::Folder;
-use crate::limits::{SEGMENT_BYTES, SLACK_BYTES};
+use crate::limits::{GROUP_BYTES, SEGMENT_BYTES, SLACK_BYTES};
 use crate::log::Log;
-use crate::types::{Change, SyncPolicy};
+use crate::types::{Change, Held, Purpose, SyncPolicy, key_of};
 
 fn compact(log: &mut Log) {
     while log.needs_compaction() {
@@ -156,4 +156,99 @@ fn a_full_disk_is_not_mended_because_nothing_waits() {
     log.retry().expect_err("a fault");
     disk.mend();
     log.retry().expect("a disk without faults");
+}
+
+/// A log whose oldest segments hold values that live for an hour, and the newest one that lives
+/// longer, on a disk that is full.
+fn filled(disk: &FaultyDisk, hands: &std::sync::Arc<Hands>) -> Log {
+    let options = options(SyncPolicy::EverySecond, std::sync::Arc::clone(hands));
+    let opened = Folder::open_on(std::sync::Arc::new(disk.clone()), &options);
+    let mut log = opened.expect("a folder").0.log;
+    for number in 0..100 {
+        log.write(vec![hold(number, HOUR_MS)]).expect("a write");
+    }
+    log.write(vec![hold(100, 3 * HOUR_MS)]).expect("a write");
+    disk.inject(Fault::Full, 0);
+    log.write(vec![hold(101, 3 * HOUR_MS)]).expect_err("a full disk");
+    log.retry().expect_err("nothing has expired");
+    log
+}
+
+/// What is found on a disk when an hour has passed.
+fn found_later(disk: &FaultyDisk) -> Model {
+    let later = super::model::START_MS + HOUR_MS + 1;
+    Model::of(&open_at(&disk.power_cut(0), SyncPolicy::Off, later).1)
+}
+
+#[test]
+fn a_folder_that_has_filled_its_disk_makes_room_by_what_has_expired() {
+    let disk = FaultyDisk::default();
+    let hands = Hands::at(super::model::START_MS);
+    let mut log = filled(&disk, &hands);
+    let before = disk.bytes();
+    hands.pass(HOUR_MS + 1);
+    log.tick().expect_err("a full disk");
+    log.retry().expect_err("the disk takes no more, whatever is removed");
+    assert!(disk.bytes() * 2 < before, "{} of {before} bytes", disk.bytes());
+    disk.mend();
+    log.retry().expect("a disk without faults");
+    assert_eq!(found_later(&disk).held.len(), 2);
+}
+
+#[test]
+fn a_value_whose_renewal_could_not_be_written_is_not_taken_for_expired() {
+    let disk = FaultyDisk::default();
+    let hands = Hands::at(super::model::START_MS);
+    let mut log = filled(&disk, &hands);
+    let Change::Hold(held) = hold(0, 5 * HOUR_MS) else { unreachable!("a hold") };
+    let (key, expires_ms, purpose) = (held.key, held.expires_ms, held.purpose);
+    log.write(vec![Change::Renew { key, expires_ms, purpose }]).expect_err("a full disk");
+    hands.pass(HOUR_MS + 1);
+    log.tick().expect_err("a full disk");
+    log.retry().expect_err("a full disk");
+    disk.mend();
+    log.retry().expect("a disk without faults");
+    compact(&mut log);
+    assert_eq!(found_later(&disk).held[&key].1, expires_ms);
+}
+
+#[test]
+fn a_disk_that_takes_a_part_is_not_asked_for_that_again() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    disk.inject(Fault::Full, 0);
+    // Three groups of a retry.
+    let large = |number| {
+        let value = super::model::value(number, GROUP_BYTES - 1000);
+        let (key, expires_ms) = (key_of(&value), super::model::START_MS + HOUR_MS);
+        let purpose = Purpose::Cache;
+        Change::Hold(Held { key, value, expires_ms, purpose, source: None })
+    };
+    log.write(vec![large(1)]).expect_err("a full disk");
+    for number in 2..4 {
+        log.unsynced.push(large(number));
+    }
+    disk.inject(Fault::Full, GROUP_BYTES + GROUP_BYTES / 2);
+    log.retry().expect_err("a full disk");
+    assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 1);
+    disk.inject(Fault::Full, 2 * GROUP_BYTES);
+    log.retry().expect("room for the rest");
+    assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 3);
+}
+
+#[test]
+fn nothing_is_copied_where_there_is_no_room_for_it() {
+    let disk = FaultyDisk::default();
+    let mut log = open(&disk, SyncPolicy::EverySecond).0.log;
+    log.write(vec![publish(200, 7)]).expect("a write");
+    let mut numbers = (0..40).cycle();
+    while !log.needs_compaction() {
+        log.write(vec![hold(numbers.next().expect("a number"), HOUR_MS)]).expect("a write");
+    }
+    let before = disk.bytes();
+    disk.inject(Fault::Full, 1000);
+    let error = log.compact(0).expect_err("no room");
+    assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    assert!(!log.is_faulty(), "it still takes what is small");
+    assert_eq!(disk.bytes(), before);
 }

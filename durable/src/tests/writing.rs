@@ -49,7 +49,7 @@ fn each_batch_is_told_of_once_and_in_order() {
         }
         assert_eq!(counters.snapshot().batches_kept, 100);
         assert_eq!(Model::on(&disk.killed()).held.len(), 100);
-        writer.stop();
+        writer.stop().expect("a disk that answers");
         if sync != SyncPolicy::Off {
             assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 100);
         }
@@ -173,7 +173,7 @@ fn a_full_queue_refuses_and_never_waits() {
     assert_eq!(counters.snapshot().batches_refused, 1);
     assert!(matches!(queue.try_push(large(1, BATCH_BYTES_MAX)), Err(Refused::TooLarge(_))));
     drop(leave);
-    writer.stop();
+    writer.stop().expect("a disk that answers");
     assert_eq!(Model::on(&disk.killed()).held.len(), 1 + QUEUE_BATCHES);
     assert!(matches!(queue.try_push(batch(1)), Err(Refused::Closed(_))));
 }
@@ -189,6 +189,47 @@ fn the_queue_is_bounded_in_bytes_too() {
     assert!(matches!(queue.try_push(large(3, half)), Err(Refused::Busy(_))));
     queue.try_push(Batch { tag: 4, changes: Vec::new() }).expect("what was refused takes no room");
     drop(leave);
-    writer.stop();
+    writer.stop().expect("a disk that answers");
     assert_eq!(Model::on(&disk.killed()).held.len(), 3);
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_keep_the_writer_from_being_stopped() {
+    let disk = FaultyDisk::default();
+    let (writer, events, _) = start(&disk, SyncPolicy::EverySecond);
+    writer.queue().try_push(batch(1)).expect("room");
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Kept { tag: 1, synced: false }));
+    disk.inject(Fault::Hang, 0);
+    // More than the queue takes: it is full, and the thread is stuck.
+    let mut number = 2;
+    while writer.queue().try_push(batch(number)).is_ok() {
+        number += 1;
+    }
+    let unwritten = writer.stop_within(Duration::from_millis(10)).expect_err("it hangs");
+    assert_eq!(unwritten.changes, usize::from(number) - 2);
+    disk.mend();
+    // The thread that was left behind ends by itself, and writes what it has.
+    while events.recv_timeout(DEADLINE).is_ok() {}
+    assert_eq!(Model::on(&disk.killed()).held.len(), usize::from(number) - 1);
+}
+
+#[test]
+fn a_disk_that_is_read_only_at_the_start_is_served_from_and_mended_later() {
+    let disk = FaultyDisk::default();
+    let (writer, events, _) = start(&disk, SyncPolicy::EverySecond);
+    writer.queue().try_push(batch(1)).expect("room");
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Kept { tag: 1, synced: false }));
+    writer.stop().expect("a disk that answers");
+    disk.put("00000002.seg", b"a write that was cut off");
+    disk.inject(Fault::ReadOnly, 0);
+    assert_eq!(Model::on(&disk).held.len(), 1, "what can be read is served");
+    let (writer, events, counters) = start(&disk, SyncPolicy::EverySecond);
+    assert!(matches!(events.recv_timeout(DEADLINE), Ok(Event::Fault { .. })));
+    writer.queue().try_push(batch(2)).expect("room");
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Failed { tag: 2 }));
+    assert_eq!(counters.snapshot().not_durable, 1);
+    disk.mend();
+    assert_eq!(events.recv_timeout(DEADLINE), Ok(Event::Mended { missed: 0 }));
+    assert_eq!(Model::on(&disk.power_cut(0)).held.len(), 2);
+    drop(writer);
 }

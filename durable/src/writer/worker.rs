@@ -2,11 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use super::{Batch, Event, Message};
+use super::{Batch, Event, Message, Shared};
 use crate::counters::add;
 use crate::folder::Folder;
 use crate::limits::{CLOCK_PERIOD, COMPACT_RATE, GROUP_BYTES, RETRY_MAX, RETRY_MIN, SYNC_PERIOD};
@@ -32,8 +32,7 @@ impl Backoff {
 pub(super) struct Worker {
     folder: Folder,
     receiver: Receiver<Message>,
-    /// Of the batches in the queue.
-    queued_bytes: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     on_event: Box<dyn FnMut(Event) + Send>,
     sync_due: Option<Instant>,
     tick_due: Instant,
@@ -41,36 +40,34 @@ pub(super) struct Worker {
     retry: Option<Backoff>,
     /// While compaction does not work.
     growing: Option<Backoff>,
-    is_stopping: bool,
 }
 
 impl Worker {
     pub(super) fn new(
         folder: Folder,
         receiver: Receiver<Message>,
-        queued_bytes: Arc<AtomicUsize>,
+        shared: Arc<Shared>,
         on_event: Box<dyn FnMut(Event) + Send>,
     ) -> Self {
         Self {
             folder,
             receiver,
-            queued_bytes,
+            shared,
             on_event,
             sync_due: None,
             tick_due: Instant::now(),
             retry: None,
             growing: None,
-            is_stopping: false,
         }
     }
 
     pub(super) fn run(mut self) {
-        while !self.is_stopping {
+        while !self.shared.is_stopping.load(Ordering::Relaxed) {
             let wait = self.next_due().saturating_duration_since(Instant::now());
             match self.receiver.recv_timeout(wait) {
                 Ok(message) => self.take(message),
                 Err(RecvTimeoutError::Timeout) => self.keep_house(0),
-                Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         while let Ok(message) = self.receiver.try_recv() {
@@ -102,11 +99,12 @@ impl Worker {
         while let Some(message) = next {
             match message {
                 Message::Batch(batch, batch_bytes) => {
-                    self.queued_bytes.fetch_sub(batch_bytes, Ordering::Relaxed);
+                    self.shared.queued_bytes.fetch_sub(batch_bytes, Ordering::Relaxed);
                     bytes += batch_bytes;
                     group.push(batch);
                 }
-                Message::Stop => self.is_stopping = true,
+                // It has woken the thread, which is all that it is for.
+                Message::Stop => {}
             }
             next = if bytes < GROUP_BYTES { self.receiver.try_recv().ok() } else { None };
         }
@@ -117,18 +115,18 @@ impl Worker {
     fn write(&mut self, group: Vec<Batch>) {
         let began = Instant::now();
         let tags: Vec<u64> = group.iter().map(|batch| batch.tag).collect();
-        let log = &mut self.folder.log;
+        let count: usize = group.iter().map(|batch| batch.changes.len()).sum();
         let changes = group.into_iter().flat_map(|batch| batch.changes).collect();
-        let synced = log.policy == SyncPolicy::Always;
-        let written = log.write(changes);
-        let kept = if synced { written.and_then(|()| log.sync()) } else { written };
-        let counters = Arc::clone(&log.counters);
+        let synced = self.folder.log.policy == SyncPolicy::Always;
+        let kept = self.folder.keep(changes);
+        let counters = self.folder.counters();
         let is_kept = kept.is_ok();
         let counter = if is_kept { &counters.batches_kept } else { &counters.batches_failed };
         add(counter, tags.len() as u64);
         let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
         counters.stall_max_us.fetch_max(took, Ordering::Relaxed);
         self.note(kept);
+        self.shared.untold_changes.fetch_sub(count, Ordering::Relaxed);
         for tag in tags {
             let event = if is_kept { Event::Kept { tag, synced } } else { Event::Failed { tag } };
             (self.on_event)(event);
