@@ -229,7 +229,9 @@ impl Running {
         self.commander.stop();
         let threads = self.threads.take();
         let ended = threads.expect("joined once: by `stop`, or when dropped").join();
-        drop(self.disk.take());
+        if let Some(disk) = self.disk.take() {
+            disk.stop();
+        }
         ended
     }
 }

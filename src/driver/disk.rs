@@ -13,6 +13,7 @@
 
 mod data;
 mod link;
+mod pacing;
 mod translate;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use super::clock::Clock;
 use super::mailbox::Links;
 use super::mailbox::shutdown::Shutdown;
 use super::mailbox::wake::WakeHandle;
+use super::sys;
 use crate::handoff::{Producer, ring};
 use crate::limits::JOURNAL_BATCHES_MAX;
 use crate::node::{BatchNumber, Kept, ShardPosition};
@@ -38,9 +40,9 @@ const _: () = assert!(JOURNAL_BATCHES_MAX.is_power_of_two(), "a ring wraps aroun
 /// A batch of a shard's journal that is settled.
 pub(super) type Settled = (BatchNumber, Kept);
 
-/// The writer of a running node's folder. When it is dropped, all is written.
+/// The writer of a running node's folder.
 pub(super) struct DiskWriter {
-    _writer: Writer,
+    writer: Writer,
     counters: Arc<Counters>,
 }
 
@@ -65,12 +67,25 @@ impl DiskWriter {
             tellers.push(Teller { producer, wake_handle: wake_handle.clone() });
             links.inbox.kept = Some(consumer);
         }
-        let writer = Writer::start(folder, move |event| tell(&mut tellers, &event))?;
+        let prepare = || {
+            if let Err(error) = sys::wait_for_turn() {
+                tracing::debug!(%error, "the disk's thread is scheduled as any other");
+            }
+        };
+        let writer =
+            Writer::start_prepared(folder, prepare, move |event| tell(&mut tellers, &event))?;
         for (shard, links) in shards.iter_mut().enumerate() {
             let values = values.take(shard);
             links.disk = Some(DiskLink::new(shard, writer.queue(), time, values, now));
         }
-        Ok(Self { _writer: writer, counters })
+        Ok(Self { writer, counters })
+    }
+
+    /// Ends when all is written, or the disk hangs.
+    pub(super) fn stop(self) {
+        if let Err(unwritten) = self.writer.stop() {
+            tracing::error!("the disk hangs: {unwritten}");
+        }
     }
 
     /// What the folder counts.

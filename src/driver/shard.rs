@@ -16,7 +16,7 @@ use super::events::{EventSender, ShardEvent};
 use super::io::Datapath;
 use super::mailbox::Links;
 use super::mailbox::inbox::Inbox;
-use super::mailbox::peers::{Peers, RETRY};
+use super::mailbox::peers::Peers;
 use super::stats::{DriverStats, ShardStats};
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
@@ -55,7 +55,7 @@ impl<D: Datapath> Shard<D> {
     pub(super) fn run(mut self) -> io::Result<ShardStats> {
         while self.turn()?.is_continue() {}
         if let Some(disk) = &mut self.disk {
-            disk.write_contacts(&self.node);
+            disk.finish(self.now, &mut self.node, &mut self.outbox);
         }
         let histograms = self.node.histograms().clone();
         Ok(ShardStats { node: self.node.stats(), driver: self.outlet.measured(), histograms })
@@ -81,7 +81,7 @@ impl<D: Datapath> Shard<D> {
         self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
         if self.inbox.begin_wait() {
             let due = self.node.next_timeout().map(|due| due.since(begun));
-            let disk = self.disk.as_ref().filter(|disk| disk.is_waiting()).map(|_| RETRY);
+            let disk = self.disk.as_ref().and_then(|disk| disk.wait(begun));
             let timeout = [due, disk, self.outlet.peers.retry(), Some(WAIT_MAX)];
             let timeout = timeout.into_iter().flatten().min();
             self.outlet.datapath.wait(timeout)?;

@@ -1,4 +1,4 @@
-//! Memory that is mapped by itself, and the core that a thread stays on.
+//! Memory that is mapped by itself, the core that a thread stays on, and how it is scheduled.
 #![allow(unsafe_code)] // Mapped memory is unmapped by its address.
 
 use std::io;
@@ -58,6 +58,26 @@ pub fn give_way() {
     if refused != 0 {
         tracing::debug!(error = %io::Error::last_os_error(), "a thread does not give way");
     }
+}
+
+/// Makes the calling thread wait for its turn when it is woken, with the same share of a core
+/// as any other: it does not take the core from a shard that serves.
+///
+/// # Errors
+/// When the system does not allow it.
+pub(super) fn wait_for_turn() -> io::Result<()> {
+    let (this_thread, parameters) = (0, libc::sched_param { sched_priority: 0 });
+    // By number, since musl's function refuses a single thread.
+    // SAFETY: the parameters live longer than the call, which changes nothing in memory.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            this_thread,
+            libc::SCHED_BATCH,
+            &raw const parameters,
+        )
+    };
+    Ok(Errno::result(result).map(drop)?)
 }
 
 /// Keeps the calling thread on core number `index` of those that the process may use,

@@ -266,6 +266,11 @@ impl Journal {
         self.waiting.pop_front().map(|(_, waiting)| waiting)
     }
 
+    /// Changes that were not taken yet.
+    pub(crate) const fn untaken_changes(&self) -> usize {
+        self.changes.len()
+    }
+
     /// Changes that are not kept yet.
     pub(crate) const fn unkept_changes(&self) -> usize {
         self.unkept_changes

@@ -31,6 +31,11 @@ impl Node {
         self.turn.journal.take()
     }
 
+    /// Changes that [`Self::take_journal`] has not given yet.
+    pub const fn journal_changes(&self) -> usize {
+        self.turn.journal.untaken_changes()
+    }
+
     /// Notes that the batches up to `number` are kept, and how.
     pub fn handle_kept(
         &mut self,

@@ -7,7 +7,9 @@ use kad_durable::limits::BATCH_BYTES_MAX;
 use kad_durable::{Batch, Change, Contact, Queue, Refused};
 
 use super::data::Values;
+use super::pacing::Pacing;
 use super::translate::{self, FolderTime};
+use crate::driver::mailbox::peers::RETRY;
 use crate::id::{ID_BYTES, Id};
 use crate::limits::{JOURNAL_BYTES_MAX, JOURNAL_CHANGES_MAX};
 use crate::node::{BatchNumber, JournalBatch, Kept, Node, Outbox};
@@ -49,6 +51,7 @@ pub(in crate::driver) struct DiskLink {
     time: FolderTime,
     /// What the node is to be restored with.
     values: Values,
+    pacing: Pacing,
     /// Batches for which the queue had no room.
     waiting: VecDeque<Batch>,
     next_contacts: Instant,
@@ -64,9 +67,16 @@ impl DiskLink {
         values: Values,
         now: Instant,
     ) -> Self {
-        let next_contacts = now;
-        let waiting = VecDeque::new();
-        Self { shard, queue, time, values, waiting, next_contacts, contacts: Vec::new() }
+        Self {
+            shard,
+            queue,
+            time,
+            values,
+            pacing: Pacing::new(now),
+            waiting: VecDeque::new(),
+            next_contacts: now,
+            contacts: Vec::new(),
+        }
     }
 
     /// Gives the node the values that it had.
@@ -81,8 +91,27 @@ impl DiskLink {
         }
     }
 
-    /// Hands over what the turn has changed.
+    /// Hands over what the turn has changed, if it is time to.
     pub(in crate::driver) fn write(&mut self, now: Instant, node: &mut Node, outbox: &mut Outbox) {
+        if !self.waiting.is_empty() || self.pacing.is_due(now, node.journal_changes()) {
+            self.write_all(now, node, outbox);
+        }
+        if self.shard == 0 && now >= self.next_contacts {
+            let is_written = self.write_contacts(node);
+            self.next_contacts = now + if is_written { CONTACTS_PERIOD } else { CONTACTS_LOOK };
+        }
+    }
+
+    /// Hands over what the node has changed and the contacts, before the shard ends.
+    pub(in crate::driver) fn finish(&mut self, now: Instant, node: &mut Node, outbox: &mut Outbox) {
+        self.write_all(now, node, outbox);
+        self.write_contacts(node);
+        if !self.waiting.is_empty() {
+            tracing::warn!("the disk does not keep up: the last changes are not kept");
+        }
+    }
+
+    fn write_all(&mut self, now: Instant, node: &mut Node, outbox: &mut Outbox) {
         while let Some(batch) = self.waiting.pop_front() {
             if !self.push(batch, now, node, outbox) {
                 return;
@@ -95,10 +124,6 @@ impl DiskLink {
             if !self.push(batch, now, node, outbox) {
                 return;
             }
-        }
-        if self.shard == 0 && now >= self.next_contacts {
-            let is_written = self.write_contacts(node);
-            self.next_contacts = now + if is_written { CONTACTS_PERIOD } else { CONTACTS_LOOK };
         }
     }
 
@@ -121,7 +146,7 @@ impl DiskLink {
 
     /// Writes down the contacts; whether they have changed. Every shard knows all of them; the
     /// first one writes.
-    pub(in crate::driver) fn write_contacts(&mut self, node: &Node) -> bool {
+    fn write_contacts(&mut self, node: &Node) -> bool {
         if self.shard != 0 {
             return false;
         }
@@ -146,8 +171,8 @@ impl DiskLink {
         is_written
     }
 
-    /// Whether a batch waits for room in the queue.
-    pub(in crate::driver) fn is_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+    /// How long the shard may wait before it has to hand something over.
+    pub(in crate::driver) fn wait(&self, now: Instant) -> Option<Duration> {
+        if self.waiting.is_empty() { self.pacing.wait(now) } else { Some(RETRY) }
     }
 }
