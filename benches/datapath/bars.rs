@@ -79,6 +79,7 @@ fn rows(results: &Results) -> Vec<Row> {
     }
     rows.extend(Load::FULL.iter().flat_map(|load| auto_against_tokio(*load)));
     rows.extend(Load::FULL.map(durable_against_memory));
+    rows.extend(writing_against_memory());
     for load in Load::FULL {
         rows.extend(against_best(results, load));
     }
@@ -141,9 +142,24 @@ fn durable_against_memory(load: Load) -> Row {
         title: "CPU a request, --data / memory",
         figure: Figure::CpuUs,
         part: (Subject::Durable, load),
-        whole: (Subject::node(NodeIo::Auto, Grouping::On), load),
+        whole: (Subject::MEMORY, load),
         bar: Bar::AtMost(1.01),
     }
+}
+
+/// How late GETs are answered while values are written, and what that costs.
+fn writing_against_memory() -> [Row; 2] {
+    let row = |title, figure, bar| Row {
+        title,
+        figure,
+        part: (Subject::Durable, Load::Writes),
+        whole: (Subject::MEMORY, Load::Writes),
+        bar,
+    };
+    [
+        row("p99 of GETs while writing, --data / memory", Figure::TailUs, Bar::AtMost(1.5)),
+        row("CPU of the same", Figure::CpuUs, Bar::Shown),
+    ]
 }
 
 fn with_cpu(titles: [&'static str; 2], (part, whole): (Case, Case), bar: Bar) -> [Row; 2] {

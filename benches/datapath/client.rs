@@ -16,7 +16,7 @@ use crate::server::Server;
 use crate::subject::Grouping;
 
 /// Longest wait for the first reply.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 const BUFFER_BYTES: usize = 1 << 20;
 /// Requests of each socket in one wave of a flood: those of 64 sockets fill the receive
 /// buffer of a server.
@@ -77,7 +77,7 @@ impl Client {
         let peers = peers.collect::<io::Result<Vec<_>>>();
         let mut peers = peers.map_err(Failure::io("connecting a client"))?;
         for peer in &mut peers {
-            peer.asked.token = peer.get_token()?;
+            peer.asked.token = get_token(&peer.socket)?;
             peer.coalesce(shape).map_err(Failure::io("setting UDP_SEGMENT and UDP_GRO"))?;
         }
         let messages = match shape.receiving {
@@ -209,22 +209,6 @@ impl Peer {
         Ok(Self { socket, asked })
     }
 
-    /// Sends one request without a token, and takes the token in the reply.
-    fn get_token(&self) -> Result<Token, Failure> {
-        let request = request::first_request();
-        self.socket.send(&request).map_err(Failure::io("asking for a token"))?;
-        let mut reply = [0; 2048];
-        let length = loop {
-            match self.socket.recv(&mut reply) {
-                // Closing a ring interrupts its thread.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                outcome => break outcome.map_err(Failure::io("waiting for a token"))?,
-            }
-        };
-        request::first_reply(&reply[..length])
-            .map_err(|_| Failure::Wrong("the first reply is not the value asked for".into()))
-    }
-
     /// Makes the kernel split messages into requests, and deliver replies as segmented
     /// messages, as the shape says.
     fn coalesce(&self, shape: Shape) -> io::Result<()> {
@@ -234,6 +218,22 @@ impl Peer {
         setsockopt(&self.socket, sockopt::UdpGroSegment, &(shape.receiving == Grouping::On))?;
         Ok(())
     }
+}
+
+/// Sends one request without a token, and takes the token in the reply.
+pub(crate) fn get_token(socket: &UdpSocket) -> Result<Token, Failure> {
+    let request = request::first_request();
+    socket.send(&request).map_err(Failure::io("asking for a token"))?;
+    let mut reply = [0; 2048];
+    let length = loop {
+        match socket.recv(&mut reply) {
+            // Closing a ring interrupts its thread.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => break outcome.map_err(Failure::io("waiting for a token"))?,
+        }
+    };
+    request::first_reply(&reply[..length])
+        .map_err(|_| Failure::Wrong("the first reply is not the value asked for".into()))
 }
 
 impl Asked {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::load::PACED_RATE;
 use crate::server::Server;
+use crate::stores::Stores;
 use crate::subject::Shards;
 
 /// A request is lost when for so long neither it nor any other is answered: a round trip
@@ -113,18 +113,23 @@ pub(crate) struct Paces {
     pub(crate) lateness: Vec<Duration>,
 }
 
-/// Sends [`PACED_RATE`] requests a second for `time`, each at its scheduled time, and
-/// records how long after that it was sent and answered. Returns how long it took.
+/// Sends `rate` requests a second for `time`, each at its scheduled time, and records how
+/// long after that it was sent and answered. Beside them it stores values, where it is given
+/// `stores`. Returns how long it took.
 pub(crate) fn open_loop(
     client: &mut Client,
-    time: Duration,
+    (rate, time): (u64, Duration),
     paces: &mut Paces,
+    mut stores: Option<&mut Stores>,
 ) -> Result<Duration, Failure> {
     let Paces { latencies, lateness } = paces;
     latencies.clear();
     lateness.clear();
+    if let Some(stores) = &mut stores {
+        stores.begin();
+    }
     let start = Instant::now();
-    let due = |number: u64| Duration::from_nanos(number * 1_000_000_000 / PACED_RATE);
+    let due = |number: u64| Duration::from_nanos(number * 1_000_000_000 / rate);
     let (mut next, mut last) = (0u64, Duration::ZERO);
     loop {
         let now = start.elapsed();
@@ -136,6 +141,9 @@ pub(crate) fn open_loop(
                 client.send(due(next))?;
             }
             next += 1;
+        }
+        if let Some(stores) = &mut stores {
+            stores.turn(now, time)?;
         }
         let received = client.receive(|due| latencies.push(start.elapsed().saturating_sub(due)))?;
         if received > 0 {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::subject::{Grouping, Shards};
+use crate::subject::{Grouping, Shards, Subject};
 
 /// A way of asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(crate) enum Load {
     Bursts,
     /// One socket, an open loop far below what the server can do.
     Paced,
+    /// The same at a tenth of its rate, while another socket stores new values.
+    Writes,
 }
 
 /// Sockets, and how each of them asks.
@@ -40,20 +42,35 @@ pub(crate) struct Shape {
 
 /// Requests a second of [`Load::Paced`].
 pub(crate) const PACED_RATE: u64 = 100_000;
+/// Requests a second of [`Load::Writes`], and STOREs.
+pub(crate) const READ_RATE: u64 = 10_000;
+pub(crate) const WRITE_RATE: u64 = 20_000;
 
 impl Load {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts, Self::Paced];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Singles,
+        Self::Interleaved,
+        Self::Backlog,
+        Self::Flood,
+        Self::Bursts,
+        Self::Paced,
+        Self::Writes,
+    ];
     /// The loads in which the client sends as much as it can.
     pub(crate) const FULL: [Self; 5] =
         [Self::Singles, Self::Interleaved, Self::Backlog, Self::Flood, Self::Bursts];
     /// The loads of 64 peers that alternate.
     pub(crate) const ALTERNATING: [Self; 3] = [Self::Interleaved, Self::Backlog, Self::Flood];
 
-    /// Whether the load makes sense for a server with so many shards. When a server shares a
-    /// core with a client that never sleeps, the scheduler decides the latency.
-    pub(crate) fn suits(self, shards: Shards) -> bool {
-        (self, shards) != (Self::Paced, Shards::Two)
+    /// Whether the load makes sense for a server. When one shares a core with a client that
+    /// never sleeps, the scheduler decides the latency. Values are stored on what is compared
+    /// with a durable node.
+    pub(crate) fn suits(self, subject: Subject) -> bool {
+        match self {
+            Self::Paced => subject.shards() == Shards::One,
+            Self::Writes => [Subject::MEMORY, Subject::Durable].contains(&subject),
+            _ => true,
+        }
     }
 
     pub(crate) const fn shape(self, shards: Shards) -> Shape {
@@ -84,7 +101,7 @@ impl Load {
                 Shape { sockets: 16, window: 32, burst: 16, receiving: Grouping::On, refill: 512 }
             }
             // 41 ms of requests: when so many are unanswered, they are lost.
-            Self::Paced => {
+            Self::Paced | Self::Writes => {
                 Shape { sockets: 1, window: 4096, burst: 1, receiving: Grouping::Off, refill: 4096 }
             }
         }
@@ -100,6 +117,7 @@ impl fmt::Display for Load {
             Self::Flood => "flood",
             Self::Bursts => "bursts",
             Self::Paced => "paced",
+            Self::Writes => "writes",
         })
     }
 }

@@ -18,6 +18,7 @@ mod request;
 mod results;
 mod sample;
 mod server;
+mod stores;
 mod subject;
 
 use std::error::Error;

@@ -78,7 +78,7 @@ impl Options {
         let name = format!("{subject}/{load}");
         let is_wanted =
             self.only.is_empty() || self.only.iter().any(|filter| name.contains(filter));
-        is_wanted && load.suits(subject.shards())
+        is_wanted && load.suits(subject)
     }
 }
 

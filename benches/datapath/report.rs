@@ -34,7 +34,7 @@ pub(crate) fn head(options: &Options, cores: &Cores) {
 pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
     println!();
     println!(
-        "{:12} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>8} {:>9} {:>6} {:>4}",
+        "{:12} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9} {:>6} {:>4}",
         "load",
         "server",
         "kreq/s",
@@ -44,6 +44,7 @@ pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
         "calls/k",
         "per turn",
         "p50 us",
+        "p99 us",
         "late us",
         "lost",
         "stray",
@@ -67,7 +68,7 @@ fn case(results: &Results, case: Case) {
     let (lost, stray) = results.lost_and_stray(case);
     let (subject, load) = case;
     println!(
-        "{load:12} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>8} {lost:>9} \
+        "{load:12} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {lost:>9} \
          {stray:>6} {:>4}",
         throughput / 1000.0,
         number(Figure::CpuUs, 3),
@@ -76,6 +77,7 @@ fn case(results: &Results, case: Case) {
         number(Figure::Calls, 1),
         number(Figure::PerTurn, 1),
         number(Figure::LatencyUs, 1),
+        number(Figure::TailUs, 1),
         number(Figure::LatenessUs, 1),
         results.void(case),
     );

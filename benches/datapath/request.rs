@@ -4,7 +4,9 @@
 use kad_node::id::Id;
 use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
 use kad_node::node::ShardPosition;
-use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId, Value};
+use kad_node::wire::{
+    self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId, Value,
+};
 
 use crate::subject::Shards;
 
@@ -14,6 +16,8 @@ pub(crate) const VALUE_BYTES: usize = 100;
 pub(crate) const KEYS: usize = 64;
 /// Header, key, offset.
 pub(crate) const REQUEST_BYTES: usize = 48 + 20 + 4;
+/// Header, key, offset, total, lifetime, purpose, value.
+pub(crate) const STORE_BYTES: usize = 48 + 20 + 12 + 1 + VALUE_BYTES;
 /// Header, offset, total, lifetime, value.
 pub(crate) const REPLY_BYTES: usize = VALUE_OFFSET + VALUE_BYTES;
 
@@ -21,6 +25,7 @@ const TOKEN: std::ops::Range<usize> = 40..48;
 const VALUE_OFFSET: usize = 48 + 12;
 const KIND_OFFSET: usize = 2;
 const KIND_VALUE: u8 = 0x83;
+const KIND_STORED: u8 = 0x84;
 /// Where a datagram has its transaction id.
 pub(crate) const TRANSACTION: std::ops::Range<usize> = 8..16;
 
@@ -106,6 +111,29 @@ impl Requests {
     pub(crate) fn check(&self, key: usize, value: &[u8]) -> Result<(), WrongReply> {
         if value == self.values[key] { Ok(()) } else { Err(WrongReply) }
     }
+}
+
+/// Writes the STORE of value number `number`, which no other has.
+pub(crate) fn write_store(number: u64, token: Token, buffer: &mut [u8; STORE_BYTES]) {
+    let mut value = [b'.'; VALUE_BYTES];
+    value[..8].copy_from_slice(&number.to_be_bytes());
+    let store = Store {
+        key: Id::of_value(&value),
+        offset: 0,
+        total: VALUE_BYTES as u32,
+        life_s: 3600,
+        purpose: Purpose::Replica,
+        value: &value,
+    };
+    let mut datagram = [0; DATAGRAM_BYTES_MAX];
+    let request = Datagram { body: Body::Store(store), ..find_value(0, token) };
+    assert_eq!(wire::encode(&request, &mut datagram), STORE_BYTES);
+    buffer.copy_from_slice(&datagram[..STORE_BYTES]);
+}
+
+/// Whether a reply to a STORE says that the value is held.
+pub(crate) fn is_stored(reply: &[u8]) -> bool {
+    reply.get(KIND_OFFSET) == Some(&KIND_STORED)
 }
 
 /// The ticket of a reply, and the value that came with it.

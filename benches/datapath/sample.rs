@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::client::{Client, Tally};
 use crate::drive::{self, Paces};
 use crate::failure::Failure;
-use crate::load::Load;
+use crate::load::{Load, PACED_RATE, READ_RATE};
 use crate::server::{Counters, Server};
+use crate::stores::Stores;
 use crate::subject::Shards;
 
 /// The part of a measurement's time that is spent on warming up before it.
@@ -20,9 +21,11 @@ pub(crate) struct Sample {
     elapsed: Duration,
     cpu: Duration,
     counters: Counters,
-    /// Of a paced load.
-    latency_median: Option<Duration>,
-    lateness_median: Option<Duration>,
+    /// Of a load at a rate.
+    latency: Option<Times>,
+    lateness: Option<Times>,
+    /// STOREs that were sent, and that were answered by STORED.
+    stores: Option<(u64, u64)>,
     load: Load,
 }
 
@@ -32,6 +35,8 @@ const LOST_ONE_IN: u64 = 1000;
 /// More than one reply in so many that a flooded server sent and the client did not
 /// read makes a sample void: what was answered is then not what the server did.
 const UNREAD_ONE_IN: u64 = 100;
+/// More than one STORE in so many that is not answered by STORED makes a sample void.
+const UNSTORED_ONE_IN: u64 = 100;
 /// The client's own lateness may be this part of the latency: 1 / 4.
 const LATE_PART: u32 = 4;
 
@@ -44,6 +49,8 @@ pub(crate) enum Figure {
     CpuUs,
     /// Microseconds from when a request was due to its answer, the median.
     LatencyUs,
+    /// The same, the 99th percentile.
+    TailUs,
     /// Microseconds from when a request was due to its send, the median.
     LatenessUs,
     /// The part of the time in which the server was on a core: above one with
@@ -68,8 +75,15 @@ impl Sample {
     ) -> Result<Self, Failure> {
         let mut client = Client::connect(server, load.shape(shards))?;
         let mut paces = Paces::default();
+        let mut stores = match load {
+            Load::Writes => Some(Stores::connect(server)?),
+            _ => None,
+        };
         let mut run = |client: &mut Client, server: &Server, time| match load {
-            Load::Paced => drive::open_loop(client, time, &mut paces),
+            Load::Paced => drive::open_loop(client, (PACED_RATE, time), &mut paces, None),
+            Load::Writes => {
+                drive::open_loop(client, (READ_RATE, time), &mut paces, stores.as_mut())
+            }
             Load::Flood => drive::flood(client, time),
             Load::Backlog => drive::backlog(client, server, shards, time),
             Load::Singles | Load::Interleaved | Load::Bursts => drive::closed_loop(client, time),
@@ -85,21 +99,27 @@ impl Sample {
         if tally.answered == 0 {
             return Err(Failure::Wrong("no request was answered".into()));
         }
-        let [latency_median, lateness_median] = [paces.latencies, paces.lateness].map(median);
-        Ok(Self { tally, elapsed, cpu, counters, latency_median, lateness_median, load })
+        let [latency, lateness] = [paces.latencies, paces.lateness].map(Times::of);
+        let stores = stores.map(|stores| (stores.sent, stores.stored));
+        Ok(Self { tally, elapsed, cpu, counters, latency, lateness, stores, load })
     }
 
     /// Whether the sample says nothing about the server, and is used in no ratio.
     pub(crate) fn is_void(&self) -> bool {
         let Tally { answered, lost, .. } = self.tally;
-        let late = self.lateness_median.zip(self.latency_median);
-        let is_late = late.is_some_and(|(late, latency)| late * LATE_PART > latency);
+        let late = self.lateness.zip(self.latency);
+        let is_late = late.is_some_and(|(late, latency)| match self.load {
+            Load::Writes => late.tail * LATE_PART > latency.tail,
+            _ => late.median * LATE_PART > latency.median,
+        });
+        let is_unkept =
+            self.stores.is_some_and(|(sent, stored)| (sent - stored) * UNSTORED_ONE_IN > sent);
         let unread = match self.load {
             Load::Flood => self.counters.datagrams_received.saturating_sub(answered),
             _ => 0,
         };
         let is_lossy = self.load != Load::Flood && lost * LOST_ONE_IN > answered + lost;
-        is_late || is_lossy || unread * UNREAD_ONE_IN > answered
+        is_late || is_unkept || is_lossy || unread * UNREAD_ONE_IN > answered
     }
 
     pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
@@ -110,8 +130,9 @@ impl Sample {
         Some(match figure {
             Figure::Throughput => answered / self.elapsed.as_secs_f64(),
             Figure::CpuUs => self.cpu.as_secs_f64() * 1e6 / answered,
-            Figure::LatencyUs => self.latency_median?.as_secs_f64() * 1e6,
-            Figure::LatenessUs => self.lateness_median?.as_secs_f64() * 1e6,
+            Figure::LatencyUs => self.latency?.median.as_secs_f64() * 1e6,
+            Figure::TailUs => self.latency?.tail.as_secs_f64() * 1e6,
+            Figure::LatenessUs => self.lateness?.median.as_secs_f64() * 1e6,
             Figure::Busy => self.cpu.as_secs_f64() / self.elapsed.as_secs_f64(),
             Figure::Calls => per_thousand(waits + receive_calls + send_calls),
             Figure::Waits => per_thousand(waits),
@@ -120,7 +141,18 @@ impl Sample {
     }
 }
 
-fn median(mut times: Vec<Duration>) -> Option<Duration> {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied()
+/// Times of many requests.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    median: Duration,
+    /// The 99th percentile.
+    tail: Duration,
+}
+
+impl Times {
+    fn of(mut times: Vec<Duration>) -> Option<Self> {
+        times.sort_unstable();
+        let at = |part: usize| times.get(times.len() * part / 100).copied();
+        Some(Self { median: at(50)?, tail: at(99)? })
+    }
 }

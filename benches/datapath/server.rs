@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::cores::Cores;
 use crate::failure::Failure;
 use crate::request::{self, KEYS};
-use crate::subject::{Grouping, NodeIo, Shards, Subject};
+use crate::subject::{Grouping, Shards, Subject};
 
 /// How the last line of the counters begins.
 pub(crate) const STATS_END: &str = "  gets";
@@ -205,7 +205,7 @@ impl Server {
 
 fn arguments(subject: Subject) -> Vec<String> {
     match subject {
-        Subject::Durable => arguments(Subject::node(NodeIo::Auto, Grouping::On)),
+        Subject::Durable => arguments(Subject::MEMORY),
         Subject::Echo { io, grouping } => {
             vec![format!("--serve=echo-{io}"), format!("--grouping={grouping}")]
         }

@@ -54,6 +54,9 @@ pub(crate) const NODE_IOS: [NodeIo; 3] = [NodeIo::Uring, NodeIo::Mmsg, NodeIo::T
 pub(crate) const GROUPINGS: [Grouping; 2] = [Grouping::On, Grouping::Off];
 
 impl Subject {
+    /// What a durable node is compared with.
+    pub(crate) const MEMORY: Self = Self::node(NodeIo::Auto, Grouping::On);
+
     pub(crate) const fn node(io: NodeIo, grouping: Grouping) -> Self {
         Self::Node { io, grouping, shards: Shards::One }
     }
@@ -70,7 +73,7 @@ impl Subject {
                 }
             }
         }
-        all.extend([Self::node(NodeIo::Auto, Grouping::On), Self::Durable]);
+        all.extend([Self::MEMORY, Self::Durable]);
         all
     }
 
