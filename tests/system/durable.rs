@@ -187,12 +187,7 @@ fn a_folder_of_other_files_or_of_another_version_is_refused() {
 fn a_full_disk_makes_puts_not_durable_and_stops_nothing() {
     let folder = Folder::new("full");
     // In units of 512 or 1024 bytes, as the shell has it: a file holds a few values.
-    let mut shell = Command::new("sh");
-    let program = program().get_program().to_owned();
-    shell.env_remove("RUST_LOG").env("NO_COLOR", "1").arg("-c");
-    shell.arg("ulimit -f 8; exec \"$@\"").arg("sh").arg(program);
-    shell.args(["--listen", "127.0.0.1:0", "--data", folder.path()]);
-    let mut node = Node::start_by(&mut shell);
+    let mut node = start_by(&["sh", "-c", "ulimit -f 8; exec \"$@\"", "sh"], &folder);
     let mut texts = Vec::new();
     for number in 0..20 {
         let text = format!("{number:01000}");
@@ -208,6 +203,69 @@ fn a_full_disk_makes_puts_not_durable_and_stops_nothing() {
     // What was said to be durable is there.
     let mut node = folder.start(Io::Mmsg, &[]);
     assert_eq!(node.found(&texts[0].0, &texts[0].1), "local");
+}
+
+/// The program with this folder, started by `wrapper`, which is given it as arguments.
+fn start_by(wrapper: &[&str], folder: &Folder) -> Node {
+    let mut command = Command::new(wrapper[0]);
+    command.args(&wrapper[1..]).arg(program().get_program());
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command.args(["--listen", "127.0.0.1:0", "--data", folder.path()]);
+    Node::start_by(&mut command)
+}
+
+/// Restarts the node of a folder by `wrapper`, which makes its disk refuse every write.
+fn serves_what_it_had(folder: &Folder, wrapper: &[&str]) {
+    let mut node = folder.start(Io::Mmsg, &[]);
+    let (id, key) = (id_of(&node), node.put("from before"));
+    node.crash();
+    let mut node = start_by(wrapper, folder);
+    assert_eq!(id_of(&node), id);
+    assert_eq!(node.found(&key, "from before"), "local");
+    let key = node.put("in memory");
+    assert_eq!(node.found(&key, "in memory"), "local");
+    assert_eq!(node.counter("not_durable"), 1);
+    let (status, log) = node.stop();
+    assert!(status.success() && log.contains("the disk has failed"), "{log}");
+}
+
+#[test]
+fn a_node_whose_disk_is_full_at_the_start_serves_what_is_on_it() {
+    // Not even the process id fits into the lock.
+    let wrapper = ["sh", "-c", "ulimit -f 0; exec \"$@\"", "sh"];
+    serves_what_it_had(&Folder::new("full-at-start"), &wrapper);
+}
+
+#[test]
+fn a_node_whose_disk_is_read_only_at_the_start_serves_what_is_on_it() {
+    let folder = Folder::new("read-only");
+    let path = folder.path();
+    let mount = format!("mount --bind {path} {path} && mount -o remount,ro,bind {path}");
+    fs::create_dir(&folder.0).expect("it is new");
+    let mut probe = Command::new("unshare");
+    let status = probe.args(["-rm", "sh", "-c", &mount]).status();
+    if !status.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this system allows no mounts of its own to a process");
+        return;
+    }
+    let inside = format!("{mount} && exec \"$@\"");
+    serves_what_it_had(&folder, &["unshare", "-rm", "sh", "-c", &inside, "sh"]);
+}
+
+#[test]
+fn a_node_that_has_departed_holds_what_it_had_when_it_comes_back() {
+    let folder = Folder::new("departed");
+    let other = Node::start(Io::Mmsg, &[]);
+    let bootstrap = other.addr.to_string();
+    let mut node = folder.start(Io::Mmsg, &["--bootstrap", &bootstrap]);
+    node.await_log(" joined ");
+    let key = node.put("handed off");
+    let (status, log) = node.stop();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("handed_off=1"), "{log}");
+    let mut node = folder.start(Io::Mmsg, &[]);
+    assert_eq!(node.found(&key, "handed off"), "local");
+    assert_eq!(node.counter("values_published"), 1, "it goes on publishing it");
 }
 
 #[test]
