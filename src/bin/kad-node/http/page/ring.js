@@ -113,7 +113,7 @@ function drawLegend() {
     return item;
   };
   const own = entry('self', 'this node');
-  const key = [entry('key', 'the last key'), entry('halo', `the ${state.node.k} nodes closest to it, which keep its value`)];
+  const key = [entry('key', 'the last key'), entry('halo', `the ${state.node.k} nodes closest to it`)];
   const trips = TRIPS.map(([, name, text]) => entry(name, `answers in ${text}`.replace('in slower', 'slower')));
   const others = isDemo()
     ? [entry('t0', 'holds values (larger: more)'), entry('t1', 'holds none'), entry('departing', 'hands its values off'), entry('stopped', 'stopped'), entry('killed', 'killed')]
