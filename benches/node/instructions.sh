@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Counts the instructions that the node needs for a request, from the received datagram to
 # the datagram in the outbox: callgrind's count of a long run minus that of a short one.
-# A lookup is a whole get of an absent key, with some twenty replies.
+# A lookup is a whole get of an absent key, with some twenty replies. find-value-journal is a
+# hit of a node with `--data`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -15,7 +16,7 @@ count() { # KIND N
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
-for kind in ping find-node find-value find-values store lookup; do
-    printf '%-10s %7d instructions a request\n' "$kind" \
+for kind in ping find-node find-value find-value-journal find-values store lookup; do
+    printf '%-18s %7d instructions a request\n' "$kind" \
         $((($(count "$kind" $LONG) - $(count "$kind" $SHORT)) / (LONG - SHORT)))
 done

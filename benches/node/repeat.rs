@@ -34,7 +34,10 @@ pub(crate) fn asked_for() -> Option<ExitCode> {
 }
 
 fn repeat(kind: &str, times: usize) -> Result<(), String> {
-    let mut world = World::new(PEERS);
+    let mut world = match kind {
+        "find-value-journal" => World::with_journal(PEERS),
+        _ => World::new(PEERS),
+    };
     if kind == "lookup" {
         let mut lookup = Lookup::new(world, Id::of_value(b"absent"));
         (0..times).for_each(|_| _ = black_box(lookup.run()));
@@ -55,9 +58,11 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
     let request = match kind {
         "ping" => world.request(Body::Ping),
         "find-node" => world.request(Body::FindNode { target: Id::of_value(b"target") }),
-        "find-value" => world.request(Body::FindValue { key: Id::of_value(&VALUE), offset: 0 }),
+        "find-value" | "find-value-journal" => {
+            world.request(Body::FindValue { key: Id::of_value(&VALUE), offset: 0 })
+        }
         "store" => world.store(&[8; 100]),
-        _ => return Err(format!("no '{kind}': use ping, find-node, find-value, store or lookup")),
+        _ => return Err(format!("no '{kind}': the kinds are in benches/node/instructions.sh")),
     };
     let answer = wire::decode(world.answer(&request)).expect("a node sends no garbage");
     assert!(!matches!(answer.body, Body::Error(_)), "{kind} is refused");

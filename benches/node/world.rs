@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::STORE_VALUES_MAX;
-use kad_node::node::{Command, Config, Node, OperationId, Outbox};
+use kad_node::node::{Command, Config, Kept, Node, OperationId, Outbox, Persistence};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Contact, Datagram, Role, Token};
@@ -33,11 +33,28 @@ impl World {
         Self::with_room(peers, STORE_VALUES_MAX)
     }
 
+    /// The same with a journal, whose every change is kept: what `--data` costs the core.
+    pub(crate) fn with_journal(peers: u16) -> Self {
+        let mut world =
+            Self::with_config(peers, |config| config.persistence = Persistence::Journal);
+        let (node, outbox) = (&mut world.node, &mut world.outbox);
+        while let Some(batch) = node.take_journal() {
+            node.handle_kept(world.now, batch.number, Kept::OnDisk, outbox);
+        }
+        assert_eq!(node.stats().changes_waiting, 0, "the value is kept");
+        world
+    }
+
     /// A node that keeps so many values of others.
     pub(crate) fn with_room(peers: u16, store_values_max: usize) -> Self {
+        Self::with_config(peers, |config| config.store_values_max = store_values_max)
+    }
+
+    fn with_config(peers: u16, set: impl FnOnce(&mut Config)) -> Self {
         let mut rng = Rng::from_u64(1);
         let now = Instant::ZERO + Duration::from_secs(1);
-        let config = Config { store_values_max, ..Config::new(rng.id(), rng.seed()) };
+        let mut config = Config::new(rng.id(), rng.seed());
+        set(&mut config);
         let node = Node::new(config, now);
         let client = SocketAddr::from(([10, 1, 0, 1], 9000));
         let mut world = Self {
