@@ -23,6 +23,8 @@ pub mod id;
 pub mod limits;
 pub mod node;
 #[cfg(feature = "std")]
+pub mod printable;
+#[cfg(feature = "std")]
 pub mod program;
 #[cfg(feature = "std")]
 pub mod quantity;

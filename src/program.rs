@@ -4,11 +4,13 @@
 use std::fs;
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::printable;
 
 /// The status to exit with when the command line asks for no work: 0 after its help or
 /// version, which this prints; 2 after an error, which `say` is given on one line.
-pub fn exit_status(error: &clap::Error, say: impl FnOnce(&str)) -> ExitCode {
+pub fn exit_status(error: clap::Error, say: impl FnOnce(&str)) -> ExitCode {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         // A reader that closed its pipe wants no more.
         let _ = error.print();
@@ -18,13 +20,27 @@ pub fn exit_status(error: &clap::Error, say: impl FnOnce(&str)) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// What is wrong with a command line, on one line, without clap's usage and tips.
-pub fn one_line(error: &clap::Error) -> String {
+/// What is wrong with a command line, on one line, without clap's usage and tips. What was
+/// typed is escaped: it may hold line ends, or what turns the writing direction.
+pub fn one_line(mut error: clap::Error) -> String {
+    let typed: Vec<_> = error.context().map(|(kind, value)| (kind, value.clone())).collect();
+    for (kind, value) in typed {
+        let shown = match value {
+            _ if kind == ContextKind::Usage => continue,
+            ContextValue::String(text) => ContextValue::String(printable::line(&text).to_string()),
+            ContextValue::Strings(texts) => ContextValue::Strings(
+                texts.iter().map(|text| printable::line(text).to_string()).collect(),
+            ),
+            _ => continue,
+        };
+        error.insert(kind, shown);
+    }
     let text = error.to_string();
     let said = text.lines().map(str::trim).take_while(|line| {
         !line.starts_with("Usage:") && !line.starts_with("For more information")
     });
-    said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    let said = said.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    printable::line(&said).to_string()
 }
 
 /// Whether the program was started with `signal` ignored, as `nohup` and shells without job

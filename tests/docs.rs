@@ -10,12 +10,13 @@ use kad_node::limits::{
 
 /// The layers of the library. Each may import only those before it; modules of one layer do
 /// not import each other.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["id"],
     &["limits", "rng", "time"],
     &["wire"],
     &["node"],
-    &["handoff", "program", "quantity"],
+    &["handoff", "printable", "quantity"],
+    &["program"],
     &["driver"],
 ];
 

@@ -356,7 +356,7 @@ impl Options {
 /// The command line, or the status to exit with at once: 0 after `--help`, 2
 /// after an error, told on one line.
 pub fn parse() -> Result<Cli, ExitCode> {
-    parse_from(std::env::args_os()).map_err(|error| program::exit_status(&error, |line| say(line)))
+    parse_from(std::env::args_os()).map_err(|error| program::exit_status(error, |line| say(line)))
 }
 
 fn parse_from<T: Into<std::ffi::OsString> + Clone>(

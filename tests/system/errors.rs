@@ -70,6 +70,41 @@ fn a_wrong_command_line_is_one_line_and_status_2() {
     }
 }
 
+/// Text that would end the line, turn the writing direction, hide itself or move the cursor.
+const HOSTILE: &str = "x\nUsage: y\u{202e}\u{200b}\u{1b}[2J";
+/// How it is shown.
+const ESCAPED: &str = "x\\nUsage: y\\u{202e}\\u{200b}\\u{1b}[2J";
+
+#[test]
+fn what_an_error_says_of_arguments_and_files_is_escaped() {
+    let node = Node::start(Io::Mmsg, &[]);
+    let peer = node.addr.to_string();
+    for arguments in [
+        &["--listen", HOSTILE][..],
+        &["--network", "a", HOSTILE],
+        &["--config", HOSTILE],
+        &["--data", &format!("/proc/{HOSTILE}")],
+        &["--bootstrap", &format!("a:{HOSTILE}")],
+        &["check", HOSTILE],
+        &["man", HOSTILE],
+        &["get", "--bootstrap", &peer, HOSTILE],
+        &["ping", "--timeout", "1ms", "--network", HOSTILE, &peer],
+    ] {
+        let ended = run(arguments, b"");
+        assert_ne!(ended.status, Some(0), "{arguments:?}: {ended:?}");
+        assert_eq!(ended.stderr.lines().count(), 1, "{arguments:?}: {ended:?}");
+        assert!(ended.stderr.contains(ESCAPED), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn what_the_log_says_of_a_name_stays_on_its_line() {
+    let name = "x\ny\u{202e}\u{200b}.invalid:9001";
+    let mut node = Node::start(Io::Mmsg, &["--bootstrap", name]);
+    let warning = node.await_log("WARN");
+    assert!(warning.contains("'x\\ny\\u{202e}\\u{200b}.invalid:9001'"), "{warning}");
+}
+
 #[test]
 fn a_wrong_rust_log_is_one_line_and_status_2() {
     let ended = finish(program().env("RUST_LOG", "kad_node=loud"), b"");

@@ -19,6 +19,8 @@ mod networks;
 mod one_shot;
 mod ping;
 mod prompt;
+mod remote;
+mod scripts;
 #[path = "../harness/seccomp.rs"]
 mod seccomp;
 mod service;

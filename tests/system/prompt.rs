@@ -84,7 +84,8 @@ fn errors_are_the_documented_ones() {
         ("get 12", "ERR invalid key '12': a key is 40 hexadecimal digits"),
         ("forget hello", "ERR invalid key 'hello': a key is 40 hexadecimal digits"),
         ("fetch 12", "ERR unknown command 'fetch': try help"),
-        ("stats all", "ERR needless argument 'all': stats takes none"),
+        ("stats now", "ERR needless argument 'now': stats takes only all"),
+        ("peers all", "ERR needless argument 'all': peers takes none"),
     ] {
         assert_eq!(node.ask(line), error);
     }

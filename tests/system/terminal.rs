@@ -137,6 +137,23 @@ under_each_driver! {
 }
 
 #[test]
+fn a_value_cannot_pass_for_the_prompt() {
+    let mut terminal = start(Io::Mmsg);
+    type_line(&mut terminal, "put -");
+    for line in ["one", "from local", "kad> two", "."] {
+        expect(&mut terminal, "...> ");
+        type_line(&mut terminal, line);
+    }
+    let key = Id::of_value(b"one\nfrom local\nkad> two").to_string();
+    expect(&mut terminal, "held only here");
+    expect(&mut terminal, "kad> ");
+    type_line(&mut terminal, &format!("get {key}"));
+    expect(&mut terminal, "one\r\n    from local\r\n    kad> two\r\nfrom local\r\n");
+    type_line(&mut terminal, "exit");
+    ends_cleanly(terminal);
+}
+
+#[test]
 fn the_up_arrow_brings_back_the_previous_line() {
     let mut terminal = start(Io::Mmsg);
     type_line(&mut terminal, "put hello");

@@ -4,7 +4,7 @@ use super::*;
 
 fn parse_line(line: &str) -> Result<Options, String> {
     let words = std::iter::once("loadgen").chain(line.split_whitespace());
-    parse_from(words).map(|cli| cli.options).map_err(|error| program::one_line(&error))
+    parse_from(words).map(|cli| cli.options).map_err(program::one_line)
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod lookup;
 mod node;
 #[cfg(test)]
 mod numbers;
+mod output;
+mod remote;
 mod sources;
 mod value;
 
@@ -27,9 +29,11 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use generate::{CompletionsArgs, ManArgs};
 pub(crate) use http::{DemoHttpArgs, HttpAccessArgs, HttpArgs};
 pub(crate) use io::IoArgs;
-pub(crate) use log::{LogArgs, LogFormat};
+pub(crate) use log::LogArgs;
 pub(crate) use lookup::{LifeArgs, LookupArgs};
 pub(crate) use node::NodeArgs;
+pub(crate) use output::{Format, OutputArgs};
+pub(crate) use remote::{PeersArgs, RemoteArgs, StatsArgs, TraceArgs};
 use sources::SourceError;
 pub(crate) use sources::{command, variable};
 
@@ -44,12 +48,23 @@ const LONG_VERSION: &str = concat!(
 );
 
 const PUT_STATUS: &str = "\
-Exit status: 0 stored; 1 no node stored it; 2 bad usage; 3 the client itself failed; 4 no
-node answers within --timeout.";
+Exit status: 0 all stored; 1 no node stored one of them; 2 bad usage; 3 the client itself
+failed; 4 no node answers within --timeout.";
 
 const GET_STATUS: &str = "\
-Exit status: 0 found; 1 not found; 2 bad usage; 3 the client itself failed; 4 no node
-answers within --timeout.";
+Exit status: 0 all found; 1 one of them not found; 2 bad usage; 3 the client itself failed;
+4 no node answers within --timeout.";
+
+const TRACE_STATUS: &str = "\
+Exit status: 0 all found; 1 one of them not found; 2 bad usage; 3 the node refuses; 4 no node
+serves HTTP there, or its answer takes longer than --timeout.";
+
+const REMOTE_STATUS: &str = "\
+Exit status: 0 printed; 2 bad usage; 3 the node refuses; 4 no node serves HTTP there, or its
+answer takes longer than --timeout.";
+
+const PING_STATUS: &str = "\
+Exit status: 0 it answers; 1 it does not; 2 bad usage.";
 
 /// A Kademlia distributed key-value store.
 ///
@@ -67,17 +82,27 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Mode {
-    /// Store TEXT in a network, print its key, and exit.
+    /// Store texts and files in a network, print their keys, and exit.
     #[command(after_help = PUT_STATUS)]
     Put(PutArgs),
-    /// Find the value of KEY in a network, print it, and exit.
+    /// Find the values of keys in a network, print them, and exit.
     ///
-    /// Standard output carries the value's exact bytes. Standard error names the node
-    /// that had it, or says NOTFOUND.
+    /// Standard output carries the values' exact bytes, one after the other. Standard error
+    /// names the node that had each, or says NOTFOUND.
     #[command(after_help = GET_STATUS)]
     Get(GetArgs),
     /// Check that one node answers, and exit: status 0 when it does.
+    #[command(after_help = PING_STATUS)]
     Ping(PingArgs),
+    /// Show what a running node counts, over its HTTP API.
+    #[command(after_help = REMOTE_STATUS)]
+    Stats(StatsArgs),
+    /// Show the routing table of a running node, over its HTTP API.
+    #[command(after_help = REMOTE_STATUS)]
+    Peers(PeersArgs),
+    /// Have a running node get keys, over its HTTP API, and show each hop.
+    #[command(after_help = TRACE_STATUS)]
+    Trace(TraceArgs),
     /// Run a whole network in this process, over loopback UDP, with a prompt.
     Demo(DemoArgs),
     /// Verify the folder of a node (--data) that does not run, and print what is in it.
@@ -97,13 +122,13 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
     let line: Vec<_> = std::env::args_os().collect();
     sources::parse(&line).map_err(|error| match error {
         SourceError::Command(error, None) => {
-            program::exit_status(&error, |line| crate::log::say(line))
+            program::exit_status(error, |line| crate::log::say(line))
         }
-        SourceError::Command(error, Some(variable)) => program::exit_status(&error, |line| {
+        SourceError::Command(error, Some(variable)) => program::exit_status(error, |line| {
             crate::log::say(format_args!("{line}: {variable} in the environment says so"));
         }),
         SourceError::File(what) => {
-            crate::log::say(format_args!("error: {what}"));
+            crate::log::fail(what);
             ExitCode::from(2)
         }
     })
@@ -120,7 +145,7 @@ mod tests {
 
     fn refusal(line: &str) -> String {
         let words = std::iter::once("kad-node").chain(line.split_whitespace());
-        program::one_line(&Cli::try_parse_from(words).expect_err(line))
+        program::one_line(Cli::try_parse_from(words).expect_err(line))
     }
 
     #[test]
@@ -174,6 +199,9 @@ mod tests {
             ("ping seed", "'seed'", "HOST:PORT"),
             ("--colour", "'--colour'", ""),
             ("put --bootstrap a:1", "<TEXT>", "required"),
+            ("trace", "<KEY>", "required"),
+            ("stats --output xml", "'xml'", "text or json"),
+            ("peers --http 9080", "'9080'", "HOST:PORT"),
             ("get 00", "--bootstrap <HOST:PORT>", "required"),
         ] {
             let said = refusal(line);

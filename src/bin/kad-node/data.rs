@@ -3,14 +3,15 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use kad_durable::Down;
+use kad_durable::{Checked, Down};
 use kad_node::driver::Data;
 use kad_node::id::Id;
 use nix::sys::signal::{SigSet, Signal};
+use serde_json::{Value, json};
 
-use crate::args::{CheckArgs, DataArgs};
+use crate::args::{CheckArgs, DataArgs, Format};
 use crate::failure::Failure;
-use crate::one_shot;
+use crate::output::{print, print_json};
 
 /// Makes a write beyond the limit of file sizes (`RLIMIT_FSIZE`) fail, which the node
 /// survives, instead of ending the process. Applies to this thread and those started after
@@ -61,7 +62,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
     let path = args.dir.display();
     let checked = kad_durable::check(&args.dir);
     let checked = checked.map_err(|error| Failure::Failed(error.to_string()))?;
-    one_shot::print(|out, _| writeln!(out, "{checked}"))?;
+    match args.output.output {
+        Format::Text => print(|out, _| writeln!(out, "{checked}"))?,
+        Format::Json => print_json(&view(&checked))?,
+    }
     if checked.is_good() {
         Ok(())
     } else {
@@ -69,4 +73,24 @@ pub(crate) fn check(args: &CheckArgs) -> Result<(), Failure> {
             format!("{path}: some of it cannot be read; a node drops that and serves the rest");
         Err(Failure::Failed(text))
     }
+}
+
+fn view(checked: &Checked) -> Value {
+    let (damage, identity) = (&checked.damage, checked.identity.as_ref());
+    json!({
+        "id": identity.map(|identity| Id::new(identity.id).to_string()),
+        "is_good": checked.is_good(),
+        "contacts": checked.contacts,
+        "values_put_here": checked.published,
+        "replicas": checked.replicas,
+        "cached_copies": checked.cached,
+        "value_bytes": checked.value_bytes,
+        "segments": checked.segments,
+        "records": checked.records,
+        "disk_bytes": checked.disk_bytes,
+        "live_bytes": checked.live_bytes,
+        "damaged": damage.damaged,
+        "mismatched": damage.mismatched,
+        "last_written_ms": checked.last_wall_ms,
+    })
 }

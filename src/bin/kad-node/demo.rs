@@ -93,6 +93,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
     let attended = Attended {
         events: first.take_events(),
         commander: first.commander(),
+        identity: launch::identity(first, (id, address), &args.lookup),
         joining,
         disk: None,
         http,

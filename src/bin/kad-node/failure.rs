@@ -19,9 +19,9 @@ pub(crate) enum Failure {
     Request(RequestError),
     /// The node refused the operation: exit status 1.
     Refused(Refusal),
-    /// No node stored the value: exit status 1.
-    NotStored(String),
-    /// The value was not found; standard error says so already: exit status 1.
+    /// No node stored a value; standard error says so already: exit status 1.
+    NotStored,
+    /// A value was not found; standard error says so already: exit status 1.
     NotFound,
     /// No node answers in time: exit status 4.
     Unreachable(String),
@@ -37,7 +37,7 @@ impl Failure {
                 log::fail(text);
                 ExitCode::from(2)
             }
-            Self::Failed(text) | Self::NotStored(text) => {
+            Self::Failed(text) => {
                 log::fail(text);
                 ExitCode::FAILURE
             }
@@ -49,7 +49,7 @@ impl Failure {
                 log::say(reply::refusal(*refusal));
                 ExitCode::FAILURE
             }
-            Self::NotFound => ExitCode::FAILURE,
+            Self::NotStored | Self::NotFound => ExitCode::FAILURE,
             Self::Unreachable(text) => {
                 log::fail(text);
                 ExitCode::from(4)

@@ -7,13 +7,13 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::args::{self, CompletionsArgs, ManArgs};
 use crate::failure::Failure;
-use crate::one_shot;
+use crate::output;
 
 /// Prints the completions for a shell.
 pub(crate) fn completions(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "kad-node", &mut script);
-    one_shot::print(|out, _| std::io::Write::write_all(out, &script))
+    output::print(|out, _| std::io::Write::write_all(out, &script))
 }
 
 /// Prints the manual page of the program, or of one command.
@@ -28,7 +28,7 @@ pub(crate) fn man(args: &ManArgs) -> Result<(), Failure> {
         })?,
     };
     let page = page(command, args.command.is_none());
-    one_shot::print(|out, _| std::io::Write::write_all(out, &page))
+    output::print(|out, _| std::io::Write::write_all(out, &page))
 }
 
 /// The manual page of a command.

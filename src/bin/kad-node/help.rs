@@ -11,7 +11,7 @@ const LINES: [(&str, &str, &str); 9] = [
     ("get", "get KEY", "print the value of KEY, and which node had it"),
     ("forget", "forget KEY", "stop republishing a value that was put here"),
     ("peers", "peers", "show the routing table, bucket by bucket"),
-    ("stats", "stats", "show counters, and latencies of the gets and puts typed here"),
+    ("stats", "stats [all]", "show counters, with all also those that are zero, and latencies"),
     ("trace", "trace KEY", "like get, and show each hop"),
     ("help", "help [COMMAND]", "show this list, or more about one command"),
     ("exit", "exit, quit", "stop the node (so does the end of input on a terminal)"),

@@ -49,6 +49,7 @@ use crate::failure::Failure;
 
 pub(crate) use self::app::About;
 pub(crate) use self::feed::Feed;
+pub(crate) use self::views::micros;
 
 /// Threads that hash large values, beside the one that does all else.
 const HASH_THREADS_MAX: usize = 2;

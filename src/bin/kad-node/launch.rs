@@ -1,7 +1,7 @@
 //! Starts and stops nodes as the command line says.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kad_node::driver::{
     self, Data, Faults, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped,
@@ -14,6 +14,7 @@ use kad_node::wire::{NetworkId, Role};
 
 use crate::args::{IoArgs, LifeArgs, LookupArgs};
 use crate::failure::Failure;
+use crate::figures::Identity;
 
 /// A generator seeded by the operating system.
 pub(crate) fn rng() -> Result<Rng, Failure> {
@@ -102,6 +103,21 @@ pub(crate) fn stop(running: Running) -> Result<Stopped, Failure> {
     let stopped = running.stop().map_err(|error| Failure::Failed(error.to_string()))?;
     tracing::trace!(?stopped, "stopped");
     Ok(stopped)
+}
+
+/// Which node it is that was just started, for `stats`.
+pub(crate) fn identity(
+    running: &Running,
+    (id, address): (Id, SocketAddr),
+    lookup: &LookupArgs,
+) -> Identity {
+    Identity {
+        id: id.to_string(),
+        address: address.to_string(),
+        network: lookup.network.clone(),
+        io: running.io().to_string(),
+        started: Instant::now(),
+    }
 }
 
 /// Warns when the node runs on a fallback driver.

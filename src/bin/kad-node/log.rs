@@ -10,13 +10,15 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use kad_node::printable;
 use rustyline::ExternalPrinter;
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Directive;
+use tracing_subscriber::fmt::MakeWriter;
 
-use crate::args::{LogArgs, LogFormat};
+use crate::args::{Format, LogArgs};
 use crate::failure::Failure;
 
 /// Most lines that wait to be written: some 100 bytes each.
@@ -60,16 +62,13 @@ pub(crate) fn start(args: &LogArgs) -> Result<(), Failure> {
     *WORKER.lock().unwrap_or_else(PoisonError::into_inner) = Some(worker);
     let writer = WRITER.get_or_init(|| writer).clone();
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_ansi(colours)
-        .with_writer(writer);
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_ansi(colours);
     match args.log_format {
-        LogFormat::Text => log.compact().init(),
-        LogFormat::Json => {
+        Format::Text => log.compact().with_writer(Escaping { writer, colours }).init(),
+        Format::Json => {
             JSON.store(true, Ordering::Relaxed);
-            log.json().flatten_event(true).with_ansi(false).init();
+            log.json().flatten_event(true).with_ansi(false).with_writer(writer).init();
         }
     }
     Ok(())
@@ -80,16 +79,16 @@ pub(crate) fn finish() {
     drop(WORKER.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
-/// Reports why the program fails, on a line of its own.
+/// Reports why the program fails, on a line of its own, whatever it says of files and arguments.
 pub(crate) fn fail(why: impl Display) {
     if JSON.load(Ordering::Relaxed) {
         tracing::error!("{why}");
     } else {
-        say(format_args!("error: {why}"));
+        say(format_args!("error: {}", printable::line(&why.to_string())));
     }
 }
 
-/// Writes one line to standard error, after the lines logged before it.
+/// Writes text of the program itself to standard error, after the lines logged before it.
 pub(crate) fn say(line: impl Display) {
     let line = format!("{line}\n");
     // An error could be reported only to standard error itself.
@@ -117,6 +116,51 @@ pub(crate) fn print_above_prompt(printer: impl ExternalPrinter + Send + 'static)
 /// line editor.
 pub(crate) fn print_plainly() {
     ABOVE_PROMPT.store(false, Ordering::Relaxed);
+}
+
+/// Keeps each event on one line, whatever the names of files and hosts in it hold.
+#[derive(Clone)]
+struct Escaping {
+    writer: NonBlocking,
+    /// Whether the log has colours, which begin by the escape character. Where an event says
+    /// one, the library has escaped it before.
+    colours: bool,
+}
+
+impl Escaping {
+    fn is_escaped(&self, character: char) -> bool {
+        printable::is_hidden(character) && !(self.colours && character == '\u{1b}')
+    }
+}
+
+impl Write for Escaping {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        let mut shown = String::with_capacity(event.len());
+        for character in line.chars() {
+            if self.is_escaped(character) {
+                shown.extend(character.escape_default());
+            } else {
+                shown.push(character);
+            }
+        }
+        shown.push('\n');
+        self.writer.write_all(shown.as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Escaping {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
 }
 
 /// Writes one log line per call, whole.

@@ -1,10 +1,10 @@
-//! The `kad-node` program: a node with a prompt, a one-shot client, and a whole
+//! The `kad-node` program: a node with a prompt, one-shot commands, and a whole
 //! network in one process.
 //!
 //! Standard output carries only results; the log goes to standard error. Exit
-//! status 0: success; 1: failure; 2: bad usage. For a one-shot put or get, 1 means that
-//! the value was not stored or not found; 3: the client itself failed; 4: no node
-//! answers in time.
+//! status 0: success; 1: failure; 2: bad usage. For a one-shot put, get or trace, 1 means
+//! that a value was not stored or not found. Then, and for stats and peers, 3: the command
+//! itself failed; 4: no node answers in time.
 #![deny(clippy::print_stderr)] // `eprintln!` panics where standard error cannot be written
 
 mod args;
@@ -15,6 +15,7 @@ mod data;
 mod demo;
 mod departing;
 mod failure;
+mod figures;
 mod generate;
 mod help;
 mod http;
@@ -27,8 +28,10 @@ mod log_events;
 mod one_shot;
 mod ongoing;
 mod operations;
+mod output;
 mod ping;
 mod pipe;
+mod remote;
 mod reply;
 mod request;
 mod serve;
@@ -58,6 +61,9 @@ fn main() -> ExitCode {
         Some(Mode::Put(args)) => one_shot::put(&args),
         Some(Mode::Get(args)) => one_shot::get(&args),
         Some(Mode::Ping(args)) => ping::run(&args),
+        Some(Mode::Stats(args)) => remote::stats(&args),
+        Some(Mode::Peers(args)) => remote::peers(&args),
+        Some(Mode::Trace(args)) => remote::trace(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
         Some(Mode::Check(args)) => data::check(&args),
         Some(Mode::Completions(args)) => generate::completions(&args),

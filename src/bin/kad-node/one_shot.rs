@@ -1,124 +1,145 @@
-//! One put or one get, by a client that no node adds to its routing table.
+//! Puts and gets by a client that no node adds to its routing table.
 
-use std::ffi::OsStr;
-use std::io::{self, BufWriter, Read as _, Write};
-use std::os::unix::ffi::OsStrExt as _;
+mod source;
+mod view;
+
+use std::io::Write as _;
+use std::path::Path;
 
 use kad_node::id::Id;
-use kad_node::limits::VALUE_BYTES_MAX;
 use kad_node::node::{Config, Hop, HopAnswer, Trace};
 
-use crate::args::{GetArgs, PutArgs};
+use self::source::Source;
+use crate::args::{Format, GetArgs, PutArgs};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::log;
+use crate::operations::GetAnswer;
+use crate::output::{print, print_info, print_json, write_file};
 use crate::reply::{self, Audience};
-use crate::request::{self, RequestError};
+use crate::{log, request};
 
-/// Stores one text, and prints only its key.
+/// Stores values, and prints only their keys.
 pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
-    store(args).map_err(of_one_shot)
+    store_all(args).map_err(of_one_shot)
 }
 
-/// Finds one value, and prints only its bytes.
+/// Finds values, and prints only their bytes.
 pub(crate) fn get(args: &GetArgs) -> Result<(), Failure> {
-    find(args).map_err(of_one_shot)
+    find_all(args).map_err(of_one_shot)
 }
 
 /// Reserves exit status 1 for a value that is not stored or not found.
-fn of_one_shot(failure: Failure) -> Failure {
+pub(crate) fn of_one_shot(failure: Failure) -> Failure {
     match failure {
         Failure::Failed(text) => Failure::Broken(text),
         other => other,
     }
 }
 
-fn store(args: &PutArgs) -> Result<(), Failure> {
-    let value = value(&args.text)?;
-    let key = Id::of_value(&value);
+/// What one of several values came to. The others are tried whatever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// Standard error says so.
+    Missed,
+}
+
+impl Outcome {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Done { other } else { self }
+    }
+}
+
+fn store_all(args: &PutArgs) -> Result<(), Failure> {
+    let sources = Source::all(&args.text, &args.file)?;
     let mut client = Client::join(&args.client, |config| Config { expire: args.expire, ..config })?;
+    let mut outcome = Outcome::Done;
+    for source in sources {
+        outcome = outcome.and(store(&mut client, source, args.output.output)?);
+    }
+    client.stop()?;
+    if outcome == Outcome::Done { Ok(()) } else { Err(Failure::NotStored) }
+}
+
+fn store(client: &mut Client<'_>, source: Source, format: Format) -> Result<Outcome, Failure> {
+    let file = source.file().map(Path::to_owned);
+    let value = source.read()?;
+    let (key, bytes) = (Id::of_value(&value), value.len());
     let answer = client.ask(|operations| operations.put(key, value))?;
     let stored = answer.outcome.map_err(Failure::Refused)?;
-    if stored.holders == 0 {
-        return Err(Failure::NotStored(format!(
+    let is_stored = stored.holders > 0;
+    if format == Format::Json {
+        print_json(&view::put(key, bytes, file.as_deref(), &stored, answer.elapsed))?;
+    } else if is_stored {
+        print(|out, _| writeln!(out, "{key}"))?;
+    }
+    if !is_stored {
+        log::fail(format_args!(
             "'{key}' was not stored: none of the {} closest nodes stored it; try again",
             stored.asked
-        )));
+        ));
+        return Ok(Outcome::Missed);
     }
-    print(|out, _| writeln!(out, "{key}"))?;
     if Audience::of_stderr() == Audience::Person {
         print_info(|err| reply::stored(&stored, answer.elapsed, err));
     }
-    client.stop()
+    Ok(Outcome::Done)
 }
 
-fn find(args: &GetArgs) -> Result<(), Failure> {
-    let key = request::key(&args.key.to_string_lossy(), "get KEY").map_err(Failure::Request)?;
+fn find_all(args: &GetArgs) -> Result<(), Failure> {
+    let keys = keys(&args.key, "get KEY")?;
+    if args.output_file.is_some() && keys.len() > 1 {
+        let text = format!("--output-file takes the value of one key, not of {}", keys.len());
+        return Err(Failure::Usage(text));
+    }
     let mut client = Client::join(&args.client, |config| config)?;
+    let mut outcome = Outcome::Done;
+    for key in keys {
+        outcome = outcome.and(find(&mut client, key, args)?);
+    }
+    client.stop()?;
+    if outcome == Outcome::Done { Ok(()) } else { Err(Failure::NotFound) }
+}
+
+/// Parses the keys of a command.
+pub(crate) fn keys(texts: &[std::ffi::OsString], usage: &'static str) -> Result<Vec<Id>, Failure> {
+    let key = |text: &std::ffi::OsString| request::key(&text.to_string_lossy(), usage);
+    texts.iter().map(key).collect::<Result<_, _>>().map_err(Failure::Request)
+}
+
+fn find(client: &mut Client<'_>, key: Id, args: &GetArgs) -> Result<Outcome, Failure> {
     let mut has_answer = false;
     let mut note = |hop: &Hop| has_answer |= hop.answer != HopAnswer::TimedOut;
     let answer = client.ask(|operations| operations.get(key, Trace::Hops, &mut note))?;
-    let audience = Audience::of_stderr();
-    match &answer.outcome {
-        Ok(Some(found)) => {
-            print(|out, audience| reply::value(&found.value, audience, out))?;
-            print_info(|err| reply::origin(found, &answer, audience, err));
-            client.stop()
-        }
-        // When no node answers, the value may still exist.
-        Ok(None) if !has_answer => Err(Failure::Unreachable(format!(
+    let outcome = answer.outcome.as_ref().map_err(|refusal| Failure::Refused(*refusal))?;
+    // When no node answers, the value may still exist.
+    if outcome.is_none() && !has_answer {
+        return Err(Failure::Unreachable(format!(
             "'{key}' was not found: no answer from the {} nodes asked; try again",
             answer.asked
-        ))),
-        Ok(None) => {
-            print_info(|err| reply::not_found(&answer, audience, err));
-            client.stop()?;
-            Err(Failure::NotFound)
-        }
-        Err(refusal) => Err(Failure::Refused(*refusal)),
+        )));
     }
+    if let (Some(found), Some(path)) = (outcome, &args.output_file) {
+        write_file(path, &found.value)?;
+    }
+    match args.output.output {
+        Format::Json => print_json(&view::get(key, args.output_file.as_deref(), &answer))?,
+        Format::Text => print_found(&answer, args.output_file.is_none())?,
+    }
+    Ok(if outcome.is_some() { Outcome::Done } else { Outcome::Missed })
 }
 
-/// The value to store: `text`, or all of standard input when `text` is `-`.
-fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
-    if text != "-" {
-        if text.is_empty() {
-            return Err(Failure::Request(RequestError::MissingArgument { usage: "put TEXT" }));
+/// Prints the value, unless it is elsewhere, and whence it came.
+fn print_found(answer: &GetAnswer, is_printed: bool) -> Result<(), Failure> {
+    let audience = Audience::of_stderr();
+    match answer.outcome.as_ref().ok().and_then(Option::as_ref) {
+        Some(found) => {
+            if is_printed {
+                print(|out, audience| reply::value(&found.value, audience, out))?;
+            }
+            print_info(|err| reply::origin(found, answer, audience, err));
         }
-        return request::value(text.as_bytes()).map_err(Failure::Request);
+        None => print_info(|err| reply::not_found(answer, audience, err)),
     }
-    let unread = |error: io::Error| Failure::Failed(format!("cannot read standard input: {error}"));
-    let mut input = io::stdin().lock();
-    let mut value = Vec::new();
-    input.by_ref().take(VALUE_BYTES_MAX as u64).read_to_end(&mut value).map_err(unread)?;
-    let rest = io::copy(&mut input, &mut io::sink()).map_err(unread)?;
-    if rest > 0 {
-        let bytes = VALUE_BYTES_MAX.saturating_add(usize::try_from(rest).unwrap_or(usize::MAX));
-        return Err(Failure::Request(RequestError::TooLarge { bytes }));
-    }
-    if value.is_empty() {
-        return Err(Failure::Usage("standard input is empty: there is nothing to put".into()));
-    }
-    Ok(value.into())
-}
-
-/// Writes a result to standard output. A closed pipe is no error: its reader wants no more.
-pub(crate) fn print(
-    write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>, Audience) -> io::Result<()>,
-) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match write(&mut out, Audience::of_stdout()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot write the result: {error}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Writes additional information to standard error.
-fn print_info(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
-    let mut text = Vec::new();
-    if write(&mut text).is_ok() {
-        log::say(String::from_utf8_lossy(&text).trim_end());
-    }
+    Ok(())
 }

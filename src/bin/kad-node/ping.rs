@@ -9,11 +9,14 @@ use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
+use serde_json::json;
 
-use crate::args::PingArgs;
+use crate::args::{Format, PingArgs};
 use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
+use crate::http::micros;
 use crate::launch;
+use crate::output::{print, print_json};
 use crate::reply;
 
 /// PINGs sent to an address before it counts as silent. When one datagram in ten is lost
@@ -28,9 +31,16 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
     let network = NetworkId::of_name(&args.network);
     let answer = first_answer(&addresses, network, &mut launch::rng()?, deadline);
     let Answer { peer, pong } = answer.map_err(|reason| absent(args, &reason))?;
-    // A reader that closed its pipe has the exit status.
-    let _ = writeln!(io::stdout(), "{} at {peer} in {}", pong.id, reply::time(pong.elapsed));
-    Ok(())
+    match args.output.output {
+        Format::Text => {
+            print(|out, _| writeln!(out, "{} at {peer} in {}", pong.id, reply::time(pong.elapsed)))
+        }
+        Format::Json => print_json(&json!({
+            "id": pong.id.to_string(),
+            "address": peer.to_string(),
+            "elapsed_us": micros(pong.elapsed),
+        })),
+    }
 }
 
 fn absent(args: &PingArgs, reason: &str) -> Failure {

@@ -3,15 +3,13 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use kad_durable::Snapshot;
-use kad_node::driver::ShardStats;
 use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX};
 use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Kept, Refusal, Stored};
+use kad_node::printable;
 
 use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
 use crate::request::RequestError;
-use crate::{log, shard_table};
 
 /// The reader of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +36,6 @@ impl Audience {
     }
 }
 
-/// Groups of counters, by prefixes of their names. A counter belongs to the first group
-/// that matches.
-const GROUPS: [(&str, &[&str]); 7] = [
-    ("datagrams", &["datagrams_", "outbox_", "handoffs_"]),
-    ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
-    ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
-    ("lookups", &["lookups", "candidates_"]),
-    ("routing table", &["contacts", "replacements", "checks_", "verifications_"]),
-    ("values", &["value", "changes_"]),
-    ("other", &[""]),
-];
-
 /// Prints how many nodes hold a value that was put, and whether this one's disk failed.
 pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -> io::Result<()> {
     let elapsed = time(elapsed);
@@ -75,7 +61,7 @@ pub(crate) fn found(
     out: &mut impl Write,
 ) -> io::Result<()> {
     match audience {
-        Audience::Person => writeln!(out, "{}", printable(&found.value))?,
+        Audience::Person => writeln!(out, "{}", printable::value(&found.value))?,
         Audience::Program => {
             out.write_all(&found.value)?;
             out.write_all(b"\n")?;
@@ -156,8 +142,12 @@ pub(crate) fn hop(hop: &Hop, out: &mut impl Write) -> io::Result<()> {
     )
 }
 
-/// Prints the routing table.
-pub(crate) fn peers(buckets: &[BucketView], out: &mut impl Write) -> io::Result<()> {
+/// Prints the routing table. A person sees the beginnings of ids, so that lines stay short.
+pub(crate) fn peers(
+    buckets: &[BucketView],
+    audience: Audience,
+    out: &mut impl Write,
+) -> io::Result<()> {
     for bucket in buckets {
         let contacts = counted(bucket.contacts.len(), "contact");
         write!(out, "bucket {}: {contacts}", bucket.index)?;
@@ -166,70 +156,37 @@ pub(crate) fn peers(buckets: &[BucketView], out: &mut impl Write) -> io::Result<
             replacements => writeln!(out, ", {}", counted(replacements, "replacement"))?,
         }
         for contact in &bucket.contacts {
-            peer(contact, out)?;
+            peer(contact, audience, out)?;
         }
     }
     let contacts: usize = buckets.iter().map(|bucket| bucket.contacts.len()).sum();
     writeln!(out, "{} in {}", counted(contacts, "contact"), counted(buckets.len(), "bucket"))
 }
 
-fn peer(view: &ContactView, out: &mut impl Write) -> io::Result<()> {
-    let seen = format!("{} ago", time(view.seen_ago));
-    let round_trip = view.round_trip.map_or_else(|| "unknown".into(), time);
-    write!(
-        out,
-        "  {}  {:<21}  seen {seen:>12}  round trip {round_trip:>8}",
-        view.contact.id, view.contact.addr
-    )?;
+fn peer(view: &ContactView, audience: Audience, out: &mut impl Write) -> io::Result<()> {
+    let (id, addr) = (view.contact.id.to_string(), view.contact.addr);
+    let (seen, round_trip) = (time(view.seen_ago), view.round_trip);
+    let round_trip = round_trip.map_or_else(|| "unknown".into(), time);
+    match audience {
+        Audience::Person => {
+            write!(out, "  {}..  {addr:<21}  seen {seen:>7} ago  rtt {round_trip:>7}", &id[..8])?;
+        }
+        Audience::Program => {
+            let seen = format!("{seen} ago");
+            write!(out, "  {id}  {addr:<21}  seen {seen:>12}  round trip {round_trip:>8}")?;
+        }
+    }
     match view.failures {
         0 => writeln!(out),
         failures => writeln!(out, "  {}", counted(usize::from(failures), "failure")),
     }
 }
 
-/// Prints the counters of all shards together, group by group, then a table of the shards
-/// and the session's latencies. A person sees only counters above zero, a program all.
-pub(crate) fn stats(
-    shards: &[ShardStats],
-    disk: Option<&Snapshot>,
-    latencies: &SessionLatencies,
-    audience: Audience,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let shown = |(_, value): &(_, u64)| audience == Audience::Program || *value > 0;
-    let total = ShardStats::total(shards);
-    let node: Vec<_> = total.node.iter().filter(shown).collect();
-    for (index, (title, _)) in GROUPS.iter().enumerate() {
-        let members: Vec<_> =
-            node.iter().copied().filter(|(name, _)| group_of(name) == index).collect();
-        group(title, &members, out)?;
-    }
-    let driver: Vec<_> = total.driver.iter().filter(shown).collect();
-    group("driver", &driver, out)?;
-    let log: Vec<_> =
-        [("log_lines_dropped", log::lines_dropped())].into_iter().filter(shown).collect();
-    group("log", &log, out)?;
-    let disk: Vec<_> = disk.into_iter().flat_map(Snapshot::iter).filter(shown).collect();
-    group("disk", &disk, out)?;
-    shard_table::write(shards, out)?;
+/// Prints the latencies of the puts and gets typed at this prompt.
+pub(crate) fn latencies(latencies: &SessionLatencies, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "latencies of this session:")?;
     percentiles("puts", &latencies.puts, out)?;
     percentiles("gets", &latencies.gets, out)
-}
-
-fn group(title: &str, members: &[(&str, u64)], out: &mut impl Write) -> io::Result<()> {
-    if !members.is_empty() {
-        writeln!(out, "{title}:")?;
-    }
-    for (name, value) in members {
-        writeln!(out, "  {name:<24}  {value:>12}")?;
-    }
-    Ok(())
-}
-
-fn group_of(name: &str) -> usize {
-    let fits = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-    GROUPS.iter().position(|(_, prefixes)| fits(prefixes)).expect("the last group takes every name")
 }
 
 fn percentiles(name: &str, latencies: &Latencies, out: &mut impl Write) -> io::Result<()> {
@@ -244,7 +201,7 @@ fn percentiles(name: &str, latencies: &Latencies, out: &mut impl Write) -> io::R
     writeln!(out, "  max {}", time(latencies.max()))
 }
 
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{plural}")
 }
@@ -268,38 +225,7 @@ pub(crate) fn time(duration: Duration) -> String {
 /// Prints only a value: for a program its exact bytes, for a person text and a line end.
 pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> io::Result<()> {
     match audience {
-        Audience::Person => writeln!(out, "{}", printable(value)),
+        Audience::Person => writeln!(out, "{}", printable::value(value)),
         Audience::Program => out.write_all(value),
-    }
-}
-
-/// `value` as text, with control characters other than line ends and tabs escaped: an
-/// untrusted value must not control the terminal.
-fn printable(value: &[u8]) -> String {
-    let mut printable = String::with_capacity(value.len());
-    for shown in String::from_utf8_lossy(value).chars() {
-        if shown.is_control() && !matches!(shown, '\n' | '\t') {
-            printable.extend(shown.escape_default());
-        } else {
-            printable.push(shown);
-        }
-    }
-    printable
-}
-
-#[cfg(test)]
-mod tests {
-    use kad_node::driver::DriverStats;
-    use kad_node::node::Stats;
-
-    use super::GROUPS;
-
-    #[test]
-    fn each_beginning_of_a_group_is_that_of_some_counter() {
-        let (node, driver) = (Stats::default(), DriverStats::default());
-        let names: Vec<&str> = node.iter().chain(driver.iter()).map(|(name, _)| name).collect();
-        for beginning in GROUPS.iter().flat_map(|(_, beginnings)| *beginnings) {
-            assert!(names.iter().any(|name| name.starts_with(beginning)), "{beginning:?}");
-        }
     }
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::printable::beginning;
+
+use crate::figures::Zeros;
 
 /// Most bytes of one line: far more than any value, so that the error for a value that is
 /// too large can give its size.
@@ -24,7 +27,7 @@ pub(crate) enum Request {
     Get(Id),
     Forget(Id),
     Peers,
-    Stats,
+    Stats(Zeros),
     Trace(Id),
     /// Help on all commands, or on the one of this name.
     Help(Option<&'static str>),
@@ -57,13 +60,18 @@ impl fmt::Display for RequestError {
         match self {
             Self::MissingArgument { usage } => write!(f, "ERR missing argument: {usage}"),
             Self::NeedlessArgument { command, argument } => {
-                write!(f, "ERR needless argument '{}': {command} takes none", Shown(argument))
+                let takes = if *command == "stats" { "only all" } else { "none" };
+                write!(
+                    f,
+                    "ERR needless argument '{}': {command} takes {takes}",
+                    beginning(argument)
+                )
             }
             Self::InvalidKey { text } => {
-                write!(f, "ERR invalid key '{}': a key is 40 hexadecimal digits", Shown(text))
+                write!(f, "ERR invalid key '{}': a key is 40 hexadecimal digits", beginning(text))
             }
             Self::UnknownCommand { text } => {
-                write!(f, "ERR unknown command '{}': try help", Shown(text))
+                write!(f, "ERR unknown command '{}': try help", beginning(text))
             }
             Self::TooLarge { bytes } => {
                 write!(f, "ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
@@ -81,23 +89,6 @@ impl fmt::Display for RequestError {
                 )
             }
         }
-    }
-}
-
-/// Shows the beginning of a text, with control characters escaped.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const CHARS_MAX: usize = 60;
-        for shown in self.0.chars().take(CHARS_MAX) {
-            if shown.is_control() {
-                write!(f, "{}", shown.escape_default())?;
-            } else {
-                write!(f, "{shown}")?;
-            }
-        }
-        if self.0.chars().nth(CHARS_MAX).is_some() { f.write_str("...") } else { Ok(()) }
     }
 }
 
@@ -121,7 +112,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
         "forget" => Request::Forget(key(rest, "forget KEY")?),
         "trace" => Request::Trace(key(rest, "trace KEY")?),
         "peers" => alone("peers", Request::Peers)?,
-        "stats" => alone("stats", Request::Stats)?,
+        "stats" if rest.trim().eq_ignore_ascii_case("all") => Request::Stats(Zeros::Shown),
+        "stats" => alone("stats", Request::Stats(Zeros::Folded))?,
         "help" => Request::Help(command_name(rest.trim())?),
         "exit" | "quit" => alone("exit", Request::Exit)?,
         _ => return Err(RequestError::UnknownCommand { text: command.into() }),
@@ -203,6 +195,8 @@ mod tests {
             (format!("trace  {} ", KEY.to_uppercase()), Request::Trace(id)),
             (format!("forget\t{KEY}"), Request::Forget(id)),
             ("peers ".into(), Request::Peers),
+            ("stats".into(), Request::Stats(Zeros::Folded)),
+            ("stats All ".into(), Request::Stats(Zeros::Shown)),
             ("exit".into(), Request::Exit),
             ("QUIT".into(), Request::Exit),
             ("help".into(), Request::Help(None)),

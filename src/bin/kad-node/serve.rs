@@ -12,6 +12,7 @@ use kad_durable::Counters;
 use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event};
+use kad_node::printable;
 use kad_node::rng::Rng;
 use kad_node::wire::Role;
 
@@ -19,6 +20,7 @@ use crate::args::NodeArgs;
 use crate::bootstrap::{self, Joiner, Reach};
 use crate::clients::Client;
 use crate::failure::Failure;
+use crate::figures::Identity;
 use crate::http::{About, Endpoint, EventSink, Feed, Server};
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
@@ -83,6 +85,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let attended = Attended {
         events: running.take_events(),
         commander: running.commander(),
+        identity: launch::identity(&running, (id, address), &args.lookup),
         joining,
         join_wait,
         leave: args.leave,
@@ -146,7 +149,8 @@ fn first_peer(args: &NodeArgs, bound: SocketAddr) -> Option<SocketAddr> {
 
 /// Suggests what to do next, on a terminal.
 fn welcome(address: SocketAddr) {
-    let program = std::env::args().next().unwrap_or_else(|| "kad-node".into());
+    let program = std::env::args_os().next().unwrap_or_else(|| "kad-node".into());
+    let program = printable::line(&program.to_string_lossy()).to_string();
     let mut listen = SocketAddr::new(address.ip(), 0);
     if !address.ip().is_loopback() {
         listen = launch::any_like(address);
@@ -162,6 +166,7 @@ fn welcome(address: SocketAddr) {
 pub(crate) struct Attended {
     pub(crate) events: Events,
     pub(crate) commander: Commander,
+    pub(crate) identity: Identity,
     pub(crate) joining: Joining,
     /// How long the first command of a pipe waits for the node to join.
     pub(crate) join_wait: Duration,
@@ -203,8 +208,8 @@ pub(crate) fn attend(
         let _ = on_gone.send(Stop::NodeGone);
     });
     let audience = Audience::of_stdout();
-    let session =
-        Session::new(node.commander.clone(), answered, audience, ongoing.clone(), node.disk);
+    let about = (node.identity, node.disk);
+    let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone(), about);
     thread::spawn(move || match terminal {
         Some(terminal) => prompt(session, terminal, &ongoing, &stops),
         None => read_pipe(session, &node.joining, node.join_wait, &stops),

@@ -10,13 +10,14 @@ use kad_node::driver::{Commander, DriverEvent};
 use kad_node::id::Id;
 use kad_node::node::{Forgotten, Refusal, Trace};
 
-use crate::help;
+use crate::figures::{self, Figures, Identity, Traffic, Zeros};
 use crate::latencies::SessionLatencies;
 use crate::ongoing::Ongoing;
 use crate::operations::{NodeGone, Operations};
 use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
 use crate::text::{Added, Text};
+use crate::{help, log};
 
 /// The answer to `forget`.
 const FORGOTTEN: &str =
@@ -53,6 +54,9 @@ pub(crate) struct Session {
     latencies: SessionLatencies,
     /// What the node's folder counts, where it has one.
     disk: Option<Arc<Counters>>,
+    identity: Identity,
+    /// What had come and gone at the last `stats`.
+    before: Traffic,
     /// The lines of a `put -` that is being typed.
     text: Option<Text>,
 }
@@ -64,10 +68,11 @@ impl Session {
         answers: Receiver<DriverEvent>,
         audience: Audience,
         ongoing: Ongoing,
-        disk: Option<Arc<Counters>>,
+        (identity, disk): (Identity, Option<Arc<Counters>>),
     ) -> Self {
         let operations = Operations::new(commander, answers.into_iter(), ongoing);
-        Self { operations, audience, latencies: SessionLatencies::default(), disk, text: None }
+        let (latencies, before) = (SessionLatencies::default(), Traffic::none(identity.started));
+        Self { operations, audience, latencies, disk, identity, before, text: None }
     }
 
     /// The prompt to show before the next line.
@@ -136,16 +141,24 @@ impl Session {
                     writeln!(out, "ERR not put here '{key}': forget it at the node that put it")?;
                 }
             },
-            Request::Peers => reply::peers(&self.operations.peers()?, out)?,
-            Request::Stats => {
-                let disk = self.disk.as_ref().map(|counters| counters.snapshot());
-                let shards = self.operations.stats()?;
-                reply::stats(&shards, disk.as_ref(), &self.latencies, self.audience, out)?;
-            }
+            Request::Peers => reply::peers(&self.operations.peers()?, self.audience, out)?,
+            Request::Stats(zeros) => self.stats(zeros, out)?,
             Request::Help(command) => help::write(command, out)?,
             Request::Exit => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Prints who the node is and what it counts. A program sees all counters.
+    fn stats(&mut self, zeros: Zeros, out: &mut impl Write) -> Result<(), SessionError> {
+        let disk = self.disk.as_ref().map(|counters| counters.snapshot());
+        let program = figures::named([("log_lines_dropped", log::lines_dropped())].into_iter());
+        let figures = Figures::new(&self.operations.stats()?, disk.as_ref(), program);
+        let zeros = if self.audience == Audience::Program { Zeros::Shown } else { zeros };
+        figures::head(&self.identity, &figures, self.before, out)?;
+        figures::write(&figures, zeros, out)?;
+        self.before = Traffic::of(&figures);
+        Ok(reply::latencies(&self.latencies, out)?)
     }
 
     /// Puts a value. A person sees the key immediately, unless the value is to be on a disk

@@ -2,40 +2,59 @@
 
 use std::io::{self, Write};
 
-use kad_node::driver::ShardStats;
+use crate::figures::{Counters, counter};
 
-/// The heads of the columns.
-const HEAD: [&str; 7] =
-    ["load", "datagrams", "mis-steered", "handoffs", "wakes/handoff", "dropped", "waited"];
+/// The heads of the columns, and how wide they are: with the blanks between them, and the
+/// number of the shard, 80 characters.
+const COLUMNS: [(&str, usize); 7] = [
+    ("load", 7),
+    ("datagrams", 14),
+    ("mis-steered", 11),
+    ("handoffs", 11),
+    ("wakes each", 10),
+    ("dropped", 7),
+    ("waited", 6),
+];
 
 /// Writes a line for each shard. The load is the part of the time in which the shard
-/// worked. Wakes per handoff are the system calls that one message to another shard costs.
-pub(crate) fn write(shards: &[ShardStats], out: &mut impl Write) -> io::Result<()> {
+/// worked. Wakes are the system calls that each message to another shard costs.
+pub(crate) fn write(shards: &[Counters], out: &mut impl Write) -> io::Result<()> {
     write!(out, "shards:")?;
-    for head in HEAD {
-        write!(out, "  {head:>13}")?;
+    for (head, width) in COLUMNS {
+        write!(out, " {head:>width$}")?;
     }
     writeln!(out)?;
     for (index, shard) in shards.iter().enumerate() {
-        write!(out, "  {index:>5}")?;
-        for cell in cells(shard) {
-            write!(out, "  {cell:>13}")?;
+        write!(out, "{index:>7}")?;
+        for (cell, (_, width)) in cells(shard).into_iter().zip(COLUMNS) {
+            write!(out, " {cell:>width$}")?;
         }
         writeln!(out)?;
     }
     Ok(())
 }
 
-fn cells(ShardStats { node, driver, .. }: &ShardStats) -> [String; HEAD.len()] {
+fn cells(shard: &Counters) -> [String; COLUMNS.len()] {
+    let node = |name| counter(&shard.node, name);
+    let driver = |name| counter(&shard.driver, name);
     [
-        load(driver.busy_us, driver.waiting_us),
-        node.datagrams_received.to_string(),
-        node.datagrams_missteered.to_string(),
-        driver.handoffs_sent.to_string(),
-        per(driver.wakes_sent, driver.handoffs_sent),
-        driver.handoffs_dropped.to_string(),
-        driver.handoffs_waited.to_string(),
+        load(driver("busy_us"), driver("waiting_us")),
+        short(node("datagrams_received")),
+        short(node("datagrams_missteered")),
+        short(driver("handoffs_sent")),
+        per(driver("wakes_sent"), driver("handoffs_sent")),
+        short(driver("handoffs_dropped")),
+        short(driver("handoffs_waited")),
     ]
+}
+
+/// A count that may be too long for its column: of large ones only the first digits.
+fn short(count: u64) -> String {
+    match count {
+        0..1_000_000 => count.to_string(),
+        1_000_000..10_000_000_000 => format!("{}M", count / 1_000_000),
+        _ => format!("{}G", count / 1_000_000_000),
+    }
 }
 
 fn load(busy_us: u64, waiting_us: u64) -> String {
@@ -53,6 +72,8 @@ fn per(part: u64, whole: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kad_node::driver::ShardStats;
+
     use super::*;
 
     #[test]
@@ -66,13 +87,22 @@ mod tests {
         busy.driver.wakes_sent = 2;
         busy.driver.handoffs_dropped = 1;
         busy.driver.handoffs_waited = 3;
+        let shards = [Counters::from(&busy), Counters::from(&ShardStats::default())];
         let mut out = Vec::new();
-        write(&[busy, ShardStats::default()], &mut out).expect("memory takes it");
+        write(&shards, &mut out).expect("memory takes it");
         let text = String::from_utf8(out).expect("text");
         let lines: Vec<Vec<&str>> =
             text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[0][1..], HEAD);
+        let heads = COLUMNS.iter().flat_map(|(head, _)| head.split(' ')).collect::<Vec<_>>();
+        assert_eq!(lines[0][1..], heads);
         assert_eq!(lines[1], ["0", "12.5", "%", "1000", "9", "8", "0.25", "1", "3"]);
         assert_eq!(lines[2], ["1", "0.0", "%", "0", "0", "0", "-", "0", "0"]);
+    }
+
+    #[test]
+    fn a_large_count_keeps_its_column() {
+        assert_eq!(short(999_999), "999999");
+        assert_eq!(short(1_234_567), "1M");
+        assert_eq!(short(31_536_000_000_000), "31536G");
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use kad_node::driver::canonical;
+use kad_node::printable::beginning;
 
 /// A node's name or IP address, and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,11 +23,9 @@ impl FromStr for HostPort {
         let (host, port) = text
             .rsplit_once(':')
             .ok_or("expected HOST:PORT, such as 127.0.0.1:9001 or seed:9001")?;
-        let port = port
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or_else(|| format!("a port is a number from 1 to 65535, not '{port}'"))?;
+        let port = port.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
+            format!("a port is a number from 1 to 65535, not '{}'", beginning(port))
+        })?;
         let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = match bracketed {
             Some(host) => host,

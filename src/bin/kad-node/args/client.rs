@@ -1,13 +1,14 @@
 //! The flags of the one-shot commands.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::{HostPort, IoArgs, LogArgs, LookupArgs, value};
+use super::{HostPort, IoArgs, LogArgs, LookupArgs, OutputArgs, value};
 
-/// Store one text.
+/// Store texts and files.
 #[derive(Args, Debug)]
 pub(crate) struct PutArgs {
     #[command(flatten)]
@@ -15,20 +16,31 @@ pub(crate) struct PutArgs {
     /// How long the network keeps the value.
     #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
     pub(crate) expire: Duration,
-    /// The text, of 1132 bytes at most; `-` reads all of standard input, unchanged. Put
+    /// A file whose bytes are a value; repeatable. Files come after the texts.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Texts, of 1132 bytes at most each; `-` reads all of standard input, unchanged. Put
     /// `--` before a text that begins with a dash.
-    #[arg(value_name = "TEXT")]
-    pub(crate) text: OsString,
+    #[arg(value_name = "TEXT", required_unless_present = "file")]
+    pub(crate) text: Vec<OsString>,
 }
 
-/// Find one text.
+/// Find values.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) client: ClientArgs,
-    /// The key: 40 hexadecimal digits.
-    #[arg(value_name = "KEY")]
-    pub(crate) key: OsString,
+    /// Write the value of the one KEY to a file instead of standard output. The file appears
+    /// when the value is there whole.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// The keys: 40 hexadecimal digits each.
+    #[arg(value_name = "KEY", required = true)]
+    pub(crate) key: Vec<OsString>,
 }
 
 /// Check that one node answers.
@@ -43,6 +55,8 @@ pub(crate) struct PingArgs {
     /// How long to wait for an answer; the node is asked 3 times.
     #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Options of a client that joins for one operation.

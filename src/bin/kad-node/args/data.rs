@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use kad_node::driver::SyncPolicy;
 
-use super::value;
+use super::{OutputArgs, value};
 
 /// Where values live.
 #[derive(Args, Debug)]
@@ -28,4 +28,6 @@ pub(crate) struct CheckArgs {
     /// The folder.
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }

@@ -3,14 +3,7 @@
 use clap::Args;
 use tracing::level_filters::LevelFilter;
 
-use super::value;
-
-/// How a line of the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
+use super::{Format, value};
 
 /// Options of the log.
 #[derive(Args, Debug)]
@@ -20,6 +13,6 @@ pub(crate) struct LogArgs {
     #[arg(long, value_name = "LEVEL", value_parser = value::log_level)]
     pub(crate) log: Option<LevelFilter>,
     /// How a line of the log is written: text, or json (one object a line, for programs).
-    #[arg(long, value_name = "text|json", default_value = "text", value_parser = value::log_format)]
-    pub(crate) log_format: LogFormat,
+    #[arg(long, value_name = "text|json", default_value = "text", value_parser = value::format)]
+    pub(crate) log_format: Format,
 }

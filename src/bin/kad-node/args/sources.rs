@@ -141,7 +141,7 @@ fn checked(command: &Command, name: &str, words: &[String]) -> Result<(), String
     let typed = words.iter().map(|word| format!("--{name}={word}"));
     let parsed = command.clone().no_binary_name(true).try_get_matches_from(typed);
     parsed.map(drop).map_err(|error| {
-        let line = kad_node::program::one_line(&error);
+        let line = kad_node::program::one_line(error);
         line.trim_start_matches("error: ").to_owned()
     })
 }

@@ -8,7 +8,7 @@ use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
 use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
 
-use super::LogFormat;
+use super::Format;
 
 /// Shortest period: datagrams carry a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
@@ -109,11 +109,11 @@ pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "expected error, warn, info, debug, trace or off".into())
 }
 
-/// Parses the form of the log.
-pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+/// Parses the form of the log, or of a result.
+pub(super) fn format(text: &str) -> Result<Format, String> {
     match text {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
+        "text" => Ok(Format::Text),
+        "json" => Ok(Format::Json),
         _ => Err("expected text or json".into()),
     }
 }
