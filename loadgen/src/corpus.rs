@@ -4,6 +4,7 @@ use kad_node::id::Id;
 use kad_node::rng::Rng;
 
 use crate::memory::{self, OutOfMemory};
+use crate::value_sizes::ValueSizes;
 
 /// What the memory of [`AliasTable`] is for.
 const TABLE: &str = "the popularity of keys";
@@ -24,27 +25,34 @@ pub const CORPUS_BYTES_MAX: u64 = 4 << 30;
 pub struct Corpus {
     keys: Vec<Id>,
     values: Vec<u8>,
-    value_bytes: usize,
+    /// Where each value ends in them.
+    ends: Vec<u64>,
 }
 
 /// What values are made of: text, so that a node's prompt can show it.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 impl Corpus {
-    /// `keys` values of `value_bytes` each.
-    pub fn new(keys: usize, value_bytes: usize, seed: u64) -> Result<Self, OutOfMemory> {
+    /// `keys` values of these sizes.
+    pub fn new(keys: usize, sizes: &ValueSizes, seed: u64) -> Result<Self, OutOfMemory> {
         let mut rng = Rng::from_u64(seed);
-        let mut values = memory::room(keys * value_bytes, "values")?;
+        let bytes = sizes.draw(keys, seed).sum();
+        let mut values = memory::room(bytes, "values")?;
         let mut all_keys = memory::room(keys, "keys")?;
-        while values.len() < keys * value_bytes {
+        let mut ends = memory::room(keys, "keys")?;
+        while values.len() < bytes {
             // Ten letters of six bits from each 64.
             let bits = rng.u64();
-            let room = (keys * value_bytes - values.len()).min(10);
+            let room = (bytes - values.len()).min(10);
             values.extend((0..room).map(|letter| ALPHABET[(bits >> (letter * 6)) as usize & 63]));
         }
-        let value = |index: usize| &values[index * value_bytes..][..value_bytes];
-        all_keys.extend((0..keys).map(|index| Id::of_value(value(index))));
-        Ok(Self { keys: all_keys, values, value_bytes })
+        let mut begin = 0;
+        for size in sizes.draw(keys, seed) {
+            all_keys.push(Id::of_value(&values[begin..begin + size]));
+            begin += size;
+            ends.push(begin as u64);
+        }
+        Ok(Self { keys: all_keys, values, ends })
     }
 
     /// How many keys there are.
@@ -64,7 +72,9 @@ impl Corpus {
 
     /// Its value.
     pub fn value(&self, index: KeyIndex) -> &[u8] {
-        &self.values[index.0 as usize * self.value_bytes..][..self.value_bytes]
+        let index = index.0 as usize;
+        let begin = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.values[begin as usize..self.ends[index] as usize]
     }
 }
 
@@ -158,14 +168,15 @@ mod tests {
 
     #[test]
     fn values_are_the_seed_s_and_hash_to_their_keys() {
-        let corpus = Corpus::new(100, 33, 1).expect("memory");
-        for index in (0..100).map(KeyIndex) {
+        let sizes: ValueSizes = "33:3,1000:1".parse().expect("sizes");
+        let corpus = Corpus::new(100, &sizes, 1).expect("memory");
+        for (index, size) in (0..100).map(KeyIndex).zip(sizes.draw(100, 1)) {
             assert_eq!(Id::of_value(corpus.value(index)), corpus.key(index));
-            assert_eq!(corpus.value(index).len(), 33);
+            assert_eq!(corpus.value(index).len(), size);
         }
-        let again = Corpus::new(100, 33, 1).expect("memory");
+        let again = Corpus::new(100, &sizes, 1).expect("memory");
         assert_eq!(corpus.values, again.values);
-        assert_ne!(corpus.values, Corpus::new(100, 33, 2).expect("memory").values);
+        assert_ne!(corpus.values, Corpus::new(100, &sizes, 2).expect("memory").values);
     }
 
     #[test]

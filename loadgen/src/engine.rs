@@ -21,10 +21,11 @@ use kad_node::wire::{self, Token};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use crate::corpus::{Corpus, KeyPicker};
+use crate::deck::Deck;
 use crate::in_flight::{Ended, InFlight, LinkIndex, Request};
 use crate::loss::{Leg, Loss};
 use crate::memory::OutOfMemory;
-use crate::mix::{Deck, Kind};
+use crate::mix::Kind;
 use crate::record::{Course, Record, brief_histogram};
 use crate::schedule::{Schedule, Share};
 use crate::transaction::Transaction;
@@ -55,7 +56,7 @@ enum Pacer {
 pub struct Engine {
     traffic: Traffic,
     pacer: Pacer,
-    deck: Deck,
+    deck: Deck<Kind>,
     picker: KeyPicker,
     rng: Rng,
     loss: Loss,
@@ -91,7 +92,7 @@ impl Engine {
             }
             Pace::Closed { window } => Pacer::Closed { window: window as usize },
         };
-        let deck = Deck::new(&traffic.mix, rng());
+        let deck = Deck::new(traffic.mix.weights(), rng());
         let mut rng = rng();
         let links = tokens.iter().map(|&token| LinkState { token, sender: rng.id() }).collect();
         Ok(Self {

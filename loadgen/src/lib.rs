@@ -2,7 +2,7 @@
 //! program.
 //!
 //! ```text
-//! mix  corpus  schedule  loss  transaction  in_flight  books  record
+//! mix  deck  value_sizes  corpus  schedule  loss  transaction  in_flight  books  record
 //!   <- engine                     what to send and what came of it; no I/O
 //!     <- worker                   one thread: link, lookups, clock, and crate `udp`
 //!       <- result                 what a run has measured
@@ -27,6 +27,7 @@ pub mod books;
 pub mod clock;
 pub mod corpus;
 pub mod cpu;
+pub mod deck;
 pub mod engine;
 pub mod http;
 pub mod in_flight;
@@ -67,5 +68,6 @@ pub mod sweep;
 pub mod target_drops;
 pub mod targets;
 pub mod transaction;
+pub mod value_sizes;
 pub mod verdict;
 pub mod worker;

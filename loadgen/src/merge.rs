@@ -69,7 +69,7 @@ fn difference(one: &Parameters, other: &Parameters) -> Option<&'static str> {
         ("drop", one.drop_percent != other.drop_percent),
         ("mix", one.mix != other.mix),
         ("keys", one.keys != other.keys || one.key_exponent != other.key_exponent),
-        ("value-size", one.value_bytes != other.value_bytes),
+        ("value-size", one.value_sizes != other.value_sizes),
         ("timeout", differ(one.timeout_s, other.timeout_s)),
         ("retries", one.retries != other.retries),
     ]
@@ -213,7 +213,7 @@ mod tests {
             change(&mut other);
             merge(&[named(one.clone()), named(other)]).expect_err("they differ")
         };
-        assert!(refused(|other| other.parameters.value_bytes += 1).contains("value-size"));
+        assert!(refused(|other| other.parameters.value_sizes[0].bytes += 1).contains("value-size"));
         assert!(refused(|other| other.parameters.timeout_s = 9.0).contains("timeout"));
         assert!(refused(|other| other.runs.clear()).contains("number of runs"));
         assert!(refused(|other| other.runs[0].drop_percent = 2.0).contains("drop"));

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kad_node::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 /// A kind of request.
@@ -56,7 +55,7 @@ pub enum Scope {
 }
 
 /// Largest sum of a mix's weights: the cards of one deck.
-const WEIGHTS_MAX: u32 = 10_000;
+pub const WEIGHTS_MAX: u32 = 10_000;
 
 /// The proportion of each kind: `get=90,put=10`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,12 +65,12 @@ pub struct Mix {
 
 impl Mix {
     /// The kinds that are sent at all.
-    pub fn kinds(&self) -> impl Iterator<Item = Kind> {
+    pub fn kinds(&self) -> impl Iterator<Item = Kind> + Clone {
         Kind::ALL.into_iter().filter(|kind| self.weights[*kind as usize] > 0)
     }
 
     /// The kinds that are sent, each with its weight.
-    pub fn weights(&self) -> impl Iterator<Item = (Kind, u32)> {
+    pub fn weights(&self) -> impl Iterator<Item = (Kind, u32)> + Clone {
         self.kinds().map(|kind| (kind, self.weights[kind as usize]))
     }
 
@@ -136,56 +135,12 @@ impl fmt::Display for Mix {
     }
 }
 
-/// Draws kinds like cards from a deck that is shuffled anew each time it runs
-/// out: the order is random by seed, and the proportion is exact after each deck,
-/// not only on average.
-#[derive(Clone, Debug)]
-pub struct Deck {
-    cards: Vec<Kind>,
-    drawn: usize,
-    rng: Rng,
-}
-
-impl Deck {
-    /// The smallest deck with the proportion of `mix`.
-    pub fn new(mix: &Mix, rng: Rng) -> Self {
-        let divisor = mix.weights.into_iter().fold(0, greatest_common_divisor);
-        let mut cards = Vec::new();
-        for kind in mix.kinds() {
-            let count = mix.weights[kind as usize] / divisor;
-            cards.extend(std::iter::repeat_n(kind, count as usize));
-        }
-        let drawn = cards.len();
-        Self { cards, drawn, rng }
-    }
-
-    /// The next kind.
-    pub fn draw(&mut self) -> Kind {
-        if self.drawn == self.cards.len() {
-            self.shuffle();
-            self.drawn = 0;
-        }
-        let kind = self.cards[self.drawn];
-        self.drawn += 1;
-        kind
-    }
-
-    /// Fisher and Yates's shuffle.
-    fn shuffle(&mut self) {
-        for last in (1..self.cards.len()).rev() {
-            let other = self.rng.below(last as u64 + 1) as usize;
-            self.cards.swap(last, other);
-        }
-    }
-}
-
-const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
-}
-
 #[cfg(test)]
 mod tests {
+    use kad_node::rng::Rng;
+
     use super::*;
+    use crate::deck::Deck;
 
     fn mix(text: &str) -> Mix {
         text.parse().expect(text)
@@ -206,7 +161,7 @@ mod tests {
     fn proportions_are_exact_after_each_deck_and_the_order_is_the_seed_s() {
         let mix = mix("get=90,put=7,ping=3");
         let draw = |seed: u64| -> Vec<Kind> {
-            let mut deck = Deck::new(&mix, Rng::from_u64(seed));
+            let mut deck = Deck::new(mix.weights(), Rng::from_u64(seed));
             (0..1000).map(|_| deck.draw()).collect()
         };
         let drawn = draw(1);

@@ -22,6 +22,7 @@ use crate::mix::{Mix, Scope};
 use crate::say::say;
 use crate::schedule::Arrivals;
 use crate::sweep::Sweep;
+use crate::value_sizes::ValueSizes;
 use crate::worker::Waiting;
 
 /// Most sockets of one thread.
@@ -148,9 +149,9 @@ pub struct Options {
     /// How often each key is asked for: uniform, zipf, or zipf:EXPONENT.
     #[arg(long, value_name = "DIST", default_value = "uniform", value_parser = value::popularity)]
     pub key_dist: Popularity,
-    /// Bytes of each value.
-    #[arg(long, value_name = "BYTES", default_value = "100", value_parser = value::value_bytes)]
-    pub value_size: u64,
+    /// Bytes of each value; several sizes with their weights as 100:90,1kB:10.
+    #[arg(long, value_name = "SIZES", default_value = "100")]
+    pub value_size: ValueSizes,
     /// How long each send of a request waits for an answer [default: 250ms; with --network 5s].
     #[arg(long, value_name = "TIME", value_parser = value::timeout)]
     pub timeout: Option<Duration>,
@@ -245,7 +246,7 @@ impl Options {
                 self.window()
             ));
         }
-        if self.keys * self.value_size > CORPUS_BYTES_MAX {
+        if self.value_size.bytes_max(self.keys) > CORPUS_BYTES_MAX {
             return Err(format!(
                 "'--keys {}' of {} bytes need more than {} GiB: use fewer or smaller ones",
                 self.keys,

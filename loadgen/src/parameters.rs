@@ -30,8 +30,8 @@ pub struct Parameters {
     pub keys: u64,
     /// The exponent of their popularity; none where all are alike.
     pub key_exponent: Option<f64>,
-    /// Bytes of each value.
-    pub value_bytes: u64,
+    /// The sizes of values.
+    pub value_sizes: Vec<ValueSize>,
     /// How long each send waits, in seconds.
     pub timeout_s: f64,
     /// Sends after the first.
@@ -48,6 +48,21 @@ pub struct Parameters {
     pub delay_s: f64,
     /// What fixes kinds, keys, values, arrivals and drops.
     pub seed: u64,
+}
+
+/// A size of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ValueSize {
+    /// Bytes of a value.
+    pub bytes: u32,
+    /// How many of the values have it, in proportion to the weights of the others.
+    pub weight: u32,
+}
+
+impl ValueSize {
+    const fn of((bytes, weight): (u32, u32)) -> Self {
+        Self { bytes, weight }
+    }
 }
 
 impl Parameters {
@@ -74,7 +89,7 @@ impl Parameters {
                 Popularity::Uniform => None,
                 Popularity::Zipf { exponent } => Some(exponent),
             },
-            value_bytes: options.value_size,
+            value_sizes: options.value_size.weights().map(ValueSize::of).collect(),
             timeout_s: options.timeout().as_secs_f64(),
             retries: options.retries.into(),
             burst: options.burst,

@@ -14,6 +14,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::corpus::{Corpus, KeyIndex};
 use crate::engine::store;
 use crate::memory::OutOfMemory;
+use crate::value_sizes::ValueSizes;
 
 /// Requests in flight: what the smallest receive buffer of a target holds.
 const WINDOW: usize = 64;
@@ -144,7 +145,7 @@ impl Preloader {
         report_errors(&socket, target).map_err(failed)?;
         let (token, trouble) = (Token::NONE, None);
         let mut preloader = Self { target, network, sender, socket, token, sends_max, trouble };
-        let corpus = Corpus::new(1, 1, 0).map_err(PreloadError::Memory)?;
+        let corpus = Corpus::new(1, &ValueSizes::all(1), 0).map_err(PreloadError::Memory)?;
         preloader.ask_all(&corpus, Task::Greet, &mut |_| {})?;
         preloader.sends_max = SENDS_MAX;
         Ok(preloader)

@@ -74,7 +74,7 @@ impl Runner {
             (targets::find_all(&options.targets, network, wait, display)?, None)
         };
         let keys = options.keys as usize;
-        let corpus = Arc::new(Corpus::new(keys, options.value_size as usize, options.seed)?);
+        let corpus = Arc::new(Corpus::new(keys, &options.value_size, options.seed)?);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
         let (options, interruption) = (options.clone(), Arc::clone(interruption));

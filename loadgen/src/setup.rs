@@ -41,7 +41,7 @@ pub fn describe(options: &Options, runner: &Runner) -> Vec<(String, String)> {
         ("duration", format!("{} after {}", time(options.duration), time(options.warmup))),
         ("mix", options.mix.to_string()),
         ("keys", format!("{}, {popularity}", show_count(options.keys))),
-        ("values", format!("{} bytes", show_count(options.value_size))),
+        ("values", format!("{} bytes", options.value_size)),
         ("drop", drops.join(", ")),
         ("timeout", format!("{} and {} retries", time(options.timeout()), options.retries)),
         ("burst", options.burst.to_string()),

@@ -21,7 +21,7 @@ fn defaults_are_those_of_the_interface() {
     assert_eq!(options.warmup, Duration::from_secs(1));
     assert_eq!(options.drop, [Percent::ZERO]);
     assert_eq!(options.mix.to_string(), "get=100");
-    assert_eq!((options.keys, options.value_size), (10_000, 100));
+    assert_eq!((options.keys, &options.value_size), (10_000, &ValueSizes::all(100)));
     assert_eq!((options.timeout(), options.retries), (Duration::from_millis(250), 3));
     assert_eq!(options.arrivals, Arrivals::Uniform);
     assert_eq!((options.seed, options.threads, options.burst), (1, 1, 1));
@@ -68,6 +68,8 @@ fn an_error_is_one_line_with_the_value_and_the_remedy() {
         ("--mix get=90,steal=10", "'steal'", "get, put"),
         ("--keys 0", "'0'", "1 to"),
         ("--value-size 2000", "2000", "1 to 1"),
+        ("--value-size 100:0", "'100:0'", "a weight"),
+        ("--value-size big", "'big'", "100:90,1kB:10"),
         ("--key-dist normal", "'normal'", "zipf"),
         ("--key-dist zipf:0", "'zipf:0'", "above 0"),
         ("--burst 65", "'65'", "1 to 64"),

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use kad_node::limits::VALUE_BYTES_MAX;
-use kad_node::quantity::{parse_bytes, parse_count, parse_duration};
+use kad_node::quantity::{parse_count, parse_duration};
 use udp::BATCH_DATAGRAMS_MAX;
 
 use super::{LINKS_MAX, Rate, WaitChoice};
@@ -47,10 +46,6 @@ pub(super) fn window(text: &str) -> Result<u64, String> {
 
 pub(super) fn keys(text: &str) -> Result<u64, String> {
     bounded(text, parse_count(text), 1, KEYS_MAX)
-}
-
-pub(super) fn value_bytes(text: &str) -> Result<u64, String> {
-    bounded(text, parse_bytes(text), 1, VALUE_BYTES_MAX as u64)
 }
 
 pub(super) fn retries(text: &str) -> Result<u8, String> {

@@ -96,14 +96,9 @@ fn latency_at(latency: &Histogram<u64>, nines: f64) -> Option<f64> {
 
 /// Latency over time: median, nine of ten, 99 of a hundred, and the greatest.
 pub fn over_time(title: &str, timeline: &[Moment]) -> Chart {
-    let series = |name: &str, colour, look, of: fn(&Moment) -> u64| Series {
-        name: name.into(),
-        colour,
-        look,
-        values: timeline
-            .iter()
-            .map(|moment| (moment.answered > 0).then(|| of(moment).max(1) as f64))
-            .collect(),
+    let series = |name, colour, look, of: fn(&Moment) -> u64| {
+        let of = |moment: &Moment| (moment.answered > 0).then(|| of(moment).max(1) as f64);
+        timed_series(name, colour, look, timeline, of)
     };
     let series = vec![
         series("median", Colour::Blue, Look::Line, |moment| moment.p50_ns),
@@ -120,20 +115,26 @@ pub fn rate_over_time(title: &str, timeline: &[Moment], duration_s: f64) -> Char
         [first, second, ..] => second.at_s - first.at_s,
         _ => duration_s,
     };
-    let series = |name: &str, colour, look, of: fn(&Moment) -> u64| Series {
-        name: name.into(),
-        colour,
-        look,
-        values: timeline
-            .iter()
-            .map(|moment| Some(of(moment) as f64 / interval_s).filter(|rate| rate.is_finite()))
-            .collect(),
+    let series = |name, colour, look, of: fn(&Moment) -> u64| {
+        let of =
+            |moment: &Moment| Some(of(moment) as f64 / interval_s).filter(|rate| rate.is_finite());
+        timed_series(name, colour, look, timeline, of)
     };
     let series = vec![
         series("answered", Colour::Blue, Look::Line, |moment| moment.answered),
         series("timed out", Colour::Red, Look::Area, |moment| moment.timed_out),
     ];
     timed(title, YAxis::Rate, timeline, series)
+}
+
+fn timed_series(
+    name: &str,
+    colour: Colour,
+    look: Look,
+    timeline: &[Moment],
+    of: impl Fn(&Moment) -> Option<f64>,
+) -> Series {
+    Series { name: name.into(), colour, look, values: timeline.iter().map(of).collect() }
 }
 
 fn timed(title: &str, y: YAxis, timeline: &[Moment], series: Vec<Series>) -> Chart {

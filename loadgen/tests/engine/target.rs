@@ -13,6 +13,7 @@ use loadgen::engine::{Engine, OperationEnd, Outgoing, Pace, Traffic, WholeOperat
 use loadgen::in_flight::LinkIndex;
 use loadgen::mix::Scope;
 use loadgen::record::Record;
+use loadgen::value_sizes::ValueSizes;
 
 pub(crate) const MS: u64 = 1_000_000;
 /// How far the clock goes on in one turn.
@@ -26,7 +27,7 @@ pub(crate) fn traffic(mix: &str, pace: Pace) -> Traffic {
         network: NetworkId::of_name("default"),
         mix: mix.parse().expect(mix),
         scope: Scope::Node,
-        corpus: Arc::new(Corpus::new(50, 20, 1).expect("memory")),
+        corpus: Arc::new(Corpus::new(50, &ValueSizes::all(20), 1).expect("memory")),
         popularity: Popularity::Uniform,
         pace,
         burst: 1,
