@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use kad_node::printable;
+
 use crate::quantity::{show_count, show_ns, wrap};
-use crate::say::printable;
 use crate::summary::{Report, RunSummary};
 
 /// What is compared: a name, how to take it from a run, and how to show it.
@@ -62,7 +63,7 @@ pub fn tables(reports: &[(String, Report)]) -> String {
 /// Adds a line, wrapped; what a file's names hold moves no cursor.
 fn add(text: &mut String, line: &str) {
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{}", wrap(&printable(line), 4));
+    let _ = writeln!(text, "{}", wrap(&printable::line(line).to_string(), 4));
 }
 
 /// Two reports side by side.

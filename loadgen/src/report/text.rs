@@ -4,10 +4,11 @@ mod runs;
 
 use std::fmt::Write as _;
 
+use kad_node::printable;
+
 use crate::books::{Books, LookupDatagrams, Operations};
 use crate::mix::Kind;
 use crate::quantity::{show_count, show_ns, show_share, wrap};
-use crate::say::printable;
 use crate::summary::{Percentiles, Report, RunSummary};
 
 /// Everything about every run; of several, a table of all runs last. No line is longer than
@@ -49,7 +50,7 @@ pub fn report(report: &Report) -> String {
 fn line(text: &mut String, line: &str) {
     const INDENT: usize = 11;
     // Writing to a string does not fail.
-    let _ = writeln!(text, "{}", wrap(&printable(line), INDENT));
+    let _ = writeln!(text, "{}", wrap(&printable::line(line).to_string(), INDENT));
 }
 
 fn describe_run(text: &mut String, run: &RunSummary) {
