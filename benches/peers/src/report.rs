@@ -39,8 +39,8 @@ pub(crate) fn singles(all: &Singles, options: &Options) -> String {
         is_limited |= busy < BUSY_MIN;
         let _ = writeln!(
             table,
-            "| {} | {} | {rate:.0}{mark} | {:.2} | {:.2} µs | {:.2} | {:.0} % | {:.1} µs, {:.1} µs | \
-             {}, {} |",
+            "| {} | {} | {rate:.0}{mark} | {:.2} | {:.2} µs | {:.2} | {:.0} % | {:.1} µs, \
+             {:.1} µs | {}, {} |",
             one.peer.name(),
             one.peer.request(),
             ratio(&own.rates, &one.rates),
