@@ -1,20 +1,42 @@
-//! A Kademlia distributed key-value store: the protocol core, the drivers that
-//! run it over UDP, and what the `kad-node` program is made of.
+//! A Kademlia distributed key-value store, for Linux.
 //!
-//! Data goes one way: a datagram comes in, is decoded, dispatched, acted upon,
-//! and what follows is encoded straight into the send buffer.
+//! [`Client`] puts and gets values of a network, and [`Builder`] starts a node inside another
+//! program. These, and what they take and give, are what other programs build on:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), kad_node::ClientError> {
+//! let client = kad_node::Client::join(&["127.0.0.1:9001".parse().expect("an address")])?;
+//! let stored = client.put("some text").wait()?; // or .await, in any runtime
+//! let fetched = client.get(stored.key).wait()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The modules are what the programs of this repository are made of, the protocol core and
+//! the drivers that run it over UDP. They may change with any version. Data goes one way: a
+//! datagram comes in, is decoded, dispatched, acted upon, and what follows is encoded straight
+//! into the send buffer.
 //!
 //! ```text
 //! id  <-  limits  rng  time  <-  wire  <-  node  <-  driver  <-  bin/kad-node
 //! ```
 //!
-//! Without any feature the library is the core alone (everything left of
-//! `driver`), built as `no_std`: that build is the proof that the core reaches
-//! no socket, clock, thread or environment.
+//! Without any feature the library is the core alone (everything left of `driver`), built as
+//! `no_std`: that build is the proof that the core reaches no socket, clock, thread or
+//! environment. With `std` it has the drivers and the client; with `program`, which is on by
+//! default, also what the program `kad-node` needs.
 #![cfg_attr(not(feature = "handoff"), no_std)]
+
+#[cfg(all(feature = "std", not(target_os = "linux")))]
+compile_error!(
+    "kad-node needs Linux (io_uring, recvmmsg, SO_REUSEPORT): build it there, or only its \
+     protocol core, by --no-default-features"
+);
 
 extern crate alloc;
 
+#[cfg(feature = "std")]
+mod client;
 #[cfg(feature = "std")]
 pub mod driver;
 #[cfg(feature = "handoff")]
@@ -24,7 +46,7 @@ pub mod limits;
 pub mod node;
 #[cfg(feature = "std")]
 pub mod printable;
-#[cfg(feature = "std")]
+#[cfg(feature = "program")]
 pub mod program;
 #[cfg(feature = "std")]
 pub mod quantity;
@@ -33,3 +55,6 @@ pub mod time;
 #[cfg(feature = "std")]
 pub mod uplot;
 pub mod wire;
+
+#[cfg(feature = "std")]
+pub use client::{Answer, Builder, Client, ClientError, Fetched, Stored, Traced};

@@ -10,7 +10,7 @@ use kad_node::limits::{
 
 /// The layers of the library. Each may import only those before it; modules of one layer do
 /// not import each other.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["id"],
     &["limits", "rng", "time"],
     &["wire"],
@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 7] = [
     &["handoff", "printable", "quantity"],
     &["program"],
     &["driver"],
+    &["client"],
 ];
 
 fn root() -> PathBuf {

@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// The program, without the caller's environment settings.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kad-node"));
-    command.env_remove("RUST_LOG").env("NO_COLOR", "1");
+    command.env_remove("RUST_LOG").env("NO_COLOR", "1").env("KAD_NO_HISTORY", "true");
     command
 }
 

@@ -5,8 +5,11 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use kad_node::id::Id;
+
 use crate::Io;
 use crate::child::{Node, field, program, run};
+use crate::frozen::Frozen;
 use crate::under_each_driver;
 
 /// A folder of its own for each test, removed when it ends.
@@ -292,4 +295,20 @@ fn a_new_folder_is_private() {
     let _node = folder.start(Io::Mmsg, &[]);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&folder.0), 0o700);
+}
+
+#[test]
+fn a_put_does_not_wait_for_ever_on_a_disk_that_hangs() {
+    let folder = Folder::new("hangs");
+    let mut node = folder.start(Io::Mmsg, &["--cores", "1"]);
+    let key = Id::of_value(b"waits").to_string();
+    let hung = Frozen::thread_of(&node, "durable");
+    let said = node.ask("put waits");
+    assert!(said.starts_with("ERR disk hangs") && said.contains(&key), "{said}");
+    assert_eq!(node.found(&key, "waits"), "local");
+    drop(hung);
+    assert_eq!(node.put("is kept"), Id::of_value(b"is kept").to_string());
+    node.crash();
+    let mut node = folder.start(Io::Mmsg, &["--cores", "1"]);
+    assert_eq!(node.found(&key, "waits"), "local", "the disk took it when it could");
 }

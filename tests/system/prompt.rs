@@ -85,6 +85,7 @@ fn errors_are_the_documented_ones() {
         ("forget hello", "ERR invalid key 'hello': a key is 40 hexadecimal digits"),
         ("fetch 12", "ERR unknown command 'fetch': try help"),
         ("stats now", "ERR needless argument 'now': stats takes only all"),
+        ("watch", "ERR watch needs a terminal: try stats"),
         ("peers all", "ERR needless argument 'all': peers takes none"),
     ] {
         assert_eq!(node.ask(line), error);
@@ -101,10 +102,11 @@ fn errors_are_the_documented_ones() {
 fn help_lists_every_command_and_explains_a_single_one() {
     let mut node = Node::start(Io::Mmsg, &[]);
     node.type_line("help");
-    let lines: Vec<_> = std::iter::repeat_with(|| node.line()).take(9).collect();
+    let lines: Vec<_> = std::iter::repeat_with(|| node.line()).take(10).collect();
     let commands: Vec<_> =
         lines.iter().map(|line| line.split([' ', ',']).next().unwrap_or_default()).collect();
-    let expected = ["put", "put", "get", "forget", "peers", "stats", "trace", "help", "exit"];
+    let expected =
+        ["put", "put", "get", "forget", "peers", "stats", "watch", "trace", "help", "exit"];
     assert_eq!(commands, expected);
     assert!(node.ask("help forget").starts_with("forget KEY"));
     assert!(node.line().contains("until it expires"));

@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::child::{DEADLINE, Node, program};
+use crate::frozen::Frozen;
 
 /// Exposure that the unit may have at most, of 10, as `systemd-analyze security` counts it.
 const EXPOSURE_MAX: f64 = 2.0;
@@ -38,14 +39,19 @@ impl Supervisor {
         Node::start_by(&mut command)
     }
 
+    /// The next message.
+    fn message(&self) -> String {
+        let mut bytes = [0; 4096];
+        let length = self.socket.recv(&mut bytes).expect("a message in time");
+        String::from_utf8_lossy(&bytes[..length]).into_owned()
+    }
+
     /// The first message that has a line which begins so.
     fn await_line(&self, beginning: &str) -> String {
         let begun = Instant::now();
         loop {
             assert!(begun.elapsed() < DEADLINE, "no message says {beginning}");
-            let mut bytes = [0; 4096];
-            let length = self.socket.recv(&mut bytes).expect("a message in time");
-            let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            let message = self.message();
             if message.lines().any(|line| line.starts_with(beginning)) {
                 return message;
             }
@@ -85,6 +91,22 @@ fn a_departing_node_asks_for_time_as_long_as_its_shards_turn() {
     assert!(asks.contains("EXTEND_TIMEOUT_USEC=") && asks.contains("WATCHDOG=1"), "{asks}");
     node.signal(Signal::SIGTERM);
     assert!(node.end().0.success());
+}
+
+#[test]
+fn the_watchdog_is_not_fed_while_a_shard_is_stuck() {
+    let supervisor = Supervisor::new();
+    let mut node = supervisor.start(&["--cores", "2"]);
+    supervisor.await_line("WATCHDOG=1");
+    let stuck = Frozen::thread_of(&node, "shard-1");
+    // What was on its way may still come. The watchdog's period passes many times until the
+    // second complaint.
+    supervisor.await_line("STATUS=stuck: a shard does not answer");
+    let next = supervisor.message();
+    assert_eq!(next.trim_end(), "STATUS=stuck: a shard does not answer");
+    drop(stuck);
+    supervisor.await_line("WATCHDOG=1");
+    node.put("it serves again");
 }
 
 /// Runs a tool of systemd; none where it is not installed.

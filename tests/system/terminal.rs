@@ -35,25 +35,25 @@ fn start_with(io: Io, arguments: &[&str]) -> PtySession {
 }
 
 /// Starts `command` on a pseudo-terminal and waits for the node's prompt.
-fn start_by(command: Command) -> PtySession {
+pub(crate) fn start_by(command: Command) -> PtySession {
     let mut terminal = spawn(command);
     expect(&mut terminal, "kad> ");
     terminal
 }
 
 /// Starts `command` on a pseudo-terminal.
-fn spawn(mut command: Command) -> PtySession {
+pub(crate) fn spawn(mut command: Command) -> PtySession {
     command.env("TERM", "xterm");
     let timeout_ms = DEADLINE.as_millis().try_into().ok();
     spawn_command(command, timeout_ms).expect("a pseudo-terminal")
 }
 
 /// Waits until `text` is shown, and returns what was shown before it.
-fn expect(terminal: &mut PtySession, text: &str) -> String {
+pub(crate) fn expect(terminal: &mut PtySession, text: &str) -> String {
     terminal.exp_string(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-fn type_line(terminal: &mut PtySession, line: &str) {
+pub(crate) fn type_line(terminal: &mut PtySession, line: &str) {
     terminal.send(&format!("{line}\r")).expect("the terminal takes it");
     terminal.flush().expect("the terminal takes it");
 }
@@ -63,7 +63,7 @@ fn press(terminal: &mut PtySession, control: char) {
 }
 
 /// Waits until the program ends, and checks that its exit status is 0.
-fn ends_cleanly(mut terminal: PtySession) {
+pub(crate) fn ends_cleanly(mut terminal: PtySession) {
     terminal.exp_eof().expect("the program ends");
     let status = terminal.process().wait().expect("it can be waited for");
     assert!(matches!(status, WaitStatus::Exited(_, 0)), "{status:?}");

@@ -13,6 +13,7 @@ mod node;
 #[cfg(test)]
 mod numbers;
 mod output;
+mod prompt;
 mod remote;
 mod sources;
 mod value;
@@ -33,6 +34,7 @@ pub(crate) use log::LogArgs;
 pub(crate) use lookup::{LifeArgs, LookupArgs};
 pub(crate) use node::NodeArgs;
 pub(crate) use output::{Format, OutputArgs};
+pub(crate) use prompt::PromptArgs;
 pub(crate) use remote::{PeersArgs, RemoteArgs, StatsArgs, TraceArgs};
 use sources::SourceError;
 pub(crate) use sources::{command, variable};

@@ -1,7 +1,7 @@
 //! A client that joins for one operation, with one deadline for all of it.
 
-use std::iter;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use kad_node::driver::{DriverEvent, Events, Running};
@@ -14,7 +14,8 @@ use crate::bootstrap::{self, Obstacle, Reach};
 use crate::failure::Failure;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
-use crate::operations::{NodeGone, Operations};
+use crate::operations::{Next, NodeGone, Operations};
+use crate::progress::Progress;
 use crate::reply;
 use crate::{log, log_events};
 
@@ -60,9 +61,7 @@ impl<'a> Client<'a> {
                 reply::time(args.timeout)
             )));
         }
-        let remaining = move || deadline.saturating_duration_since(Instant::now());
-        let answers = iter::from_fn(move || events.recv_timeout(remaining()).ok());
-        let answers = answers.filter_map(log_events::take);
+        let answers = move |patience| next(&events, deadline, patience);
         let ongoing = Ongoing::new(running.commander());
         let operations = Operations::new(running.commander(), answers, ongoing);
         Ok(Self { args, deadline, running, operations })
@@ -87,6 +86,16 @@ impl<'a> Client<'a> {
     /// Ends the client.
     pub(crate) fn stop(self) -> Result<(), Failure> {
         launch::stop(self.running).map(drop)
+    }
+}
+
+/// Waits for the next event, at most `patience`; after the deadline there is none.
+fn next(events: &Events, deadline: Instant, patience: Duration) -> Next {
+    let remaining = deadline.saturating_duration_since(Instant::now());
+    match events.recv_timeout(patience.min(remaining)) {
+        Ok(event) => log_events::take(event).map_or(Next::Late, Next::Event),
+        Err(RecvTimeoutError::Timeout) if patience < remaining => Next::Late,
+        Err(_) => Next::Gone,
     }
 }
 
@@ -125,6 +134,7 @@ fn join_by(
     addresses: &[SocketAddr],
     deadline: Instant,
 ) -> Result<bool, Failure> {
+    let mut progress = Progress::begin();
     let rounds = addresses.chunks(BOOTSTRAP_ADDRESSES_MAX);
     let mut wait = if rounds.len() > 1 { BOOTSTRAP_WAIT_MIN } else { Duration::MAX };
     for round in rounds.cycle() {
@@ -133,7 +143,7 @@ fn join_by(
             break;
         }
         launch::join(running, round.to_vec())?;
-        if has_joined(events, Instant::now() + wait.min(remaining)) {
+        if has_joined(events, Instant::now() + wait.min(remaining), &mut progress) {
             return Ok(true);
         }
         wait = wait.saturating_mul(2);
@@ -142,13 +152,15 @@ fn join_by(
 }
 
 /// Waits until the client has a contact. Returns whether it has.
-fn has_joined(events: &Events, until: Instant) -> bool {
+fn has_joined(events: &Events, until: Instant, progress: &mut Progress) -> bool {
     loop {
-        let remaining = until.saturating_duration_since(Instant::now());
-        match events.recv_timeout(remaining) {
-            Ok(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => return true,
-            Ok(event) => drop(log_events::take(event)),
-            Err(_) => return false,
+        match next(events, until, Progress::PERIOD) {
+            Next::Event(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => {
+                return true;
+            }
+            Next::Event(_) => {}
+            Next::Late => progress.show("joining: no answer yet"),
+            Next::Gone => return false,
         }
     }
 }

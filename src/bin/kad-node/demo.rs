@@ -70,7 +70,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         ))
     })?;
     let endpoint = Endpoint::open_nearby(args.http.http, &args.http.access)?;
-    let terminal = Terminal::open();
+    let terminal = Terminal::open(args.prompt.history());
     let begun = Instant::now();
     let mut network = start_all(args)?;
     let members = &mut network.members;

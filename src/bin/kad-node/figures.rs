@@ -92,9 +92,14 @@ impl Traffic {
     }
 
     pub(crate) fn of(figures: &Figures) -> Self {
+        Self::at(figures, Instant::now())
+    }
+
+    /// What had come and gone at the time of the figures.
+    pub(crate) fn at(figures: &Figures, at: Instant) -> Self {
         let driver = |name| counter(&figures.total.driver, name);
         let (received, sent) = (driver("datagrams_received"), driver("datagrams_sent"));
-        Self { at: Instant::now(), received, sent }
+        Self { at, received, sent }
     }
 }
 
@@ -125,7 +130,7 @@ pub(crate) fn head(
     let node = |name| counter(&figures.total.node, name);
     writeln!(
         out,
-        "holds     {} put here, {} of others in {}, {} contacts",
+        "holds     {} put here, {} of others ({}), {} contacts",
         node("values_published"),
         node("values"),
         size(node("value_bytes")),
@@ -206,7 +211,7 @@ mod tests {
     /// Counters as after a year at a million datagrams a second.
     fn large() -> Figures {
         const COUNT: u64 = 31_536_000_000_000;
-        const VALUES: u64 = 100_000_000;
+        const VALUES: u64 = 10_000_000;
         let mut figures = Figures::new(&[ShardStats::default()], None, Named::new());
         for counters in figures.shards.iter_mut().chain([&mut figures.total]) {
             for (name, value) in counters.node.iter_mut().chain(&mut counters.driver) {

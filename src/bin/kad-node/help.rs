@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use kad_node::limits::VALUE_BYTES_MAX;
 
 /// Each command, its usage, and what it does.
-const LINES: [(&str, &str, &str); 9] = [
+const LINES: [(&str, &str, &str); 10] = [
     ("put", "put TEXT", "store TEXT in the network; prints its key"),
     ("put", "put -", "store the lines that follow, up to a line with a single dot"),
     ("get", "get KEY", "print the value of KEY, and which node had it"),
     ("forget", "forget KEY", "stop republishing a value that was put here"),
     ("peers", "peers", "show the routing table, bucket by bucket"),
     ("stats", "stats [all]", "show counters, with all also those that are zero, and latencies"),
+    ("watch", "watch", "show once a second what changes, until a key is pressed"),
     ("trace", "trace KEY", "like get, and show each hop"),
     ("help", "help [COMMAND]", "show this list, or more about one command"),
     ("exit", "exit, quit", "stop the node (so does the end of input on a terminal)"),

@@ -34,6 +34,8 @@ static PRINTER: Mutex<Option<Box<dyn ExternalPrinter + Send>>> = Mutex::new(None
 static ABOVE_PROMPT: AtomicBool = AtomicBool::new(false);
 /// Whether each line of the log is an object of JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether a line of progress is shown, which a line of the log takes the place of.
+static PROGRESS: AtomicBool = AtomicBool::new(false);
 /// Sends lines to the writing thread, once the log has started.
 static WRITER: OnceLock<NonBlocking> = OnceLock::new();
 /// When dropped, writes the waiting lines and ends the writing thread.
@@ -96,6 +98,23 @@ pub(crate) fn say(line: impl Display) {
         Some(writer) => writer.clone().write_all(line.as_bytes()),
         None => io::stderr().write_all(line.as_bytes()),
     };
+}
+
+/// Moves the cursor to the beginning of its line, and clears that.
+const CLEAR_LINE: &[u8] = b"\r\x1b[K";
+
+/// Shows `line` on the terminal of standard error, in place of what it showed before.
+pub(crate) fn show_progress(line: impl Display) {
+    // A terminal that has closed needs no progress.
+    let _ = io::stderr().write_all(format!("\r{line}\x1b[K").as_bytes());
+    PROGRESS.store(true, Ordering::Relaxed);
+}
+
+/// Clears what [`show_progress`] shows.
+pub(crate) fn end_progress() {
+    if PROGRESS.swap(false, Ordering::Relaxed) {
+        let _ = io::stderr().write_all(CLEAR_LINE);
+    }
 }
 
 /// How many lines were dropped because too many waited to be written.
@@ -168,6 +187,7 @@ struct Line;
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        end_progress();
         if !print(line) {
             // On a full disk or a closed pipe the line is lost, and the node goes on.
             let _ = io::stderr().write_all(line);

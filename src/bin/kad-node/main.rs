@@ -31,6 +31,7 @@ mod operations;
 mod output;
 mod ping;
 mod pipe;
+mod progress;
 mod remote;
 mod reply;
 mod request;
@@ -41,6 +42,7 @@ mod shard_table;
 mod stop;
 mod terminal;
 mod text;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -13,7 +13,7 @@ use self::source::Source;
 use crate::args::{Format, GetArgs, PutArgs};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::operations::GetAnswer;
+use crate::operations::{GetAnswer, PutError};
 use crate::output::{print, print_info, print_json, write_file};
 use crate::reply::{self, Audience};
 use crate::{log, request};
@@ -66,7 +66,10 @@ fn store(client: &mut Client<'_>, source: Source, format: Format) -> Result<Outc
     let value = source.read()?;
     let (key, bytes) = (Id::of_value(&value), value.len());
     let answer = client.ask(|operations| operations.put(key, value))?;
-    let stored = answer.outcome.map_err(Failure::Refused)?;
+    let stored = answer.outcome.map_err(|error| match error {
+        PutError::Refused(refusal) => Failure::Refused(refusal),
+        PutError::DiskHangs => Failure::Failed("a client has no disk to wait for".into()),
+    })?;
     let is_stored = stored.holders > 0;
     if format == Format::Json {
         print_json(&view::put(key, bytes, file.as_deref(), &stored, answer.elapsed))?;

@@ -85,6 +85,12 @@ impl Ongoing {
         true
     }
 
+    /// Whether the running command was interrupted.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(*state, State::Interrupted)
+    }
+
     fn abandon(&self, operation: OperationId, key: Id) {
         // If the node has stopped, the prompt sees that itself.
         let _ = self.commander.send(Command::Abandon { operation, key });

@@ -15,8 +15,8 @@ pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
 const _: () = assert!(LINE_BYTES_MAX > 2 * VALUE_BYTES_MAX);
 
 /// The names of the commands.
-pub(crate) const COMMANDS: [&str; 9] =
-    ["put", "get", "forget", "peers", "stats", "trace", "help", "exit", "quit"];
+pub(crate) const COMMANDS: [&str; 10] =
+    ["put", "get", "forget", "peers", "stats", "watch", "trace", "help", "exit", "quit"];
 
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(crate) enum Request {
     Forget(Id),
     Peers,
     Stats(Zeros),
+    Watch,
     Trace(Id),
     /// Help on all commands, or on the one of this name.
     Help(Option<&'static str>),
@@ -114,6 +115,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
         "peers" => alone("peers", Request::Peers)?,
         "stats" if rest.trim().eq_ignore_ascii_case("all") => Request::Stats(Zeros::Shown),
         "stats" => alone("stats", Request::Stats(Zeros::Folded))?,
+        "watch" => alone("watch", Request::Watch)?,
         "help" => Request::Help(command_name(rest.trim())?),
         "exit" | "quit" => alone("exit", Request::Exit)?,
         _ => return Err(RequestError::UnknownCommand { text: command.into() }),

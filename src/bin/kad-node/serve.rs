@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use kad_durable::Counters;
-use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running};
+use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event};
 use kad_node::printable;
@@ -21,13 +21,13 @@ use crate::bootstrap::{self, Joiner, Reach};
 use crate::clients::Client;
 use crate::failure::Failure;
 use crate::figures::Identity;
-use crate::http::{About, Endpoint, EventSink, Feed, Server};
+use crate::http::{self, Endpoint, EventSink, Feed, Server};
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
 use crate::reply::{self, Audience};
 use crate::service::Supervisor;
-use crate::session::{Session, SessionError};
+use crate::session::{About, Session, SessionError};
 use crate::stop::{Stop, StopSignals};
 use crate::terminal::{self, Terminal};
 use crate::{data, departing, job_control, log, log_events, pipe};
@@ -42,7 +42,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
     let signals = StopSignals::catch()?;
     let endpoint = Endpoint::of(&args.http)?;
-    let terminal = Terminal::open();
+    let terminal = Terminal::open(args.prompt.history());
     let mut rng = launch::rng()?;
     let data = data::open(&args.data, args.life.expire)?;
     let mut own_id = args.id;
@@ -77,8 +77,12 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         welcome(address);
     }
     let http = endpoint.map(|endpoint| {
-        let about = About::new(&running, (id, address), &args.lookup, joining.clone());
-        Server::start(endpoint, About { has_bootstrap: !is_alone, ..about }, running.commander())
+        let about = http::About::new(&running, (id, address), &args.lookup, joining.clone());
+        Server::start(
+            endpoint,
+            http::About { has_bootstrap: !is_alone, ..about },
+            running.commander(),
+        )
     });
     let http = http.transpose()?;
     let join_wait = if is_alone { Duration::ZERO } else { JOIN_WAIT_MAX };
@@ -208,7 +212,8 @@ pub(crate) fn attend(
         let _ = on_gone.send(Stop::NodeGone);
     });
     let audience = Audience::of_stdout();
-    let about = (node.identity, node.disk);
+    let recent = terminal.as_ref().map(Terminal::recent_keys).unwrap_or_default();
+    let about = About { identity: node.identity, disk: node.disk, recent };
     let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone(), about);
     thread::spawn(move || match terminal {
         Some(terminal) => prompt(session, terminal, &ongoing, &stops),
@@ -254,7 +259,7 @@ fn log_stop(stop: Stop, leave: Duration) -> Result<(), Failure> {
         Stop::Output(error) => {
             return Err(Failure::Failed(format!("cannot write to standard output: {error}")));
         }
-        Stop::Departed | Stop::NodeGone => {
+        Stop::Left(_) | Stop::Departed | Stop::NodeGone => {
             return Err(Failure::Failed("the node's thread has ended".into()));
         }
     }
@@ -287,6 +292,11 @@ impl Routes {
                 // The program may no longer wait for it.
                 (_, DriverEvent::Node(Event::Departed { .. })) => {
                     drop(self.stops.send(Stop::Departed));
+                }
+                // So does how many values are left, for which it asks while it departs.
+                (Some(Client::Program), DriverEvent::Stats { shards, .. }) => {
+                    let left = ShardStats::total(&shards).node.values_to_hand_off;
+                    drop(self.stops.send(Stop::Left(left)));
                 }
                 (Some(Client::Http), answer) => {
                     if let Some(http) = &self.http {

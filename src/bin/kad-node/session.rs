@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Instant;
 
 use kad_durable::Counters;
 use kad_node::driver::{Commander, DriverEvent};
@@ -13,11 +14,12 @@ use kad_node::node::{Forgotten, Refusal, Trace};
 use crate::figures::{self, Figures, Identity, Traffic, Zeros};
 use crate::latencies::SessionLatencies;
 use crate::ongoing::Ongoing;
-use crate::operations::{NodeGone, Operations};
+use crate::operations::{DISK_WAIT_MAX, Next, NodeGone, Operations, PutError};
 use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
+use crate::terminal::RecentKeys;
 use crate::text::{Added, Text};
-use crate::{help, log};
+use crate::{help, log, watch};
 
 /// The answer to `forget`.
 const FORGOTTEN: &str =
@@ -47,14 +49,21 @@ impl From<NodeGone> for SessionError {
     }
 }
 
+/// What a session knows of its node.
+pub(crate) struct About {
+    pub(crate) identity: Identity,
+    /// What the node's folder counts, where it has one.
+    pub(crate) disk: Option<Arc<Counters>>,
+    /// The keys that the line editor completes.
+    pub(crate) recent: RecentKeys,
+}
+
 /// One user's session with a node.
 pub(crate) struct Session {
     operations: Operations,
     audience: Audience,
     latencies: SessionLatencies,
-    /// What the node's folder counts, where it has one.
-    disk: Option<Arc<Counters>>,
-    identity: Identity,
+    about: About,
     /// What had come and gone at the last `stats`.
     before: Traffic,
     /// The lines of a `put -` that is being typed.
@@ -68,11 +77,17 @@ impl Session {
         answers: Receiver<DriverEvent>,
         audience: Audience,
         ongoing: Ongoing,
-        (identity, disk): (Identity, Option<Arc<Counters>>),
+        about: About,
     ) -> Self {
-        let operations = Operations::new(commander, answers.into_iter(), ongoing);
-        let (latencies, before) = (SessionLatencies::default(), Traffic::none(identity.started));
-        Self { operations, audience, latencies, disk, identity, before, text: None }
+        let next = move |patience| match answers.recv_timeout(patience) {
+            Ok(event) => Next::Event(event),
+            Err(RecvTimeoutError::Timeout) => Next::Late,
+            Err(RecvTimeoutError::Disconnected) => Next::Gone,
+        };
+        let operations = Operations::new(commander, next, ongoing);
+        let before = Traffic::none(about.identity.started);
+        let latencies = SessionLatencies::default();
+        Self { operations, audience, latencies, about, before, text: None }
     }
 
     /// The prompt to show before the next line.
@@ -143,22 +158,47 @@ impl Session {
             },
             Request::Peers => reply::peers(&self.operations.peers()?, self.audience, out)?,
             Request::Stats(zeros) => self.stats(zeros, out)?,
+            Request::Watch => self.watch(out)?,
             Request::Help(command) => help::write(command, out)?,
             Request::Exit => return Ok(ControlFlow::Break(())),
         }
         Ok(ControlFlow::Continue(()))
     }
 
+    fn figures(&mut self) -> Result<Figures, NodeGone> {
+        let disk = self.about.disk.as_ref().map(|counters| counters.snapshot());
+        let program = figures::named([("log_lines_dropped", log::lines_dropped())].into_iter());
+        Ok(Figures::new(&self.operations.stats()?, disk.as_ref(), program))
+    }
+
     /// Prints who the node is and what it counts. A program sees all counters.
     fn stats(&mut self, zeros: Zeros, out: &mut impl Write) -> Result<(), SessionError> {
-        let disk = self.disk.as_ref().map(|counters| counters.snapshot());
-        let program = figures::named([("log_lines_dropped", log::lines_dropped())].into_iter());
-        let figures = Figures::new(&self.operations.stats()?, disk.as_ref(), program);
+        let figures = self.figures()?;
         let zeros = if self.audience == Audience::Program { Zeros::Shown } else { zeros };
-        figures::head(&self.identity, &figures, self.before, out)?;
+        figures::head(&self.about.identity, &figures, self.before, out)?;
         figures::write(&figures, zeros, out)?;
         self.before = Traffic::of(&figures);
         Ok(reply::latencies(&self.latencies, out)?)
+    }
+
+    /// Draws the counters that change, once a second, until a key or an interrupt.
+    fn watch(&mut self, out: &mut impl Write) -> Result<(), SessionError> {
+        let Some(keys) = watch::Keys::hear().filter(|_| self.audience == Audience::Person) else {
+            return Ok(writeln!(out, "ERR watch needs a terminal: try stats")?);
+        };
+        let (mut before, mut then) = (self.figures()?, Instant::now());
+        loop {
+            let goes_on = keys.wait(then + watch::PERIOD, || self.operations.is_interrupted());
+            let (now, figures) = (Instant::now(), self.figures()?);
+            out.write_all(watch::CLEAR)?;
+            figures::head(&self.about.identity, &figures, Traffic::at(&before, then), out)?;
+            watch::write(&figures, &before, now - then, out)?;
+            out.flush()?;
+            if !goes_on {
+                return Ok(());
+            }
+            (before, then) = (figures, now);
+        }
     }
 
     /// Puts a value. A person sees the key immediately, unless the value is to be on a disk
@@ -166,7 +206,8 @@ impl Session {
     /// as it is printed.
     fn put(&mut self, value: Box<[u8]>, out: &mut impl Write) -> Result<(), SessionError> {
         let key = Id::of_value(&value);
-        let is_shown_first = self.audience == Audience::Person && self.disk.is_none();
+        self.about.recent.note(key);
+        let is_shown_first = self.audience == Audience::Person && self.about.disk.is_none();
         if is_shown_first {
             writeln!(out, "{key}")?;
             out.flush()?;
@@ -185,13 +226,20 @@ impl Session {
                     reply::stored(&stored, answer.elapsed, out)?;
                 }
             }
-            Err(Refusal::Abandoned) => writeln!(out, "{ABANDONED_PUT}")?,
-            Err(refusal) => writeln!(out, "{}", reply::refusal(refusal))?,
+            Err(PutError::Refused(Refusal::Abandoned)) => writeln!(out, "{ABANDONED_PUT}")?,
+            Err(PutError::Refused(refusal)) => writeln!(out, "{}", reply::refusal(refusal))?,
+            Err(PutError::DiskHangs) => writeln!(
+                out,
+                "ERR disk hangs (no answer for {}): {key} is in memory and published, but not \
+                 durable here until the disk answers",
+                reply::time(DISK_WAIT_MAX)
+            )?,
         }
         Ok(())
     }
 
     fn get(&mut self, key: Id, trace: Trace, out: &mut impl Write) -> Result<(), SessionError> {
+        self.about.recent.note(key);
         let mut printed = Ok(());
         let answer = self.operations.get(key, trace, |hop| {
             if printed.is_ok() {

@@ -31,6 +31,8 @@ pub(crate) enum Stop {
     Prompt,
     /// Standard output cannot be written.
     Output(io::Error),
+    /// So many values are still to be handed off.
+    Left(u64),
     /// The node has departed, as requested.
     Departed,
     /// The node has stopped by itself.

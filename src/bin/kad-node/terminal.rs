@@ -1,6 +1,9 @@
 //! The prompt on a terminal: line editing, history, completion of commands, and the keys
 //! that interrupt or suspend.
 
+mod completion;
+mod history;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::iter;
 use std::mem;
@@ -9,17 +12,19 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::sys::termios::{self, SetArg, Termios};
-use rustyline::completion::Completer;
 use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
-use rustyline::history::MemHistory;
+use rustyline::history::FileHistory;
 use rustyline::{
-    Cmd, ConditionalEventHandler, Context, Editor, Event, EventContext, EventHandler, Helper,
-    Highlighter, Hinter, KeyEvent, RepeatCount, Validator,
+    Cmd, ConditionalEventHandler, Editor, Event, EventContext, EventHandler, KeyEvent, RepeatCount,
 };
 
+use self::completion::Commands;
+pub(crate) use self::completion::RecentKeys;
+pub(crate) use self::history::History;
+use self::history::Lines;
 use crate::ongoing::Ongoing;
-use crate::request::{COMMANDS, RequestError};
+use crate::request::RequestError;
 use crate::session::{Session, SessionError};
 use crate::{job_control, log};
 
@@ -74,7 +79,9 @@ impl LowDescriptors {
 
 /// A terminal with a line editor.
 pub(crate) struct Terminal {
-    editor: Editor<Commands, MemHistory>,
+    editor: Editor<Commands, FileHistory>,
+    lines: Lines,
+    recent: RecentKeys,
     keys: Keys,
     low_descriptors: LowDescriptors,
 }
@@ -82,11 +89,11 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Opens the line editor, if standard input is a terminal. Must come before the
     /// sockets of many nodes are opened: see [`LowDescriptors`].
-    pub(crate) fn open() -> Option<Self> {
+    pub(crate) fn open(history: History) -> Option<Self> {
         if !io::stdin().is_terminal() {
             return None;
         }
-        match Self::edit() {
+        match Self::edit(history) {
             Ok(terminal) => Some(terminal),
             Err(error) => {
                 tracing::warn!(%error, "cannot edit lines on this terminal: no prompt");
@@ -95,15 +102,17 @@ impl Terminal {
         }
     }
 
-    fn edit() -> rustyline::Result<Self> {
+    fn edit(history: History) -> rustyline::Result<Self> {
         // Only results go to standard output: when that is a file, the prompt goes to the
         // terminal itself.
         let is_terminal = io::stdout().is_terminal();
         let behavior = if is_terminal { Behavior::Stdio } else { Behavior::PreferTerm };
         let config = Config::builder().behavior(behavior).auto_add_history(true).build();
-        let history = MemHistory::with_config(&config);
-        let mut editor = Editor::with_history(config, history)?;
-        editor.set_helper(Some(Commands));
+        let lines = Lines::empty(&config)?;
+        let mut editor = Editor::with_history(config, lines)?;
+        let recent = RecentKeys::default();
+        let lines = Lines::read(history, &mut editor, &recent);
+        editor.set_helper(Some(Commands { recent: recent.clone() }));
         let keys = Keys::default();
         for key in [KeyEvent::ctrl('C'), KeyEvent::ctrl('\\'), KeyEvent::ctrl('Z')] {
             editor.bind_sequence(key, EventHandler::Conditional(Box::new(keys.clone())));
@@ -111,7 +120,12 @@ impl Terminal {
         if let Ok(printer) = editor.create_external_printer() {
             log::print_above_prompt(printer);
         }
-        Ok(Self { editor, keys, low_descriptors: LowDescriptors::keep() })
+        Ok(Self { editor, lines, recent, keys, low_descriptors: LowDescriptors::keep() })
+    }
+
+    /// The keys that are completed, which the prompt adds to.
+    pub(crate) fn recent_keys(&self) -> RecentKeys {
+        self.recent.clone()
     }
 
     /// Runs the typed lines until `exit`, the end of input, or a second Ctrl-C on an empty
@@ -141,6 +155,7 @@ impl Terminal {
                 // closes.
                 Err(_) if job_control::has_hung_up() => return Ok(ControlFlow::Continue(())),
                 Ok(lines) => {
+                    self.lines.keep(&mut self.editor);
                     if run_lines(session, ongoing, &lines, &mut out)?.is_break() {
                         return Ok(ControlFlow::Break(()));
                     }
@@ -250,24 +265,5 @@ impl ConditionalEventHandler for Keys {
         };
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(key);
         Some(Cmd::Interrupt)
-    }
-}
-
-/// Completes the names of commands.
-#[derive(Helper, Highlighter, Hinter, Validator)]
-struct Commands;
-
-impl Completer for Commands {
-    type Candidate = String;
-
-    fn complete(
-        &self,
-        line: &str,
-        position: usize,
-        _context: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
-        let typed = &line[..position];
-        let names = COMMANDS.iter().filter(|name| name.starts_with(typed));
-        Ok((0, names.map(|name| format!("{name} ")).collect()))
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{DemoHttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, value};
+use super::{DemoHttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, PromptArgs, value};
 
 /// Most nodes of one `demo`: each needs a thread and a socket.
 pub(super) const DEMO_NODES_MAX: usize = 500;
@@ -32,4 +32,6 @@ pub(crate) struct DemoArgs {
     pub(crate) io: IoArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) prompt: PromptArgs,
 }

@@ -9,7 +9,8 @@ use kad_node::driver::{ShardCount, Steering};
 use kad_node::id::Id;
 
 use super::{
-    Announce, DataArgs, HostPort, HttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, address, value,
+    Announce, DataArgs, HostPort, HttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, PromptArgs,
+    address, value,
 };
 
 /// A node with a prompt.
@@ -76,4 +77,6 @@ pub(crate) struct NodeArgs {
     pub(crate) io: IoArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+    #[command(flatten)]
+    pub(crate) prompt: PromptArgs,
 }

@@ -1,0 +1,108 @@
+//! Completes the names of commands, and keys that were put, found or typed before.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kad_node::id::Id;
+use rustyline::completion::Completer;
+use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
+
+use crate::request::COMMANDS;
+
+/// Most keys that are completed.
+const RECENT_KEYS_MAX: usize = 100;
+
+/// Commands that are followed by a key.
+const OF_A_KEY: [&str; 3] = ["get ", "trace ", "forget "];
+
+/// The keys of late, the last one first. The prompt and the line editor share them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RecentKeys(Arc<Mutex<VecDeque<Id>>>);
+
+impl RecentKeys {
+    /// Notes a key that was put, found or asked for.
+    pub(crate) fn note(&self, key: Id) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|known| *known != key);
+        keys.push_front(key);
+        keys.truncate(RECENT_KEYS_MAX);
+    }
+
+    /// Notes the keys of a line that was typed.
+    pub(super) fn note_line(&self, line: &str) {
+        line.split_whitespace().filter_map(|word| word.parse().ok()).for_each(|key| self.note(key));
+    }
+
+    fn beginning(&self, with: &str) -> Vec<String> {
+        let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = keys.iter().map(ToString::to_string);
+        texts.filter(|text| text.starts_with(with)).collect()
+    }
+}
+
+/// What the Tab key completes.
+#[derive(Helper, Highlighter, Hinter, Validator)]
+pub(super) struct Commands {
+    pub(super) recent: RecentKeys,
+}
+
+impl Commands {
+    /// Where what is completed begins in `typed`, and what it may be.
+    fn candidates(&self, typed: &str) -> (usize, Vec<String>) {
+        let lower = typed.to_ascii_lowercase();
+        if let Some(command) = OF_A_KEY.iter().find(|command| lower.starts_with(**command)) {
+            return (command.len(), self.recent.beginning(&lower[command.len()..]));
+        }
+        let start = if lower.starts_with("help ") { "help ".len() } else { 0 };
+        let names = COMMANDS.iter().filter(|name| name.starts_with(&lower[start..]));
+        (start, names.map(|name| format!("{name} ")).collect())
+    }
+}
+
+impl Completer for Commands {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _context: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        Ok(self.candidates(&line[..position]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_completed_after_a_command_that_takes_one() {
+        let commands = Commands { recent: RecentKeys::default() };
+        let (first, second) = (Id::of_value(b"hello"), Id::of_value(b"other"));
+        commands.recent.note(first);
+        commands.recent.note_line(&format!("get {second}"));
+        let both = vec![second.to_string(), first.to_string()];
+        assert_eq!(commands.candidates("get "), (4, both.clone()));
+        assert_eq!(commands.candidates("TRACE "), (6, both));
+        assert_eq!(commands.candidates("forget AAF4"), (7, vec![first.to_string()]));
+        assert_eq!(commands.candidates("put aaf4"), (0, vec![]), "a text is no key");
+        commands.recent.note(first);
+        assert_eq!(commands.candidates("get ").1[0], first.to_string(), "the last one is first");
+    }
+
+    #[test]
+    fn commands_are_completed_alone_and_after_help() {
+        let commands = Commands { recent: RecentKeys::default() };
+        assert_eq!(commands.candidates("pu"), (0, vec!["put ".into()]));
+        assert_eq!(commands.candidates("help tr"), (5, vec!["trace ".into()]));
+        assert_eq!(commands.candidates("").1.len(), COMMANDS.len());
+    }
+
+    #[test]
+    fn only_so_many_keys_are_kept() {
+        let recent = RecentKeys::default();
+        (0..=RECENT_KEYS_MAX).for_each(|number| recent.note(Id::of_value(&number.to_le_bytes())));
+        assert_eq!(recent.beginning("").len(), RECENT_KEYS_MAX);
+    }
+}

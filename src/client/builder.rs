@@ -1,0 +1,180 @@
+//! Starts clients, and nodes inside another program.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use udp::Coalescing;
+
+use super::Client;
+use super::error::ClientError;
+use super::router::Router;
+use crate::driver::{
+    self, Data, IoChoice, Pin, Settings, ShardCount, StartError, Steering, SyncPolicy,
+};
+use crate::id::Id;
+use crate::limits::EXPIRE_DEFAULT;
+use crate::node::Config;
+use crate::rng::{Rng, SEED_BYTES};
+use crate::wire::{NetworkId, Role};
+
+/// How long a client tries to join where nothing else is said.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Settings of a client or of a node, and how to start it. Whatever is not set is as
+/// `kad-node` has it.
+///
+/// ```no_run
+/// use kad_node::Builder;
+///
+/// # fn main() -> Result<(), kad_node::ClientError> {
+/// let seed = "192.0.2.1:9001".parse().expect("an address");
+/// let node = Builder::node("0.0.0.0:9001".parse().expect("an address"))
+///     .bootstrap(&[seed])
+///     .announce("198.51.100.7:9001".parse().expect("an address"))
+///     .data("/var/lib/my-program")
+///     .start()?;
+/// println!("{} serves at {}", node.id(), node.address());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder starts nothing by itself"]
+pub struct Builder {
+    role: Role,
+    listen: Option<SocketAddr>,
+    bootstrap: Vec<SocketAddr>,
+    announce: Option<SocketAddr>,
+    network: String,
+    data: Option<PathBuf>,
+    shards: ShardCount,
+    join_timeout: Duration,
+}
+
+impl Builder {
+    /// A client: no node adds it to a routing table, and it serves none.
+    pub fn client() -> Self {
+        Self {
+            role: Role::Client,
+            listen: None,
+            bootstrap: Vec::new(),
+            announce: None,
+            network: "default".into(),
+            data: None,
+            shards: ShardCount::ONE,
+            join_timeout: JOIN_TIMEOUT,
+        }
+    }
+
+    /// A node that serves others at the UDP address `listen`, whose port may be 0: the system
+    /// chooses one then. It runs on one thread.
+    pub fn node(listen: SocketAddr) -> Self {
+        Self { role: Role::Peer, listen: Some(listen), ..Self::client() }
+    }
+
+    /// Nodes of the network to join by, in place of those of an earlier call. A node without
+    /// any is a network of one that others may join.
+    pub fn bootstrap(mut self, addresses: &[SocketAddr]) -> Self {
+        self.bootstrap = addresses.to_vec();
+        self
+    }
+
+    /// The address where peers reach a node, when it differs from the one that it is bound to.
+    pub const fn announce(mut self, address: SocketAddr) -> Self {
+        self.announce = Some(address);
+        self
+    }
+
+    /// The name of the network. Nodes of other networks are ignored.
+    pub fn network(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.network);
+        self
+    }
+
+    /// The folder in which a node keeps its id, contacts and values; it is made where it is
+    /// absent. Without one they live in memory.
+    pub fn data(mut self, folder: impl AsRef<Path>) -> Self {
+        self.data = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// How many threads a node has, each with a socket of its own.
+    pub const fn shards(mut self, count: ShardCount) -> Self {
+        self.shards = count;
+        self
+    }
+
+    /// How long [`start`](Self::start) of a client waits for a bootstrap node's answer.
+    pub const fn join_timeout(mut self, timeout: Duration) -> Self {
+        self.join_timeout = timeout;
+        self
+    }
+
+    /// Starts it. A client has joined then; a node joins meanwhile
+    /// ([`Client::wait_joined`]), and tries for as long as it runs.
+    ///
+    /// # Errors
+    /// [`ClientError::Start`], [`ClientError::Data`]; of a client, [`ClientError::NotJoined`].
+    /// Nothing is left running.
+    pub fn start(self) -> Result<Client, ClientError> {
+        let mut seed = [0; SEED_BYTES];
+        getrandom::fill(&mut seed).map_err(|error| start_error(std::io::Error::other(error)))?;
+        let mut rng = Rng::from_seed(seed);
+        let (data, id) = self.open(rng.id())?;
+        let known = data.as_ref().map(Data::contacts).unwrap_or_default();
+        let mut node = Config::new(id, rng.seed());
+        node.role = self.role;
+        node.network = NetworkId::of_name(&self.network);
+        node.announce = self.announce;
+        let mut running = driver::start(Settings {
+            listen: self.listen.unwrap_or_else(any_address),
+            io: IoChoice::Auto,
+            shards: self.shards,
+            steering: Steering::Kernel,
+            pin: Pin::Free,
+            coalescing: Coalescing::On,
+            loss: None,
+            faults: None,
+            data,
+            node,
+        })
+        .map_err(ClientError::Start)?;
+        let address = running.address();
+        let router = Router::start(running.commander(), running.take_events());
+        let router = router.map_err(start_error)?;
+        let client = Client { router, running: Mutex::new(Some(running)), address, id };
+        let addresses = [self.bootstrap, known].concat();
+        if !addresses.is_empty() {
+            client.router.bootstrap(addresses)?;
+        }
+        if self.role == Role::Client && !client.wait_joined(self.join_timeout) {
+            return Err(ClientError::NotJoined { after: self.join_timeout });
+        }
+        Ok(client)
+    }
+
+    /// The node's folder, where it has one, and its id.
+    fn open(&self, random: Id) -> Result<(Option<Data>, Id), ClientError> {
+        let failed = |error: &dyn std::fmt::Display| ClientError::Data(error.to_string());
+        let Some(path) = &self.data else { return Ok((None, random)) };
+        let data = Data::open(path, SyncPolicy::EverySecond, EXPIRE_DEFAULT);
+        let data = data.map_err(|error| failed(&error))?;
+        if let Some(id) = data.id() {
+            return Ok((Some(data), id));
+        }
+        data.set_id(random).map_err(|error| failed(&error))?;
+        Ok((Some(data), random))
+    }
+}
+
+fn start_error(error: std::io::Error) -> ClientError {
+    ClientError::Start(StartError::System(error))
+}
+
+/// Any port of every address: of both families where the host has IPv6.
+fn any_address() -> SocketAddr {
+    let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0);
+    let is_there = UdpSocket::bind(both).is_ok();
+    if is_there { both } else { SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0) }
+}
