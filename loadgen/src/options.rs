@@ -18,11 +18,11 @@ use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
 use crate::cpu;
 use crate::engine::Pace;
-use crate::mix::{Mix, Scope};
+use crate::mix::{Kind, Mix, Scope};
 use crate::say::say;
 use crate::schedule::Arrivals;
 use crate::sweep::Sweep;
-use crate::value_sizes::ValueSizes;
+use crate::value_sizes::{RPC_BYTES_MAX, ValueSizes};
 use crate::worker::Waiting;
 
 /// Most sockets of one thread.
@@ -254,6 +254,7 @@ impl Options {
                 CORPUS_BYTES_MAX >> 30
             ));
         }
+        self.check_value_size()?;
         if self.targets.len().max(1) * self.peers > LINKS_MAX {
             return Err(format!("'--peers {}' are too many: {LINKS_MAX} in all", self.peers));
         }
@@ -287,6 +288,20 @@ impl Options {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Refuses values that no single RPC carries where one has to.
+    fn check_value_size(&self) -> Result<(), String> {
+        let is_single = |kind: Kind| self.mix.contains(kind) && !kind.is_whole(self.scope());
+        let is_carried = self.value_size.largest() <= RPC_BYTES_MAX;
+        if is_carried || !is_single(Kind::Get) && !is_single(Kind::Put) {
+            return Ok(());
+        }
+        Err(format!(
+            "'--value-size {}' is more than the {RPC_BYTES_MAX} bytes that a single get or put \
+             carries: add '--network 50', or use '--mix lookup'",
+            self.value_size
+        ))
     }
 
     /// Refuses what says nothing to lookups, which send their own datagrams.

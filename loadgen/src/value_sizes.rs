@@ -10,6 +10,8 @@ use kad_node::rng::Rng;
 use crate::deck::Deck;
 use crate::mix::WEIGHTS_MAX;
 
+/// Most bytes of a value that a single RPC carries: a larger one takes a whole put or get.
+pub const RPC_BYTES_MAX: u32 = VALUE_BYTES_MAX as u32;
 /// Most sizes of one run.
 const SIZES_MAX: usize = 16;
 

@@ -160,22 +160,48 @@ pub fn against_throughput(title: &str, runs: &[&RunSummary], knee: Knee) -> Char
         curves.push(throughput_curve(name, Colour::Grey, Look::Points, &limited, of));
     }
     let (places, series) = aligned(curves);
-    let knee = knee.rate_per_s.and_then(|rate| {
-        let run = runs.iter().find(|run| run.rate_per_s == Some(rate))?;
-        Some(Mark { at: run.answered_per_s, name: format!("knee, {} a second", show_count(rate)) })
-    });
-    let marks = knee.into_iter().collect();
+    let name = |rate| format!("knee, {} a second", show_count(rate));
+    let marks = mark_of(knee, runs, name).into_iter().collect();
     Chart { title: title.into(), x: XAxis::Rate, y: YAxis::Latency, places, series, marks }
 }
 
-/// The p99 of several sweeps against throughput.
-pub fn sweeps_overlaid(title: &str, sweeps: &[(String, Vec<&RunSummary>)]) -> Chart {
-    let curves = sweeps.iter().enumerate().map(|(index, (name, runs))| {
+/// The mark of a curve's knee, at the throughput that was reached there.
+fn mark_of(knee: Knee, runs: &[&RunSummary], name: impl Fn(u64) -> String) -> Option<Mark> {
+    let rate = knee.rate_per_s?;
+    let run = runs.iter().find(|run| run.rate_per_s == Some(rate))?;
+    Some(Mark { at: run.answered_per_s, name: name(rate) })
+}
+
+/// A sweep among others.
+pub struct SweepCurve<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its runs that count.
+    pub runs: Vec<&'a RunSummary>,
+    /// Where it bends.
+    pub knee: Knee,
+}
+
+impl SweepCurve<'_> {
+    /// Whether `run` is the one at its knee.
+    pub fn is_knee(&self, run: &RunSummary) -> bool {
+        let is_at_rate = |own: &&&RunSummary| own.rate_per_s == self.knee.rate_per_s;
+        self.runs.iter().find(is_at_rate).is_some_and(|own| std::ptr::eq(*own, run))
+    }
+}
+
+/// The p99 of several sweeps against throughput, the knee of each marked.
+pub fn sweeps_overlaid(title: &str, sweeps: &[SweepCurve<'_>]) -> Chart {
+    let curves = sweeps.iter().enumerate().map(|(index, sweep)| {
         let colour = hue(index, sweeps.len());
-        throughput_curve(name, colour, Look::Curve, runs, |run| run.with_lost.p99_ns)
+        throughput_curve(&sweep.name, colour, Look::Curve, &sweep.runs, |run| run.with_lost.p99_ns)
     });
     let (places, series) = aligned(curves.collect());
-    let (x, y, marks) = (XAxis::Rate, YAxis::Latency, Vec::new());
+    let mark = |sweep: &SweepCurve<'_>| {
+        mark_of(sweep.knee, &sweep.runs, |_| format!("knee of {}", sweep.name))
+    };
+    let marks = sweeps.iter().filter_map(mark).collect();
+    let (x, y) = (XAxis::Rate, YAxis::Latency);
     Chart { title: title.into(), x, y, places, series, marks }
 }
 
@@ -227,5 +253,25 @@ mod tests {
         limited.verdict = crate::verdict::Verdict::LostReplies { receive_drops: 1 };
         let chart = against_throughput("curve", &[run, &limited], knee);
         assert_eq!(chart.series.last().map(|last| last.look), Some(Look::Points));
+    }
+
+    #[test]
+    fn of_several_sweeps_each_knee_is_marked() {
+        let report = samples::report();
+        let mut fast = report.runs[0].clone();
+        fast.rate_per_s = fast.rate_per_s.map(|rate| 2 * rate);
+        fast.answered_per_s *= 2.0;
+        let sweep = |name: &str, run: &RunSummary| SweepCurve {
+            name: name.into(),
+            runs: vec![&report.runs[0], &fast],
+            knee: Knee { drop_percent: 1.0, rate_per_s: run.rate_per_s },
+        };
+        let sweeps = [sweep("a", &report.runs[0]), sweep("b", &fast)];
+        let chart = sweeps_overlaid("curves", &sweeps);
+        let marks: Vec<(&str, u64)> =
+            chart.marks.iter().map(|mark| (mark.name.as_str(), mark.at as u64)).collect();
+        let (slow, quick) = (report.runs[0].answered_per_s as u64, fast.answered_per_s as u64);
+        assert_eq!(marks, [("knee of a", slow), ("knee of b", quick)]);
+        assert!(sweeps[1].is_knee(&fast) && !sweeps[1].is_knee(&report.runs[0]));
     }
 }

@@ -1,6 +1,7 @@
 //! The page: of a report, of several reports, and of a run in progress.
 
 mod accounts;
+mod compared;
 mod document;
 mod live;
 mod run;
@@ -8,6 +9,7 @@ mod run;
 use crate::report::charts;
 use crate::summary::{Report, RunSummary};
 
+pub use self::compared::compared;
 use self::document::Document;
 pub use self::live::{live_contents, live_page};
 
@@ -41,50 +43,6 @@ pub fn page(report: &Report) -> String {
     document.words(&report.setup);
     document.heading("Machine", "of the generator");
     document.words(&machine(report));
-    document.page(&title, None)
-}
-
-/// The page of several reports, each with a name: their curves in one chart.
-pub fn compared(reports: &[(String, Report)]) -> String {
-    let names: Vec<&str> = reports.iter().map(|(name, _)| name.as_str()).collect();
-    let title = format!("Compared: {}", names.join(", "));
-    let mut document = Document::default();
-    head(&mut document, &title, &[&reports[0].1.program]);
-    let is_sweep = |(_, report): &&(String, Report)| !report.knees.is_empty();
-    let sweeps: Vec<(String, Vec<&RunSummary>)> = reports
-        .iter()
-        .filter(is_sweep)
-        .map(|(name, report)| {
-            let drop = report.knees[0].drop_percent;
-            let counted = at_drop(report, drop).into_iter().filter(|run| !run.verdict.is_limit());
-            (name.clone(), counted.collect())
-        })
-        .collect();
-    if !sweeps.is_empty() {
-        document.heading("p99 against throughput", "lost requests at their time-out");
-        document.chart(charts::sweeps_overlaid("p99 against throughput", &sweeps));
-    }
-    let runs: Vec<(String, &RunSummary)> = reports
-        .iter()
-        .flat_map(|(name, report)| {
-            let is_one = report.runs.len() == 1;
-            report.runs.iter().map(move |run| {
-                (if is_one { name.clone() } else { format!("{name}, {}", run.label()) }, run)
-            })
-        })
-        .collect();
-    document.heading("Latency by percentile", "lost requests at their time-out");
-    document.chart(charts::overlaid("latency by percentile", &runs));
-    run::write_table(&mut document, &runs);
-    for (name, run) in runs.iter().filter(|(_, run)| run.verdict.is_limit()) {
-        document.notice("verdict bad", &format!("{name}: {}", run.verdict));
-    }
-    for (name, report) in reports {
-        document.add(&format!("<details><summary>{}</summary>", document::escape(name)));
-        document.words(&report.setup);
-        document.words(&machine(report));
-        document.add("</details>");
-    }
     document.page(&title, None)
 }
 

@@ -44,7 +44,7 @@ const decadeSplits = (u, axis, min, max) => {
 
 const drawMarks = (marks) => (u) => {
   const { ctx, bbox } = u;
-  for (const mark of marks) {
+  for (const [index, mark] of marks.entries()) {
     const x = u.valToPos(mark.at, "x", true);
     ctx.save();
     ctx.strokeStyle = css("--text");
@@ -57,7 +57,7 @@ const drawMarks = (marks) => (u) => {
     ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
     const isRight = x > bbox.left + bbox.width / 2;
     ctx.textAlign = isRight ? "right" : "left";
-    ctx.fillText(mark.name, x + (isRight ? -6 : 6), bbox.top + 14 * devicePixelRatio);
+    ctx.fillText(mark.name, x + (isRight ? -6 : 6), bbox.top + 14 * (index + 1) * devicePixelRatio);
     ctx.restore();
   }
 };

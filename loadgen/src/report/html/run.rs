@@ -48,13 +48,13 @@ pub(super) fn write_all(document: &mut Document, report: &Report) {
 pub(super) fn write_table(document: &mut Document, runs: &[(String, &RunSummary)]) {
     let head = [
         "",
-        "answered a second",
+        "answered/s",
         "timed out",
-        "sends a request",
+        "sends",
         "median",
         "p99",
         "p99.9",
-        "p99, lost counted",
+        "p99 with lost",
         "the limit",
     ];
     let row = |(name, run): &(String, &RunSummary)| {
