@@ -98,3 +98,71 @@ fn the_numbers_in_the_readmes_match_the_constants() {
         assert!(words.contains(&said), "{path} no longer says {said:?}");
     }
 }
+
+/// The cells of the row that begins with `name`, in the first table of `path` that has it.
+fn row(path: &str, name: &str) -> Vec<String> {
+    let text = read(path);
+    let beginning = format!("| {name} | ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&beginning));
+    let cells = line.unwrap_or_else(|| panic!("{path} has no row {name:?}")).split('|');
+    cells.map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// What `which` finds in each cell, where it finds something.
+fn column(cells: &[String], which: fn(&str) -> Option<&str>) -> Vec<&str> {
+    cells.iter().filter_map(|cell| which(cell)).filter(|figure| !figure.is_empty()).collect()
+}
+
+#[test]
+fn a_figure_that_stands_in_several_documents_is_the_same_in_all() {
+    let readme = read("README.md");
+    let says = |what: String| assert!(readme.contains(&what), "the README does not say {what:?}");
+
+    let node = |request| row("benches/node/README.md", request)[0].clone();
+    let (ping, hit) = (node("PING"), node("FIND_VALUE, hit, 100 bytes"));
+    says(format!("{ping} for a PING, {hit} for a FIND_VALUE hit"));
+
+    let report = "benches/datapath/README.md";
+    let loads = "one shard, requests a second: singles, interleaved, backlog, flood, bursts";
+    for (of_report, of_readme) in [
+        (loads, ["requests a second, one shard: one by one", "requests a second, bursts of 16"]),
+        ("CPU us of each", ["CPU µs per request, one by one", "CPU µs per request, bursts"]),
+    ] {
+        let cells = row(report, of_report);
+        let singles = column(&cells, |cell| cell.split(", ").next());
+        let bursts = column(&cells, |cell| cell.split(", ").last());
+        for (name, figures) in of_readme.into_iter().zip([singles, bursts]) {
+            let own = row("README.md", name);
+            assert_eq!(column(&own, |cell| Some(cell)), figures, "{name}");
+        }
+    }
+    let first = |name| row("README.md", name)[0].clone();
+    let [singles, bursts] =
+        ["requests a second, one shard: one by one", "requests a second, bursts of 16"].map(first);
+    says(format!("{singles} requests a second one by one and {bursts} in bursts"));
+    let [singles, bursts] =
+        ["CPU per request, node / echo: one by one", "bursts of 16 as one message"].map(first);
+    says(format!("{singles} and {bursts} times the CPU time of a bare UDP echo"));
+
+    let sample = readme.split("```text\n").find(|block| block.starts_with("requests "));
+    let sample = sample.and_then(|block| block.split("```").next()).expect("a sample of loadgen");
+    let whole = read("loadgen/README.md");
+    assert!(whole.contains(sample), "the samples of loadgen differ");
+    assert!(sample.contains(" 0 missed, 0 refused, 0 wrong"), "a healthy run: {sample}");
+}
+
+#[test]
+fn the_least_versions_are_the_same_in_all_documents() {
+    let manifest = read("Cargo.toml");
+    let rust = manifest.split("rust-version = \"").nth(1).and_then(|rest| rest.split('"').next());
+    let rust = rust.expect("the least version of Rust");
+    for said in [format!("Rust {rust} or later"), format!("toolchain install {rust}`")] {
+        assert!(read("README.md").contains(&said), "{said}");
+    }
+    for path in ["README.md", "CONTRIBUTING.md", "deploy/debian/build.sh"] {
+        let text = read(path);
+        let mut kernels = text.split("Linux ").skip(1).filter_map(|rest| rest.get(..3));
+        let kernel = kernels.find(|text| text.starts_with(|c: char| c.is_ascii_digit()));
+        assert_eq!(kernel, Some("6.0"), "{path}");
+    }
+}
