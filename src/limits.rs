@@ -14,12 +14,10 @@ pub const DATAGRAM_BYTES_MAX: usize = 1280 - 40 - 8;
 pub const AMPLIFICATION_MAX: usize = 3;
 
 /// Size to which a `FIND_NODE` or `FIND_VALUE` without a token is padded: any
-/// reply, and the PING that verifies the sender, fit into [`AMPLIFICATION_MAX`] times it.
-/// A PING or STORE stays as it is: what answers it is little more than a header, and a
-/// padded PING would itself amplify when it goes to an address that a new contact only
-/// claims to have.
-pub const REQUEST_PADDED_BYTES: usize =
-    (DATAGRAM_BYTES_MAX + PING_BYTES_MAX).div_ceil(AMPLIFICATION_MAX);
+/// reply fits into [`AMPLIFICATION_MAX`] times it. A PING or STORE stays as it is: what
+/// answers it is little more than a header, and a padded PING would itself amplify when it
+/// goes to an address that a new contact only claims to have.
+pub const REQUEST_PADDED_BYTES: usize = DATAGRAM_BYTES_MAX.div_ceil(AMPLIFICATION_MAX);
 
 /// Bytes of a datagram before the announced address and the body.
 pub const HEADER_BYTES: usize = 48;
@@ -32,9 +30,6 @@ pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
 
 /// An announced address: family, IPv6 address, port.
 pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
-
-/// Largest PING that is not padded: a header and an announced address.
-pub const PING_BYTES_MAX: usize = HEADER_BYTES + ANNOUNCE_BYTES_MAX;
 
 /// Largest value: what one STORE carries beside its fields, 1132 bytes.
 pub const VALUE_BYTES_MAX: usize =
@@ -112,9 +107,12 @@ pub const SHARDS_MAX: usize = 64;
 pub const IN_FLIGHT_MAX: usize = 8192;
 /// PINGs in flight that settle whether suspect contacts live.
 pub const CHECKS_MAX: usize = 64;
-/// PINGs in flight that settle whether new contacts are where they seem to be: apart
-/// from the others, so that forged senders cannot use those up.
+/// PINGs in flight that settle whether new contacts are where they announce to be: apart
+/// from the others, so that those who announce without end cannot use those up.
 pub const VERIFICATIONS_MAX: usize = 64;
+/// PINGs in flight that show peers the tokens that they gave: those of a lookup, which asks
+/// some forty nodes at alpha a round trip, and another.
+pub const PROOFS_MAX: usize = 64;
 /// Stale contacts that are pinged at each self lookup, to see which are back.
 pub const STALE_CHECKS_MAX: usize = 16;
 /// Addresses that a node may be told to join by.
@@ -128,8 +126,8 @@ pub const SENDS_STORE: u8 = 4;
 /// Sends of a request of a departing node, given up as it is sent for the last time: it
 /// has waited twice by then, and has seconds for all of them.
 pub const SENDS_HURRIED: u8 = 3;
-/// Sends of the PING that verifies a new contact: its address may be forged, and it will
-/// ask again if it is real.
+/// Sends of the PING that verifies an announced address: nothing proves that a peer is
+/// there, and it will ask again if it is real.
 pub const SENDS_VERIFY: u8 = 1;
 /// Sends of the PING that tells a contact that the node leaves: at 35 % loss one of
 /// two arrives in 88 % of the cases, and the node waits for no third.
@@ -218,12 +216,8 @@ pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
 pub const OUTBOX_HANDOFFS_MAX: usize = SHARDS_MAX;
 
 const _: () = assert!(
-    REQUEST_PADDED_BYTES * AMPLIFICATION_MAX - PING_BYTES_MAX >= DATAGRAM_BYTES_MAX,
+    REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX,
     "the reply to a padded request may be of any size"
-);
-const _: () = assert!(
-    2 * PING_BYTES_MAX <= AMPLIFICATION_MAX * HEADER_BYTES,
-    "to the shortest request of a new contact, a PONG and one PING back are not too much"
 );
 const _: () = assert!(
     DATAGRAM_BYTES_MAX == 1232 && VALUE_BYTES_MAX == 1132 && K_MAX == 28,
@@ -247,7 +241,7 @@ const _: () = assert!(
 );
 const _: () = assert!(SHARDS_MAX <= 256 / 4);
 const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
-const _: () = assert!(IN_FLIGHT_MAX <= 1 << 16, "a transaction id names its slot in 16 bits");
+const _: () = assert!(IN_FLIGHT_MAX <= 1 << 13, "a transaction id names its slot in 13 bits");
 const _: () = assert!(IN_FLIGHT_MAX >= QUERIES_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_QUERIES_MAX < QUERIES_MAX);
 const _: () = assert!(DEPART_QUERIES_MAX < QUERIES_MAX);
@@ -265,6 +259,6 @@ const _: () = assert!(
     "as many values as may be put on one shard are all republished before they expire"
 );
 const _: () = assert!(STALE_CHECKS_MAX < CHECKS_MAX);
-const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX < IN_FLIGHT_MAX);
+const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX + PROOFS_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

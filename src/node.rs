@@ -81,6 +81,7 @@ mod serve;
 mod shard;
 mod stats;
 mod storage;
+mod subnet;
 mod table;
 mod token;
 

@@ -17,7 +17,9 @@
 //!
 //! The steer byte is the last byte of a request's key or target, or of a PING's sender; in
 //! a reply it is the requester's reply tag. Flags: bit 0, a client; bit 1, an announced
-//! address follows the header; bit 2 beside bit 0, a client that was a peer until now.
+//! address follows the header; bit 2 beside bit 0, a client that was a peer until now;
+//! bit 3, in a reply to a peer without a valid token: the replier would take the peer for a
+//! contact once it shows the token that the reply carries.
 //!
 //! | kind | name | body |
 //! |---|---|---|
@@ -78,6 +80,7 @@ pub const STEER_OFFSET: usize = 3;
 const FLAG_CLIENT: u32 = 1 << 0;
 const FLAG_ANNOUNCE: u32 = 1 << 1;
 const FLAG_DEPARTING: u32 = 1 << 2;
+const FLAG_ASKS_PROOF: u32 = 1 << 3;
 
 /// One datagram, its borrowed parts pointing into the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,9 @@ pub struct Datagram<'a> {
     pub role: Role,
     /// The address by which the sender is reached, where it is not the source.
     pub announce: Option<SocketAddr>,
+    /// In a reply, whether the requester would enter the routing table if it showed the
+    /// token that the reply carries.
+    pub asks_proof: bool,
     /// Proof of address: see [`Token`].
     pub token: Token,
     /// What it asks or answers.

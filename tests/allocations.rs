@@ -73,26 +73,13 @@ impl World {
         world
     }
 
-    /// A peer sends a request, answers the PING that verifies it, and keeps its token.
+    /// A peer sends a request, and another with the token that it is asked for and keeps.
     fn meet(&mut self, peer: u16) {
         self.receive(peer, &encoded(&from(peer, Role::Peer, Token::NONE, Body::Ping)));
-        let mut answers = Vec::new();
-        let mut token = None;
-        for (_, bytes) in self.outbox.datagrams() {
-            let received = wire::decode(bytes).expect("a node sends no garbage");
-            match received.body {
-                Body::Ping => answers.push(encoded(&Datagram {
-                    transaction: received.transaction,
-                    ..from(peer, Role::Peer, Token::new([1; 8]), Body::Pong)
-                })),
-                _ => token = Some(received.token),
-            }
-        }
-        self.outbox.clear();
-        self.tokens.push(token.expect("it has answered"));
-        for answer in answers {
-            self.receive(peer, &answer);
-        }
+        let (_, pong) = self.outbox.datagrams().next().expect("it is answered");
+        let token = wire::decode(pong).expect("a node sends no garbage").token;
+        self.tokens.push(token);
+        self.receive(peer, &encoded(&from(peer, Role::Peer, token, Body::Ping)));
         self.outbox.clear();
     }
 

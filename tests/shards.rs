@@ -242,8 +242,8 @@ for_each_driver! {
         stats_when(&node, |node, _| {
             let knows_all = node.contacts == others.len() as u64;
             if !knows_all {
-                // The node verifies a new sender by a PING, and gives up when the machine is
-                // too busy: so the others ask again.
+                // What shows a new sender's token may be lost when the machine is busy: so
+                // the others ask again.
                 for other in &others {
                     get_absent(other, 1);
                 }

@@ -84,21 +84,14 @@ impl Client {
         self.send(&datagram(number, body));
     }
 
-    /// Sends a PING as the peer `id`, and answers the PINGs that come before the answer. The
-    /// node verifies the peer by a PING, and gives up when the machine is too busy: call
-    /// this until the peer is a contact.
+    /// Sends a PING as the peer `id`, and another with the token that comes with the answer.
     fn meet(&self, id: Id) {
         let ping = Datagram { sender: id, role: Role::Peer, ..datagram(0, Body::Ping) };
-        self.send(&ping);
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        loop {
-            let received = receive(&self.socket, &mut buffer);
-            if received.body != Body::Ping {
-                return;
-            }
-            let transaction = received.transaction;
-            self.send(&Datagram { transaction, body: Body::Pong, ..ping });
-        }
+        self.send(&ping);
+        let token = receive(&self.socket, &mut buffer).token;
+        self.send(&Datagram { token, ..ping });
+        receive(&self.socket, &mut buffer);
     }
 
     /// Sends segmented messages of requests, with an equal part for each of [`KEY_OWNERS`].

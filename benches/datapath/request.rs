@@ -151,6 +151,7 @@ fn find_value(index: usize, token: Token) -> Datagram<'static> {
         sender: Id::of_value(b"datapath"),
         role: Role::Client,
         announce: None,
+        asks_proof: false,
         token,
         body: Body::FindValue { key: Id::of_value(text(index).as_bytes()), offset: 0 },
     }

@@ -81,22 +81,14 @@ impl World {
         self.node.stats().contacts
     }
 
-    /// A peer sends a request, and answers the PING that verifies it.
+    /// A peer sends a request, and another with the token that it is asked for.
     fn meet(&mut self, peer: u16, sender: Id) {
         let [high, low] = peer.to_be_bytes();
         let source = SocketAddr::from(([10, 0, high, low], 9000));
         self.peers.push(Contact { id: sender, addr: source });
-        let asked = Datagram { role: Role::Peer, sender, ..self.datagram(Body::Ping) };
-        self.outbox.clear();
-        self.node.handle_datagram(self.now, source, &encoded(&asked), &mut self.outbox);
-        let pings = self.outbox.datagrams().filter_map(|(_, bytes)| {
-            let received = wire::decode(bytes).expect("a node sends no garbage");
-            let pong = Datagram { transaction: received.transaction, body: Body::Pong, ..asked };
-            (received.body == Body::Ping).then(|| encoded(&pong))
-        });
-        for pong in pings.collect::<Vec<_>>() {
-            self.node.handle_datagram(self.now, source, &pong, &mut self.outbox);
-        }
+        let ping = Datagram { role: Role::Peer, sender, ..self.datagram(Body::Ping) };
+        let token = wire::decode(self.answer_to(source, &encoded(&ping))).expect("a PONG").token;
+        self.answer_to(source, &encoded(&Datagram { token, ..ping }));
     }
 
     pub(crate) fn datagram<'a>(&self, body: Body<'a>) -> Datagram<'a> {

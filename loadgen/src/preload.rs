@@ -233,6 +233,7 @@ impl Preloader {
             sender: self.sender,
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: self.token,
             body,
         };

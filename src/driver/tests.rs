@@ -243,7 +243,7 @@ fn after_the_machine_has_slept_values_expire_and_are_republished() {
             };
             match outcome.expect("there is room") {
                 stored if stored.holders == 1 => break stored,
-                _ => {} // the peer has not verified the laptop yet
+                _ => {} // the laptop has not shown the peer its token yet
             }
         };
         assert_eq!(stored.asked, 1);

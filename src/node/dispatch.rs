@@ -100,7 +100,9 @@ impl Node {
         }
         match purpose {
             Purpose::Bootstrap | Purpose::PathCache => {}
-            Purpose::Check | Purpose::Verify => self.table.ping_ended(purpose, addr),
+            Purpose::Check | Purpose::Verify | Purpose::Prove => {
+                self.table.ping_ended(purpose, addr);
+            }
             Purpose::Goodbye => self.jobs.depart.goodbye_ended(&mut self.turn),
             Purpose::Query(query) => {
                 let id = id.expect("a query asks nodes that it knows");
@@ -120,8 +122,22 @@ impl Node {
             return;
         };
         self.learn(&reply);
-        if !self.rpcs.renew(&mut self.turn, &reply, outbox) {
-            self.settle(&reply);
+        if self.rpcs.renew(&mut self.turn, &reply, outbox) {
+            return; // with the token
+        }
+        if datagram.asks_proof {
+            self.prove(&reply);
+        }
+        self.settle(&reply);
+    }
+
+    /// Shows a peer, which would take this node for a contact, the token that it has given.
+    fn prove(&mut self, reply: &Reply<'_>) {
+        if self.turn.config.role == Role::Peer
+            && reply.request.purpose != Purpose::Prove
+            && let (Answer::Reply { .. }, Some(contact)) = (reply.answer, reply.contact())
+        {
+            self.table.prove(&mut self.turn, contact, reply.known);
         }
     }
 
@@ -139,6 +155,8 @@ impl Node {
             Answer::Reply { role: Role::Client, .. } => {}
             Answer::Reply { role: Role::Departing, .. } => self.peer_departs(contact),
             Answer::Misnamed { .. } => self.table.gone(turn, contact),
+            // It has just answered: that a proof is lost on the way says no more of it.
+            Answer::Silence if reply.request.purpose == Purpose::Prove => {}
             Answer::Silence => self.table.failed(turn, contact),
         }
     }
@@ -155,7 +173,9 @@ impl Node {
         let addr = reply.request.addr;
         match reply.request.purpose {
             Purpose::Bootstrap => {}
-            purpose @ (Purpose::Check | Purpose::Verify) => table.ping_ended(purpose, addr),
+            purpose @ (Purpose::Check | Purpose::Verify | Purpose::Prove) => {
+                table.ping_ended(purpose, addr);
+            }
             Purpose::Goodbye => jobs.depart.goodbye_settled(turn, reply),
             Purpose::Query(query) => {
                 let known = |contact: Contact| {

@@ -158,6 +158,7 @@ impl Rpcs {
             sender: turn.config.id,
             role: turn.config.role,
             announce: turn.config.announce,
+            asks_proof: false,
             token: known.token.valid_at(turn.now),
             body: ask.body(),
         };

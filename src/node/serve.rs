@@ -9,10 +9,11 @@ use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
 use super::storage::{Source, StoreFull, cache_life};
+use super::subnet::Subnet;
 use super::table::Health;
 use super::token::Checked;
 use crate::id::Id;
-use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, PING_BYTES_MAX};
+use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX};
 use crate::wire::{
     self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
@@ -27,6 +28,8 @@ struct Asked<'a> {
     fresh: Token,
     /// Bytes that the reply may have.
     room: usize,
+    /// Whether the sender would enter the routing table if it showed the token.
+    asks_proof: bool,
 }
 
 impl Node {
@@ -41,12 +44,12 @@ impl Node {
     ) {
         let Checked { is_valid: is_proved, fresh } =
             self.tokens.check(self.turn.now, source.ip(), datagram.token);
-        // An address that has shown no token gets no more than it paid for, the PING that
-        // may verify a peer included.
-        let verification = if datagram.role == Role::Peer { PING_BYTES_MAX } else { 0 };
-        let paid = (length * AMPLIFICATION_MAX).saturating_sub(verification);
-        let room = if is_proved { DATAGRAM_BYTES_MAX } else { paid.min(DATAGRAM_BYTES_MAX) };
-        let asked = &Asked { source, datagram, is_proved, fresh, room };
+        // An address that has shown no token gets no more than it paid for.
+        let paid = (length * AMPLIFICATION_MAX).min(DATAGRAM_BYTES_MAX);
+        let room = if is_proved { DATAGRAM_BYTES_MAX } else { paid };
+        let asks_proof =
+            !is_proved && datagram.role == Role::Peer && self.table.routing.wants(datagram.sender);
+        let asked = &Asked { source, datagram, is_proved, fresh, room, asks_proof };
         match datagram.body {
             Body::Ping => {
                 self.turn.stats.pings_answered += 1;
@@ -166,29 +169,31 @@ impl Node {
         held.map_err(|StoreFull| ErrorCode::Full)
     }
 
-    /// Takes note of the sender of a request: a known contact is alive, or departs; a new
-    /// one is verified by a PING, and enters the routing table when it answers.
+    /// Takes note of the sender of a request. What has shown no token may be forged, and
+    /// costs nothing: its reply asks for the token, where it would be of use. A sender that
+    /// has shown one is alive, or departs, or enters the routing table; where it announces
+    /// another address, that is verified by a PING.
     fn meet(&mut self, asked: &Asked<'_>) {
-        if asked.datagram.role == Role::Client {
+        if asked.datagram.role == Role::Client || !asked.is_proved {
             return;
         }
         let addr = asked.datagram.announce.unwrap_or(asked.source);
         let contact = Contact { id: asked.datagram.sender, addr };
-        let is_proved = asked.is_proved && addr == asked.source;
+        let is_at_source = addr == asked.source;
         if asked.datagram.role == Role::Departing {
-            if is_proved {
+            if is_at_source {
                 self.peer_departs(contact);
             }
-            return;
-        }
-        if is_proved {
+        } else if is_at_source {
             self.table.heard(&mut self.turn, contact);
-        }
-        // Another host's loopback is not this one's: a PING would go to a service here.
-        if addr.ip().is_loopback() && !asked.source.ip().to_canonical().is_loopback() {
+            if self.table.proved(&mut self.turn, contact) {
+                self.join_if_met();
+            }
+        } else if addr.ip().is_loopback() && !asked.source.ip().to_canonical().is_loopback() {
+            // Another host's loopback is not this one's: a PING would go to a service here.
             self.turn.stats.verifications_of_loopback += 1;
         } else if wire::is_reachable(addr) {
-            self.table.asked(&mut self.turn, contact);
+            self.table.asked(&mut self.turn, contact, Subnet::of(asked.source.ip()));
         }
     }
 
@@ -226,6 +231,7 @@ impl Node {
             sender: self.turn.config.id,
             role: self.turn.config.role,
             announce: None,
+            asks_proof: asked.asks_proof,
             token: asked.fresh,
             body,
         }

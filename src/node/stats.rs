@@ -98,7 +98,10 @@ counters! {
         rpcs_refused,
         /// Suspect contacts not checked: too many such PINGs in flight.
         checks_refused,
-        /// New contacts not verified: too many such PINGs in flight.
+        /// Peers not shown the token that they gave: too many such PINGs in flight.
+        proofs_refused,
+        /// Announced addresses not verified: too many such PINGs in flight, of all or of
+        /// the sender's subnet.
         verifications_refused,
         /// Senders on other hosts not verified: they announce a loopback address.
         verifications_of_loopback,

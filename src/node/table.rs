@@ -19,8 +19,11 @@ use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Purpose, Request};
 use super::shard::{ShardIndex, ShardPosition};
+use super::subnet::Subnet;
 use crate::id::Id;
-use crate::limits::{CHECKS_MAX, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX};
+use crate::limits::{
+    CHECKS_MAX, PROOFS_MAX, SENDS_LOOKUP, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX,
+};
 use crate::time::Instant;
 use crate::wire::Contact;
 use bucket::{Admission, Failure};
@@ -32,8 +35,16 @@ pub(crate) use routing_table::{Health, RoutingTable};
 pub(crate) struct Table {
     pub(crate) routing: RoutingTable,
     position: ShardPosition,
-    /// PINGs in flight that settle whether a contact lives, or where a new one is.
-    pings: Vec<(Purpose, SocketAddr)>,
+    pings: Vec<Ping>,
+}
+
+/// A PING in flight that settles whether a contact lives, or where a new one is, or that
+/// shows this node's own token.
+struct Ping {
+    purpose: Purpose,
+    addr: SocketAddr,
+    /// Of the sender that has caused it; only among verifications does it matter.
+    subnet: Subnet,
 }
 
 /// What one shard tells another of the routing table.
@@ -47,8 +58,9 @@ pub(crate) enum TableMessage {
     Failed(Contact),
     /// To a bucket's owner: a contact is not at its address any more.
     Gone(Contact),
-    /// To a bucket's owner: a new contact has asked something.
-    Asked(Contact),
+    /// To a bucket's owner: a peer of this subnet has asked something, and announces that
+    /// it is to be reached at another address.
+    Asked(Contact, Subnet),
     /// From a bucket's owner: the bucket as it is now.
     Bucket { index: u8, bucket: Box<Bucket> },
 }
@@ -129,16 +141,49 @@ impl Table {
         self.evicted(turn, contact, failure);
     }
 
-    /// Takes in that a node which may be new has asked something: the owner of its bucket
-    /// verifies it by a PING, if it is of use.
-    pub(crate) fn asked(&mut self, turn: &mut Turn, contact: Contact) {
+    /// Takes in that a peer has shown at its own address the token which this node gave to
+    /// it: it has answered, in effect. Whether it was of use.
+    pub(crate) fn proved(&mut self, turn: &mut Turn, contact: Contact) -> bool {
+        let is_wanted = self.routing.wants(contact.id);
+        if is_wanted {
+            let known = self.known(contact);
+            self.answered(turn, Entry::new(contact, turn.now, known));
+        }
+        is_wanted
+    }
+
+    /// Takes in that a peer, which has shown the token of another address, of subnet
+    /// `source`, is to be reached as `contact`: the owner of its bucket verifies it by a
+    /// PING, if it is of use.
+    pub(crate) fn asked(&mut self, turn: &mut Turn, contact: Contact, source: Subnet) {
         if !self.routing.wants(contact.id) {
             return;
         }
         if let Some(owner) = self.other_owner(contact.id) {
-            return turn.push(tell(owner, TableMessage::Asked(contact)));
+            return turn.push(tell(owner, TableMessage::Asked(contact, source)));
         }
-        self.ping(turn, contact, Purpose::Verify);
+        if self.has_room_to_verify(source) {
+            let known = self.known(contact);
+            self.ping(turn, contact, known, Purpose::Verify, source);
+        } else {
+            turn.stats.verifications_refused += 1;
+            turn.log(|| LogEvent::Refused { what: "verification of a contact" });
+        }
+    }
+
+    /// Whether one more sender of `subnet` may have its address verified: of the
+    /// [`VERIFICATIONS_MAX`] a subnet holds one, or a sixteenth of those that are free. So 32
+    /// subnets that take all they can get, one after another, leave room for the next.
+    fn has_room_to_verify(&self, subnet: Subnet) -> bool {
+        let verifications = || self.pings.iter().filter(|ping| ping.purpose == Purpose::Verify);
+        let free = VERIFICATIONS_MAX - verifications().count();
+        let held = verifications().filter(|ping| ping.subnet == subnet).count();
+        free > 0 && (held == 0 || 16 * held < free)
+    }
+
+    /// Shows a peer the token that it has given: it has asked for it.
+    pub(crate) fn prove(&mut self, turn: &mut Turn, contact: Contact, known: Known) {
+        self.ping(turn, contact, known, Purpose::Prove, Subnet::of(contact.addr.ip()));
     }
 
     /// Takes in what another shard tells.
@@ -148,7 +193,7 @@ impl Table {
             TableMessage::Heard(contact) => self.heard(turn, contact),
             TableMessage::Failed(contact) => self.failed(turn, contact),
             TableMessage::Gone(contact) => self.gone(turn, contact),
-            TableMessage::Asked(contact) => self.asked(turn, contact),
+            TableMessage::Asked(contact, source) => self.asked(turn, contact, source),
             TableMessage::Bucket { index, bucket } => {
                 self.routing.adopt(turn.now, index.into(), *bucket);
                 self.say_if_lost(turn);
@@ -158,28 +203,35 @@ impl Table {
 
     /// Checks whether a contact lives.
     fn check(&mut self, turn: &mut Turn, contact: Contact) {
-        self.ping(turn, contact, Purpose::Check);
+        let known = self.known(contact);
+        self.ping(turn, contact, known, Purpose::Check, Subnet::of(contact.addr.ip()));
     }
 
-    /// Sends a PING to a contact: one of each purpose at a time, [`CHECKS_MAX`] and
-    /// [`VERIFICATIONS_MAX`] in all.
-    fn ping(&mut self, turn: &mut Turn, contact: Contact, purpose: Purpose) {
-        let mut ping = Request::ping(contact, self.known(contact), purpose);
-        let (most, refused, what) = if purpose == Purpose::Verify {
-            ping.sends_max = SENDS_VERIFY;
-            (VERIFICATIONS_MAX, &mut turn.stats.verifications_refused, "verification of a contact")
-        } else {
-            (CHECKS_MAX, &mut turn.stats.checks_refused, "check of a contact")
+    /// Sends a PING to a contact: one of each purpose at a time, and so many of each in all.
+    fn ping(
+        &mut self,
+        turn: &mut Turn,
+        contact: Contact,
+        known: Known,
+        purpose: Purpose,
+        subnet: Subnet,
+    ) {
+        let stats = &mut turn.stats;
+        let (most, sends_max, refused) = match purpose {
+            Purpose::Verify => (VERIFICATIONS_MAX, SENDS_VERIFY, &mut stats.verifications_refused),
+            Purpose::Prove => (PROOFS_MAX, SENDS_LOOKUP, &mut stats.proofs_refused),
+            _ => (CHECKS_MAX, SENDS_LOOKUP, &mut stats.checks_refused),
         };
-        if self.pings.contains(&(purpose, contact.addr)) {
+        let of_purpose = || self.pings.iter().filter(|ping| ping.purpose == purpose);
+        if of_purpose().any(|ping| ping.addr == contact.addr) {
             return;
         }
-        if self.pings.iter().filter(|(other, _)| *other == purpose).count() == most {
+        if of_purpose().count() == most {
             *refused += 1;
-            return turn.log(|| LogEvent::Refused { what });
+            return turn.log(|| LogEvent::Refused { what: "PING" });
         }
-        self.pings.push((purpose, contact.addr));
-        turn.push(Effect::Request(ping));
+        self.pings.push(Ping { purpose, addr: contact.addr, subnet });
+        turn.push(Effect::Request(Request { sends_max, ..Request::ping(contact, known, purpose) }));
     }
 
     /// Checks stale contacts of this shard's buckets: one that answers is stale no longer.
@@ -201,7 +253,7 @@ impl Table {
 
     /// Takes in that a PING has ended.
     pub(crate) fn ping_ended(&mut self, purpose: Purpose, addr: SocketAddr) {
-        self.pings.retain(|ping| *ping != (purpose, addr));
+        self.pings.retain(|ping| ping.purpose != purpose || ping.addr != addr);
     }
 
     /// Whether a contact that is not stale is at `addr`.

@@ -5,8 +5,9 @@ use core::net::SocketAddr;
 use super::address::read_address;
 use super::bytes::{DecodeError, Reader};
 use super::{
-    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, HEADER_BYTES,
-    MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId, VERSION, Value, kind,
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT,
+    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId,
+    VERSION, Value, kind,
 };
 use crate::id::Id;
 use crate::limits::DATAGRAM_BYTES_MAX;
@@ -35,6 +36,7 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
             _ => Role::Departing,
         },
         announce,
+        asks_proof: flags & FLAG_ASKS_PROOF != 0,
         token: Token::new(field(header, 40)),
         body: read_body(&mut reader, kind)?,
     })

@@ -8,8 +8,8 @@
 use super::address::{contact_bytes, write_address};
 use super::bytes::Writer;
 use super::{
-    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, HEADER_BYTES, MAGIC,
-    Purpose, Role, VERSION,
+    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT, FLAG_DEPARTING,
+    HEADER_BYTES, MAGIC, Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
 use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
@@ -58,6 +58,9 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
     };
     if datagram.announce.is_some() {
         flags |= FLAG_ANNOUNCE;
+    }
+    if datagram.asks_proof {
+        flags |= FLAG_ASKS_PROOF;
     }
     // In one piece: each is checked against the buffer's end.
     let mut header = [0; HEADER_BYTES];

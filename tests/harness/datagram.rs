@@ -13,6 +13,7 @@ pub(crate) fn datagram(number: u64, body: Body<'_>) -> Datagram<'_> {
         sender: Id::of_value(b"client"),
         role: Role::Client,
         announce: None,
+        asks_proof: false,
         token: Token::NONE,
         body,
     }

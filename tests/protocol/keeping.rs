@@ -5,7 +5,7 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT};
 use kad_node::node::{Command, Event, Forgotten, OperationId};
-use kad_node::wire::{self, Body, Contacts, Datagram, Role};
+use kad_node::wire::{self, Body, Contacts, Datagram};
 
 use crate::datagram::{datagram, store};
 use crate::net::{Net, addr};
@@ -112,8 +112,7 @@ fn nodes_that_only_say_that_they_store_a_value_do_not_end_what_others_hold() {
             }),
         );
         for number in 0..HONEST {
-            let ping = Datagram { sender: id, role: Role::Peer, ..datagram(1, Body::Ping) };
-            net.ask(addr(liar), number, &ping);
+            net.introduce(liar, number, id);
         }
         net.settle();
     }

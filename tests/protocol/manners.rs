@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use kad_node::id::Id;
-use kad_node::limits::{AMPLIFICATION_MAX, DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::limits::{
+    AMPLIFICATION_MAX, DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES, VERIFICATIONS_MAX,
+};
 use kad_node::wire::{
     self, Body, Datagram, ErrorCode, HEADER_BYTES, Role, Store, Token, TransactionId,
 };
@@ -117,12 +119,9 @@ fn a_reply_to_an_unproven_address_is_at_most_three_times_the_request() {
     assert!(net.stats(holder).replies_cut >= 3);
 }
 
-/// PINGs to `to`, and the bytes of all datagrams to it, since `before` were sent.
-fn received(net: &Net, before: usize, to: SocketAddr) -> (usize, usize) {
-    let sent = || net.sent[before..].iter().filter(|sent| sent.to == to);
-    let is_ping = |bytes: &[u8]| wire::decode(bytes).is_ok_and(|sent| sent.body == Body::Ping);
-    let pings = sent().filter(|sent| is_ping(&sent.bytes)).count();
-    (pings, sent().map(|sent| sent.bytes.len()).sum())
+/// Bytes of all datagrams to `to` since `before` were sent.
+fn received(net: &Net, before: usize, to: SocketAddr) -> usize {
+    net.sent[before..].iter().filter(|sent| sent.to == to).map(|sent| sent.bytes.len()).sum()
 }
 
 #[test]
@@ -134,7 +133,7 @@ fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
     let announced = [None, Some(addr(600))];
     let forgeries = bodies.into_iter().flat_map(|body| announced.map(|addr| (body, addr)));
     for (number, (body, announce)) in forgeries.enumerate() {
-        // Of a bucket that has room, so that the sender is verified.
+        // Of a bucket that has room for it.
         let mut sender = net.id(0).to_bytes();
         sender[19] ^= number as u8 + 1;
         let sender = Id::new(sender);
@@ -142,12 +141,47 @@ fn a_forged_request_brings_its_victim_at_most_three_times_its_size() {
         let before = net.sent.len();
         net.inject(unknown(), 0, &forged);
         net.run_for(std::time::Duration::from_mins(1));
-        let victims = [unknown(), addr(600)].map(|victim| received(&net, before, victim));
-        let [pings, bytes] = [victims[0].0 + victims[1].0, victims[0].1 + victims[1].1];
-        assert_eq!(pings, 1, "one PING verifies the sender");
+        assert_eq!(received(&net, before, addr(600)), 0, "what is only announced gets nothing");
+        let bytes = received(&net, before, unknown());
         let most = forged.len() * AMPLIFICATION_MAX;
-        assert!((HEADER_BYTES * 2..=most).contains(&bytes), "{bytes} for {}", forged.len());
+        assert!((HEADER_BYTES..=most).contains(&bytes), "{bytes} for {}", forged.len());
     }
+}
+
+#[test]
+fn a_token_shown_from_its_own_address_makes_a_contact_without_a_ping() {
+    let mut net = Net::new(9);
+    net.add(0);
+    let sender = Id::of_value(b"newcomer");
+    let ping = Datagram { role: Role::Peer, sender, ..request(Body::Ping) };
+    let reply = only_reply(&mut net, 0, &ping);
+    let reply = wire::decode(&reply).expect("a PONG");
+    assert!(reply.asks_proof && !net.knows(0, sender), "a sender may be forged");
+    let token = reply.token;
+    for (role, is_known) in [(Role::Client, false), (Role::Peer, true)] {
+        let shown = only_reply(&mut net, 0, &Datagram { role, token, ..ping });
+        assert!(!wire::decode(&shown).expect("a PONG").asks_proof);
+        assert_eq!(net.knows(0, sender), is_known, "{role:?}");
+    }
+    assert!(net.sent_by(0, |body| matches!(body, Body::Ping)).is_empty());
+    let later = only_reply(&mut net, 0, &ping);
+    assert!(!wire::decode(&later).expect("a PONG").asks_proof, "it is known");
+}
+
+#[test]
+fn a_node_shows_its_token_to_a_peer_that_asks_for_it_once() {
+    let mut net = Net::new(10);
+    net.add(0);
+    net.add(1);
+    net.command(0, kad_node::node::Command::Bootstrap { addresses: vec![addr(1)] });
+    assert!(net.step() && net.step(), "a PING, and the PONG that asks for a proof");
+    let (own, proofs) = (net.id(0), net.sent_by(0, |body| matches!(body, Body::Ping)).len());
+    assert_eq!(proofs, 2, "the PING, and the one that shows the token");
+    assert!(!net.knows(1, own));
+    net.settle();
+    assert!(net.knows(1, own));
+    assert_eq!(net.sent_by(0, |body| matches!(body, Body::Ping)).len(), 2);
+    assert!(net.sent_by(1, |body| matches!(body, Body::Ping)).is_empty());
 }
 
 #[test]
@@ -156,14 +190,22 @@ fn a_loopback_address_is_pinged_only_where_a_sender_on_this_host_announces_it() 
     net.add(0);
     let local = SocketAddr::from(([127, 0, 0, 1], 9000));
     let announced = SocketAddr::from(([127, 0, 0, 2], 9000));
-    for (number, (source, expected)) in [(unknown(), 0), (local, 1)].into_iter().enumerate() {
-        let sender = Id::of_value(&[number as u8]);
-        let (role, announce) = (Role::Peer, Some(announced));
+    for (number, (source, is_pinged)) in [(unknown(), false), (local, true)].into_iter().enumerate()
+    {
         let before = net.sent.len();
-        net.ask(source, 0, &Datagram { role, announce, sender, ..request(Body::Ping) });
-        assert_eq!(received(&net, before, announced).0, expected, "announced by {source}");
+        announce(&mut net, source, announced, Id::of_value(&[number as u8]));
+        assert_eq!(received(&net, before, announced) > 0, is_pinged, "announced by {source}");
     }
     assert_eq!(net.stats(0).verifications_of_loopback, 1);
+}
+
+/// Has the peer `sender`, which shows its token, announce an address to node 0.
+fn announce(net: &mut Net, source: SocketAddr, announced: SocketAddr, sender: Id) {
+    let (role, announce) = (Role::Peer, Some(announced));
+    let ping = Datagram { role, announce, sender, ..request(Body::Ping) };
+    let reply = &net.ask(source, 0, &ping)[0];
+    let token = wire::decode(reply).expect("a PONG").token;
+    net.ask(source, 0, &Datagram { token, ..ping });
 }
 
 #[test]
@@ -215,16 +257,44 @@ fn forged_replies_change_nothing() {
 }
 
 #[test]
-fn a_flood_of_new_senders_is_met_at_a_bounded_pace() {
+fn a_flood_of_forged_senders_costs_nothing_and_keeps_no_newcomer_out() {
     let mut net = Net::new(7);
     net.add(0);
-    for number in 0..1000_u16 {
-        let from = addr(1000 + number);
+    let forge = |net: &mut Net, number: u16| {
         let sender = Id::of_value(&number.to_be_bytes());
-        net.ask(from, 0, &Datagram { sender, role: Role::Peer, ..request(Body::Ping) });
+        let forged = Datagram { sender, role: Role::Peer, ..request(Body::Ping) };
+        assert_eq!(net.ask(addr(1000 + number), 0, &forged).len(), 1, "one reply");
+    };
+    (0..1000).for_each(|number| forge(&mut net, number));
+    let newcomer = Id::of_value(b"newcomer");
+    net.introduce(UNKNOWN, 0, newcomer);
+    (1000..2000).for_each(|number| forge(&mut net, number));
+    assert!(net.knows(0, newcomer));
+    let stats = net.stats(0);
+    assert_eq!((stats.contacts, stats.requests_sent, stats.rpcs), (1, 0, 0));
+}
+
+#[test]
+fn announced_addresses_are_verified_at_a_bounded_pace_that_no_subnet_uses_up() {
+    let mut net = Net::new(11);
+    net.add(0);
+    let source = |subnet: u8, host: u8| SocketAddr::from(([192, 0, subnet, host], 9000));
+    let announce_of = |net: &mut Net, subnet: u8, host: u8| {
+        let before = net.sent.len();
+        let announced = SocketAddr::from(([198, 51, subnet, host], 9000));
+        announce(net, source(subnet, host), announced, Id::of_value(&[subnet, host]));
+        received(net, before, announced) > 0
+    };
+    let of_first = (0..200).filter(|&host| announce_of(&mut net, 0, host)).count();
+    assert!((2..=VERIFICATIONS_MAX / 16).contains(&of_first), "{of_first} of the first subnet");
+    for subnet in 1..32 {
+        assert!(announce_of(&mut net, subnet, 0), "subnet {subnet} finds room");
+        (1..50).for_each(|host| _ = announce_of(&mut net, subnet, host));
     }
     let pings = net.sent_by(0, |body| matches!(body, Body::Ping)).len();
-    assert_eq!(pings, kad_node::limits::VERIFICATIONS_MAX);
-    assert!(net.stats(0).verifications_refused >= 900);
+    assert!(pings <= VERIFICATIONS_MAX);
+    assert!(net.stats(0).verifications_refused > 1500);
     assert_eq!(net.stats(0).contacts, 0);
+    net.run_for(std::time::Duration::from_secs(1));
+    assert!(announce_of(&mut net, 0, 201), "there is room again once they have come to nothing");
 }

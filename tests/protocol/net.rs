@@ -9,9 +9,9 @@ use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event, OperationId, Outbox, Stats, Trace};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Datagram, Token};
+use kad_node::wire::{self, Body, Datagram, Role, Token};
 
-use crate::datagram::encoded;
+use crate::datagram::{datagram, encoded};
 use crate::sharded::{Landing, Sharded};
 
 /// What a puppet says to a request.
@@ -238,6 +238,15 @@ impl Net {
         self.inject(from, number, &encoded(request));
         let replies = self.sent[before..].iter().filter(|sent| sent.to == from);
         replies.map(|sent| sent.bytes.clone()).collect()
+    }
+
+    /// Has the peer `id` at the address of node `from` show node `number` the token that it
+    /// gives.
+    pub(crate) fn introduce(&mut self, from: u16, number: u16, id: Id) {
+        let ping = Datagram { sender: id, role: Role::Peer, ..datagram(1, Body::Ping) };
+        let reply = &self.ask(addr(from), number, &ping)[0];
+        let token = wire::decode(reply).expect("a PONG").token;
+        self.ask(addr(from), number, &Datagram { token, ..ping });
     }
 
     fn deliver(&mut self, datagram: &Flying) {

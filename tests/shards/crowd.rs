@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
-use kad_node::wire::{self, Body, Contacts, Datagram, Role};
+use kad_node::wire::{self, Body, Contacts, Datagram, Role, Token};
 
 use crate::harness::{datagram, encoded};
 
@@ -43,8 +43,8 @@ impl Crowd {
         crowd
     }
 
-    /// Sends the node a PING from each peer, so that it verifies the peers that it does not
-    /// know yet. The node may give up when the machine is busy: then call this again.
+    /// Sends the node a PING from each peer, so that it asks those that it does not know yet
+    /// for a proof. A datagram may be lost when the machine is busy: then call this again.
     pub(crate) fn ping(&self) {
         assert!(!self.threads.iter().any(JoinHandle::is_finished), "a peer has failed");
         for (id, socket) in &self.sockets {
@@ -77,14 +77,20 @@ fn answer(socket: &UdpSocket, id: Id, ends: &AtomicBool) {
             Err(error) => panic!("a peer's socket: {error}"),
         };
         let Ok(request) = wire::decode(&buffer[..length]) else { continue };
+        let reply = |body, token| {
+            let (role, transaction) = (Role::Peer, request.transaction);
+            encoded(&Datagram { sender: id, role, transaction, token, ..datagram(0, body) })
+        };
+        if request.asks_proof {
+            let proof = reply(Body::Ping, request.token);
+            socket.send_to(&proof, source).expect("loopback takes it");
+        }
         let body = match request.body {
             Body::Ping => Body::Pong,
             Body::Store(_) => Body::Stored,
             Body::FindNode { .. } | Body::FindValue { .. } => Body::Nodes(Contacts::new(&[])),
             _ => continue,
         };
-        let (role, transaction) = (Role::Peer, request.transaction);
-        let reply = Datagram { sender: id, role, transaction, ..datagram(0, body) };
-        socket.send_to(&encoded(&reply), source).expect("loopback takes it");
+        socket.send_to(&reply(body, Token::NONE), source).expect("loopback takes it");
     }
 }

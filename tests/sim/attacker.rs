@@ -14,7 +14,7 @@ use kad_node::wire::{
 };
 
 use crate::datagram::{datagram, store};
-use crate::peers::{PeerIndex, Period, address_of, empty_address};
+use crate::peers::{PEERS_MAX, PeerIndex, Period, address_of, empty_address};
 
 /// How an attacker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) enum Malice {
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
     Flood { values_max: u32 },
+    /// Floods nodes with requests of made-up peers at made-up addresses.
+    ForgedSenders,
     /// Is close to a stored value's key, says STORED and keeps nothing, so that holders
     /// take the value to be stored closer than they are.
     Erasure,
@@ -66,7 +68,7 @@ impl Malice {
             // One of the addresses is the asker's own, where no node answers it.
             Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
             Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
-            Self::Flood { .. } | Self::Erasure => &[],
+            Self::Flood { .. } | Self::ForgedSenders | Self::Erasure => &[],
             Self::Everything => &SIGNS,
         }
     }
@@ -92,6 +94,10 @@ const VICTIMS: u64 = 2;
 const FLOOD: u32 = 16;
 /// How often an attacker speaks unasked.
 const PERIOD: Duration = Duration::from_secs(10);
+/// How often one that forges senders does so, and how many requests it sends then: 400 a
+/// second.
+const FORGING_PERIOD: Duration = Duration::from_millis(10);
+const FORGED: usize = 4;
 
 /// A peer that lies.
 pub(crate) struct Attacker {
@@ -132,6 +138,10 @@ impl Attacker {
         if now < self.next {
             return;
         }
+        if self.malice == Malice::ForgedSenders {
+            self.next = now + self.rng.jitter(FORGING_PERIOD);
+            return (0..FORGED).for_each(|_| self.forge(outbox));
+        }
         self.next = now + self.rng.jitter(PERIOD);
         if self.malice == Malice::ManyNames {
             self.id = self.rng.id();
@@ -148,6 +158,19 @@ impl Attacker {
                 self.garbage(victim, outbox);
             }
         }
+    }
+
+    /// A request of a made-up peer.
+    fn forge(&mut self, outbox: &mut Outbox) {
+        let transaction = TransactionId::new(self.rng.bytes());
+        send(self.some_peer(), transaction, self.rng.id(), Body::Ping, outbox);
+    }
+
+    /// The peer in whose name it sends a datagram, where that is not its own: one that is
+    /// not there.
+    pub(crate) fn forged_source(&mut self) -> Option<PeerIndex> {
+        let is_forger = self.malice == Malice::ForgedSenders;
+        is_forger.then(|| PeerIndex(PEERS_MAX | self.rng.below(PEERS_MAX.into()) as u32))
     }
 
     /// A reply that no node waits for, or a STORE without a token.
@@ -179,6 +202,9 @@ impl Attacker {
     ) {
         let Ok(request) = wire::decode(bytes) else { return };
         let transaction = request.transaction;
+        if request.asks_proof {
+            self.prove(source, request.token, outbox);
+        }
         match request.body {
             // Without an honest PONG no node would ever ask it anything.
             Body::Ping => send(source, transaction, self.id, Body::Pong, outbox),
@@ -196,6 +222,13 @@ impl Attacker {
             }
             _ => {}
         }
+    }
+
+    /// Shows a node the token that it gave: it takes the attacker for a contact then.
+    fn prove(&mut self, to: SocketAddr, token: Token, outbox: &mut Outbox) {
+        let transaction = TransactionId::new(self.rng.bytes());
+        let ping = Datagram { token, ..of(self.id, transaction, Body::Ping) };
+        let _ = outbox.datagram(to, |buffer| wire::encode(&ping, buffer));
     }
 
     fn lie(
@@ -227,7 +260,11 @@ impl Attacker {
                 send(to, transaction, name, none, outbox);
             }
             (
-                Malice::WrongValues | Malice::ManyNames | Malice::Flood { .. } | Malice::Erasure,
+                Malice::WrongValues
+                | Malice::ManyNames
+                | Malice::Flood { .. }
+                | Malice::ForgedSenders
+                | Malice::Erasure,
                 _,
             ) => {
                 send(to, transaction, self.id, none, outbox);

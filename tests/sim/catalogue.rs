@@ -78,6 +78,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(lasting::lasting());
     all.extend(attacked::attacked());
     all.push(attacked::flooded());
+    all.push(attacked::forged());
     all.push(attacked::erased());
     all.extend(restarting::restarting());
     all.extend(sharded::sharded());

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kad_node::limits::{
-    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX, STALE_CHECKS_MAX,
-    VERIFICATIONS_MAX,
+    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX, PROOFS_MAX,
+    STALE_CHECKS_MAX,
 };
 
 use crate::attacker::{Malice, SIGNS};
@@ -29,7 +29,7 @@ const DEPARTING_REQUESTS_MAX: u64 = DEPART_QUERIES_MAX as u64 * (5 * K_MAX as u6
 const LOOKUP_BYTES_MAX: isize = 16 << 10;
 
 /// RPCs in flight at one node that are no part of a lookup in progress.
-const PINGS_MAX: u64 = (STALE_CHECKS_MAX + VERIFICATIONS_MAX) as u64;
+const PINGS_MAX: u64 = (STALE_CHECKS_MAX + PROOFS_MAX) as u64;
 
 /// Heap bytes that one value costs beside itself: its places in the indexes.
 const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;

@@ -243,10 +243,14 @@ impl<'a> Life<'a> {
                 continue;
             };
             let arrival = self.now + LEG;
-            if datagram.body.is_request() && visitor.is_alive(arrival) {
+            let answer = if datagram.body.is_request() {
+                Some(reply(visitor.id, &datagram))
+            } else {
+                datagram.asks_proof.then(|| proof(visitor.id, &datagram))
+            };
+            if let Some(answer) = answer.filter(|_| visitor.is_alive(arrival)) {
                 self.sequence += 1;
-                let reply = reply(visitor.id, &datagram);
-                self.replies.push(Reverse((arrival + LEG, self.sequence, destination, reply)));
+                self.replies.push(Reverse((arrival + LEG, self.sequence, destination, answer)));
             }
         }
         self.outbox.clear();
@@ -274,6 +278,12 @@ impl<'a> Life<'a> {
 
 fn request(sender: Id, role: Role, body: Body<'_>) -> Vec<u8> {
     encoded(&Datagram { sender, role, ..datagram(0, body) })
+}
+
+/// The PING that shows the token which came with `asking`.
+fn proof(sender: Id, asking: &Datagram<'_>) -> Vec<u8> {
+    let (role, token) = (Role::Peer, asking.token);
+    encoded(&Datagram { sender, role, token, ..datagram(0, Body::Ping) })
 }
 
 /// What a node without contacts answers.

@@ -245,7 +245,7 @@ impl World {
             Being::Attacker(attacker) => {
                 attacker.handle_timeout(self.now, &mut self.outbox);
                 let due = Some(attacker.next_timeout());
-                self.send_outbox(peer);
+                self.send_attack(peer);
                 self.arm(peer, due);
             }
             Being::Absent => {}
@@ -293,6 +293,17 @@ impl World {
     fn send_outbox(&mut self, peer: PeerIndex) {
         for (to, bytes) in self.outbox.datagrams() {
             send(self.now, peer, to, bytes, &mut self.network, &mut self.queue, &mut self.trace);
+        }
+        self.outbox.clear();
+    }
+
+    /// Sends what an attacker has written unasked, in its own name or in another.
+    fn send_attack(&mut self, peer: PeerIndex) {
+        let Being::Attacker(attacker) = &mut self.peers[peer.as_usize()].being else { return };
+        for (to, bytes) in self.outbox.datagrams() {
+            let source = attacker.forged_source().unwrap_or(peer);
+            let Self { now, network, queue, trace, .. } = self;
+            send(*now, source, to, bytes, network, queue, trace);
         }
         self.outbox.clear();
     }

@@ -174,8 +174,8 @@ impl Node {
         }
     }
 
-    /// Waits until `newcomer` is a contact of the node. The node verifies a new sender by a
-    /// PING, and gives up when the machine is too busy: then the newcomer asks again.
+    /// Waits until `newcomer` is a contact of the node: it asks again, since what shows its
+    /// token may be lost when the machine is busy.
     pub(crate) fn await_contact(&mut self, newcomer: &mut Self) {
         let begun = Instant::now();
         while self.counter("contacts") == 0 {

@@ -21,6 +21,7 @@ impl Engine {
             sender,
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: link.token,
             body: self.body(request.kind, key, request.key),
         }

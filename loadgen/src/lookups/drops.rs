@@ -101,6 +101,7 @@ mod tests {
             sender: Id::of_value(b"client"),
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: Token::NONE,
             body,
         };

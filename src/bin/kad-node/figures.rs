@@ -110,7 +110,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
-    ("routing table", &["contacts", "replacements", "checks_", "verifications_"]),
+    ("routing table", &["contacts", "replacements", "checks_", "verifications_", "proofs_"]),
     ("values", &["value", "changes_"]),
     ("other", &[""]),
 ];

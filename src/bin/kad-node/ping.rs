@@ -161,6 +161,7 @@ impl Pings {
             sender: self.sender,
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: Token::NONE,
             body: Body::Ping,
         }

@@ -65,6 +65,7 @@ impl Burst {
             sender: Id::of_value(b"peer"),
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: Token::NONE,
             body,
         };

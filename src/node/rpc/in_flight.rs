@@ -14,10 +14,13 @@ use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::TransactionId;
 
-/// Most sends of one RPC, by the four bits that count them in its id.
-const SENDS_MAX: usize = 16;
-/// The slot's generation wraps at 12 bits.
-const GENERATION_MASK: u16 = 0x0fff;
+/// Most sends of one RPC, by the bits that count them in a transaction id.
+const SENDS_MAX: usize = 1 << SEND_BITS;
+const SEND_BITS: u32 = 3;
+const _: () = assert!(IN_FLIGHT_MAX << SEND_BITS <= 1 << 16, "slot and send fit in 16 bits");
+/// Bytes of a send's nonce. Where an attacker has a second for its guesses, a million of
+/// them, 40 bits leave one chance in a million for each RPC that it aims at.
+const NONCE_BYTES: usize = 5;
 /// Deadlines remembered, those of settled RPCs included, which stay until they
 /// come up or there are too many: at four for each RPC in flight a clean-up of
 /// them all leaves a quarter at most, so it costs each RPC little.
@@ -34,8 +37,9 @@ pub(crate) struct Rpc<R> {
     first_sent: Instant,
     last_sent: Instant,
     deadline: Instant,
-    generation: u16,
-    nonce: [u8; 3],
+    generation: u32,
+    /// One of each send.
+    nonces: [[u8; NONCE_BYTES]; SENDS_MAX],
 }
 
 impl<R> Rpc<R> {
@@ -54,7 +58,7 @@ impl<R> Rpc<R> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RpcId {
     slot: u16,
-    generation: u16,
+    generation: u32,
 }
 
 /// What became of a deadline.
@@ -69,16 +73,16 @@ pub(crate) enum Overdue<R> {
 
 /// The RPCs in flight, each with a request of type `R`.
 ///
-/// A transaction id is the reply tag 8 bits, slot 16, number of the send 4,
-/// generation of the slot 12, random 24: a reply names the send that it answers,
-/// so that every round-trip sample is unambiguous; a slot that was used again
-/// does not take the reply meant for its predecessor; and an attacker that cannot
-/// read the node's datagrams has to guess 24 bits.
+/// A transaction id is the reply tag 8 bits, slot 13, number of the send 3, nonce 40.
+/// A reply names the send that it answers, so that every round-trip sample is
+/// unambiguous. The nonce is drawn for each send: a peer that reads its own requests
+/// learns nothing of those to others, nor of the next send of its own; and a slot that
+/// was used again does not take the reply meant for its predecessor.
 #[derive(Debug)]
 pub(super) struct InFlight<R> {
     reply_tag: u8,
     slots: Slab<Rpc<R>>,
-    generation: u16,
+    generation: u32,
     deadlines: BinaryHeap<Reverse<(Instant, RpcId)>>,
     /// Of all peers together.
     typical: RoundTrip,
@@ -114,7 +118,7 @@ impl<R> InFlight<R> {
         if self.slots.len() == IN_FLIGHT_MAX {
             return None;
         }
-        self.generation = (self.generation + 1) & GENERATION_MASK;
+        self.generation = self.generation.wrapping_add(1);
         let slot = self.slots.insert(Rpc {
             peer,
             request,
@@ -125,7 +129,7 @@ impl<R> InFlight<R> {
             last_sent: now,
             deadline: now,
             generation: self.generation,
-            nonce: rng.bytes(),
+            nonces: [[0; NONCE_BYTES]; SENDS_MAX],
         });
         let id = RpcId { slot: slot as u16, generation: self.generation };
         let transaction = self.resend(now, rng, id);
@@ -138,6 +142,8 @@ impl<R> InFlight<R> {
         let rpc = &mut self.slots[usize::from(id.slot)];
         debug_assert!(rpc.generation == id.generation && rpc.sends < rpc.sends_max);
         let send = rpc.sends;
+        let nonce = rng.bytes();
+        rpc.nonces[usize::from(send)] = nonce;
         rpc.sends += 1;
         rpc.last_sent = now;
         let timeout = if rpc.sends < rpc.sends_max {
@@ -154,27 +160,18 @@ impl<R> InFlight<R> {
             self.deadlines.retain(|Reverse((deadline, id))| waits(&self.slots, *deadline, *id));
         }
         self.deadlines.push(deadline);
-        let rpc = &self.slots[usize::from(id.slot)];
-
-        let [slot_high, slot_low] = id.slot.to_be_bytes();
-        let [count_high, count_low] = (u16::from(send) << 12 | rpc.generation).to_be_bytes();
-        let [a, b, c] = rpc.nonce;
-        let tag = self.reply_tag;
-        TransactionId::new([tag, slot_high, slot_low, count_high, count_low, a, b, c])
+        Parts { slot: id.slot, send, nonce }.with_tag(self.reply_tag)
     }
 
     /// The RPC in flight that a reply from `source` answers, if it does.
     pub(super) fn find(&self, transaction: TransactionId, source: SocketAddr) -> Option<RpcId> {
-        let [tag, slot_high, slot_low, count_high, count_low, nonce @ ..] = *transaction.as_bytes();
-        let slot = u16::from_be_bytes([slot_high, slot_low]);
-        let generation = u16::from_be_bytes([count_high, count_low]) & GENERATION_MASK;
+        let Parts { slot, send, nonce } = Parts::of(transaction);
         let rpc = self.slots.get(usize::from(slot))?;
-        let matches = tag == self.reply_tag
-            && rpc.generation == generation
-            && rpc.nonce == nonce
-            && count_high >> 4 < rpc.sends
+        let matches = transaction.reply_tag() == self.reply_tag
+            && send < rpc.sends
+            && rpc.nonces[usize::from(send)] == nonce
             && rpc.peer == source;
-        matches.then_some(RpcId { slot, generation })
+        matches.then_some(RpcId { slot, generation: rpc.generation })
     }
 
     /// An RPC in flight.
@@ -191,7 +188,7 @@ impl<R> InFlight<R> {
         transaction: TransactionId,
     ) -> (Rpc<R>, Option<Duration>) {
         let rpc = self.remove(id);
-        let send = transaction.as_bytes()[3] >> 4;
+        let send = Parts::of(transaction).send;
         let sent_at = if send + 1 == rpc.sends {
             Some(rpc.last_sent)
         } else {
@@ -242,6 +239,28 @@ impl<R> InFlight<R> {
         {
             self.deadlines.pop();
         }
+    }
+}
+
+/// What a transaction id says beside its reply tag.
+struct Parts {
+    slot: u16,
+    send: u8,
+    nonce: [u8; NONCE_BYTES],
+}
+
+impl Parts {
+    fn of(transaction: TransactionId) -> Self {
+        let [_, high, low, nonce @ ..] = *transaction.as_bytes();
+        let place = u16::from_be_bytes([high, low]);
+        Self { slot: place >> SEND_BITS, send: place as u8 & (SENDS_MAX as u8 - 1), nonce }
+    }
+
+    fn with_tag(self, tag: u8) -> TransactionId {
+        let mut bytes = [tag; 8];
+        bytes[1..3].copy_from_slice(&(self.slot << SEND_BITS | u16::from(self.send)).to_be_bytes());
+        bytes[3..].copy_from_slice(&self.nonce);
+        TransactionId::new(bytes)
     }
 }
 

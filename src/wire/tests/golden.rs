@@ -44,6 +44,7 @@ fn datagram(body: Body<'_>) -> Datagram<'_> {
         sender: id(SENDER),
         role: Role::Peer,
         announce: None,
+        asks_proof: false,
         token: Token::new([0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8]),
         body,
     }
@@ -144,7 +145,7 @@ fn error_carries_its_code() {
 }
 
 #[test]
-fn flags_tell_a_client_one_that_departs_and_an_announced_address() {
+fn flags_tell_a_client_one_that_departs_an_announced_address_and_a_proof_asked_for() {
     let ping = datagram(Body::Ping);
     let start = [MAGIC, "01 23", NETWORK, TRANSACTION, SENDER];
     let after = |fields: [&'static str; 3]| [&start[..], &fields].concat();
@@ -158,6 +159,8 @@ fn flags_tell_a_client_one_that_departs_and_an_announced_address() {
     let v6 = Datagram { announce: Some(addr("[2001:db8::1]:9001")), ..client };
     let address = "06 20010db8000000000000000000000001 2329";
     assert_bytes(&v6, &after(["00000003", TOKEN, address]));
+    let asking = Datagram { asks_proof: true, ..ping };
+    assert_bytes(&asking, &after(["00000008", TOKEN, ""]));
     let no_token = Datagram { token: Token::NONE, ..ping };
     assert_bytes(&no_token, &after([NO_FLAGS, NO_TOKEN, ""]));
 }

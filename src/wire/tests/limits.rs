@@ -23,6 +23,7 @@ fn announced(body: Body<'_>) -> Datagram<'_> {
         sender: ID,
         role: Role::Client,
         announce: Some(V6),
+        asks_proof: true,
         token: Token::new([3; 8]),
         body,
     }

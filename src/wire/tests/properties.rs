@@ -9,8 +9,8 @@ use super::encoded;
 use super::sample::{any_padded_request, any_sample};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::wire::{
-    Body, DecodeError, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, MAGIC, STEER_OFFSET, VERSION,
-    decode,
+    Body, DecodeError, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT, FLAG_DEPARTING, MAGIC,
+    STEER_OFFSET, VERSION, decode,
 };
 
 /// Where the flags are.
@@ -24,7 +24,7 @@ fn without_what_is_ignored(bytes: &[u8]) -> Vec<u8> {
     bytes[STEER_OFFSET] = 0;
     let flags = bytes[FLAGS].first_chunk().map_or(0, |flags| u32::from_be_bytes(*flags));
     let of_client = if flags & FLAG_CLIENT == 0 { 0 } else { FLAG_DEPARTING };
-    let known = flags & (FLAG_CLIENT | FLAG_ANNOUNCE | of_client);
+    let known = flags & (FLAG_CLIENT | FLAG_ANNOUNCE | FLAG_ASKS_PROOF | of_client);
     bytes[FLAGS].copy_from_slice(&known.to_be_bytes());
     bytes
 }

@@ -54,6 +54,7 @@ fn originals(rng: &mut Rng) -> Vec<Vec<u8>> {
             sender: Id::new([9; 20]),
             role: Role::Peer,
             announce,
+            asks_proof: false,
             token: Token::new([3; 8]),
             body,
         })

@@ -79,16 +79,20 @@ fn any_header() -> impl Strategy<Value = Datagram<'static>> {
         any_id(),
         prop_oneof![Just(Role::Peer), Just(Role::Client), Just(Role::Departing)],
         proptest::option::of(any_address()),
+        any::<bool>(),
         any::<[u8; 8]>(),
     )
-        .prop_map(|(network, transaction, sender, role, announce, token)| Datagram {
-            network: NetworkId(network),
-            transaction: TransactionId::new(transaction),
-            sender,
-            role,
-            announce,
-            token: Token::new(token),
-            body: Body::Ping,
+        .prop_map(|(network, transaction, sender, role, announce, asks_proof, token)| {
+            Datagram {
+                network: NetworkId(network),
+                transaction: TransactionId::new(transaction),
+                sender,
+                role,
+                announce,
+                asks_proof,
+                token: Token::new(token),
+                body: Body::Ping,
+            }
         })
 }
 

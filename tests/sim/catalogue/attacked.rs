@@ -33,7 +33,9 @@ pub(super) fn attacked() -> Vec<Scenario> {
                 vec![Step::Join { count: 120, over: seconds(20) }, Step::Run(minutes(5))],
                 vec![values(100), placed_on_all(), each_is_found()],
                 vec![Step::Join { count: 60, over: seconds(20) }, Step::Run(minutes(75))],
-                vec![each_is_found(), Step::Check(Check::Noticed(malice))],
+                // Enough of them that each lie is told.
+                vec![each_is_found(), each_is_found(), each_is_found()],
+                vec![Step::Check(Check::Noticed(malice))],
                 relief,
                 vec![placed_on_all(), each_is_found()],
             ]),
@@ -65,6 +67,26 @@ pub(super) fn flooded() -> Scenario {
             ]),
         )
     }
+}
+
+/// A network so small that every table has room for every node, and five hundred forged
+/// requests a second for each node.
+pub(super) fn forged() -> Scenario {
+    scenario(
+        "newcomers-among-forged-senders",
+        "a flood of forged senders keeps no newcomer out of any table for 5 s",
+        Faults::NONE,
+        told([
+            network(20).into(),
+            vec![
+                Step::Attack { count: 25, malice: Malice::ForgedSenders },
+                Step::Run(seconds(2)),
+                Step::Join { count: 10, over: seconds(1) },
+                Step::Run(seconds(5)),
+                Step::Check(Check::Acquainted { least: 29 }),
+            ],
+        ]),
+    )
 }
 
 /// More attackers than holders at each key, and time enough for every holder's turn to

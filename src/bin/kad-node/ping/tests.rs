@@ -33,6 +33,7 @@ fn answer_one(socket: &UdpSocket, id: Id) {
         sender: id,
         role: Role::Peer,
         announce: None,
+        asks_proof: false,
         token: Token::NONE,
         body: Body::Pong,
     };
