@@ -113,8 +113,8 @@ impl Client {
     ///
     /// # Errors
     /// The answer is an error where the node is busy or has stopped, or the value is larger
-    /// than [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX). That no other node stores it
-    /// is none: then [`Stored::holders`] is 0.
+    /// than [`VALUE_BYTES_DEFAULT`](crate::limits::VALUE_BYTES_DEFAULT). That no other node
+    /// stores it is none: then [`Stored::holders`] is 0.
     pub fn put(&self, value: impl Into<Vec<u8>>) -> Answer<Stored> {
         let value = KeyedValue::new(value.into());
         let key = value.key();
@@ -180,7 +180,7 @@ fn traced(reply: Reply) -> Result<Traced, ClientError> {
         return Err(ClientError::Stopped);
     };
     let fetched = outcome?.map(|found| Fetched {
-        value: found.value.into(),
+        value: found.value.to_vec(),
         from: found.from.map(|contact| contact.addr),
         hops: found.hops,
         asked,

@@ -66,6 +66,22 @@ const fn word<const N: usize>(bytes: &[u8; ID_BYTES], offset: usize) -> [u8; N] 
     *bytes.split_at(offset).1.first_chunk().expect("a word of an id lies within it")
 }
 
+/// Computes the key of a value whose bytes come one part after another.
+#[derive(Clone, Debug, Default)]
+pub struct KeyHasher(Sha1);
+
+impl KeyHasher {
+    /// Takes in the bytes that follow.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The key of all bytes taken in.
+    pub fn finish(self) -> Id {
+        Id::new(self.0.finalize().into())
+    }
+}
+
 impl BitXor for Id {
     type Output = Distance;
 

@@ -31,9 +31,51 @@ pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
 /// An announced address: family, IPv6 address, port.
 pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
 
-/// Largest value: what one STORE carries beside its fields, 1132 bytes.
-pub const VALUE_BYTES_MAX: usize =
+/// Largest part of a value in one datagram: what a STORE carries beside its fields, 1132
+/// bytes. A larger value is cut into pieces of this size.
+pub const PIECE_BYTES_MAX: usize =
     DATAGRAM_BYTES_MAX - HEADER_BYTES - ANNOUNCE_BYTES_MAX - STORE_FIELDS_BYTES;
+/// Largest value that any node may be told to take.
+pub const VALUE_BYTES_MAX: usize = 16 << 20;
+/// Largest value that a node takes when nothing else is asked for.
+pub const VALUE_BYTES_DEFAULT: usize = 1 << 20;
+
+/// Pieces that one `FIND_RANGE` is answered with at most: 57 KB, which leave as one
+/// segmented message.
+pub const RANGE_PIECES_MAX: usize = 48;
+/// Values that one shard pulls at once: a transaction id names each in 8 bits.
+pub const FETCHES_MAX: usize = 256;
+/// Of those, values that others have offered by a STORE; the rest is for the user's gets.
+pub const PULLS_MAX: usize = 128;
+/// Of those, values that one host has offered.
+pub const PULLS_PER_HOST_MAX: usize = 16;
+/// Bytes of the values that a node pulls at once; its shards divide them, and each has room
+/// for two of the largest values that it takes. Others' STOREs get half.
+pub const FETCH_BYTES_MAX: usize = 128 << 20;
+/// Bytes of the values that one host has offered and one shard pulls at once, but for one
+/// that is larger and alone.
+pub const PULL_BYTES_PER_HOST_MAX: usize = 16 << 20;
+/// Holders that a value is pulled from at once: where one is slow or dies, the others go on.
+pub const SOURCES_MAX: usize = 4;
+/// Holders that one pull remembers, those in use included.
+pub const SOURCES_KNOWN_MAX: usize = 16;
+/// Time-outs in a row after which a holder that has sent nothing is given up: at 35 % loss
+/// each way one request and its answer come to nothing in 43 % of the cases, eight in a row
+/// in one case of 900.
+pub const SOURCE_TIMEOUTS_MAX: u8 = 8;
+/// How often it is looked whether a pull comes on.
+pub const FETCH_CHECK: Duration = Duration::from_secs(10);
+/// Bytes that a pull has to gain from one check to the next; with less its holders are
+/// given up. At 35 % loss each way and a round trip of 2 s, 16 KB are gained.
+pub const FETCH_CHECK_BYTES: usize = 8 << 10;
+/// Values that one shard's others pull from it, as far as it waits for them.
+pub const UPLOADS_MAX: usize = 8192;
+/// How long after it was last heard of, a peer that pulls a value is asked whether it has it.
+pub const UPLOAD_POLL: Duration = Duration::from_millis(500);
+/// Longest of these waits: each is twice the one before while the peer pulls nothing.
+pub const UPLOAD_POLL_MAX: Duration = Duration::from_secs(4);
+/// Waits in a row in which a peer has pulled nothing, after which it is given up: 20 s.
+pub const UPLOAD_POLLS_MAX: u8 = 7;
 
 /// Replication when nothing else is asked for (Kademlia 2.2).
 pub const K_DEFAULT: usize = 20;
@@ -181,8 +223,8 @@ pub const TOKEN_EPOCH: Duration = Duration::from_mins(5);
 /// Bytes of values that one node stores for others when nothing else is asked for;
 /// its shards divide them.
 pub const STORE_BYTES_MAX: usize = 256 << 20;
-/// Least that may be asked for: each of [`SHARDS_MAX`] shards has room for the
-/// largest value.
+/// Least that may be asked for: each of [`SHARDS_MAX`] shards has room for a value of
+/// one datagram.
 pub const STORE_BYTES_MIN: usize = 128 << 10;
 /// What a stored value weighs beside its bytes: its key, its entry and its places in
 /// the indexes, as measured with values of a few bytes, so that a million empty values
@@ -200,8 +242,11 @@ pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;
 /// Changes of one shard's values that wait to be kept on a disk: when a disk does not keep
 /// up, more puts and STOREs are refused.
 pub const JOURNAL_CHANGES_MAX: usize = 4096;
-/// Bytes of the values among them.
+/// Bytes of the values among them, but for one that is larger and alone.
 pub const JOURNAL_BYTES_MAX: usize = 8 << 20;
+/// Bytes of values from which on a batch of changes takes no more: with the largest value
+/// added, it is what the disk's writer takes at once.
+pub const JOURNAL_BATCH_BYTES: usize = 1 << 20;
 /// Batches of changes of one shard that wait to be kept: what a turn writes is one.
 pub const JOURNAL_BATCHES_MAX: usize = 64;
 
@@ -220,10 +265,19 @@ const _: () = assert!(
     "the reply to a padded request may be of any size"
 );
 const _: () = assert!(
-    DATAGRAM_BYTES_MAX == 1232 && VALUE_BYTES_MAX == 1132 && K_MAX == 28,
+    DATAGRAM_BYTES_MAX == 1232 && PIECE_BYTES_MAX == 1132 && K_MAX == 28,
     "the description of the wire format names these numbers"
 );
-const _: () = assert!(VALUE_BYTES_MAX >= 1024, "the README promises a KiB");
+const _: () = assert!(VALUE_BYTES_DEFAULT <= VALUE_BYTES_MAX && VALUE_BYTES_MAX <= 1 << 30);
+const _: () = assert!(RANGE_PIECES_MAX <= 64, "a range's pieces are bits of a word");
+const _: () = assert!(
+    (HEADER_BYTES + 12 + PIECE_BYTES_MAX) * RANGE_PIECES_MAX <= 65_507,
+    "the answer to a range leaves as one message"
+);
+const _: () = assert!(RANGE_PIECES_MAX * DATAGRAM_BYTES_MAX <= OUTBOX_RESERVE_BYTES);
+const _: () = assert!(FETCHES_MAX <= 1 << 8, "a transaction id names a fetch in 8 bits");
+const _: () = assert!(PULLS_MAX < FETCHES_MAX && PULLS_PER_HOST_MAX < PULLS_MAX);
+const _: () = assert!(SOURCES_MAX <= SOURCES_KNOWN_MAX && SOURCES_KNOWN_MAX <= 1 << 8);
 const _: () = assert!(
     HEADER_BYTES + ANNOUNCE_BYTES_MAX + 1 + K_MAX * CONTACT_BYTES_MAX <= DATAGRAM_BYTES_MAX,
     "a NODES reply carries K contacts of either family"

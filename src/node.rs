@@ -49,15 +49,17 @@
 //! ```
 //!
 //! # Engines and effects
-//! Five engines keep the state, and know nothing of each other: [`rpc`] (requests of this
+//! Six engines keep the state, and know nothing of each other: [`rpc`] (requests of this
 //! node in flight), [`query`] (lookups), [`table`] (contacts), [`jobs`] (what is due, and
-//! what a query was for), [`storage`] (values). What one asks of another it pushes as an
-//! [`Effect`](effect::Effect). `dispatch` hands effects on, one by one, until none is left:
-//! no engine calls another, and nothing recurses. `serve` answers the requests of others;
-//! it pushes no effect where the sender is known. `maintenance` does what is due by time.
+//! what a query was for), [`storage`] (values), [`transfer`] (values that are pulled piece
+//! by piece). What one asks of another it pushes as an [`Effect`](effect::Effect).
+//! `dispatch` hands effects on, one by one, until none is left: no engine calls another,
+//! and nothing recurses. `serve` answers the requests of others; it pushes no effect where
+//! the sender is known. `maintenance` does what is due by time.
 //!
 //! `tests/tidy.rs` keeps it so.
 
+mod bulk;
 mod command;
 mod config;
 mod dispatch;
@@ -84,6 +86,7 @@ mod storage;
 mod subnet;
 mod table;
 mod token;
+mod transfer;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -95,6 +98,7 @@ use crate::id::Id;
 use crate::limits::{ALPHA_MAX, K_MAX, SENDS_GOODBYE, VALUE_BYTES_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Contact, Role};
+use bulk::Pulls;
 use effect::{Effect, PublishReason, QueryKind, Turn};
 use handoff::Message;
 use jobs::Jobs;
@@ -104,6 +108,7 @@ use rpc::Rpcs;
 use storage::{Full, Storage};
 use table::{Entry, Health, Table};
 use token::Tokens;
+use transfer::{Fetches, Uploads};
 
 pub use command::{
     BucketView, Command, ContactView, Event, Forgotten, Found, Hop, HopAnswer, KeyedValue,
@@ -131,13 +136,16 @@ pub struct Node {
     table: Table,
     storage: Storage,
     jobs: Jobs,
+    fetches: Fetches,
+    uploads: Uploads,
+    pulls: Pulls,
 }
 
 impl Node {
     /// A node that knows no other yet.
     ///
     /// # Panics
-    /// When `k` or `alpha` is outside its limits, or `republish` below a second.
+    /// When `k`, `alpha` or `value_bytes_max` is outside its limits, or `republish` below a second.
     pub fn new(config: Config, now: Instant) -> Self {
         assert!((1..=K_MAX).contains(&config.k), "k is from 1 to {K_MAX}");
         assert!((1..=ALPHA_MAX).contains(&config.alpha), "alpha is from 1 to {ALPHA_MAX}");
@@ -148,7 +156,11 @@ impl Node {
         let mut turn = Turn::new(config, now);
         let storage = Storage::new(&mut turn);
         let jobs = Jobs::new(&mut turn);
-        let Config { id, k, position, token_secret, .. } = turn.config;
+        let Config { id, k, position, token_secret, value_bytes_max, .. } = turn.config;
+        assert!(
+            (1..=VALUE_BYTES_MAX).contains(&value_bytes_max),
+            "a value has at most {VALUE_BYTES_MAX} bytes"
+        );
         Self {
             tokens: Tokens::new(token_secret),
             rpcs: Rpcs::new(position.reply_tag()),
@@ -156,6 +168,9 @@ impl Node {
             table: Table::new(id, k, position),
             storage,
             jobs,
+            fetches: Fetches::new(position.transfer_tag(), position.count(), value_bytes_max),
+            uploads: Uploads::default(),
+            pulls: Pulls::default(),
             turn,
         }
     }
@@ -194,6 +209,9 @@ impl Node {
             values_published: self.storage.published.len() as u64,
             changes_waiting: self.turn.journal.unkept_changes() as u64,
             values_to_hand_off: self.jobs.depart.left_to_do() as u64,
+            transfers: self.fetches.len() as u64,
+            transfer_bytes: self.fetches.bytes() as u64,
+            uploads: self.uploads.len() as u64,
             lookups: self.queries.len() as u64,
             rpcs: self.rpcs.len() as u64,
             ..self.turn.stats.clone()
@@ -328,8 +346,9 @@ impl Node {
 
     fn admit_put(&mut self, value: KeyedValue) -> Result<Arc<[u8]>, Refusal> {
         let (key, value) = value.into_parts();
-        if value.len() > VALUE_BYTES_MAX {
-            return Err(Refusal::TooLarge { bytes: value.len() });
+        if value.len() > self.turn.config.value_bytes_max {
+            let bytes_max = self.turn.config.value_bytes_max;
+            return Err(Refusal::TooLarge { bytes: value.len(), bytes_max });
         }
         if !self.queries.has_room_for_user(&mut self.turn) {
             return Err(Refusal::Busy);
@@ -337,14 +356,13 @@ impl Node {
         if !self.turn.has_room_on_disk(value.len()) {
             return Err(Refusal::DiskBusy);
         }
-        let value: Arc<[u8]> = value.into();
         let kept = self.storage.publish(&mut self.turn, key, Arc::clone(&value));
         kept.map(|()| value).map_err(|Full| Refusal::Full)
     }
 
     fn get(&mut self, operation: OperationId, key: Id, trace: Trace) {
         let outcome = match self.storage.value(key) {
-            Some(value) => Ok(Some(Found { value: value[..].into(), from: None, hops: 0 })),
+            Some(value) => Ok(Some(Found { value: Arc::clone(value), from: None, hops: 0 })),
             None if self.queries.has_room_for_user(&mut self.turn) => {
                 let kind = QueryKind::Get { operation, trace };
                 return self.turn.push(Effect::Query { target: key, kind });

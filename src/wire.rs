@@ -27,10 +27,12 @@
 //! | 0x02 | `FIND_NODE` | target 20 |
 //! | 0x03 | `FIND_VALUE` | key 20, offset 4 |
 //! | 0x04 | STORE | key 20, offset 4, total 4, lifetime in seconds 4, purpose 1, value |
+//! | 0x05 | `FIND_RANGE` | key 20, offset 4, length 4 |
 //! | 0x81 | PONG | |
 //! | 0x82 | NODES | count 1, contacts |
 //! | 0x83 | VALUE | offset 4, total 4, lifetime in seconds 4, value |
 //! | 0x84 | STORED | |
+//! | 0x85 | PENDING | |
 //! | 0x8f | ERROR | code 1 |
 //!
 //! A contact is family 1 (4 or 6), id 20, IP address 4 or 16, port 2; an
@@ -39,17 +41,26 @@
 //! address travels without its scope. A NODES reply holds at most 28 contacts.
 //!
 //! Purposes: 0 replica, 1 cache. Error codes: 1 token, 2 mismatch, 3 too large,
-//! 4 full; their meaning is that of [`Purpose`] and [`ErrorCode`].
+//! 4 full, 5 busy; their meaning is that of [`Purpose`] and [`ErrorCode`].
 //!
 //! PING is answered by PONG, `FIND_NODE` by NODES, `FIND_VALUE` by VALUE or NODES,
-//! STORE by STORED; any but a PING also by ERROR. `offset` and `total` are there
-//! for values larger than one datagram, which no node sends yet.
+//! STORE by STORED or PENDING, `FIND_RANGE` by VALUEs or NODES; any but a PING also by
+//! ERROR.
+//!
+//! # Values larger than one datagram
+//! The receiver pulls them. A VALUE that answers `FIND_VALUE` carries the first 1132 bytes
+//! and the total; so does a STORE. A `FIND_RANGE` asks for `length` bytes from `offset` on,
+//! both multiples of 1132 but for the value's end; each 1132 of them come as a VALUE of
+//! their own, 48 at most, and to a sender without a token as many as may answer it. A node
+//! that was offered a value by a STORE says PENDING while it pulls the rest from the
+//! sender, and STORED, with the transaction id of the latest STORE, when the whole hashes
+//! to its key and is kept. The sender repeats its STORE when it hears nothing.
 //!
 //! A value ends with its datagram. What follows any other body is ignored:
 //! requests are padded so. Also ignored are the flags that have no meaning yet, or not
 //! without another, and, once the datagram has arrived, the steer byte. All else that is
 //! unknown is refused, as is what exceeds the [`limits`](crate::limits): a datagram of
-//! more than 1232 bytes, a value of more than 1132.
+//! more than 1232 bytes, of which more than 1132 are of a value.
 
 mod address;
 mod bytes;
@@ -62,6 +73,7 @@ mod tests;
 use core::net::SocketAddr;
 
 use crate::id::Id;
+use crate::limits::PIECE_BYTES_MAX;
 
 pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
 pub use address::{Contact, is_reachable};
@@ -123,6 +135,8 @@ pub enum Body<'a> {
     },
     /// Keep this value.
     Store(Store<'a>),
+    /// A part of the value of `key`.
+    FindRange(Range),
     /// I am here.
     Pong,
     /// The closest contacts.
@@ -131,6 +145,8 @@ pub enum Body<'a> {
     Value(Value<'a>),
     /// The value is kept.
     Stored,
+    /// The rest of the value is being pulled from the sender of the STORE.
+    Pending,
     /// The request is refused.
     Error(ErrorCode),
 }
@@ -138,7 +154,14 @@ pub enum Body<'a> {
 impl Body<'_> {
     /// Whether it asks for a reply.
     pub const fn is_request(&self) -> bool {
-        matches!(self, Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } | Self::Store(_))
+        matches!(
+            self,
+            Self::Ping
+                | Self::FindNode { .. }
+                | Self::FindValue { .. }
+                | Self::Store(_)
+                | Self::FindRange(_)
+        )
     }
 
     /// Whether it is of a kind that answers `request`.
@@ -146,11 +169,16 @@ impl Body<'_> {
         match request {
             Body::Ping => matches!(self, Self::Pong),
             Body::FindNode { .. } => matches!(self, Self::Nodes(_) | Self::Error(_)),
-            Body::FindValue { .. } => {
+            Body::FindValue { .. } | Body::FindRange(_) => {
                 matches!(self, Self::Nodes(_) | Self::Value(_) | Self::Error(_))
             }
-            Body::Store(_) => matches!(self, Self::Stored | Self::Error(_)),
-            Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => false,
+            Body::Store(_) => matches!(self, Self::Stored | Self::Pending | Self::Error(_)),
+            Body::Pong
+            | Body::Nodes(_)
+            | Body::Value(_)
+            | Body::Stored
+            | Body::Pending
+            | Body::Error(_) => false,
         }
     }
 
@@ -160,9 +188,13 @@ impl Body<'_> {
             Self::Ping | Self::FindNode { .. } => None,
             Self::FindValue { key, .. } => Some(key.last_byte()),
             Self::Store(store) => Some(store.key.last_byte()),
-            Self::Pong | Self::Nodes(_) | Self::Value(_) | Self::Stored | Self::Error(_) => {
-                Some(transaction.reply_tag())
-            }
+            Self::FindRange(range) => Some(range.key.last_byte()),
+            Self::Pong
+            | Self::Nodes(_)
+            | Self::Value(_)
+            | Self::Stored
+            | Self::Pending
+            | Self::Error(_) => Some(transaction.reply_tag()),
         }
     }
 
@@ -182,10 +214,12 @@ impl Body<'_> {
             Self::FindNode { .. } => kind::FIND_NODE,
             Self::FindValue { .. } => kind::FIND_VALUE,
             Self::Store(_) => kind::STORE,
+            Self::FindRange(_) => kind::FIND_RANGE,
             Self::Pong => kind::PONG,
             Self::Nodes(_) => kind::NODES,
             Self::Value(_) => kind::VALUE,
             Self::Stored => kind::STORED,
+            Self::Pending => kind::PENDING,
             Self::Error(_) => kind::ERROR,
         }
     }
@@ -196,10 +230,12 @@ mod kind {
     pub(super) const FIND_NODE: u8 = 0x02;
     pub(super) const FIND_VALUE: u8 = 0x03;
     pub(super) const STORE: u8 = 0x04;
+    pub(super) const FIND_RANGE: u8 = 0x05;
     pub(super) const PONG: u8 = 0x81;
     pub(super) const NODES: u8 = 0x82;
     pub(super) const VALUE: u8 = 0x83;
     pub(super) const STORED: u8 = 0x84;
+    pub(super) const PENDING: u8 = 0x85;
     pub(super) const ERROR: u8 = 0x8f;
 }
 
@@ -218,6 +254,17 @@ pub struct Store<'a> {
     pub purpose: Purpose,
     /// The bytes.
     pub value: &'a [u8],
+}
+
+/// The body of a `FIND_RANGE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The value's key.
+    pub key: Id,
+    /// Where the part begins in the value.
+    pub offset: u32,
+    /// Bytes of the part.
+    pub length: u32,
 }
 
 /// The body of a VALUE reply.
@@ -240,6 +287,22 @@ impl Value<'_> {
             && self.total as usize == self.value.len()
             && Id::of_value(self.value) == key
     }
+
+    /// Whether it carries the first bytes of a value that is larger than one datagram.
+    pub const fn is_first_piece(&self) -> bool {
+        is_first_piece(self.offset, self.total, self.value)
+    }
+}
+
+impl Store<'_> {
+    /// Whether it carries the first bytes of a value that is larger than one datagram.
+    pub const fn is_first_piece(&self) -> bool {
+        is_first_piece(self.offset, self.total, self.value)
+    }
+}
+
+const fn is_first_piece(offset: u32, total: u32, bytes: &[u8]) -> bool {
+    offset == 0 && bytes.len() == PIECE_BYTES_MAX && total as usize > PIECE_BYTES_MAX
 }
 
 /// Why a value is stored.
@@ -258,10 +321,12 @@ pub enum ErrorCode {
     Token,
     /// The value does not hash to the key.
     Mismatch,
-    /// The value is larger, or in more pieces, than the node takes.
+    /// The value is larger than the node takes.
     TooLarge,
     /// The store has no room for the sender's value.
     Full,
+    /// As many values are being pulled as may: the request may be made again later.
+    Busy,
 }
 
 /// Whether a sender takes part in the network or only uses it.

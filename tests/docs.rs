@@ -86,7 +86,7 @@ fn the_numbers_in_the_readmes_match_the_constants() {
     let hours = EXPIRE_DEFAULT.as_secs() / 3600;
     assert_eq!(REPUBLISH_DEFAULT.as_secs(), 3600, "the README says: every hour");
     for (path, said) in [
-        ("README.md", format!("values above {VALUE_BYTES_MAX} bytes")),
+        ("README.md", format!("values above {} MiB", VALUE_BYTES_MAX >> 20)),
         ("README.md", format!("(K = {K_DEFAULT})")),
         ("README.md", format!("until it expires, {hours} h after")),
         ("README.md", format!("({} MiB by default)", STORE_BYTES_MAX >> 20)),

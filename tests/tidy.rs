@@ -7,18 +7,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The engines of the core. Each keeps its own state and imports no other engine.
-const ENGINES: [&str; 5] = ["rpc", "query", "table", "jobs", "storage"];
+const ENGINES: [&str; 6] = ["rpc", "query", "table", "jobs", "storage", "transfer"];
 
-/// The files of the core that may name engines. The first five hold `impl Node`: the entry
-/// points, the loop that hands effects on, the hot path, what time brings, and what is kept
-/// on a disk. `handoff` carries the table's messages between shards, and `samples` makes up
-/// contacts for tests.
-const DISPATCHER: [&str; 5] = [
+/// The files of the core that may name engines. The first six hold `impl Node`: the entry
+/// points, the loop that hands effects on, the hot path, what time brings, what is kept
+/// on a disk, and what becomes of large values. `handoff` carries the table's messages
+/// between shards, and `samples` makes up contacts for tests.
+const DISPATCHER: [&str; 6] = [
     "src/node.rs",
     "src/node/dispatch.rs",
     "src/node/serve.rs",
     "src/node/maintenance.rs",
     "src/node/keeping.rs",
+    "src/node/bulk.rs",
 ];
 const MAY_NAME_ENGINES: [&str; 2] = ["src/node/handoff.rs", "src/node/samples.rs"];
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::limits::{PIECE_BYTES_MAX, VALUE_BYTES_DEFAULT};
 use kad_node::quantity::{parse_bytes, parse_count};
 use kad_node::rng::Rng;
 
@@ -11,7 +11,7 @@ use crate::deck::Deck;
 use crate::mix::WEIGHTS_MAX;
 
 /// Most bytes of a value that a single RPC carries: a larger one takes a whole put or get.
-pub const RPC_BYTES_MAX: u32 = VALUE_BYTES_MAX as u32;
+pub const RPC_BYTES_MAX: u32 = PIECE_BYTES_MAX as u32;
 /// Most sizes of one run.
 const SIZES_MAX: usize = 16;
 
@@ -64,8 +64,8 @@ impl FromStr for ValueSizes {
             let bytes = parse_bytes(size).map_err(|error| {
                 format!("'{size}': {error}; several are 100:90,1kB:10, each with its weight")
             })?;
-            if !(1..=VALUE_BYTES_MAX as u64).contains(&bytes) {
-                return Err(format!("expected 1 to {VALUE_BYTES_MAX} bytes, not {size}"));
+            if !(1..=VALUE_BYTES_DEFAULT as u64).contains(&bytes) {
+                return Err(format!("expected 1 to {VALUE_BYTES_DEFAULT} bytes, not {size}"));
             }
             let weight = parse_count(weight).ok().filter(|weight| *weight > 0);
             let weight = weight.filter(|weight| *weight <= u64::from(WEIGHTS_MAX));

@@ -53,9 +53,14 @@ impl fmt::Display for ClientError {
                 "no bootstrap node answers within {after:?}: check the addresses and the network's \
                  name"
             ),
-            Self::Refused(Refusal::TooLarge { bytes }) => {
-                let most = crate::limits::VALUE_BYTES_MAX;
-                write!(f, "the value is too large: {bytes} bytes, at most {most}")
+            Self::Refused(Refusal::TooLarge { bytes, bytes_max }) => {
+                write!(f, "the value is too large: {bytes} bytes, at most {bytes_max}")
+            }
+            Self::Refused(Refusal::Unfinished { bytes }) => {
+                write!(
+                    f,
+                    "nodes have the value, of {bytes} bytes, and none sent it whole: try again"
+                )
             }
             Self::Refused(Refusal::Full) => {
                 f.write_str("too many values were put here: forget some")

@@ -129,7 +129,7 @@ fn an_answer_that_is_late_abandons_its_operation() {
 #[test]
 fn a_value_that_is_too_large_is_refused() {
     let node = node();
-    let bytes = crate::limits::VALUE_BYTES_MAX + 1;
+    let bytes = crate::limits::VALUE_BYTES_DEFAULT + 1;
     let refused = node.put(vec![0; bytes]).wait().expect_err("it is too large");
     assert!(refused.to_string().contains(&bytes.to_string()), "{refused}");
 }

@@ -1,6 +1,7 @@
 //! What the node's user asks of it, and what it tells in return.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::SocketAddr;
@@ -21,12 +22,12 @@ pub struct OperationId(pub u64);
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyedValue {
     key: Id,
-    bytes: Box<[u8]>,
+    bytes: Arc<[u8]>,
 }
 
 impl KeyedValue {
     /// Hashes the value `bytes`.
-    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
         Self { key: Id::of_value(&bytes), bytes }
     }
@@ -37,11 +38,11 @@ impl KeyedValue {
     }
 
     /// The value.
-    pub const fn bytes(&self) -> &[u8] {
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    pub(super) fn into_parts(self) -> (Id, Box<[u8]>) {
+    pub(super) fn into_parts(self) -> (Id, Arc<[u8]>) {
         (self.key, self.bytes)
     }
 }
@@ -118,7 +119,7 @@ pub enum Command {
 
 impl Command {
     /// The command to put the value `bytes`, of which it hashes the key.
-    pub fn put(operation: OperationId, bytes: impl Into<Box<[u8]>>) -> Self {
+    pub fn put(operation: OperationId, bytes: impl Into<Arc<[u8]>>) -> Self {
         Self::Put { operation, value: KeyedValue::new(bytes) }
     }
 }
@@ -238,6 +239,8 @@ pub struct Stored {
     pub holders: usize,
     /// Closest nodes that were asked to.
     pub asked: usize,
+    /// Those of them that do not take a value of its size.
+    pub too_large: usize,
     /// Hops to the farthest-fetched of them.
     pub hops: u8,
     /// What became of the value on this node's disk; none where it has none.
@@ -248,7 +251,7 @@ pub struct Stored {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The value; it hashes to the key.
-    pub value: Box<[u8]>,
+    pub value: Arc<[u8]>,
     /// The node that sent it; none where it was in the local store.
     pub from: Option<Contact>,
     /// Hops to that node: 0 local, 1 a contact of the own table, 2 a contact of a contact.
@@ -258,9 +261,19 @@ pub struct Found {
 /// Why a command was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The value is larger than [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX).
+    /// The value is larger than
+    /// [`Config::value_bytes_max`](super::Config::value_bytes_max): of a get, as nodes that
+    /// have it say.
     TooLarge {
         /// The value's size in bytes.
+        bytes: usize,
+        /// The most that this node takes.
+        bytes_max: usize,
+    },
+    /// Nodes have offered a value, and none has sent the whole of it: each fell silent, was
+    /// too slow, or sent something else.
+    Unfinished {
+        /// The value's size in bytes, as they say.
         bytes: usize,
     },
     /// As many lookups are in progress as the user may have, of
@@ -318,6 +331,11 @@ pub enum HopAnswer {
     },
     /// A value that does not hash to the key.
     WrongValue,
+    /// A value that is larger than this node takes.
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// An error, or an answer under another id than its own.
     Refused,
     /// Nothing, however often it was asked.

@@ -10,6 +10,7 @@ use super::shard::ShardPosition;
 use crate::id::Id;
 use crate::limits::{
     ALPHA_DEFAULT, EXPIRE_DEFAULT, K_DEFAULT, REPUBLISH_DEFAULT, STORE_BYTES_MAX, STORE_VALUES_MAX,
+    VALUE_BYTES_DEFAULT,
 };
 use crate::rng::{Rng, SEED_BYTES};
 use crate::wire::{NetworkId, Role};
@@ -33,6 +34,9 @@ pub struct Config {
     pub republish: Duration,
     /// Life of a value that no node publishes again.
     pub expire: Duration,
+    /// Largest value that is put, held for others, and fetched; at most
+    /// [`VALUE_BYTES_MAX`](crate::limits::VALUE_BYTES_MAX).
+    pub value_bytes_max: usize,
     /// Bytes of values stored for others.
     pub store_bytes_max: usize,
     /// Count of values stored for others.
@@ -63,6 +67,7 @@ impl fmt::Debug for Config {
             .field("expire", &self.expire)
             .field("persistence", &self.persistence)
             .field("position", &self.position)
+            .field("value_bytes_max", &self.value_bytes_max)
             .field("store_bytes_max", &self.store_bytes_max)
             .field("store_values_max", &self.store_values_max)
             .finish_non_exhaustive()
@@ -81,6 +86,7 @@ impl Config {
             alpha: ALPHA_DEFAULT,
             republish: REPUBLISH_DEFAULT,
             expire: EXPIRE_DEFAULT,
+            value_bytes_max: VALUE_BYTES_DEFAULT,
             store_bytes_max: STORE_BYTES_MAX,
             store_values_max: STORE_VALUES_MAX,
             persistence: Persistence::Memory,

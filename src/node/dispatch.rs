@@ -5,13 +5,14 @@
 
 use core::net::SocketAddr;
 
-use super::effect::{Effect, QueryKind};
+use super::effect::{Effect, FetchPurpose, QueryKind};
 use super::handoff::{Handoff, Message};
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Purpose, Reply, Request};
 use super::rpc::{Late, RpcId};
 use super::table::Entry;
+use super::transfer::FetchesFull;
 use super::{Event, Node};
 use crate::id::Id;
 use crate::limits::{IN_FLIGHT_MAX, QUERIES_MAX};
@@ -36,7 +37,7 @@ impl Node {
     }
 
     fn apply(&mut self, effect: Effect, outbox: &mut Outbox) {
-        let Self { turn, table, storage, jobs, queries, .. } = self;
+        let Self { turn, table, storage, jobs, queries, fetches, .. } = self;
         match effect {
             Effect::Request(request) => self.send(request, outbox),
             Effect::PingAddress(addr) => {
@@ -44,6 +45,17 @@ impl Node {
                     self.send(Request::bootstrap(addr), outbox);
                 }
             }
+            Effect::Fetch(purpose, offered) => {
+                let begun = fetches.offer(turn, purpose, &offered, outbox);
+                if let (Err(FetchesFull), FetchPurpose::Query(query)) = (begun, purpose) {
+                    queries.fetch_refused(turn, query);
+                }
+            }
+            Effect::StopFetch(purpose) => fetches.stop(purpose),
+            Effect::Fetched(fetched) => match fetched.purpose {
+                FetchPurpose::Query(query) => queries.fetched(turn, query, &fetched),
+                FetchPurpose::Pull(_) => self.pulled(fetched, outbox),
+            },
             Effect::Query { target, kind } => {
                 table.routing.looked_up(turn.now, target);
                 turn.log(|| LogEvent::LookupStarted { purpose: kind.name(), target });
@@ -85,7 +97,7 @@ impl Node {
             Effect::Demote { key } => storage.demote(turn, key),
             Effect::Cache { key, value, life } => {
                 let closer = table.routing.closer_than_self(key);
-                storage.cache(turn, key, &value, life, closer);
+                storage.cache(turn, key, value, life, closer);
             }
             Effect::Tell(shard, message) => outbox.handoff(shard, Handoff(message)),
             Effect::Event(event) => self.tell(event, outbox),
@@ -95,8 +107,12 @@ impl Node {
     /// Sends a request, or tells its engine that too much is in flight.
     fn send(&mut self, request: Request, outbox: &mut Outbox) {
         let Request { addr, id, purpose, .. } = request;
+        let stored = request.ask.stored_key();
         if self.rpcs.begin(&mut self.turn, request, outbox) {
             return;
+        }
+        if let Some(key) = stored {
+            self.uploads.forget(addr, key);
         }
         match purpose {
             Purpose::Bootstrap | Purpose::PathCache => {}
@@ -118,7 +134,15 @@ impl Node {
         datagram: &Datagram<'_>,
         outbox: &mut Outbox,
     ) {
-        let Some(reply) = self.rpcs.take_reply(&mut self.turn, source, datagram) else {
+        let turn = &mut self.turn;
+        if self.fetches.is_reply_to(datagram.transaction) {
+            return self.fetches.take_reply(turn, source, datagram, outbox);
+        }
+        if let Some(reply) = self.uploads.take_reply(turn, source, datagram) {
+            self.learn(&reply);
+            return self.settle(&reply);
+        }
+        let Some(reply) = self.rpcs.take_reply(turn, source, datagram) else {
             return;
         };
         self.learn(&reply);
@@ -128,7 +152,9 @@ impl Node {
         if datagram.asks_proof {
             self.prove(&reply);
         }
-        self.settle(&reply);
+        if !self.uploads.take(&mut self.turn, &reply, Some(datagram.transaction)) {
+            self.settle(&reply);
+        }
     }
 
     /// Shows a peer, which would take this node for a contact, the token that it has given.
@@ -204,6 +230,7 @@ impl Node {
                     self.turn.stats.rpcs_failed += 1;
                     let Request { addr: peer, ref ask, .. } = reply.request;
                     self.turn.log(|| LogEvent::RequestFailed { request: ask.name(), peer });
+                    self.uploads.take(&mut self.turn, &reply, None);
                     self.settle(&reply);
                     self.learn(&reply);
                 }
@@ -224,6 +251,7 @@ impl Node {
         }
         if let Some(reply) = self.rpcs.resend(&mut self.turn, id, outbox) {
             // The table does not count it as a failure: the peer had no time to answer.
+            self.uploads.take(&mut self.turn, &reply, None);
             self.settle(&reply);
         } else if let (Purpose::Query(query), Some(id)) = (purpose, peer) {
             self.queries.slow(&mut self.turn, query, Contact { id, addr });

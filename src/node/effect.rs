@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use super::command::{Event, OperationId, Trace};
@@ -100,6 +100,12 @@ pub(crate) enum Effect {
     Request(Request),
     /// To `rpc`: send a PING, unless a good contact has the address.
     PingAddress(SocketAddr),
+    /// To `transfer`: pull a value from a holder, or from one more.
+    Fetch(FetchPurpose, Offered),
+    /// To `transfer`: the value is not wanted any more.
+    StopFetch(FetchPurpose),
+    /// To `query`, or to `storage`: a pull has ended.
+    Fetched(Fetched),
     /// To `query`: begin.
     Query { target: Id, kind: QueryKind },
     /// To `table`: offer a query the `count` contacts closest to its target.
@@ -201,6 +207,41 @@ impl QueryKind {
     }
 }
 
+/// What a value is pulled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FetchPurpose {
+    /// The user's get.
+    Query(QueryId),
+    /// To hold it, since this host has offered it.
+    Pull(IpAddr),
+}
+
+/// A holder, and the first piece of the value that came with its offer.
+#[derive(Clone, Debug)]
+pub(crate) struct Offered {
+    pub(crate) key: Id,
+    pub(crate) total: usize,
+    pub(crate) contact: Contact,
+    pub(crate) known: Known,
+    pub(crate) first: Arc<[u8]>,
+}
+
+/// A pull that has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Fetched {
+    pub(crate) key: Id,
+    pub(crate) purpose: FetchPurpose,
+    pub(crate) total: usize,
+    /// None where no holder has sent a value that hashes to its key.
+    pub(crate) value: Option<Arc<[u8]>>,
+    /// The holders that it came from, the one that sent its first bytes before the others.
+    pub(crate) from: Vec<Contact>,
+    /// All holders that it was or might have been pulled from.
+    pub(crate) sources: Vec<Contact>,
+    /// Those of them that have sent a wrong value.
+    pub(crate) liars: Vec<Contact>,
+}
+
 /// A query that has ended.
 #[derive(Debug)]
 pub(crate) struct Finished {
@@ -243,8 +284,13 @@ pub(crate) enum Outcome {
         /// The closest node that answered without it.
         without: Option<(Contact, Known)>,
     },
-    /// It has sent so many STOREs, and so many nodes hold the value.
-    Stored { asked: usize, holders: usize },
+    /// It has sent so many STOREs, so many nodes hold the value, and for so many it is too
+    /// large.
+    Stored { asked: usize, holders: usize, too_large: usize },
+    /// Nodes have a value that is larger than this node takes.
+    TooLarge { bytes: usize },
+    /// Nodes have offered a value, and none has sent the whole of it.
+    Unfinished { bytes: usize },
     /// The user abandoned it.
     Abandoned,
 }
@@ -258,6 +304,8 @@ impl Outcome {
             Self::Found { .. } => "found",
             Self::Stored { holders: 0, .. } => "not stored",
             Self::Stored { .. } => "stored",
+            Self::TooLarge { .. } => "too large",
+            Self::Unfinished { .. } => "unfinished",
             Self::Abandoned => "abandoned",
         }
     }

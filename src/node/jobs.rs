@@ -88,7 +88,7 @@ impl Jobs {
             QueryKind::Get { operation, .. } => get_finished(turn, *operation, finished),
             QueryKind::Publish { reason, .. } => {
                 let (asked, holders) = match finished.outcome {
-                    Outcome::Stored { asked, holders } => (asked, holders),
+                    Outcome::Stored { asked, holders, .. } => (asked, holders),
                     _ => (0, 0),
                 };
                 let key = finished.target;
@@ -135,10 +135,10 @@ impl Jobs {
 
 fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
     let outcome = match finished.outcome {
-        Outcome::Stored { asked, holders } => {
+        Outcome::Stored { asked, holders, too_large } => {
             turn.push(Effect::Published { key: finished.target, holders });
             let hops = finished.closest.iter().map(|&(_, hops)| hops).max().unwrap_or(0);
-            Ok(Stored { holders, asked, hops, kept: None })
+            Ok(Stored { holders, asked, too_large, hops, kept: None })
         }
         _ => Err(Refusal::Abandoned),
     };
@@ -160,10 +160,11 @@ fn replicate_finished(turn: &mut Turn, finished: &Finished, holders: usize) {
 /// that did not have it.
 fn get_finished(turn: &mut Turn, operation: OperationId, finished: Finished) {
     let Finished { target: key, outcome, asked, elapsed, .. } = finished;
+    let bytes_max = turn.config.value_bytes_max;
     let outcome = match outcome {
         Outcome::Found { from, hops, value, life, without } => {
             let life = life.min(turn.config.expire);
-            let found = Found { value: value[..].into(), from: Some(from), hops };
+            let found = Found { value: value.clone(), from: Some(from), hops };
             if let Some((contact, known)) = without {
                 let value = value.clone();
                 let ask = Ask::Store { key, value, life, purpose: wire::Purpose::Cache };
@@ -174,6 +175,8 @@ fn get_finished(turn: &mut Turn, operation: OperationId, finished: Finished) {
             Ok(Some(found))
         }
         Outcome::Looked | Outcome::Stored { .. } => Ok(None),
+        Outcome::TooLarge { bytes } => Err(Refusal::TooLarge { bytes, bytes_max }),
+        Outcome::Unfinished { bytes } => Err(Refusal::Unfinished { bytes }),
         // A node that was not asked may have it.
         Outcome::Incomplete => Err(Refusal::Busy),
         Outcome::Abandoned => Err(Refusal::Abandoned),

@@ -18,7 +18,9 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::command::Event;
 use crate::id::Id;
-use crate::limits::{JOURNAL_BATCHES_MAX, JOURNAL_BYTES_MAX, JOURNAL_CHANGES_MAX};
+use crate::limits::{
+    JOURNAL_BATCH_BYTES, JOURNAL_BATCHES_MAX, JOURNAL_BYTES_MAX, JOURNAL_CHANGES_MAX,
+};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
@@ -158,6 +160,10 @@ pub(crate) struct Journal {
     /// The batch that is being filled.
     number: BatchNumber,
     changes: Vec<Change>,
+    /// Bytes of the values among them.
+    changes_bytes: usize,
+    /// Batches that are full, the oldest first.
+    full: VecDeque<JournalBatch>,
     /// Batches that were taken and are not kept yet.
     taken: VecDeque<Unkept>,
     /// Changes that are not kept yet, and the bytes of their values.
@@ -175,6 +181,8 @@ impl Journal {
             persistence,
             number: BatchNumber(0),
             changes: Vec::new(),
+            changes_bytes: 0,
+            full: VecDeque::new(),
             taken: VecDeque::new(),
             unkept_changes: 0,
             unkept_bytes: 0,
@@ -196,14 +204,27 @@ impl Journal {
             let change = change();
             self.unkept_changes += 1;
             self.unkept_bytes += change.value_bytes();
+            self.changes_bytes += change.value_bytes();
             self.changes.push(change);
+            if self.changes_bytes >= JOURNAL_BATCH_BYTES {
+                let batch = self.fill();
+                self.full.push_back(batch);
+            }
         }
+    }
+
+    /// Ends the batch that is being filled, and begins the next.
+    fn fill(&mut self) -> JournalBatch {
+        let (number, changes) = (self.number, mem::take(&mut self.changes));
+        self.number.0 += 1;
+        self.changes_bytes = 0;
+        JournalBatch { number, changes }
     }
 
     /// Whether a value of so many bytes may be taken: as much waits to be kept as may.
     pub(crate) fn has_room(&self, value_bytes: usize) -> bool {
         self.unkept_changes < JOURNAL_CHANGES_MAX
-            && self.unkept_bytes + value_bytes <= JOURNAL_BYTES_MAX
+            && (self.unkept_bytes == 0 || self.unkept_bytes + value_bytes <= JOURNAL_BYTES_MAX)
     }
 
     /// Whether all that was written is kept.
@@ -214,20 +235,19 @@ impl Journal {
 
     /// Has something wait until all that was written so far is kept.
     pub(crate) fn wait(&mut self, waiting: Waiting) {
-        let last = match self.taken.back() {
-            Some(last) if self.changes.is_empty() => last.number,
-            _ => self.number,
-        };
+        let full = self.full.back().map(|batch| batch.number);
+        let last = full.or_else(|| self.taken.back().map(|batch| batch.number));
+        let last = last.filter(|_| self.changes.is_empty()).unwrap_or(self.number);
         self.waiting.push_back((last, waiting));
     }
 
     /// The next batch, unless nothing was written or as many are not kept as may be.
     pub(crate) fn take(&mut self) -> Option<JournalBatch> {
-        if self.changes.is_empty() || self.taken.len() == JOURNAL_BATCHES_MAX {
+        if self.untaken_changes() == 0 || self.taken.len() == JOURNAL_BATCHES_MAX {
             return None;
         }
-        let (number, changes) = (self.number, mem::take(&mut self.changes));
-        self.number.0 += 1;
+        let batch = self.full.pop_front();
+        let JournalBatch { number, changes } = batch.unwrap_or_else(|| self.fill());
         let value_bytes = changes.iter().map(Change::value_bytes).sum();
         self.taken.push_back(Unkept { number, changes: changes.len(), value_bytes });
         Some(JournalBatch { number, changes })
@@ -267,8 +287,8 @@ impl Journal {
     }
 
     /// Changes that were not taken yet.
-    pub(crate) const fn untaken_changes(&self) -> usize {
-        self.changes.len()
+    pub(crate) fn untaken_changes(&self) -> usize {
+        self.full.iter().map(|batch| batch.changes.len()).sum::<usize>() + self.changes.len()
     }
 
     /// Changes that are not kept yet.

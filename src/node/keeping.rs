@@ -32,7 +32,7 @@ impl Node {
     }
 
     /// Changes that [`Self::take_journal`] has not given yet.
-    pub const fn journal_changes(&self) -> usize {
+    pub fn journal_changes(&self) -> usize {
         self.turn.journal.untaken_changes()
     }
 

@@ -14,7 +14,8 @@ impl Node {
         let answers = self.turn.journal.is_answerable().then_some(self.turn.now);
         let deadlines =
             [answers, self.rpcs.deadline(), self.jobs.join.next_attempt(), self.next_maintenance()];
-        deadlines.into_iter().flatten().min()
+        let transfers = [self.fetches.deadline(), self.uploads.deadline()];
+        deadlines.into_iter().chain(transfers).flatten().min()
     }
 
     /// Does what is due at `now`; what there is no room for in the outbox is due
@@ -23,6 +24,8 @@ impl Node {
         self.turn.now = now;
         self.answer_kept(outbox);
         self.handle_overdue(outbox);
+        self.fetches.handle_due(&mut self.turn, outbox);
+        self.uploads.poll(&mut self.turn);
         self.jobs.attempt_bootstrap(&mut self.turn);
         self.drain(outbox);
         let expired = self.storage.store.expire(now, EXPIRIES_MAX);

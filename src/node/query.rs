@@ -8,27 +8,29 @@
 //! instead. A publish then sends its STOREs, and ends when each is settled. Any other query
 //! ends with its lookup; a get ends sooner, with the value ([`Queries::settled`]).
 
+mod answers;
 mod budget;
 mod candidate;
+mod holders;
 mod lookup;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::time::Duration;
 
 use slab::Slab;
 
-use super::command::{Event, Hop, HopAnswer, OperationId, Trace};
-use super::effect::{Effect, Finished, Outcome, QueryKind, Turn};
+use super::command::{HopAnswer, OperationId};
+use super::effect::{Effect, FetchPurpose, Finished, Outcome, QueryKind, Turn};
 use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::id::Id;
 use crate::limits::{ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, SEEDINGS_MAX};
 use crate::time::Instant;
-use crate::wire::{self, Body, Contact, Contacts, Role, Value};
+use crate::wire::{self, Body, Contact, ErrorCode, Role};
 use candidate::{Candidate, NamedBy};
+use holders::Holders;
 use lookup::{Extent, Lookup, Offer};
 
 /// The queries in progress.
@@ -49,6 +51,8 @@ struct Query {
     seedings: usize,
     /// Candidates that could not be asked, since too much was in flight.
     unasked: usize,
+    /// Of a get, those that have offered a large value.
+    holders: Holders,
 }
 
 /// How far a query has come.
@@ -57,7 +61,7 @@ enum Phase {
     /// It looks for the closest nodes.
     Looking,
     /// It has sent so many STOREs to them.
-    Storing { asked: usize, outstanding: usize, holders: usize },
+    Storing { asked: usize, outstanding: usize, holders: usize, too_large: usize },
 }
 
 impl Queries {
@@ -109,6 +113,7 @@ impl Queries {
             started: turn.now,
             seedings: 0,
             unasked: 0,
+            holders: Holders::default(),
         };
         let id = QueryId { slot: self.slots.insert(query), generation };
         self.seed(turn, id);
@@ -152,7 +157,7 @@ impl Queries {
                 query.lookup.failed(contact);
                 self.advance(turn, id);
             }
-            Phase::Storing { .. } => self.store_settled(turn, id, |asked, _| *asked -= 1),
+            Phase::Storing { .. } => self.store_settled(turn, id, |asked, _, _| *asked -= 1),
         }
     }
 
@@ -168,8 +173,15 @@ impl Queries {
         let (Some(query), Some(contact)) = (self.query(id), reply.contact()) else { return };
         match (query.phase, &reply.request.ask) {
             (Phase::Storing { .. }, Ask::Store { .. }) => {
-                let is_stored = matches!(reply.answer, Answer::Reply { body: Body::Stored, .. });
-                self.store_settled(turn, id, |_, holders| *holders += usize::from(is_stored));
+                let is = |wanted: Body<'_>| {
+                    let Answer::Reply { body, .. } = reply.answer else { return false };
+                    body == wanted
+                };
+                let is_too_large = is(Body::Error(ErrorCode::TooLarge));
+                self.store_settled(turn, id, |_, holders, too_large| {
+                    *holders += usize::from(is(Body::Stored));
+                    *too_large += usize::from(is_too_large);
+                });
             }
             // A late answer to the lookup changes nothing any more.
             (Phase::Storing { .. }, _) | (Phase::Looking, Ask::Store { .. }) => {}
@@ -179,6 +191,12 @@ impl Queries {
                 };
                 query.trace(turn, contact, reply.first_sent, candidate.hops, shown);
                 match reply.answer {
+                    Answer::Reply { body: Body::Value(value), .. }
+                        if matches!(shown, HopAnswer::Value { .. }) && value.is_first_piece() =>
+                    {
+                        query.offered(turn, id, candidate, reply, &value);
+                        self.advance(turn, id);
+                    }
                     Answer::Reply { body: Body::Value(value), .. }
                         if matches!(shown, HopAnswer::Value { .. }) =>
                     {
@@ -222,10 +240,12 @@ impl Queries {
         let Some(query) = self.query(id).filter(|query| query.phase == Phase::Looking) else {
             return;
         };
-        while let Some(candidate) = query.lookup.next() {
+        while query.holders.wants_more()
+            && let Some(candidate) = query.lookup.next()
+        {
             turn.push(Effect::Request(query.request(id, candidate)));
         }
-        if query.lookup.has_ended() {
+        if query.lookup.has_ended() && !query.holders.is_pulling() {
             let is_unanswered = query.unasked == 0 && query.lookup.is_unanswered();
             if is_unanswered && query.seedings < SEEDINGS_MAX {
                 self.seed(turn, id);
@@ -240,6 +260,7 @@ impl Queries {
         let query = &mut self.slots[id.slot];
         let QueryKind::Publish { value, life, .. } = &query.kind else {
             let outcome = if query.unasked == 0 { Outcome::Looked } else { Outcome::Incomplete };
+            let outcome = query.holders.outcome_or(outcome);
             return self.finish(turn, id, outcome);
         };
         let (key, is_hurried) = (query.lookup.target(), query.kind.is_hurried());
@@ -252,33 +273,38 @@ impl Queries {
             turn.push(Effect::Request(request.hurried_if(is_hurried)));
             asked += 1;
         }
-        query.phase = Phase::Storing { asked, outstanding: asked, holders: 0 };
+        query.phase = Phase::Storing { asked, outstanding: asked, holders: 0, too_large: 0 };
         if asked == 0 {
-            self.finish(turn, id, Outcome::Stored { asked, holders: 0 });
+            self.finish(turn, id, Outcome::Stored { asked, holders: 0, too_large: 0 });
         }
     }
 
-    /// One of the STOREs has come to something: `count` changes how many were asked and
-    /// how many nodes hold the value.
+    /// One of the STOREs has come to something: `count` changes how many were asked, how many
+    /// nodes hold the value, and for how many it is too large.
     fn store_settled(
         &mut self,
         turn: &mut Turn,
         id: QueryId,
-        count: impl FnOnce(&mut usize, &mut usize),
+        count: impl FnOnce(&mut usize, &mut usize, &mut usize),
     ) {
         let query = &mut self.slots[id.slot];
-        let Phase::Storing { asked, outstanding, holders } = &mut query.phase else { return };
+        let Phase::Storing { asked, outstanding, holders, too_large } = &mut query.phase else {
+            return;
+        };
         *outstanding -= 1;
-        count(asked, holders);
-        let (asked, holders) = (*asked, *holders);
+        count(asked, holders, too_large);
+        let (asked, holders, too_large) = (*asked, *holders, *too_large);
         if *outstanding == 0 {
-            self.finish(turn, id, Outcome::Stored { asked, holders });
+            self.finish(turn, id, Outcome::Stored { asked, holders, too_large });
         }
     }
 
     /// Hands the result to the job that asked for the query.
     fn finish(&mut self, turn: &mut Turn, id: QueryId, outcome: Outcome) {
-        let Query { kind, lookup, started, .. } = self.slots.remove(id.slot);
+        let Query { kind, lookup, started, holders, .. } = self.slots.remove(id.slot);
+        if holders.is_pulling() {
+            turn.push(Effect::StopFetch(FetchPurpose::Query(id)));
+        }
         self.maintenance -= usize::from(kind.is_maintenance());
         turn.push(Effect::Finished(Finished {
             target: lookup.target(),
@@ -288,111 +314,5 @@ impl Queries {
             asked: lookup.asked(),
             elapsed: turn.now.since(started),
         }));
-    }
-}
-
-impl Query {
-    fn request(&self, id: QueryId, candidate: Candidate) -> Request {
-        let target = self.lookup.target();
-        let ask = match self.kind {
-            QueryKind::Get { .. } => Ask::FindValue { key: target },
-            QueryKind::Join | QueryKind::Refresh | QueryKind::Publish { .. } => {
-                Ask::FindNode { target }
-            }
-        };
-        let Candidate { contact, known, .. } = candidate;
-        let request = Request::new(contact, known, ask, Purpose::Query(id));
-        request.hurried_if(self.kind.is_hurried())
-    }
-
-    /// Has the lookup take in an answer. Returns what to show of it, and the candidate;
-    /// none where that was not asked or has answered before.
-    fn take(
-        &mut self,
-        turn: &mut Turn,
-        contact: Contact,
-        reply: &Reply<'_>,
-        known: impl Fn(Contact) -> Option<Known>,
-    ) -> Option<(HopAnswer, Candidate)> {
-        let key = self.lookup.target();
-        let wants_value = matches!(self.kind, QueryKind::Get { .. });
-        Some(match reply.answer {
-            Answer::Reply { role, body: Body::Nodes(contacts), .. } => {
-                let from = self.lookup.answered(contact, reply.known)?;
-                if role == Role::Departing {
-                    self.lookup.departs(contact);
-                }
-                self.offer(turn, from, contacts, known);
-                (HopAnswer::Contacts { count: contacts.len() }, from)
-            }
-            Answer::Reply { body: Body::Value(value), .. }
-                if wants_value && value.is_whole(key) =>
-            {
-                let from = self.lookup.answered(contact, reply.known)?;
-                (HopAnswer::Value { bytes: value.value.len() }, from)
-            }
-            Answer::Reply { body: Body::Value(_), .. } => {
-                turn.stats.values_mismatched += 1;
-                (HopAnswer::WrongValue, self.lookup.failed(contact)?)
-            }
-            Answer::Reply { .. } => (HopAnswer::Refused, self.lookup.failed(contact)?),
-            Answer::Misnamed { id } => (HopAnswer::Refused, self.lookup.misnamed(contact, id)?),
-            Answer::Silence => (HopAnswer::TimedOut, self.lookup.failed(contact)?),
-        })
-    }
-
-    /// Offers the lookup the contacts that one node has named.
-    fn offer(
-        &mut self,
-        turn: &mut Turn,
-        from: Candidate,
-        contacts: Contacts<'_>,
-        known: impl Fn(Contact) -> Option<Known>,
-    ) {
-        let is_local = from.contact.addr.ip().is_loopback();
-        // No answer needs more than the K closest, so no liar gets in more.
-        for contact in contacts.iter().take(turn.config.k) {
-            // Another host's loopback is not this one's.
-            let is_here = !is_local && contact.addr.ip().is_loopback();
-            if contact.id == turn.config.id || !wire::is_reachable(contact.addr) || is_here {
-                continue;
-            }
-            let named_by = NamedBy::Reply(from);
-            if self.lookup.is_candidate(contact, named_by) {
-                continue;
-            }
-            let Some(known) = known(contact) else { continue };
-            if self.lookup.add(contact, named_by, known) == Offer::Dropped {
-                turn.stats.candidates_dropped += 1;
-            }
-        }
-    }
-
-    fn trace(
-        &self,
-        turn: &mut Turn,
-        contact: Contact,
-        first_sent: Instant,
-        depth: u8,
-        answer: HopAnswer,
-    ) {
-        if let QueryKind::Get { operation, trace: Trace::Hops } = self.kind {
-            let shared_prefix_bits = (contact.id ^ self.lookup.target()).shared_prefix_bits();
-            let elapsed = turn.now.since(first_sent);
-            let hop = Hop { contact, shared_prefix_bits, depth, answer, elapsed };
-            turn.push(Effect::Event(Event::Hop { operation, hop }));
-        }
-    }
-
-    /// The value that a get was made for.
-    fn found(&self, from: Candidate, value: &Value<'_>) -> Outcome {
-        let without = self.lookup.closest().find(|node| node.contact != from.contact);
-        Outcome::Found {
-            from: from.contact,
-            hops: from.hops,
-            value: value.value.into(),
-            life: Duration::from_secs(value.life_s.into()),
-            without: without.map(|node| (node.contact, node.known)),
-        }
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::known::Known;
 use crate::id::Id;
-use crate::limits::{SENDS_HURRIED, SENDS_LOOKUP, SENDS_STORE};
+use crate::limits::{PIECE_BYTES_MAX, SENDS_HURRIED, SENDS_LOOKUP, SENDS_STORE};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Role, Store};
 
@@ -130,6 +130,14 @@ impl Ask {
         }
     }
 
+    /// The key of the value that it stores.
+    pub(crate) const fn stored_key(&self) -> Option<Id> {
+        match self {
+            Self::Store { key, .. } => Some(*key),
+            Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } => None,
+        }
+    }
+
     /// The body that asks it.
     pub(crate) fn body(&self) -> Body<'_> {
         match self {
@@ -142,7 +150,8 @@ impl Ask {
                 total: value.len() as u32,
                 life_s: whole_seconds(*life),
                 purpose: *purpose,
-                value,
+                // The peer pulls the rest of a larger one.
+                value: &value[..value.len().min(PIECE_BYTES_MAX)],
             }),
         }
     }

@@ -13,21 +13,22 @@ use super::subnet::Subnet;
 use super::table::Health;
 use super::token::Checked;
 use crate::id::Id;
-use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX};
+use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX};
+use crate::time::Instant;
 use crate::wire::{
     self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
 };
 
 /// A request, with what its reply depends on.
-struct Asked<'a> {
-    source: SocketAddr,
-    datagram: &'a Datagram<'a>,
+pub(super) struct Asked<'a> {
+    pub(super) source: SocketAddr,
+    pub(super) datagram: &'a Datagram<'a>,
     /// Whether its sender has shown that it receives at its address.
-    is_proved: bool,
+    pub(super) is_proved: bool,
     /// The token that the reply carries.
     fresh: Token,
     /// Bytes that the reply may have.
-    room: usize,
+    pub(super) room: usize,
     /// Whether the sender would enter the routing table if it showed the token.
     asks_proof: bool,
 }
@@ -63,9 +64,13 @@ impl Node {
                 self.serve_find_value(asked, key, offset, outbox);
             }
             Body::Store(store) => self.serve_store(asked, store, outbox),
-            Body::Pong | Body::Nodes(_) | Body::Value(_) | Body::Stored | Body::Error(_) => {
-                unreachable!("only requests are served")
-            }
+            Body::FindRange(range) => self.serve_find_range(asked, range, outbox),
+            Body::Pong
+            | Body::Nodes(_)
+            | Body::Value(_)
+            | Body::Stored
+            | Body::Pending
+            | Body::Error(_) => unreachable!("only requests are served"),
         }
         self.meet(asked);
     }
@@ -80,6 +85,9 @@ impl Node {
             self.turn.stats.find_values_missed += 1;
             return self.reply_contacts(asked, key, outbox);
         };
+        if value.len() > PIECE_BYTES_MAX {
+            return self.serve_first_piece(asked, key, outbox);
+        }
         let start = (offset as usize).min(value.len());
         let body = Body::Value(Value {
             offset: start as u32,
@@ -96,7 +104,7 @@ impl Node {
         self.turn.stats.count_sent(sent);
     }
 
-    fn reply_contacts(&mut self, asked: &Asked<'_>, target: Id, outbox: &mut Outbox) {
+    pub(super) fn reply_contacts(&mut self, asked: &Asked<'_>, target: Id, outbox: &mut Outbox) {
         let sender = asked.datagram.sender;
         let closest = self.table.routing.closest(target, self.turn.config.k, Health::Good, sender);
         let mut count = closest.len();
@@ -117,26 +125,43 @@ impl Node {
             self.turn.stats.stores_while_departing += 1;
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
         }
+        if store.is_first_piece() {
+            return self.serve_large_store(asked, store, outbox);
+        }
         let outcome = self.admit_store(asked, store);
-        let (counter, body) = match outcome {
-            Ok(()) => (&mut self.turn.stats.stores_accepted, Body::Stored),
-            Err(code) => {
-                let (source, key) = (asked.source, store.key);
-                self.turn.log(|| LogEvent::StoreRefused { source, key, code });
-                let counter = match code {
-                    ErrorCode::Token => &mut self.turn.stats.stores_without_token,
-                    ErrorCode::Mismatch => &mut self.turn.stats.stores_mismatched,
-                    ErrorCode::TooLarge => &mut self.turn.stats.stores_too_large,
-                    ErrorCode::Full => &mut self.turn.stats.stores_full,
-                };
-                (counter, Body::Error(code))
-            }
+        match outcome {
+            Ok(()) => self.accept_store(asked, outbox),
+            Err(code) => self.refuse_store(asked, store.key, code, outbox),
+        }
+    }
+
+    /// Says that a value is kept, once it is.
+    pub(super) fn accept_store(&mut self, asked: &Asked<'_>, outbox: &mut Outbox) {
+        self.turn.stats.stores_accepted += 1;
+        if !self.turn.journal.is_kept() {
+            return self.reply_when_kept(asked, Body::Stored);
+        }
+        self.reply(asked, Body::Stored, outbox);
+    }
+
+    pub(super) fn refuse_store(
+        &mut self,
+        asked: &Asked<'_>,
+        key: Id,
+        code: ErrorCode,
+        outbox: &mut Outbox,
+    ) {
+        let source = asked.source;
+        self.turn.log(|| LogEvent::StoreRefused { source, key, code });
+        let counter = match code {
+            ErrorCode::Token => &mut self.turn.stats.stores_without_token,
+            ErrorCode::Mismatch => &mut self.turn.stats.stores_mismatched,
+            ErrorCode::TooLarge => &mut self.turn.stats.stores_too_large,
+            ErrorCode::Full => &mut self.turn.stats.stores_full,
+            ErrorCode::Busy => &mut self.turn.stats.stores_busy,
         };
         *counter += 1;
-        if outcome.is_ok() && !self.turn.journal.is_kept() {
-            return self.reply_when_kept(asked, body);
-        }
-        self.reply(asked, body, outbox);
+        self.reply(asked, Body::Error(code), outbox);
     }
 
     fn admit_store(&mut self, asked: &Asked<'_>, store: Store<'_>) -> Result<(), ErrorCode> {
@@ -155,6 +180,15 @@ impl Node {
         if !self.turn.has_room_on_disk(store.value.len()) {
             return Err(ErrorCode::Full);
         }
+        let expires = self.expiry(&store);
+        let source = Source::of_ip(asked.source.ip());
+        let value = (store.key, store.value);
+        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, expires);
+        held.map_err(|StoreFull| ErrorCode::Full)
+    }
+
+    /// When the life of a value ends that is stored now.
+    pub(super) fn expiry(&self, store: &Store<'_>) -> Instant {
         let wanted = Duration::from_secs(store.life_s.into()).min(self.turn.config.expire);
         let life = match store.purpose {
             Purpose::Replica => wanted,
@@ -162,11 +196,7 @@ impl Node {
                 cache_life(wanted, self.table.routing.closer_than_self(store.key), CACHE_LIFE_MIN)
             }
         };
-        let expires = self.turn.now + life;
-        let source = Source::of_ip(asked.source.ip());
-        let value = (store.key, store.value);
-        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, expires);
-        held.map_err(|StoreFull| ErrorCode::Full)
+        self.turn.now + life
     }
 
     /// Takes note of the sender of a request. What has shown no token may be forged, and
@@ -197,7 +227,7 @@ impl Node {
         }
     }
 
-    fn reply(&mut self, asked: &Asked<'_>, body: Body<'_>, outbox: &mut Outbox) {
+    pub(super) fn reply(&mut self, asked: &Asked<'_>, body: Body<'_>, outbox: &mut Outbox) {
         let sent = self.encode_reply(asked, body, outbox);
         self.turn.stats.count_sent(sent);
     }
@@ -212,7 +242,7 @@ impl Node {
 
     #[expect(clippy::inline_always, reason = "the caller knows the kind of body")]
     #[inline(always)]
-    fn encode_reply(
+    pub(super) fn encode_reply(
         &self,
         asked: &Asked<'_>,
         body: Body<'_>,

@@ -78,6 +78,38 @@ counters! {
         stores_full,
         /// STOREs refused: the node departs.
         stores_while_departing,
+        /// Large STOREs answered with PENDING: their values are pulled.
+        stores_pending,
+        /// STOREs refused: as many values are pulled as may be, or the disk does not keep up.
+        stores_busy,
+        /// `FIND_RANGEs` answered with pieces of a value.
+        find_ranges_hit,
+        /// `FIND_RANGEs` for a value that is not held.
+        find_ranges_missed,
+        /// Pieces of values sent in answer to them.
+        pieces_sent,
+        /// `FIND_RANGEs` sent.
+        ranges_asked,
+        /// Pieces of values that came in answer to them.
+        pieces_received,
+        /// Pieces that came twice, or after they were taken for lost.
+        pieces_late,
+        /// Pieces that were taken for lost.
+        pieces_lost,
+        /// Large values that the node has begun to pull.
+        transfers_started,
+        /// Those that it has pulled and verified.
+        transfers_finished,
+        /// Those that no holder has sent whole and right.
+        transfers_failed,
+        /// Those not begun: too many at once, or from one host.
+        transfers_refused,
+        /// Holders given up in a pull: silent, slow, or without the value.
+        sources_given_up,
+        /// Peers given up that were to pull a value and did not.
+        uploads_given_up,
+        /// Peers not waited for that were to pull a value: too many.
+        uploads_refused,
         /// Replies cut short, or refused, for want of a token or of padding.
         replies_cut,
         /// Replies that match no RPC in flight: late, duplicate or forged.
@@ -160,6 +192,12 @@ counters! {
         values_published,
         /// Gauge: values still to be handed off, since the node departs.
         values_to_hand_off,
+        /// Gauge: large values that are pulled.
+        transfers,
+        /// Gauge: bytes of them, those that have not come included.
+        transfer_bytes,
+        /// Gauge: peers that pull a value which was offered to them.
+        uploads,
         /// Gauge: lookups in progress.
         lookups,
         /// Gauge: RPCs in flight.

@@ -47,6 +47,15 @@ impl Storage {
         self.published.value(key).or_else(|| self.store.held(key).map(|held| &held.value))
     }
 
+    /// The same, with what is left of its life, or as much as republishing gives it.
+    pub(crate) fn value_and_life(&self, turn: &Turn, key: Id) -> Option<(&Arc<[u8]>, Duration)> {
+        let published = self.published.value(key).map(|value| (value, turn.config.expire));
+        published.or_else(|| {
+            let held = self.store.held(key)?;
+            Some((&held.value, held.expires.since(turn.now)))
+        })
+    }
+
     /// Whether the value of `key` was put here or is held as a replica.
     pub(crate) fn keeps_alive(&self, key: Id) -> bool {
         let is_replica = |held: &Held| held.purpose == Purpose::Replica;
@@ -90,7 +99,7 @@ impl Storage {
         let HeldValue { key, value, expires, purpose, source } = restored;
         let life = Life { expires, replication: replication(turn, None) };
         let source = source.map_or(Source::Own, Source::of_ip);
-        let Ok(evicted) = self.store.store(key, &value, source, purpose, life) else {
+        let Ok(evicted) = self.store.store(key, value, source, purpose, life) else {
             return false;
         };
         drop_evicted(turn, evicted);
@@ -103,7 +112,7 @@ impl Storage {
     pub(crate) fn hold(
         &mut self,
         turn: &mut Turn,
-        (key, value): (Id, &[u8]),
+        (key, value): (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
         source: Source,
         purpose: Purpose,
         expires: Instant,
@@ -161,7 +170,7 @@ impl Storage {
         turn.journal.write(|| Change::Forgotten { key });
         let expires = turn.now + turn.config.expire;
         // Where there is no room for it, others hold it.
-        let _ = self.hold(turn, (key, &value), Source::Own, Purpose::Replica, expires);
+        let _ = self.hold(turn, (key, value), Source::Own, Purpose::Replica, expires);
         Forgotten::Forgotten
     }
 
@@ -171,7 +180,7 @@ impl Storage {
         &mut self,
         turn: &mut Turn,
         key: Id,
-        value: &[u8],
+        value: Arc<[u8]>,
         life: Duration,
         closer: usize,
     ) {

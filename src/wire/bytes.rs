@@ -2,15 +2,15 @@
 
 use core::fmt;
 
-use crate::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX};
 
 /// Why bytes are no datagram of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DecodeError {
     /// It ends before its header or body does.
     Truncated,
-    /// It is longer than [`DATAGRAM_BYTES_MAX`], or its value longer than
-    /// [`VALUE_BYTES_MAX`].
+    /// It is longer than [`DATAGRAM_BYTES_MAX`], or its part of a value longer than
+    /// [`PIECE_BYTES_MAX`].
     Oversized,
     /// It does not begin with [`MAGIC`](super::MAGIC).
     Magic,
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn value(&mut self) -> Result<&'a [u8], DecodeError> {
-        if self.rest.len() > VALUE_BYTES_MAX {
+        if self.rest.len() > PIECE_BYTES_MAX {
             return Err(DecodeError::Oversized);
         }
         Ok(core::mem::take(&mut self.rest))

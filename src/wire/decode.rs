@@ -6,8 +6,8 @@ use super::address::read_address;
 use super::bytes::{DecodeError, Reader};
 use super::{
     Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT,
-    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Role, Store, Token, TransactionId,
-    VERSION, Value, kind,
+    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Range, Role, Store, Token,
+    TransactionId, VERSION, Value, kind,
 };
 use crate::id::Id;
 use crate::limits::DATAGRAM_BYTES_MAX;
@@ -84,6 +84,11 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
             },
             value: reader.value()?,
         }),
+        kind::FIND_RANGE => Body::FindRange(Range {
+            key: Id::new(reader.array()?),
+            offset: reader.u32()?,
+            length: reader.u32()?,
+        }),
         kind::PONG => Body::Pong,
         kind::NODES => Body::Nodes(Contacts::read(reader)?),
         kind::VALUE => Body::Value(Value {
@@ -93,11 +98,13 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
             value: reader.value()?,
         }),
         kind::STORED => Body::Stored,
+        kind::PENDING => Body::Pending,
         kind::ERROR => Body::Error(match reader.u8()? {
             1 => ErrorCode::Token,
             2 => ErrorCode::Mismatch,
             3 => ErrorCode::TooLarge,
             4 => ErrorCode::Full,
+            5 => ErrorCode::Busy,
             _ => return Err(DecodeError::Code),
         }),
         _ => return Err(DecodeError::Kind),

@@ -12,13 +12,13 @@ use super::{
     HEADER_BYTES, MAGIC, Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
-use crate::limits::{DATAGRAM_BYTES_MAX, STORE_FIELDS_BYTES, VALUE_BYTES_MAX};
+use crate::limits::{DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX, STORE_FIELDS_BYTES};
 
 /// Writes `datagram` at the start of `buffer` and returns its length in bytes.
 ///
 /// # Panics
-/// When a value is longer than [`VALUE_BYTES_MAX`]: the node checks that where it takes
-/// values in. Everything else fits by the arithmetic in [`limits`](crate::limits).
+/// When it carries more than [`PIECE_BYTES_MAX`] of a value: the node cuts what is
+/// larger. Everything else fits by the arithmetic in [`limits`](crate::limits).
 #[inline(always)]
 pub fn encode(datagram: &Datagram<'_>, buffer: &mut [u8; DATAGRAM_BYTES_MAX]) -> usize {
     let mut writer = Writer::new(buffer);
@@ -36,9 +36,10 @@ impl Body<'_> {
     pub fn encoded_bytes(&self) -> usize {
         HEADER_BYTES
             + match self {
-                Self::Ping | Self::Pong | Self::Stored => 0,
+                Self::Ping | Self::Pong | Self::Stored | Self::Pending => 0,
                 Self::FindNode { .. } => ID_BYTES,
                 Self::FindValue { .. } => ID_BYTES + 4,
+                Self::FindRange(_) => ID_BYTES + 4 + 4,
                 Self::Store(store) => STORE_FIELDS_BYTES + store.value.len(),
                 Self::Nodes(contacts) => {
                     1 + contacts.iter().map(|contact| contact_bytes(contact.addr)).sum::<usize>()
@@ -77,14 +78,14 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
 #[inline(always)]
 fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
     match body {
-        Body::Ping | Body::Pong | Body::Stored => {}
+        Body::Ping | Body::Pong | Body::Stored | Body::Pending => {}
         Body::FindNode { target } => writer.bytes(&target.to_bytes()),
         Body::FindValue { key, offset } => {
             writer.bytes(&key.to_bytes());
             writer.u32(*offset);
         }
         Body::Store(store) => {
-            assert!(store.value.len() <= VALUE_BYTES_MAX);
+            assert!(store.value.len() <= PIECE_BYTES_MAX);
             writer.bytes(&store.key.to_bytes());
             writer.u32(store.offset);
             writer.u32(store.total);
@@ -95,9 +96,14 @@ fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
             });
             writer.bytes(store.value);
         }
+        Body::FindRange(range) => {
+            writer.bytes(&range.key.to_bytes());
+            writer.u32(range.offset);
+            writer.u32(range.length);
+        }
         Body::Nodes(contacts) => contacts.write(writer),
         Body::Value(value) => {
-            assert!(value.value.len() <= VALUE_BYTES_MAX);
+            assert!(value.value.len() <= PIECE_BYTES_MAX);
             writer.u32(value.offset);
             writer.u32(value.total);
             writer.u32(value.life_s);
@@ -108,6 +114,7 @@ fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
             ErrorCode::Mismatch => 2,
             ErrorCode::TooLarge => 3,
             ErrorCode::Full => 4,
+            ErrorCode::Busy => 5,
         }),
     }
 }

@@ -9,6 +9,8 @@ mod disk;
 mod durable;
 mod joining;
 mod keeping;
+mod large;
+mod large_bounds;
 mod load;
 mod lookups;
 mod manners;

@@ -16,11 +16,13 @@ use crate::sharded::{Landing, Sharded};
 
 /// What a puppet says to a request.
 pub(crate) type Answers = Box<dyn FnMut(&Datagram<'_>) -> Option<Body<'static>>>;
+/// The same, in any number of datagrams.
+pub(crate) type ManyAnswers = Box<dyn FnMut(&Datagram<'_>) -> Vec<Body<'static>>>;
 
 /// A peer whose answers a test makes up.
 struct Puppet {
     id: Id,
-    answers: Answers,
+    answers: ManyAnswers,
 }
 
 /// A datagram under way.
@@ -88,7 +90,16 @@ impl Net {
     }
 
     /// Adds a peer that answers what a test wants it to.
-    pub(crate) fn add_puppet(&mut self, number: u16, id: Id, answers: Answers) {
+    pub(crate) fn add_puppet(&mut self, number: u16, id: Id, mut answers: Answers) {
+        self.add_puppet_of_many(
+            number,
+            id,
+            Box::new(move |request| answers(request).into_iter().collect()),
+        );
+    }
+
+    /// The same, where it answers in any number of datagrams.
+    pub(crate) fn add_puppet_of_many(&mut self, number: u16, id: Id, answers: ManyAnswers) {
         self.puppets.insert(addr(number), Puppet { id, answers });
     }
 
@@ -252,9 +263,9 @@ impl Net {
     fn deliver(&mut self, datagram: &Flying) {
         if let Some(puppet) = self.puppets.get_mut(&datagram.to) {
             let request = wire::decode(&datagram.bytes).expect("nodes send no garbage");
-            if let Some(body) =
-                request.body.is_request().then(|| (puppet.answers)(&request)).flatten()
-            {
+            let is_request = request.body.is_request();
+            let bodies = if is_request { (puppet.answers)(&request) } else { Vec::new() };
+            for body in bodies {
                 let reply = Datagram {
                     sender: puppet.id,
                     announce: None,

@@ -3,6 +3,7 @@
 mod attacked;
 mod churning;
 mod healthy;
+mod large;
 mod lasting;
 mod leaving;
 mod lossy;
@@ -82,6 +83,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.push(attacked::erased());
     all.extend(restarting::restarting());
     all.extend(sharded::sharded());
+    all.extend(large::large());
     all.extend(seeing::seeing());
     all
 }

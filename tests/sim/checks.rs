@@ -106,7 +106,10 @@ impl World {
         let Some(node) = slot.node() else { return };
         let stats = node.stats();
         let held = (stats.values + stats.values_published) as isize;
-        let values = VALUE_OVERHEAD_BYTES_MAX * held + stats.value_bytes as isize;
+        // A value that is pulled is there as a whole, and a byte for each piece beside it.
+        let pulled = stats.transfer_bytes as isize + (stats.transfer_bytes >> 8) as isize;
+        let pulled = pulled + slot.put_bytes;
+        let values = VALUE_OVERHEAD_BYTES_MAX * held + stats.value_bytes as isize + pulled;
         let shards = node.nodes().len() as isize;
         let mut allowed = values + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
         if slot.departing.is_some() {
@@ -127,7 +130,10 @@ impl World {
         let Some(node) = slot.node() else { return };
         let stats = node.stats();
         let config = self.config(slot.id, [0; 32]);
-        let replies = stats.datagrams_sent.saturating_sub(stats.requests_sent);
+        // A range is answered by many pieces.
+        let pieces = stats.pieces_sent.saturating_sub(stats.find_ranges_hit);
+        let others = stats.requests_sent + stats.ranges_asked + pieces;
+        let replies = stats.datagrams_sent.saturating_sub(others);
         for (what, measured, most) in [
             ("replies", replies, stats.datagrams_received),
             ("values", stats.values, config.store_values_max as u64),

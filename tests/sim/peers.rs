@@ -101,6 +101,8 @@ pub(crate) struct Peer {
     pub(crate) heap_bytes: isize,
     /// Heap bytes that it may hold, as far as it was last looked how many values it has.
     pub(crate) heap_bytes_allowed: isize,
+    /// Bytes of the values that were put at it.
+    pub(crate) put_bytes: isize,
     /// Operations in progress at it.
     pub(crate) operations: u64,
     /// Whether it was said, in this life, that it exceeds a limit.
@@ -123,6 +125,7 @@ impl Peer {
             born: Instant::ZERO,
             heap_bytes: 0,
             heap_bytes_allowed: 0,
+            put_bytes: 0,
             operations: 0,
             is_over: false,
             requests: Rate::default(),
@@ -253,10 +256,13 @@ impl Timer {
     }
 }
 
-/// Whether a datagram of ours is a request: the top bit of its kind says that it is
-/// a reply.
+/// The kind of a `FIND_RANGE`: the window of its transfer bounds how many a node sends.
+const FIND_RANGE: u8 = 0x05;
+
+/// Whether a datagram of ours is a request but for a part of a value: the top bit of its
+/// kind says that it is a reply.
 pub(crate) fn is_request(bytes: &[u8]) -> bool {
-    bytes.get(2).is_some_and(|kind| kind & 0x80 == 0)
+    bytes.get(2).is_some_and(|kind| kind & 0x80 == 0 && *kind != FIND_RANGE)
 }
 
 /// Requests in the current second.

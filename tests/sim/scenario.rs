@@ -88,6 +88,12 @@ pub(crate) enum Step {
         over: Duration,
         expect: Expect,
     },
+    /// Every stored value is got once, all at the same moment, and so many random honest nodes
+    /// crash a while later.
+    GetEachAndCrash {
+        share: Ratio,
+        later: Duration,
+    },
     /// Random honest nodes crash at the same moment.
     Crash {
         share: Ratio,

@@ -45,6 +45,7 @@ impl World {
             Step::Put { count, bytes, over } => self.put_all(*count, *bytes, *over),
             Step::Get { count, over, expect } => self.get_random(*count, *over, *expect),
             Step::GetEach { over, expect } => self.get_each(*over, *expect),
+            Step::GetEachAndCrash { share, later } => self.get_each_and_crash(*share, *later),
             Step::Crash { share } => self.crash_share(*share),
             Step::Shrink { share, over, going } => self.shrink(*share, *over, *going),
             Step::CrashOrigins => self.crash_origins(),
@@ -159,6 +160,16 @@ impl World {
             let peer = world.any_honest();
             world.get(peer, values[index].key, expect);
         });
+        self.await_operations();
+    }
+
+    fn get_each_and_crash(&mut self, share: Ratio, later: Duration) {
+        for value in self.oracle.stored_values() {
+            let peer = self.any_honest();
+            self.get(peer, value.key, Expect::Found);
+        }
+        self.run_for(later);
+        self.crash_share(share);
         self.await_operations();
     }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use kad_node::id::Id;
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Datagram};
+use kad_node::wire::{self, Body, Datagram, Range};
 
 use crate::network::Fate;
 use crate::peers::{PeerIndex, peer_at};
@@ -182,6 +182,10 @@ fn describe(datagram: &Datagram<'_>) -> String {
         }
         Body::Value(value) => format!("VALUE {} bytes, life {} s", value.value.len(), value.life_s),
         Body::Stored => "STORED".to_owned(),
+        Body::FindRange(Range { key, offset, length }) => {
+            format!("FIND_RANGE {key} {offset} {length}")
+        }
+        Body::Pending => "PENDING".to_owned(),
         Body::Error(code) => format!("ERROR {code:?}"),
     };
     let transaction = u64::from_be_bytes(*datagram.transaction.as_bytes());

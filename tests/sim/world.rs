@@ -5,6 +5,7 @@
 //! same seed and the same script give the same run, datagram for datagram.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use kad_node::id::Id;
 use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox};
@@ -189,6 +190,7 @@ impl World {
     pub(crate) fn command(&mut self, peer: PeerIndex, command: Command) {
         if let Command::Put { value, .. } = &command {
             self.peers[peer.as_usize()].account(value.bytes().len() as isize);
+            self.peers[peer.as_usize()].put_bytes += value.bytes().len() as isize;
         }
         self.turn(peer, |node, now, outbox| node.handle_command(now, command, outbox));
     }
@@ -330,8 +332,11 @@ impl World {
                 self.trace.note(self.now, peer, Some(key), || {
                     format!("get {key}: {outcome:?}, asked {asked}, after {elapsed:?}")
                 });
-                if let Ok(Some(found)) = &outcome {
-                    // The value was allocated within the node and leaves it here.
+                if let Ok(Some(found)) = &outcome
+                    && Arc::strong_count(&found.value) == 1
+                {
+                    // The value was allocated within the node and leaves it here: the node
+                    // keeps no copy.
                     self.peers[peer.as_usize()].account(-(found.value.len() as isize));
                 }
                 self.end_get(operation, key, outcome, asked, elapsed);

@@ -1,15 +1,15 @@
 //! A test of `--store-bytes`.
 
-use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::limits::PIECE_BYTES_MAX;
 
 use crate::Io;
 use crate::child::Node;
 
 /// The size of the store.
 const STORE_BYTES: u64 = 256 << 10;
-/// Puts of the largest values: more than twice the store's size, so that each of two
+/// Puts of values of one datagram: more than twice the store's size, so that each of two
 /// shards could fill all of it.
-const PUTS: u64 = 2 * STORE_BYTES / VALUE_BYTES_MAX as u64 + 50;
+const PUTS: u64 = 2 * STORE_BYTES / PIECE_BYTES_MAX as u64 + 50;
 
 #[test]
 fn the_shards_together_store_no_more_than_store_bytes() {
@@ -18,7 +18,7 @@ fn the_shards_together_store_no_more_than_store_bytes() {
     let mut origin = Node::join(Io::Mmsg, &node, &[]);
     let mut last = (String::new(), String::new());
     for number in 0..PUTS {
-        let text = format!("{number:0VALUE_BYTES_MAX$}");
+        let text = format!("{number:0PIECE_BYTES_MAX$}");
         last = (origin.put(&text), text);
     }
     node.await_counter("values_evicted");

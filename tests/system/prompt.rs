@@ -4,7 +4,6 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use kad_node::id::Id;
-use kad_node::limits::VALUE_BYTES_MAX;
 
 use crate::Io;
 use crate::child::{self, Node};
@@ -75,8 +74,8 @@ under_each_driver! {
 
 #[test]
 fn errors_are_the_documented_ones() {
-    let mut node = Node::start(Io::Mmsg, &[]);
-    let largest = "x".repeat(VALUE_BYTES_MAX);
+    let mut node = Node::start(Io::Mmsg, &["--value-max", "2000"]);
+    let largest = "x".repeat(2000);
     for (line, error) in [
         ("put", "ERR missing argument: put TEXT"),
         ("get", "ERR missing argument: get KEY"),
@@ -90,8 +89,7 @@ fn errors_are_the_documented_ones() {
     ] {
         assert_eq!(node.ask(line), error);
     }
-    let too_large = VALUE_BYTES_MAX + 1;
-    let error = format!("ERR value too large ({too_large} bytes, at most {VALUE_BYTES_MAX})");
+    let error = "ERR value too large (2001 bytes, at most 2000)";
     assert_eq!(node.ask(format!("put {largest}x")), error);
     assert!(node.ask("x".repeat(100_000)).starts_with("ERR line too long (more than 65536 bytes)"));
     assert!(node.ask(b"put \xff\xfe").starts_with("ERR not UTF-8 at byte 5"));

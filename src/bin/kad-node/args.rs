@@ -140,7 +140,7 @@ pub(crate) fn parse() -> Result<Cli, ExitCode> {
 mod tests {
     use std::time::Duration;
 
-    use kad_node::limits::STORE_BYTES_MAX;
+    use kad_node::limits::{STORE_BYTES_MAX, VALUE_BYTES_DEFAULT};
     use kad_node::quantity::Percent;
 
     use super::*;
@@ -165,6 +165,7 @@ mod tests {
         assert_eq!(cli.node.life.expire, Duration::from_hours(24));
         assert_eq!(cli.node.leave, Duration::from_secs(5));
         assert_eq!(cli.node.store_bytes, STORE_BYTES_MAX);
+        assert_eq!(cli.node.lookup.value_max, VALUE_BYTES_DEFAULT);
         assert_eq!(cli.node.io.drop, Percent::ZERO);
     }
 

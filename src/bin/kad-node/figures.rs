@@ -105,9 +105,10 @@ impl Traffic {
 
 /// Groups of counters, by prefixes of their names. A counter belongs to the first group
 /// that matches.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("datagrams", &["datagrams_", "outbox_", "handoffs_"]),
     ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
+    ("large values", &["ranges_", "pieces_", "transfer", "sources_given_up", "uploads"]),
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
     ("routing table", &["contacts", "replacements", "checks_", "verifications_", "proofs_"]),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use kad_node::limits::VALUE_BYTES_MAX;
+use crate::request::LINE_BYTES_MAX;
 
 /// Each command, its usage, and what it does.
 const LINES: [(&str, &str, &str); 10] = [
@@ -29,8 +29,9 @@ pub(crate) fn write(command: Option<&'static str>, out: &mut impl Write) -> io::
     match name {
         Some("put") => writeln!(
             out,
-            "TEXT is everything after the one blank that follows put, at most {VALUE_BYTES_MAX} \
-             bytes.\nAfter put -, type one more dot at the start of a line that begins with a dot."
+            "TEXT is everything after the one blank that follows put, at most \
+             {LINE_BYTES_MAX} bytes with it.\n\
+             After put -, type one more dot at the start of a line that begins with a dot."
         ),
         Some("get" | "trace") => {
             writeln!(out, "KEY is 40 hexadecimal digits, as put prints them.")

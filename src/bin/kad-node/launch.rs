@@ -32,6 +32,7 @@ pub(crate) fn config(rng: &mut Rng, id: Option<Id>, role: Role, lookup: &LookupA
         network: NetworkId::of_name(&lookup.network),
         k: lookup.k,
         alpha: lookup.alpha,
+        value_bytes_max: lookup.value_max,
         ..Config::new(id, rng.seed())
     }
 }

@@ -51,19 +51,25 @@ impl Outcome {
 }
 
 fn store_all(args: &PutArgs) -> Result<(), Failure> {
-    let sources = Source::all(&args.text, &args.file)?;
+    let bytes_max = args.client.lookup.value_max;
+    let sources = Source::all(&args.text, &args.file, bytes_max)?;
     let mut client = Client::join(&args.client, |config| Config { expire: args.expire, ..config })?;
     let mut outcome = Outcome::Done;
     for source in sources {
-        outcome = outcome.and(store(&mut client, source, args.output.output)?);
+        let file = source.file().map(Path::to_owned);
+        let value = source.read(bytes_max)?;
+        outcome = outcome.and(store(&mut client, value, file.as_deref(), args.output.output)?);
     }
     client.stop()?;
     if outcome == Outcome::Done { Ok(()) } else { Err(Failure::NotStored) }
 }
 
-fn store(client: &mut Client<'_>, source: Source, format: Format) -> Result<Outcome, Failure> {
-    let file = source.file().map(Path::to_owned);
-    let value = source.read()?;
+fn store(
+    client: &mut Client<'_>,
+    value: Box<[u8]>,
+    file: Option<&Path>,
+    format: Format,
+) -> Result<Outcome, Failure> {
     let (key, bytes) = (Id::of_value(&value), value.len());
     let answer = client.ask(|operations| operations.put(key, value))?;
     let stored = answer.outcome.map_err(|error| match error {
@@ -72,7 +78,7 @@ fn store(client: &mut Client<'_>, source: Source, format: Format) -> Result<Outc
     })?;
     let is_stored = stored.holders > 0;
     if format == Format::Json {
-        print_json(&view::put(key, bytes, file.as_deref(), &stored, answer.elapsed))?;
+        print_json(&view::put(key, bytes, file, &stored, answer.elapsed))?;
     } else if is_stored {
         print(|out, _| writeln!(out, "{key}"))?;
     }

@@ -47,6 +47,10 @@ pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -
             counted(usize::from(*hops), "hop")
         )?,
     }
+    if stored.too_large > 0 {
+        let nodes = counted(stored.too_large, "node");
+        write!(out, "; too large for {nodes}: see their --value-max")?;
+    }
     if stored.kept == Some(Kept::InMemory) {
         write!(out, "; not durable here: the disk has failed, see the log")?;
     }
@@ -111,7 +115,13 @@ pub(crate) fn not_found(
 /// Says why the node refused an operation.
 pub(crate) fn refusal(refusal: Refusal) -> String {
     match refusal {
-        Refusal::TooLarge { bytes } => RequestError::TooLarge { bytes }.to_string(),
+        Refusal::TooLarge { bytes, bytes_max } => {
+            RequestError::TooLarge { bytes, bytes_max }.to_string()
+        }
+        Refusal::Unfinished { bytes } => format!(
+            "ERR unfinished: nodes have a value of {bytes} bytes, and none sent the whole: \
+             try again"
+        ),
         Refusal::Busy => format!("ERR busy ({QUERIES_MAX} lookups in progress): try again"),
         Refusal::DiskBusy => "ERR busy (the disk does not keep up): try again".into(),
         Refusal::Full => {
@@ -126,6 +136,9 @@ pub(crate) fn hop(hop: &Hop, out: &mut impl Write) -> io::Result<()> {
     let answer = match hop.answer {
         HopAnswer::Value { bytes } => format!("the value, {}", counted(bytes, "byte")),
         HopAnswer::Contacts { count } => counted(count, "closer contact"),
+        HopAnswer::TooLarge { bytes } => {
+            format!("the value, {}: more than --value-max", counted(bytes, "byte"))
+        }
         HopAnswer::WrongValue => "a wrong value: its hash is not the key".into(),
         HopAnswer::Refused => "refused".into(),
         HopAnswer::TimedOut => "no answer".into(),

@@ -8,11 +8,8 @@ use kad_node::printable::beginning;
 
 use crate::figures::Zeros;
 
-/// Most bytes of one line: far more than any value, so that the error for a value that is
-/// too large can give its size.
+/// Most bytes of one line. A larger text is put by `put -`.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
-
-const _: () = assert!(LINE_BYTES_MAX > 2 * VALUE_BYTES_MAX);
 
 /// The names of the commands.
 pub(crate) const COMMANDS: [&str; 10] =
@@ -46,8 +43,8 @@ pub(crate) enum RequestError {
     InvalidKey { text: String },
     /// There is no such command.
     UnknownCommand { text: String },
-    /// Larger than [`VALUE_BYTES_MAX`].
-    TooLarge { bytes: usize },
+    /// Larger than a value may be.
+    TooLarge { bytes: usize, bytes_max: usize },
     /// Longer than [`LINE_BYTES_MAX`].
     LineTooLong,
     /// The input ended inside the text of a `put -`.
@@ -74,8 +71,8 @@ impl fmt::Display for RequestError {
             Self::UnknownCommand { text } => {
                 write!(f, "ERR unknown command '{}': try help", beginning(text))
             }
-            Self::TooLarge { bytes } => {
-                write!(f, "ERR value too large ({bytes} bytes, at most {VALUE_BYTES_MAX})")
+            Self::TooLarge { bytes, bytes_max } => {
+                write!(f, "ERR value too large ({bytes} bytes, at most {bytes_max})")
             }
             Self::LineTooLong => {
                 write!(f, "ERR line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
@@ -148,7 +145,8 @@ fn text(text: &str) -> Result<Box<[u8]>, RequestError> {
 /// Checks that `bytes` fit into a value.
 pub(crate) fn value(bytes: &[u8]) -> Result<Box<[u8]>, RequestError> {
     if bytes.len() > VALUE_BYTES_MAX {
-        return Err(RequestError::TooLarge { bytes: bytes.len() });
+        let (bytes, bytes_max) = (bytes.len(), VALUE_BYTES_MAX);
+        return Err(RequestError::TooLarge { bytes, bytes_max });
     }
     Ok(bytes.into())
 }
@@ -228,15 +226,11 @@ mod tests {
             assert!(said.starts_with(begin) && said.contains(value), "{line}: {said}");
             assert!(!said.contains(char::is_control), "{said:?}");
         }
-        let at_most = format!("put {}", "x".repeat(VALUE_BYTES_MAX));
-        assert!(parse(at_most.as_bytes()).is_ok());
-        assert_eq!(
-            refusal(format!("{at_most}x").as_bytes()),
-            format!(
-                "ERR value too large ({} bytes, at most {VALUE_BYTES_MAX})",
-                VALUE_BYTES_MAX + 1
-            )
-        );
+        let largest = vec![b'x'; VALUE_BYTES_MAX];
+        assert!(value(&largest).is_ok());
+        let (bytes, bytes_max) = (VALUE_BYTES_MAX + 1, VALUE_BYTES_MAX);
+        let too_large = [&largest[..], b"x"].concat();
+        assert_eq!(value(&too_large), Err(RequestError::TooLarge { bytes, bytes_max }));
         assert!(refusal(b"put \xff").starts_with("ERR not UTF-8 at byte 5"));
     }
 }

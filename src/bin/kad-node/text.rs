@@ -50,7 +50,8 @@ impl Text {
 
     fn into_value(self) -> Result<Box<[u8]>, RequestError> {
         if self.dropped > 0 {
-            return Err(RequestError::TooLarge { bytes: self.bytes.len() + self.dropped });
+            let (bytes, bytes_max) = (self.bytes.len() + self.dropped, VALUE_BYTES_MAX);
+            return Err(RequestError::TooLarge { bytes, bytes_max });
         }
         if self.bytes.is_empty() {
             return Err(RequestError::MissingArgument { usage: "put -, lines of text, and a dot" });
@@ -92,7 +93,10 @@ mod tests {
         let half = "x".repeat(VALUE_BYTES_MAX / 2 - 1);
         assert_eq!(
             text_of(&[&half, &half, "12", "."]),
-            Err(RequestError::TooLarge { bytes: VALUE_BYTES_MAX / 2 * 2 + 2 })
+            Err(RequestError::TooLarge {
+                bytes: VALUE_BYTES_MAX / 2 * 2 + 2,
+                bytes_max: VALUE_BYTES_MAX
+            })
         );
         let rest = "x".repeat(VALUE_BYTES_MAX - half.len() - 1);
         assert_eq!(text_of(&[&half, &rest, "."]).map(|value| value.len()), Ok(VALUE_BYTES_MAX));

@@ -11,7 +11,7 @@ use super::pacing::Pacing;
 use super::translate::{self, FolderTime};
 use crate::driver::mailbox::peers::RETRY;
 use crate::id::{ID_BYTES, Id};
-use crate::limits::{JOURNAL_BYTES_MAX, JOURNAL_CHANGES_MAX};
+use crate::limits::{JOURNAL_BATCH_BYTES, JOURNAL_CHANGES_MAX, VALUE_BYTES_MAX};
 use crate::node::{BatchNumber, JournalBatch, Kept, Node, Outbox};
 use crate::time::Instant;
 
@@ -40,7 +40,8 @@ pub(super) fn shard_of_tag(tag: u64) -> Option<(usize, BatchNumber)> {
 }
 
 const _: () = assert!(
-    2 * (JOURNAL_BYTES_MAX + JOURNAL_CHANGES_MAX * CHANGE_BYTES_MAX) < BATCH_BYTES_MAX,
+    JOURNAL_BATCH_BYTES + VALUE_BYTES_MAX + JOURNAL_CHANGES_MAX * CHANGE_BYTES_MAX
+        < BATCH_BYTES_MAX,
     "the writer takes every batch"
 );
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::budget::{Budgets, ReplyNumber};
-use super::candidate::{Candidate, NamedBy, State};
+use super::candidate::{Candidate, FAILURES_MAX, NamedBy, State};
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::node::known::Known;
@@ -209,6 +209,17 @@ impl Lookup {
             && self.candidates[index].state == State::Answered
         {
             self.candidates[index].state = State::Departing;
+        }
+    }
+
+    /// Notes that a candidate that has answered with a value cannot send it, or sends another:
+    /// it does not count any more, and is not asked again.
+    pub(super) fn lied(&mut self, contact: Contact) {
+        if let Some(index) = self.position(contact)
+            && self.candidates[index].state == State::Answered
+        {
+            self.candidates[index].state = State::Failed;
+            self.candidates[index].failures = FAILURES_MAX;
         }
     }
 

@@ -96,6 +96,12 @@ impl ShardPosition {
         (self.index.0 as usize * 256).div_ceil(self.count as usize) as u8
     }
 
+    /// The steer byte after that one, which names this shard too: by it the replies to its
+    /// requests for parts of values are told from all others.
+    pub(crate) const fn transfer_tag(self) -> u8 {
+        self.reply_tag() + 1
+    }
+
     /// The shard that must act on a datagram; `None` where any may.
     pub(crate) fn of_datagram(self, datagram: &Datagram<'_>) -> Option<ShardIndex> {
         datagram.body.owner(datagram.transaction).map(|steer| self.of_steer(steer))
@@ -124,6 +130,7 @@ mod tests {
             for index in 0..count {
                 let position = ShardPosition::new(index, count);
                 assert_eq!(position.of_steer(position.reply_tag()), position.index());
+                assert_eq!(position.of_steer(position.transfer_tag()), position.index());
             }
             let position = ShardPosition::new(0, count);
             let mut load = [0; SHARDS_MAX];

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
-use crate::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES};
+use crate::limits::{PIECE_BYTES_MAX, SHARDS_MAX, STORE_BYTES_MIN, VALUE_OVERHEAD_BYTES};
 use crate::node::journal::HeldValue;
 use crate::time::Instant;
 use crate::wire::Purpose;
@@ -118,8 +118,8 @@ struct Share {
 }
 
 const _: () = assert!(
-    STORE_BYTES_MIN / SHARDS_MAX >= VALUE_BYTES_MAX + VALUE_OVERHEAD_BYTES,
-    "the smallest part of the smallest store holds any value"
+    STORE_BYTES_MIN / SHARDS_MAX >= PIECE_BYTES_MAX + VALUE_OVERHEAD_BYTES,
+    "the smallest part of the smallest store holds any value of one datagram"
 );
 
 impl Store {
@@ -155,7 +155,7 @@ impl Store {
     pub(crate) fn store(
         &mut self,
         key: Id,
-        value: &[u8],
+        value: impl AsRef<[u8]> + Into<Arc<[u8]>>,
         source: Source,
         purpose: Purpose,
         life: Life,
@@ -163,28 +163,12 @@ impl Store {
         if self.renew(key, purpose, life) {
             return Ok(Vec::new());
         }
-        let weight = value.len() + VALUE_OVERHEAD_BYTES;
+        let weight = value.as_ref().len() + VALUE_OVERHEAD_BYTES;
         if weight > self.bytes_max || self.values_max == 0 {
             return Err(StoreFull);
         }
         let new = Eviction::new(purpose, life.expires);
-        let mut evicted = Vec::new();
-        while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
-            let Some(&(_, heaviest)) = self.heaviest.last() else {
-                return Err(StoreFull);
-            };
-            let first = self.sources[&heaviest].evictions.first().copied();
-            let Some((eviction, first)) = first else {
-                return Err(StoreFull);
-            };
-            // Only before anything was evicted: no source loses a value for one that
-            // is not taken.
-            if evicted.is_empty() && heaviest == source && eviction >= new {
-                return Err(StoreFull);
-            }
-            self.remove(first);
-            evicted.push(first);
-        }
+        let evicted = self.make_room(weight, source, new)?;
         self.insert(
             key,
             Held {
@@ -196,6 +180,47 @@ impl Store {
             },
         );
         Ok(evicted)
+    }
+
+    /// Whether a value of so many bytes may find room: whether its source would not have more
+    /// by it than any other, while others would have to make way.
+    pub(crate) fn may_hold(&self, value_bytes: usize, source: Source) -> bool {
+        let weight = value_bytes + VALUE_OVERHEAD_BYTES;
+        let own = self.sources.get(&source).map_or(0, |share| share.bytes);
+        let heaviest = self.heaviest.last().map_or(0, |&(bytes, _)| bytes);
+        weight <= self.bytes_max
+            && self.values_max > 0
+            && (self.bytes - own + weight <= self.bytes_max || weight <= heaviest)
+    }
+
+    /// Evicts values, of the heaviest source first, until one of this weight has room. A
+    /// source that would be the heaviest with it makes way itself: one large value must not
+    /// push out many small ones of others. Where there is no room so, nothing is evicted.
+    fn make_room(
+        &mut self,
+        weight: usize,
+        source: Source,
+        new: Eviction,
+    ) -> Result<Vec<Id>, StoreFull> {
+        let mut evicted: Vec<(Id, Held)> = Vec::new();
+        while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
+            let Some(victim) = self.next_victim(weight, source, new) else {
+                for (key, held) in evicted {
+                    self.insert(key, held);
+                }
+                return Err(StoreFull);
+            };
+            evicted.extend(self.remove(victim).map(|held| (victim, held)));
+        }
+        Ok(evicted.into_iter().map(|(key, _)| key).collect())
+    }
+
+    fn next_victim(&self, weight: usize, source: Source, new: Eviction) -> Option<Id> {
+        let &(heaviest_bytes, heaviest) = self.heaviest.last()?;
+        let own = self.sources.get(&source).map_or(0, |share| share.bytes);
+        let pays = if own + weight > heaviest_bytes { source } else { heaviest };
+        let &(eviction, first) = self.sources.get(&pays)?.evictions.first()?;
+        (pays != source || eviction < new).then_some(first)
     }
 
     /// Lengthens the life of a value that is held: it never becomes shorter, and

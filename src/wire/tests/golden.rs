@@ -9,8 +9,8 @@ use core::net::SocketAddr;
 use super::encoded;
 use crate::id::Id;
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Role, STEER_OFFSET, Store,
-    Token, TransactionId, Value, decode,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, STEER_OFFSET,
+    Store, Token, TransactionId, Value, decode,
 };
 
 // Magic and version.
@@ -132,12 +132,24 @@ fn stored_is_a_bare_header_steered_by_the_reply_tag() {
 }
 
 #[test]
+fn pending_is_a_bare_header_steered_by_the_reply_tag() {
+    assert_body(Body::Pending, "85 71", &[]);
+}
+
+#[test]
+fn find_range_carries_its_key_and_the_part() {
+    let range = Range { key: id(TARGET), offset: 0x46c, length: 0x8d8 };
+    assert_body(Body::FindRange(range), "05 53", &[TARGET, "0000046c", "000008d8"]);
+}
+
+#[test]
 fn error_carries_its_code() {
     let codes = [
         (ErrorCode::Token, "01"),
         (ErrorCode::Mismatch, "02"),
         (ErrorCode::TooLarge, "03"),
         (ErrorCode::Full, "04"),
+        (ErrorCode::Busy, "05"),
     ];
     for (code, byte) in codes {
         assert_body(Body::Error(code), "8f 71", &[byte]);
@@ -223,14 +235,16 @@ fn a_request_is_answered_by_the_kinds_that_the_format_names() {
         Body::FindNode { target: key },
         Body::FindValue { key, offset },
         Body::Store(Store { key, offset, total, life_s, purpose, value }),
+        Body::FindRange(Range { key, offset, length: 1 }),
     ];
-    let [ping, find_node, find_value, store] = [0, 1, 2, 3];
+    let [ping, find_node, find_value, store, find_range] = [0, 1, 2, 3, 4];
     for (reply, answered) in [
         (Body::Pong, &[ping][..]),
-        (Body::Nodes(Contacts::new(&[])), &[find_node, find_value]),
-        (Body::Value(Value { offset, total, life_s, value }), &[find_value]),
+        (Body::Nodes(Contacts::new(&[])), &[find_node, find_value, find_range]),
+        (Body::Value(Value { offset, total, life_s, value }), &[find_value, find_range]),
         (Body::Stored, &[store]),
-        (Body::Error(ErrorCode::Full), &[find_node, find_value, store]),
+        (Body::Pending, &[store]),
+        (Body::Error(ErrorCode::Full), &[find_node, find_value, store, find_range]),
         (Body::Ping, &[]),
     ] {
         for (index, request) in requests.iter().enumerate() {

@@ -6,7 +6,7 @@ use core::net::{Ipv6Addr, SocketAddr};
 
 use super::encoded;
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, REQUEST_PADDED_BYTES, VALUE_BYTES_MAX};
+use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, REQUEST_PADDED_BYTES};
 use crate::wire::{
     Body, CONTACT_BYTES_MAX, Contact, Contacts, Datagram, DecodeError, ErrorCode, HEADER_BYTES,
     NetworkId, Purpose, Role, Store, Token, TransactionId, Value, decode, is_reachable,
@@ -40,12 +40,12 @@ fn value(value: &[u8]) -> Body<'_> {
 
 #[test]
 fn the_largest_of_each_kind_fits_a_datagram() {
-    let longest = vec![7; VALUE_BYTES_MAX];
+    let longest = vec![7; PIECE_BYTES_MAX];
     let contacts = [Contact { id: ID, addr: V6 }; K_MAX];
     for (body, length) in [
         // The largest value is what fills a STORE with an announced address.
         (store(&longest), DATAGRAM_BYTES_MAX),
-        (value(&longest), 48 + 19 + 12 + VALUE_BYTES_MAX),
+        (value(&longest), 48 + 19 + 12 + PIECE_BYTES_MAX),
         (Body::Nodes(Contacts::new(&contacts)), 48 + 19 + 1 + 39 * K_MAX),
     ] {
         let datagram = announced(body);
@@ -77,7 +77,7 @@ fn a_datagram_longer_than_the_limit_is_refused() {
 
 #[test]
 fn a_value_longer_than_the_limit_is_refused_though_the_datagram_is_not() {
-    let longest = vec![7; VALUE_BYTES_MAX];
+    let longest = vec![7; PIECE_BYTES_MAX];
     for body in [store(&longest), value(&longest)] {
         // Without an announced address there is room for more.
         let datagram = Datagram { announce: None, ..announced(body) };
@@ -90,9 +90,9 @@ fn a_value_longer_than_the_limit_is_refused_though_the_datagram_is_not() {
 }
 
 #[test]
-#[should_panic(expected = "value.len() <= VALUE_BYTES_MAX")]
+#[should_panic(expected = "value.len() <= PIECE_BYTES_MAX")]
 fn encoding_a_value_longer_than_the_limit_panics() {
-    let too_long = vec![7; VALUE_BYTES_MAX + 1];
+    let too_long = vec![7; PIECE_BYTES_MAX + 1];
     encoded(&Datagram { announce: None, ..announced(store(&too_long)) });
 }
 
@@ -131,13 +131,13 @@ fn each_unknown_byte_has_its_own_error() {
     let body = HEADER_BYTES + 19;
     assert_eq!(refused(of(Body::Ping), 0, b'd'), DecodeError::Magic);
     assert_eq!(refused(of(Body::Ping), 1, 2), DecodeError::Version);
-    for kind in (0..=u8::MAX).filter(|kind| !matches!(kind, 1..=4 | 0x81..=0x84 | 0x8f)) {
+    for kind in (0..=u8::MAX).filter(|kind| !matches!(kind, 1..=5 | 0x81..=0x85 | 0x8f)) {
         assert_eq!(refused(of(Body::Ping), 2, kind), DecodeError::Kind);
     }
     for purpose in 2..=u8::MAX {
         assert_eq!(refused(of(store(b"")), body + 32, purpose), DecodeError::Code);
     }
-    for code in (0..=u8::MAX).filter(|code| !matches!(code, 1..=4)) {
+    for code in (0..=u8::MAX).filter(|code| !matches!(code, 1..=5)) {
         let error = of(Body::Error(ErrorCode::Full));
         assert_eq!(refused(error, body, code), DecodeError::Code);
     }

@@ -5,10 +5,10 @@ use core::net::SocketAddr;
 
 use super::encoded;
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, VALUE_BYTES_MAX};
+use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX};
 use crate::rng::Rng;
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store, Token,
     TransactionId, Value, decode,
 };
 
@@ -21,7 +21,7 @@ struct Tally {
 
 /// Encodings of each kind, with and without an announced address.
 fn originals(rng: &mut Rng) -> Vec<Vec<u8>> {
-    let value = rng.bytes::<VALUE_BYTES_MAX>();
+    let value = rng.bytes::<PIECE_BYTES_MAX>();
     let contacts = core::array::from_fn::<_, K_MAX, _>(|index| Contact {
         id: rng.id(),
         addr: if index % 2 == 0 {
@@ -37,6 +37,8 @@ fn originals(rng: &mut Rng) -> Vec<Vec<u8>> {
         Body::Ping,
         Body::FindNode { target: key },
         Body::FindValue { key, offset: 0 },
+        Body::FindRange(Range { key, offset: 0, length: 1132 }),
+        Body::Pending,
         Body::Store(store(b"hello")),
         Body::Store(store(&value)),
         Body::Pong,

@@ -7,9 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::id::Id;
-use crate::limits::{K_MAX, VALUE_BYTES_MAX};
+use crate::limits::{K_MAX, PIECE_BYTES_MAX};
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Role, Store, Token,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store, Token,
     TransactionId, Value,
 };
 
@@ -68,7 +68,7 @@ pub(super) fn any_padded_request() -> impl Strategy<Value = Sample> {
 
 fn sample(kind: impl Strategy<Value = Kind>) -> impl Strategy<Value = Sample> {
     let contact = (any_id(), any_address()).prop_map(|(id, addr)| Contact { id, addr });
-    (any_header(), kind, vec(contact, 0..=K_MAX), vec(any::<u8>(), 0..=VALUE_BYTES_MAX))
+    (any_header(), kind, vec(contact, 0..=K_MAX), vec(any::<u8>(), 0..=PIECE_BYTES_MAX))
         .prop_map(|(header, kind, contacts, value)| Sample { header, kind, contacts, value })
 }
 
@@ -101,6 +101,11 @@ fn any_request_kind() -> impl Strategy<Value = Kind> {
         Just(Body::Ping),
         any_id().prop_map(|target| Body::FindNode { target }),
         (any_id(), any::<u32>()).prop_map(|(key, offset)| Body::FindValue { key, offset }),
+        (any_id(), any::<[u32; 2]>()).prop_map(|(key, [offset, length])| Body::FindRange(Range {
+            key,
+            offset,
+            length
+        })),
     ]
     .prop_map(Kind::Plain)
 }
@@ -113,11 +118,17 @@ fn any_store_kind() -> impl Strategy<Value = Kind> {
 }
 
 fn any_reply_kind() -> impl Strategy<Value = Kind> {
-    const CODES: [ErrorCode; 4] =
-        [ErrorCode::Token, ErrorCode::Mismatch, ErrorCode::TooLarge, ErrorCode::Full];
+    const CODES: [ErrorCode; 5] = [
+        ErrorCode::Token,
+        ErrorCode::Mismatch,
+        ErrorCode::TooLarge,
+        ErrorCode::Full,
+        ErrorCode::Busy,
+    ];
     prop_oneof![
         Just(Kind::Plain(Body::Pong)),
         Just(Kind::Plain(Body::Stored)),
+        Just(Kind::Plain(Body::Pending)),
         proptest::sample::select(&CODES[..]).prop_map(|code| Kind::Plain(Body::Error(code))),
         Just(Kind::Nodes),
         any::<[u32; 3]>().prop_map(|[offset, total, life_s]| {

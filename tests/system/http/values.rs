@@ -1,7 +1,7 @@
 //! Values over HTTP: put, got in whole and in part, traced, forgotten.
 
 use kad_node::id::Id;
-use kad_node::limits::VALUE_BYTES_MAX;
+use kad_node::limits::{VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX};
 use serde_json::json;
 
 use super::client::{get, request};
@@ -24,6 +24,20 @@ fn a_value_put_over_http_is_found_at_the_prompt_of_another_node_and_the_other_wa
     let found = get(&http, &format!("/v1/values/{key}"));
     assert_eq!((found.status, found.text().as_str()), (200, "at the prompt"));
     assert_eq!(found.field("kad-from"), "local", "the put left a copy");
+}
+
+#[test]
+fn a_large_value_put_over_http_is_found_over_that_of_another_node() {
+    let (first, http) = serving(&["--value-max", "16MiB"]);
+    let bootstrap = first.addr.to_string();
+    let (_second, other) = serving(&["--value-max", "16MiB", "--bootstrap", &bootstrap]);
+    for bytes in [VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX] {
+        let value: Vec<u8> = (0..bytes).map(|at| (at / 3) as u8).collect();
+        let path = format!("/v1/values/{}", Id::of_value(&value));
+        assert_eq!(request(&http, &format!("PUT {path}"), &[], &value).status, 201);
+        let found = get(&other, &path);
+        assert!(found.status == 200 && found.body == value, "{} {path}", found.status);
+    }
 }
 
 #[test]
@@ -108,12 +122,12 @@ fn a_put_checks_its_key_and_a_delete_ends_what_was_put_here() {
 fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
     let (_node, http) = serving(&[]);
     let missing = format!("GET /v1/values/{}", "0".repeat(40));
-    let large = vec![b'x'; VALUE_BYTES_MAX + 1];
+    let large = vec![b'x'; VALUE_BYTES_DEFAULT + 1];
     for (head, body, status, member, value) in [
         ("GET /v1/values/xyz", &b""[..], 400, "key", json!("xyz")),
         ("DELETE /v1/values/xyz", b"", 400, "key", json!("xyz")),
         (&missing, b"", 404, "asked", json!(0)),
-        ("POST /v1/values", &large, 413, "limit_bytes", json!(VALUE_BYTES_MAX)),
+        ("POST /v1/values", &large, 413, "limit_bytes", json!(VALUE_BYTES_DEFAULT)),
         ("GET /nowhere", b"", 404, "title", json!("Not Found")),
         ("PATCH /v1/values", b"", 405, "title", json!("Method Not Allowed")),
     ] {

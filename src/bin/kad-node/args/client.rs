@@ -21,7 +21,7 @@ pub(crate) struct PutArgs {
     pub(crate) file: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Texts, of 1132 bytes at most each; `-` reads all of standard input, unchanged. Put
+    /// Texts, of --value-max at most each; `-` reads all of standard input, unchanged. Put
     /// `--` before a text that begins with a dash.
     #[arg(value_name = "TEXT", required_unless_present = "file")]
     pub(crate) text: Vec<OsString>,

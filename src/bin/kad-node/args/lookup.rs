@@ -29,6 +29,10 @@ pub(crate) struct LookupArgs {
         value_parser = value::number::<1, ALPHA_MAX>,
     )]
     pub(crate) alpha: usize,
+    /// Largest value that is put, held for others and fetched, 16MiB at most. Nodes with a
+    /// smaller limit refuse a larger value: give all nodes of a network the same.
+    #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = value::value_max)]
+    pub(crate) value_max: usize,
 }
 
 /// How long values live.

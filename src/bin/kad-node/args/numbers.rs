@@ -6,7 +6,7 @@ use clap::{Arg, Command, CommandFactory as _};
 use kad_node::id::ID_BYTES;
 use kad_node::limits::{
     ALPHA_DEFAULT, ALPHA_MAX, EXPIRE_DEFAULT, K_DEFAULT, K_MAX, REPUBLISH_DEFAULT, STORE_BYTES_MAX,
-    VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES,
+    VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES,
 };
 
 use super::Cli;
@@ -43,7 +43,10 @@ fn facts(argument: &str) -> Vec<String> {
         "alpha" => vec![format!("1 to {ALPHA_MAX}"), format!("[{ALPHA_DEFAULT}]")],
         "republish" => vec![format!("[{}]", hours(REPUBLISH_DEFAULT))],
         "expire" => vec![format!("[{}]", hours(EXPIRE_DEFAULT))],
-        "text" => vec![format!("{VALUE_BYTES_MAX} bytes at most")],
+        "value_max" => vec![
+            format!("{}MiB at most", VALUE_BYTES_MAX >> 20),
+            format!("[{}MiB]", VALUE_BYTES_DEFAULT >> 20),
+        ],
         "key" => vec![format!("{} hexadecimal digits", 2 * ID_BYTES)],
         "nodes" => vec![format!("1 to {DEMO_NODES_MAX}")],
         _ => vec![],

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering, SyncPolicy};
-use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN};
+use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX};
 use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
 
@@ -78,6 +78,13 @@ pub(super) fn store_bytes(text: &str) -> Result<usize, String> {
     Ok(bytes)
 }
 
+/// Parses the size of the largest value, in bytes.
+pub(super) fn value_max(text: &str) -> Result<usize, String> {
+    let bytes = usize::try_from(parse_bytes(text)?).ok();
+    let bytes = bytes.filter(|bytes| (1..=VALUE_BYTES_MAX).contains(bytes));
+    bytes.ok_or_else(|| format!("expected a size from 1 to {}MiB", VALUE_BYTES_MAX >> 20))
+}
+
 /// Parses a period of at least [`PERIOD_MIN`].
 pub(super) fn period(text: &str) -> Result<Duration, String> {
     let period = parse_duration(text)?;
@@ -127,6 +134,14 @@ mod tests {
         assert_eq!(store_bytes("128KiB"), Ok(STORE_BYTES_MIN));
         for text in ["131071", "99999999999GiB", "16 MiB"] {
             assert!(store_bytes(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_largest_value_has_a_largest_size() {
+        assert_eq!(value_max("16MiB"), Ok(VALUE_BYTES_MAX));
+        for text in ["0", "16777217", "99999999999GiB"] {
+            assert!(value_max(text).is_err(), "{text}");
         }
     }
 

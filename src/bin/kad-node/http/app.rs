@@ -30,6 +30,7 @@ pub(crate) struct About {
     pub(crate) network: String,
     pub(crate) k: usize,
     pub(crate) alpha: usize,
+    pub(crate) value_bytes_max: usize,
     /// Whether it was told of others to join by.
     pub(crate) has_bootstrap: bool,
     pub(crate) joining: Joining,
@@ -55,6 +56,7 @@ impl About {
             network: lookup.network.clone(),
             k: lookup.k,
             alpha: lookup.alpha,
+            value_bytes_max: lookup.value_max,
             has_bootstrap: false,
             joining,
             disk: running.disk_counters(),

@@ -70,7 +70,10 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::TooLarge { .. } => Self::too_large(super::values::value_bytes_max()),
+            Refusal::TooLarge { bytes_max, .. } => Self::too_large(bytes_max),
+            Refusal::Unfinished { bytes } => Self::busy(format!(
+                "nodes have a value of {bytes} bytes, and none sent the whole of it: try again"
+            )),
             Refusal::Busy => Self::busy("the node has too many lookups in progress: try again"),
             Refusal::DiskBusy => Self::busy("the disk does not keep up: try again"),
             Refusal::Full => Self::new(

@@ -19,7 +19,6 @@ use super::body::Held;
 use super::counters::Counters;
 use super::limits::{AT_WORK_MAX, PROBES_MAX};
 use super::problem::Problem;
-use super::values::value_bytes_max;
 use super::{demo, feed, health, metrics, page, values, views};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
@@ -151,7 +150,7 @@ async fn node(State(app): State<Arc<App>>) -> Response {
         "shards": about.shards.get(),
         "io": about.io.to_string(),
         "is_demo": about.demo.is_some(),
-        "value_bytes_max": value_bytes_max(),
+        "value_bytes_max": about.value_bytes_max,
         "uptime_us": views::micros(app.started.elapsed()),
     }))
     .into_response()

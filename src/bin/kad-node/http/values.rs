@@ -11,7 +11,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kad_node::id::Id;
-use kad_node::limits::VALUE_BYTES_MAX;
 use kad_node::node::{Forgotten, Found, Kept, KeyedValue, Trace};
 use serde::Serialize;
 use tokio::task;
@@ -30,11 +29,6 @@ const KAD_FROM: HeaderName = HeaderName::from_static("kad-from");
 const KAD_HOPS: HeaderName = HeaderName::from_static("kad-hops");
 /// The key names the bytes, so that no copy of them is ever out of date.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-
-/// Largest value that this node takes and finds.
-pub(crate) const fn value_bytes_max() -> usize {
-    VALUE_BYTES_MAX
-}
 
 /// The answer to a put.
 #[derive(Serialize)]
@@ -72,7 +66,7 @@ pub(crate) async fn replace(
 async fn store(app: &App, request: Request, expected: Option<Id>) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let (bytes, _held) =
-        body::read(&app.body_memory, &parts.headers, body, value_bytes_max()).await?;
+        body::read(&app.body_memory, &parts.headers, body, app.about.value_bytes_max).await?;
     let value = hash(bytes).await;
     let key = value.key();
     if let Some(expected) = expected.filter(|expected| *expected != key) {
@@ -137,7 +131,7 @@ pub(crate) async fn read(
         }
     };
     let held = app.body_memory.take(length)?;
-    let mut bytes = Bytes::from(found.value);
+    let mut bytes = Bytes::from_owner(found.value);
     let mut status = StatusCode::OK;
     if let Some(range) = &range {
         status = StatusCode::PARTIAL_CONTENT;

@@ -61,6 +61,7 @@ impl From<&Hop> for HopView {
         let (answer, bytes, contacts) = match hop.answer {
             HopAnswer::Value { bytes } => ("value", Some(bytes), None),
             HopAnswer::Contacts { count } => ("contacts", None, Some(count)),
+            HopAnswer::TooLarge { bytes } => ("too_large", Some(bytes), None),
             HopAnswer::WrongValue => ("wrong_value", None, None),
             HopAnswer::Refused => ("refused", None, None),
             HopAnswer::TimedOut => ("timed_out", None, None),

@@ -6,8 +6,6 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use kad_node::limits::VALUE_BYTES_MAX;
-
 use crate::failure::Failure;
 use crate::request::{self, RequestError};
 
@@ -20,10 +18,16 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// All texts, then all files. What cannot be put is refused before anything is.
-    pub(super) fn all(texts: &[OsString], files: &[PathBuf]) -> Result<Vec<Self>, Failure> {
-        let texts = texts.iter().map(|text| value(text).map(Self::Value));
-        let files = files.iter().map(|path| check(path).map(|()| Self::File(path.clone())));
+    /// All texts, then all files. What cannot be put, such as what has more than `bytes_max`
+    /// bytes, is refused before anything is.
+    pub(super) fn all(
+        texts: &[OsString],
+        files: &[PathBuf],
+        bytes_max: usize,
+    ) -> Result<Vec<Self>, Failure> {
+        let texts = texts.iter().map(|text| value(text, bytes_max).map(Self::Value));
+        let check = |path: &PathBuf| check(path, bytes_max).map(|()| Self::File(path.clone()));
+        let files = files.iter().map(check);
         texts.chain(files).collect()
     }
 
@@ -35,13 +39,13 @@ impl Source {
         }
     }
 
-    /// The value's bytes.
-    pub(super) fn read(self) -> Result<Box<[u8]>, Failure> {
+    /// The value's bytes, `bytes_max` at most.
+    pub(super) fn read(self, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
         match self {
             Self::Value(value) => Ok(value),
             Self::File(path) => {
                 let file = File::open(&path).map_err(|error| unread(&shown(&path), &error))?;
-                whole(file, &shown(&path))
+                whole(file, &shown(&path), bytes_max)
             }
         }
     }
@@ -56,7 +60,7 @@ fn unread(name: &str, error: &io::Error) -> Failure {
 }
 
 /// Refuses a file that is too large, empty, or not there. A pipe shows only when it is read.
-fn check(path: &Path) -> Result<(), Failure> {
+fn check(path: &Path, bytes_max: usize) -> Result<(), Failure> {
     let about = fs::metadata(path)
         .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", shown(path))))?;
     if about.is_dir() {
@@ -64,7 +68,9 @@ fn check(path: &Path) -> Result<(), Failure> {
     }
     match usize::try_from(about.len()).unwrap_or(usize::MAX) {
         0 if about.is_file() => Err(empty(&shown(path))),
-        bytes if bytes > VALUE_BYTES_MAX => Err(Failure::Request(RequestError::TooLarge { bytes })),
+        bytes if bytes > bytes_max => {
+            Err(Failure::Request(RequestError::TooLarge { bytes, bytes_max }))
+        }
         _ => Ok(()),
     }
 }
@@ -74,9 +80,9 @@ fn empty(name: &str) -> Failure {
 }
 
 /// The value to store: `text`, or all of standard input when `text` is `-`.
-fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
+fn value(text: &OsStr, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
     if text == "-" {
-        return whole(io::stdin().lock(), "standard input");
+        return whole(io::stdin().lock(), "standard input", bytes_max);
     }
     if text.is_empty() {
         return Err(Failure::Request(RequestError::MissingArgument { usage: "put TEXT" }));
@@ -84,15 +90,15 @@ fn value(text: &OsStr) -> Result<Box<[u8]>, Failure> {
     request::value(text.as_bytes()).map_err(Failure::Request)
 }
 
-/// All that `input` gives.
-fn whole(mut input: impl Read, name: &str) -> Result<Box<[u8]>, Failure> {
+/// All that `input` gives, `bytes_max` at most.
+fn whole(mut input: impl Read, name: &str, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
     let mut value = Vec::new();
-    let read = input.by_ref().take(VALUE_BYTES_MAX as u64).read_to_end(&mut value);
+    let read = input.by_ref().take(bytes_max as u64).read_to_end(&mut value);
     let rest = read.and_then(|_| io::copy(&mut input, &mut io::sink()));
     let rest = rest.map_err(|error| unread(name, &error))?;
     if rest > 0 {
-        let bytes = VALUE_BYTES_MAX.saturating_add(usize::try_from(rest).unwrap_or(usize::MAX));
-        return Err(Failure::Request(RequestError::TooLarge { bytes }));
+        let bytes = bytes_max.saturating_add(usize::try_from(rest).unwrap_or(usize::MAX));
+        return Err(Failure::Request(RequestError::TooLarge { bytes, bytes_max }));
     }
     if value.is_empty() {
         return Err(empty(name));

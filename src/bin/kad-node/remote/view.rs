@@ -112,6 +112,7 @@ fn hop(view: &HopView) -> Result<Hop, Failure> {
     let answer = match view.answer.as_str() {
         "value" => HopAnswer::Value { bytes: view.bytes.unwrap_or_default() },
         "contacts" => HopAnswer::Contacts { count: view.contacts.unwrap_or_default() },
+        "too_large" => HopAnswer::TooLarge { bytes: view.bytes.unwrap_or_default() },
         "wrong_value" => HopAnswer::WrongValue,
         "refused" => HopAnswer::Refused,
         "timed_out" => HopAnswer::TimedOut,

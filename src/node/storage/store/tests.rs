@@ -86,6 +86,7 @@ impl Model {
         if new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX {
             return Err(StoreFull);
         }
+        let before = self.0.clone();
         let mut evicted = 0;
         while self.weight(None) + new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX
             || self.0.len() == VALUES_MAX
@@ -93,13 +94,17 @@ impl Model {
             let sources = self.0.iter().map(|kept| kept.source);
             let heaviest = sources.max_by_key(|&source| (self.weight(Some(source)), source));
             let heaviest = heaviest.expect("a full store holds something");
-            let of = self.0.iter().filter(|kept| kept.source == heaviest);
+            let with_new = self.weight(Some(new.source)) + new.bytes + VALUE_OVERHEAD_BYTES;
+            let is_heaviest = with_new > self.weight(Some(heaviest));
+            let pays = if is_heaviest { new.source } else { heaviest };
+            let of = self.0.iter().filter(|kept| kept.source == pays);
             let order = |kept: &Kept| (kept.purpose == Purpose::Replica, kept.expires);
-            let first = of.min_by_key(|kept| (order(kept), kept.key)).expect("it weighs something");
-            if evicted == 0 && heaviest == new.source && order(first) >= order(&new) {
+            let first = of.min_by_key(|kept| (order(kept), kept.key));
+            let first = first.filter(|first| pays != new.source || order(first) < order(&new));
+            let Some(first) = first.map(|first| first.key) else {
+                self.0 = before;
                 return Err(StoreFull);
-            }
-            let first = first.key;
+            };
             self.0.retain(|kept| kept.key != first);
             evicted += 1;
         }
@@ -239,18 +244,53 @@ fn until(seconds: u64) -> Life {
 #[test]
 fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
     let mut store = store();
-    store.store(id(0), &[], source(1), Purpose::Replica, until(10)).expect("there is room");
+    store.store(id(0), &[][..], source(1), Purpose::Replica, until(10)).expect("there is room");
     for number in 1..VALUES_MAX as u16 {
-        let storing = store.store(id(number), &[], source(2), Purpose::Replica, until(100));
+        let storing = store.store(id(number), &[][..], source(2), Purpose::Replica, until(100));
         assert_eq!(storing, Ok(vec![]));
     }
     for number in 100..103 {
-        let storing = store.store(id(number), &[], source(3), Purpose::Replica, until(1));
+        let storing = store.store(id(number), &[][..], source(3), Purpose::Replica, until(1));
         assert_eq!(storing.map(|evicted| evicted.len()), Ok(1));
     }
     assert!(store.held(id(0)).is_some(), "the light source keeps what it has");
-    let refused = store.store(id(200), &[], source(2), Purpose::Replica, until(100));
+    let refused = store.store(id(200), &[][..], source(2), Purpose::Replica, until(100));
     assert_eq!(refused, Err(StoreFull), "the heaviest gets no more than it has");
+}
+
+/// What a store of 100 small values of each of ten sources makes of a large value.
+#[test]
+fn a_source_of_large_values_pushes_out_none_of_the_small_ones_of_others() {
+    const SMALL: usize = 1000;
+    const LARGE: usize = 300 << 10;
+    let room = 1000 * (SMALL + VALUE_OVERHEAD_BYTES) + 2 * LARGE;
+    let mut store = Store::new(room, 5000, Keyed::new([7; 16]));
+    for number in 0..1000_u16 {
+        let source = source(1 + (number / 100) as u8);
+        let storing =
+            store.store(id(number), &[0; SMALL][..], source, Purpose::Replica, until(100));
+        assert_eq!(storing, Ok(vec![]));
+    }
+    let large = vec![0; LARGE];
+    for number in 0..8_u16 {
+        let may = store.may_hold(LARGE, source(99));
+        let life = until(50 + u64::from(number));
+        let stored = store.store(id(2000 + number), &large[..], source(99), Purpose::Replica, life);
+        // The first one is the heaviest share; each that follows takes the place of one.
+        assert_eq!(stored.map(|evicted| evicted.len()), Ok(usize::from(number > 0)));
+        assert!(may);
+    }
+    assert!((0..1000).all(|number| store.held(id(number)).is_some()));
+    // One more that would not live as long as those that its source has.
+    let stored = store.store(id(3000), &large[..], source(99), Purpose::Replica, until(1));
+    assert_eq!(stored, Err(StoreFull));
+    // Nor is there room for one of a new source, whose share it would make the heaviest but one.
+    let huge = vec![0; 2 * LARGE];
+    assert_eq!(
+        store.store(id(3001), &huge[..], source(98), Purpose::Replica, until(500)),
+        Err(StoreFull)
+    );
+    store.assert_consistent();
 }
 
 #[test]
@@ -258,15 +298,15 @@ fn a_demoted_replica_keeps_its_life_and_is_the_first_of_its_source_to_be_evicted
     let mut store = store();
     for number in 0..VALUES_MAX as u16 {
         let life = until(100 - u64::from(number));
-        store.store(id(number), &[], source(1), Purpose::Replica, life).expect("there is room");
+        store.store(id(number), &[][..], source(1), Purpose::Replica, life).expect("there is room");
     }
     store.demote(id(0));
     assert_eq!(store.held(id(0)).map(|held| held.expires), Some(until(100).expires));
-    let cached = store.store(id(100), &[], source(1), Purpose::Cache, until(100));
+    let cached = store.store(id(100), &[][..], source(1), Purpose::Cache, until(100));
     assert_eq!(cached, Err(StoreFull), "it is no better than what would go");
-    let stored = store.store(id(100), &[], source(1), Purpose::Replica, until(1));
+    let stored = store.store(id(100), &[][..], source(1), Purpose::Replica, until(1));
     assert_eq!(stored, Ok(vec![id(0)]));
-    let cached = store.store(id(101), &[], source(1), Purpose::Cache, until(1000));
+    let cached = store.store(id(101), &[][..], source(1), Purpose::Cache, until(1000));
     assert_eq!(cached, Err(StoreFull), "no replica goes for a cached copy of its source");
 }
 
@@ -274,23 +314,22 @@ fn a_demoted_replica_keeps_its_life_and_is_the_first_of_its_source_to_be_evicted
 fn no_value_is_evicted_for_one_that_is_refused() {
     const HALF: usize = VALUE_OVERHEAD_BYTES / 2;
     let mut store = store();
-    // Source 2 weighs the most, and after the eviction of a small value, 1 does.
-    store
-        .store(id(1), &[0; 4 * HALF], source(1), Purpose::Replica, until(100))
-        .expect("there is room");
-    store
-        .store(id(2), &[0; 3 * HALF], source(1), Purpose::Replica, until(100))
-        .expect("there is room");
-    store
-        .store(id(3), &[0; 8 * HALF], source(2), Purpose::Replica, until(100))
-        .expect("there is room");
-    store.store(id(4), &[], source(2), Purpose::Replica, until(90)).expect("there is room");
-    let storing = store.store(id(5), &[0; 8 * HALF], source(1), Purpose::Replica, until(50));
-    assert!(storing.as_ref().is_ok_and(|evicted| evicted.len() >= 2), "{storing:?}");
-    // Now source 1 weighs the most, and has nothing that ends sooner.
-    let before = store.len();
-    let storing = store.store(id(6), &[0; 8 * HALF + 1], source(1), Purpose::Replica, until(50));
-    assert_eq!((storing, store.len()), (Err(StoreFull), before));
+    let mut hold = |number, bytes: usize, from, seconds| {
+        let value = &[0; 24 * HALF][..bytes];
+        store.store(id(number), value, source(from), Purpose::Replica, until(seconds))
+    };
+    for (number, bytes, from, seconds) in
+        [(1, 0, 1, 100), (2, 8 * HALF, 2, 95), (3, 0, 2, 90), (4, 6 * HALF, 2, 100)]
+    {
+        assert_eq!(hold(number, bytes, from, seconds), Ok(vec![]));
+    }
+    // Source 2 weighs the most, until two of its values are gone: then source 1 would, and
+    // has nothing that ends sooner.
+    assert_eq!(hold(5, 14 * HALF, 1, 50), Err(StoreFull));
+    assert!((1..=4).all(|number| store.held(id(number)).is_some()));
+    store.assert_consistent();
+    let storing = store.store(id(5), &[0; 14 * HALF][..], source(1), Purpose::Replica, until(200));
+    assert_eq!(storing, Ok(vec![id(3), id(2), id(1)]));
     store.assert_consistent();
 }
 
@@ -299,7 +338,7 @@ fn a_store_without_room_holds_nothing() {
     let hash = Keyed::new([7; 16]);
     for (bytes_max, values_max) in [(0, 10), (VALUE_OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
         let mut store = Store::new(bytes_max, values_max, hash.clone());
-        let storing = store.store(id(1), &[], source(1), Purpose::Replica, until(1));
+        let storing = store.store(id(1), &[][..], source(1), Purpose::Replica, until(1));
         assert_eq!(storing, Err(StoreFull));
         store.assert_consistent();
     }

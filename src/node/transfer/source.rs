@@ -1,0 +1,317 @@
+//! One holder that a value is pulled from: what was asked of it, what has come, what is lost.
+//!
+//! Loss is found by time, as RACK does (RFC 8985): a piece is lost when one that was asked
+//! for after it has come, and as long again as pieces may be reordered has passed. Where
+//! nothing comes at all, a time-out declares all that is on its way lost (RFC 6298).
+
+use alloc::collections::VecDeque;
+use core::ops::Range;
+use core::time::Duration;
+
+use super::window::Window;
+use crate::limits::{RANGE_PIECES_MAX, SOURCE_TIMEOUTS_MAX};
+use crate::node::known::{Known, PeerToken};
+use crate::time::Instant;
+use crate::wire::{Contact, Token};
+
+/// Parts of the least round trip by which pieces may be reordered, when none has been seen
+/// to be: a fourth (RFC 8985).
+const REORDERING_FOURTHS: u32 = 1;
+/// The most parts, after as many pieces that came though they were taken for lost.
+const REORDERING_FOURTHS_MAX: u32 = 16;
+/// Least time by which they may be: that of a wake-up.
+const REORDERING_MIN: Duration = Duration::from_millis(1);
+/// Where the round trip is shorter requests are not paced: to wait so little costs more
+/// than the queue does.
+const PACED_MIN: Duration = Duration::from_millis(2);
+
+/// A request of which some pieces may still come.
+#[derive(Debug)]
+struct Asked {
+    first: usize,
+    /// A bit for each piece that is awaited.
+    awaited: u64,
+    sent: Instant,
+    is_answered: bool,
+    /// Whether another holder was asked for the same.
+    is_doubled: bool,
+}
+
+/// What a piece's arrival tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// It was on its way.
+    Awaited,
+    /// It had come, or was taken for lost.
+    Late,
+    /// It was never asked for.
+    Unasked,
+}
+
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) contact: Contact,
+    pub(super) known: Known,
+    pub(super) nonce: [u8; 3],
+    window: Window,
+    /// The number of the first of `asked`; the others count up from it.
+    first_number: u16,
+    asked: VecDeque<Asked>,
+    on_way: u32,
+    /// Of what has come, what was asked for last: the request's number and the piece, and
+    /// how long it took.
+    latest: Option<(u16, usize, Duration)>,
+    reordering_fourths: u32,
+    /// Since when nothing has come.
+    heard: Instant,
+    timeouts: u8,
+    /// Before this it is asked nothing more.
+    paced: Instant,
+    /// Whether it is asked no more: it lies, is silent, slow, or has nothing.
+    pub(super) is_given_up: bool,
+}
+
+impl Source {
+    pub(super) fn new(now: Instant, contact: Contact, known: Known, nonce: [u8; 3]) -> Self {
+        Self {
+            contact,
+            known,
+            nonce,
+            window: Window::new(now),
+            first_number: 0,
+            asked: VecDeque::new(),
+            on_way: 0,
+            latest: None,
+            reordering_fourths: REORDERING_FOURTHS,
+            heard: now,
+            timeouts: 0,
+            paced: now,
+            is_given_up: false,
+        }
+    }
+
+    pub(super) const fn is_idle(&self) -> bool {
+        self.on_way == 0
+    }
+
+    /// How many pieces the next request may ask for; none while the window is full or what
+    /// was sent is to be spread over the round trip. A fourth of the window at least, so that
+    /// no request is for a piece or two.
+    pub(super) fn room(&self, now: Instant) -> Option<usize> {
+        if self.known.token.valid_at(now) == Token::NONE {
+            // The answer may be three times the request.
+            return self.is_idle().then_some(1);
+        }
+        let window = self.window.pieces();
+        let least = (window / 4).clamp(1, RANGE_PIECES_MAX as u32);
+        let room = window.saturating_sub(self.on_way);
+        let is_paced = self.paced > now && !self.is_idle();
+        (room >= least && !is_paced).then_some(least as usize)
+    }
+
+    /// When the next request may be made, where its pace alone forbids it.
+    pub(super) fn paced_until(&self) -> Option<Instant> {
+        (self.on_way > 0 && self.on_way < self.window.pieces()).then_some(self.paced)
+    }
+
+    /// Notes a request for the pieces of `range`, and returns its number.
+    pub(super) fn ask(&mut self, now: Instant, range: &Range<usize>) -> u16 {
+        let count = range.len() as u32;
+        if self.is_idle() {
+            self.heard = now;
+        }
+        let number = self.first_number.wrapping_add(self.asked.len() as u16);
+        let awaited = u64::MAX >> (64 - count);
+        let asked =
+            Asked { first: range.start, awaited, sent: now, is_answered: false, is_doubled: false };
+        self.asked.push_back(asked);
+        self.on_way += count;
+        if let Some(round_trip) = self.known.round_trip.smoothed()
+            && round_trip >= PACED_MIN
+        {
+            let window = u64::from(self.window.pieces());
+            let micros = round_trip.as_micros() as u64 * u64::from(count) * 4
+                / (window * self.window.pace_fourths());
+            self.paced = self.paced.max(now) + Duration::from_micros(micros);
+        }
+        number
+    }
+
+    /// Takes note of a piece that has come in answer to a request.
+    pub(super) fn arrived(&mut self, now: Instant, number: u16, piece: usize) -> Arrival {
+        let index = usize::from(number.wrapping_sub(self.first_number));
+        if index >= self.asked.len() {
+            // Older than all that are awaited, or never made.
+            let is_old = self.first_number.wrapping_sub(number) <= u16::MAX / 2;
+            self.spurious();
+            return if is_old { Arrival::Late } else { Arrival::Unasked };
+        }
+        let asked = &mut self.asked[index];
+        let Some(bit) = piece.checked_sub(asked.first).filter(|&bit| bit < RANGE_PIECES_MAX) else {
+            return Arrival::Unasked;
+        };
+        let took = now.since(asked.sent);
+        self.heard = now;
+        self.timeouts = 0;
+        if asked.awaited & 1 << bit == 0 {
+            self.spurious();
+            return Arrival::Late;
+        }
+        let is_full = self.on_way + RANGE_PIECES_MAX as u32 >= self.window.pieces();
+        asked.awaited &= !(1 << bit);
+        self.on_way -= 1;
+        if !asked.is_answered {
+            asked.is_answered = true;
+            self.known.round_trip.sample(took);
+            self.window.sample(now, took);
+        }
+        self.window.arrived(is_full);
+        let is_later = self.latest.is_none_or(|(latest, at, _)| {
+            let ahead = number.wrapping_sub(latest);
+            if ahead == 0 { piece > at } else { ahead <= u16::MAX / 2 }
+        });
+        if is_later {
+            self.latest = Some((number, piece, took));
+        }
+        self.forget_settled();
+        Arrival::Awaited
+    }
+
+    fn spurious(&mut self) {
+        self.reordering_fourths = (self.reordering_fourths + 1).min(REORDERING_FOURTHS_MAX);
+    }
+
+    /// Notes the token that came with a reply.
+    pub(super) fn renew_token(&mut self, now: Instant, token: Token) {
+        if token != Token::NONE {
+            self.known.token = PeerToken::new(token, now);
+        }
+    }
+
+    /// A request that was answered by no piece: the holder wants a token.
+    pub(super) fn refused(&mut self, number: u16, lost: impl FnMut(usize)) {
+        let index = usize::from(number.wrapping_sub(self.first_number));
+        self.lose(index..index + 1, |_, _| u64::MAX, lost);
+        self.forget_settled();
+    }
+
+    fn forget_settled(&mut self) {
+        while self.asked.pop_front_if(|asked| asked.awaited == 0).is_some() {
+            self.first_number = self.first_number.wrapping_add(1);
+        }
+    }
+
+    /// Gives up the pieces, of these requests, that `mask` picks. Returns when the last of
+    /// them was asked for.
+    fn lose(
+        &mut self,
+        requests: Range<usize>,
+        mask: impl Fn(usize, &Asked) -> u64,
+        mut lost: impl FnMut(usize),
+    ) -> Option<Instant> {
+        let mut newest = None;
+        for index in requests {
+            let Some(asked) = self.asked.get_mut(index) else { break };
+            let mut bits = asked.awaited & mask(index, asked);
+            if bits != 0 {
+                newest = Some(asked.sent);
+            }
+            asked.awaited &= !bits;
+            self.on_way -= bits.count_ones();
+            while bits != 0 {
+                lost(asked.first + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+        newest
+    }
+
+    fn reordering(&self) -> Duration {
+        let base = self.window.base().unwrap_or_default();
+        let most = self.known.round_trip.smoothed().unwrap_or(base).max(REORDERING_MIN);
+        (base * self.reordering_fourths / 4).clamp(REORDERING_MIN, most)
+    }
+
+    /// Gives up what is overdue at `now`; `lost` is told each piece.
+    pub(super) fn find_lost(&mut self, now: Instant, mut lost: impl FnMut(usize)) {
+        if let Some((number, piece, took)) = self.latest {
+            let latest = number.wrapping_sub(self.first_number);
+            // Where it was the last of those awaited, all that remain were asked for later.
+            let end = if latest > u16::MAX / 2 { 0 } else { usize::from(latest) + 1 };
+            let limit = took + self.reordering();
+            let is_due = |asked: &Asked| asked.sent + limit <= now;
+            let mask = |index: usize, asked: &Asked| match index + 1 < end {
+                _ if !is_due(asked) => 0,
+                true => u64::MAX,
+                false => (1_u64 << (piece - asked.first).min(63)) - 1,
+            };
+            if let Some(sent) = self.lose(0..end.min(self.asked.len()), mask, &mut lost) {
+                self.window.lost(now, sent);
+                self.forget_settled();
+            }
+        }
+        if !self.is_idle() && self.timeout_at() <= now {
+            self.timeouts += 1;
+            self.lose(0..self.asked.len(), |_, _| u64::MAX, lost);
+            self.forget_settled();
+            self.window.silent(now);
+            self.heard = now;
+        }
+    }
+
+    fn timeout_at(&self) -> Instant {
+        self.heard + self.known.round_trip.timeout(self.timeouts)
+    }
+
+    /// When it is to be looked again whether something is lost.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if self.is_idle() {
+            return None;
+        }
+        let first = self.asked.front();
+        let by_order = self.latest.zip(first).and_then(|((number, piece, took), first)| {
+            let ahead = number.wrapping_sub(self.first_number);
+            let has_gap = match ahead {
+                0 => first.awaited & ((1 << (piece - first.first).min(63)) - 1) != 0,
+                _ => ahead <= u16::MAX / 2,
+            };
+            has_gap.then(|| first.sent + took + self.reordering())
+        });
+        Some(by_order.map_or(self.timeout_at(), |due| due.min(self.timeout_at())))
+    }
+
+    /// Whether nothing has come for so long that it is to be given up.
+    pub(super) const fn is_silent(&self) -> bool {
+        self.timeouts >= SOURCE_TIMEOUTS_MAX
+    }
+
+    /// A request on its way for longer than this holder takes, for `other` to be asked the
+    /// same: its awaited pieces, next to each other. Once for each request.
+    pub(super) fn take_slow(&mut self, now: Instant, after: Duration) -> Option<Range<usize>> {
+        let asked = self
+            .asked
+            .iter_mut()
+            .find(|asked| asked.awaited != 0 && !asked.is_doubled && asked.sent + after <= now)?;
+        asked.is_doubled = true;
+        let first = asked.awaited.trailing_zeros() as usize;
+        let last = 63 - asked.awaited.leading_zeros() as usize;
+        Some(asked.first + first..asked.first + last + 1)
+    }
+
+    /// When the first request that is not asked of another was made.
+    pub(super) fn slow_since(&self) -> Option<Instant> {
+        let not_doubled = |asked: &&Asked| asked.awaited != 0 && !asked.is_doubled;
+        self.asked.iter().find(not_doubled).map(|asked| asked.sent)
+    }
+
+    /// After which time on its way a request of another holder is slow.
+    pub(super) fn patience(&self) -> Duration {
+        self.known.round_trip.timeout(0) * 2
+    }
+
+    /// Forgets what is on its way: `lost` is told each piece.
+    pub(super) fn forget(&mut self, lost: impl FnMut(usize)) {
+        self.lose(0..self.asked.len(), |_, _| u64::MAX, lost);
+        self.forget_settled();
+    }
+}

@@ -1,0 +1,170 @@
+//! Values that were offered to others by a STORE and that they pull: who has said PENDING,
+//! and has not said STORED yet.
+//!
+//! The peer's requests show that it comes on. While it is silent its STORE is repeated, more
+//! and more seldom: the answer says how far it is, and STORED is repeated for one that was
+//! lost.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use crate::id::{ID_BYTES, Id};
+use crate::limits::{PIECE_BYTES_MAX, UPLOAD_POLL, UPLOAD_POLL_MAX, UPLOAD_POLLS_MAX, UPLOADS_MAX};
+use crate::node::effect::{Effect, Turn};
+use crate::node::known::{Known, PeerToken};
+use crate::node::request::{Answer, Ask, Reply, Request};
+use crate::time::Instant;
+use crate::wire::{Body, Datagram, ErrorCode, TransactionId};
+
+/// Names an upload: the peer's address and the value's key.
+type UploadId = (SocketAddr, Id);
+
+/// The uploads of one shard.
+#[derive(Default)]
+pub(crate) struct Uploads {
+    uploads: BTreeMap<UploadId, Upload>,
+    due: BTreeSet<(Instant, UploadId)>,
+}
+
+struct Upload {
+    request: Request,
+    /// Of the STORE that was answered by PENDING, by which STORED comes; none where the peer
+    /// is busy, or another STORE is on its way.
+    transaction: Option<TransactionId>,
+    first_sent: Instant,
+    /// When the STORE is sent again; none while it is on its way.
+    due: Option<Instant>,
+    /// Waits in a row in which the peer has pulled nothing.
+    polls: u8,
+}
+
+impl Upload {
+    fn wait(&self) -> Duration {
+        (UPLOAD_POLL * (1 << self.polls.min(8))).min(UPLOAD_POLL_MAX)
+    }
+}
+
+impl Uploads {
+    pub(crate) fn len(&self) -> usize {
+        self.uploads.len()
+    }
+
+    /// Takes up a STORE that was answered by PENDING, in a reply of this transaction, or by
+    /// ERROR with code busy. False where it is to be settled as it is: it was answered
+    /// otherwise, or the peer has taken too long.
+    pub(crate) fn take(
+        &mut self,
+        turn: &mut Turn,
+        reply: &Reply<'_>,
+        transaction: Option<TransactionId>,
+    ) -> bool {
+        let Ask::Store { key, ref value, .. } = reply.request.ask else { return false };
+        if value.len() <= PIECE_BYTES_MAX {
+            return false;
+        }
+        let id = (reply.request.addr, key);
+        let before = self.remove(id);
+        let transaction = match reply.answer {
+            Answer::Reply { body: Body::Pending, .. } => transaction,
+            Answer::Reply { body: Body::Error(ErrorCode::Busy), .. } => None,
+            _ => return false,
+        };
+        let (first_sent, polls) =
+            before.map_or((reply.first_sent, 0), |upload| (upload.first_sent, upload.polls));
+        if polls >= UPLOAD_POLLS_MAX {
+            turn.stats.uploads_given_up += 1;
+            return false;
+        }
+        if self.uploads.len() >= UPLOADS_MAX {
+            turn.stats.uploads_refused += 1;
+            return false;
+        }
+        let request = Request { known: reply.known, is_renewed: false, ..reply.request.clone() };
+        let mut upload = Upload { request, transaction, first_sent, due: None, polls };
+        // Busy peers are asked again by many: not by all at once.
+        let wait = upload.wait();
+        let wait = if transaction.is_none() { turn.rng.jitter(wait) } else { wait };
+        self.schedule(id, &mut upload, turn.now + wait);
+        self.uploads.insert(id, upload);
+        true
+    }
+
+    fn schedule(&mut self, id: UploadId, upload: &mut Upload, due: Instant) {
+        if let Some(before) = upload.due.replace(due) {
+            self.due.remove(&(before, id));
+        }
+        self.due.insert((due, id));
+    }
+
+    fn remove(&mut self, id: UploadId) -> Option<Upload> {
+        let upload = self.uploads.remove(&id)?;
+        if let Some(due) = upload.due {
+            self.due.remove(&(due, id));
+        }
+        Some(upload)
+    }
+
+    /// Waits no longer for the peer at `addr`: its STORE could not be sent again.
+    pub(crate) fn forget(&mut self, addr: SocketAddr, key: Id) {
+        self.remove((addr, key));
+    }
+
+    /// The peer at `addr` has pulled a part of the value of `key`.
+    pub(crate) fn pulled(&mut self, now: Instant, addr: SocketAddr, key: Id) {
+        if self.uploads.is_empty() {
+            return;
+        }
+        let id = (addr, key);
+        if let Some(mut upload) = self.uploads.remove(&id) {
+            upload.polls = 0;
+            if upload.due.is_some() {
+                let due = now + upload.wait();
+                self.schedule(id, &mut upload, due);
+            }
+            self.uploads.insert(id, upload);
+        }
+    }
+
+    /// The STORE that a late STORED or ERROR of a peer answers, with its answer.
+    pub(crate) fn take_reply<'a>(
+        &mut self,
+        turn: &Turn,
+        source: SocketAddr,
+        datagram: &Datagram<'a>,
+    ) -> Option<Reply<'a>> {
+        if self.uploads.is_empty() || !matches!(datagram.body, Body::Stored | Body::Error(_)) {
+            return None;
+        }
+        let first = (source, Id::new([0; ID_BYTES]));
+        let of_peer = self.uploads.range(first..).take_while(|((addr, _), _)| *addr == source);
+        let answered = |upload: &Upload| {
+            upload.transaction == Some(datagram.transaction)
+                && upload.request.id == Some(datagram.sender)
+        };
+        let id = of_peer.into_iter().find(|(_, upload)| answered(upload)).map(|(&id, _)| id)?;
+        let Upload { request, first_sent, .. } = self.remove(id)?;
+        let token = PeerToken::new(datagram.token, turn.now);
+        let known = Known { token, ..request.known };
+        let (id, role, body) = (datagram.sender, datagram.role, datagram.body);
+        Some(Reply { request, known, first_sent, answer: Answer::Reply { id, role, body } })
+    }
+
+    /// When the next peer is to be asked.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.due.first().map(|&(due, _)| due)
+    }
+
+    /// Sends STOREs again to peers that have been silent.
+    pub(crate) fn poll(&mut self, turn: &mut Turn) {
+        while let Some(&(due, id)) = self.due.first()
+            && due <= turn.now
+        {
+            self.due.pop_first();
+            let upload = self.uploads.get_mut(&id).expect("what is due is an upload");
+            upload.polls += 1;
+            (upload.due, upload.transaction) = (None, None);
+            turn.push(Effect::Request(upload.request.clone()));
+        }
+    }
+}
