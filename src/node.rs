@@ -49,10 +49,10 @@
 //! ```
 //!
 //! # Engines and effects
-//! Six engines keep the state, and know nothing of each other: [`rpc`] (requests of this
-//! node in flight), [`query`] (lookups), [`table`] (contacts), [`jobs`] (what is due, and
-//! what a query was for), [`storage`] (values), [`transfer`] (values that are pulled piece
-//! by piece). What one asks of another it pushes as an [`Effect`](effect::Effect).
+//! Six engines keep the state, and know nothing of each other: `rpc` (requests of this
+//! node in flight), `query` (lookups), `table` (contacts), `jobs` (what is due, and
+//! what a query was for), `storage` (values), `transfer` (values that are pulled piece
+//! by piece). What one asks of another it pushes as an `Effect`.
 //! `dispatch` hands effects on, one by one, until none is left: no engine calls another,
 //! and nothing recurses. `serve` answers the requests of others; it pushes no effect where
 //! the sender is known. `maintenance` does what is due by time.
