@@ -1,0 +1,70 @@
+//! The same bytes without a node: by segmented messages, and by TCP.
+
+use std::error::Error;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+
+use kad_node::limits::{PIECE_BYTES_MAX, RANGE_PIECES_MAX};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::{RcvBuf, UdpGroSegment, UdpGsoSegment};
+
+use super::{VALUE_BYTES, VALUES};
+
+/// A VALUE with a whole piece: header, offset, total and life, and the piece.
+const DATAGRAM_BYTES: usize = 48 + 12 + PIECE_BYTES_MAX;
+const MESSAGE_BYTES: usize = DATAGRAM_BYTES * RANGE_PIECES_MAX;
+/// A `FIND_RANGE`.
+const REQUEST_BYTES: usize = 48 + 28;
+/// Requests on their way: what a receive buffer of the kernel's default size takes.
+const REQUESTS: usize = 3;
+
+/// Asks for messages and receives them, as a get does, and does nothing with them.
+pub(super) fn segments() -> Result<(), Box<dyn Error>> {
+    let any = (Ipv4Addr::LOCALHOST, 0);
+    let (asks, answers) = (UdpSocket::bind(any)?, UdpSocket::bind(any)?);
+    asks.connect(answers.local_addr()?)?;
+    answers.connect(asks.local_addr()?)?;
+    setsockopt(&answers, UdpGsoSegment, &i32::try_from(DATAGRAM_BYTES)?)?;
+    setsockopt(&asks, UdpGroSegment, &true)?;
+    setsockopt(&asks, RcvBuf, &(1 << 20))?;
+    let pieces = VALUE_BYTES.div_ceil(PIECE_BYTES_MAX) * VALUES;
+    let messages = pieces.div_ceil(RANGE_PIECES_MAX);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let (mut request, message) = ([0; REQUEST_BYTES], vec![7; MESSAGE_BYTES]);
+            for _ in 0..messages {
+                answers.recv(&mut request).expect("a request");
+                answers.send(&message).expect("the kernel takes segments");
+            }
+        });
+        let mut buffer = vec![0; 1 << 16];
+        let (mut asked, mut received) = (0, 0);
+        while received < messages * MESSAGE_BYTES {
+            while asked < messages && asked < received / MESSAGE_BYTES + REQUESTS {
+                asks.send(&[0; REQUEST_BYTES])?;
+                asked += 1;
+            }
+            received += asks.recv(&mut buffer)?;
+        }
+        Ok(())
+    })
+}
+
+/// Receives as many bytes over a connection.
+pub(super) fn tcp() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut receiver = TcpStream::connect(listener.local_addr()?)?;
+    let (mut sender, _) = listener.accept()?;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let value = vec![7; VALUE_BYTES];
+            for _ in 0..VALUES {
+                sender.write_all(&value).expect("it is received");
+            }
+        });
+        let mut buffer = vec![0; 1 << 16];
+        while receiver.read(&mut buffer)? > 0 {}
+        Ok(())
+    })
+}
