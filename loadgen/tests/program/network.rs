@@ -147,3 +147,11 @@ fn a_network_of_its_own_takes_whole_puts_and_gets_and_loses_between_its_nodes() 
         assert!(text.lines().any(|line| line.starts_with("put ") && line.contains(" hops, ")));
     }
 }
+
+#[test]
+fn values_larger_than_a_datagram_are_put_and_fetched_whole() {
+    let sizes = "--value-size 100:1,20KiB:1 --keys 6 --rate 20 --duration 500ms --timeout 1m";
+    let run = measure(&format!("--network 5 --mix put,get {sizes}"));
+    assert_eq!(run["books"]["fulfilled"], run["books"]["scheduled"], "{run}");
+    assert_eq!(run["books"]["scheduled"], 10, "{run}");
+}
