@@ -134,7 +134,7 @@ fn stats_show_every_counter_once_and_a_line_for_each_shard() {
 
     let table: Vec<Vec<_>> =
         lines[shards..].iter().map(|line| line.split_whitespace().collect()).collect();
-    let head = "shards: load datagrams mis-steered handoffs wakes/handoff dropped waited";
+    let head = "shards: load datagrams mis-steered handoffs wakes each dropped waited";
     assert_eq!(table[0].join(" "), head);
     let mut foreign = Vec::new();
     for (index, row) in table[1..].iter().enumerate() {
