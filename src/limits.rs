@@ -143,6 +143,10 @@ pub const DEPARTING_MAX: usize = 1024;
 /// Events for the log that one shard tells in a second, where it is asked for them: more
 /// are no reading for a person, and a flood must not fill the memory with them.
 pub const LOG_EVENTS_MAX: u32 = 1000;
+/// Keys of each kind that one shard shows to a person who looks at what the node holds.
+pub const KEYS_SHOWN_MAX: usize = 256;
+/// Sources that are shown to a person who looks at what the node holds.
+pub const SOURCES_SHOWN_MAX: usize = 16;
 /// Shards of one node: each has at least four of the 256 steer bytes.
 pub const SHARDS_MAX: usize = 64;
 /// RPCs in flight on one shard.

@@ -87,6 +87,7 @@ mod subnet;
 mod table;
 mod token;
 mod transfer;
+mod view;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -126,6 +127,7 @@ pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPositio
 pub use stats::Stats;
 #[cfg(feature = "std")]
 pub(crate) use stats::counters;
+pub use view::{Holding, SourceView, ValuesView};
 
 /// The protocol state of one shard.
 pub struct Node {
@@ -323,6 +325,10 @@ impl Node {
                 let (stats, histograms) = (Box::new(stats), Box::new(histograms));
                 outbox.event(Event::Stats { operation, stats, histograms });
             }
+            Command::Values { operation } => {
+                outbox.event(Event::Values { operation, values: Box::new(self.storage.view()) });
+            }
+            Command::Log { level } => self.turn.config.log_level = level,
             Command::Depart { operation } => self.depart(operation, outbox),
         }
         self.drain(outbox);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::settings::ShardCount;
 use super::stats::ShardStats;
-use crate::node::{BucketView, Event, OperationId, ShardIndex};
+use crate::node::{BucketView, Event, OperationId, ShardIndex, ValuesView};
 
 /// What a running node tells its user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl EventSender {
 /// carried out, and [`Event::Hop`]s for a get that asked for them. Unasked comes
 /// [`Event::Joined`], each time that the node comes back after it has lost every good
 /// contact, which takes seconds of silence; and [`Event::Log`], where the node's
-/// configuration asks for it, at most
+/// configuration or [`Command::Log`](crate::node::Command::Log) asks for it, at most
 /// [`LOG_EVENTS_MAX`](crate::limits::LOG_EVENTS_MAX) a second from each shard. A program
 /// that sends commands reads what they come to; one that does not drops this, and shards
 /// then drop their events.
@@ -144,13 +144,19 @@ impl Events {
 struct Gathered {
     stats: Rounds<ShardStats>,
     peers: Rounds<Vec<BucketView>>,
+    values: Rounds<ValuesView>,
     /// Values handed off, and those that no other node took.
     departed: Rounds<(usize, usize)>,
 }
 
 impl Gathered {
     const fn new(count: ShardCount) -> Self {
-        Self { stats: Rounds::new(count), peers: Rounds::new(count), departed: Rounds::new(count) }
+        Self {
+            stats: Rounds::new(count),
+            peers: Rounds::new(count),
+            values: Rounds::new(count),
+            departed: Rounds::new(count),
+        }
     }
 
     /// Takes in one shard's event, and returns what is complete by it.
@@ -164,6 +170,10 @@ impl Gathered {
                 let mut buckets = self.peers.add(shard, buckets)?.concat();
                 buckets.sort_by_key(|bucket| bucket.index);
                 Some(DriverEvent::Node(Event::Peers { operation, buckets }))
+            }
+            ShardEvent::Node(Event::Values { operation, values }) => {
+                let values = Box::new(ValuesView::merged(self.values.add(shard, *values)?));
+                Some(DriverEvent::Node(Event::Values { operation, values }))
             }
             ShardEvent::Node(Event::Departed { operation, handed_off, failed }) => {
                 let (handed_off, failed): (Vec<_>, Vec<_>) =

@@ -9,8 +9,9 @@ use core::time::Duration;
 
 use super::histograms::Histograms;
 use super::journal::Kept;
-use super::log_event::LogEvent;
+use super::log_event::{LogEvent, LogLevel};
 use super::stats::Stats;
+use super::view::ValuesView;
 use crate::id::Id;
 use crate::wire::Contact;
 
@@ -107,6 +108,16 @@ pub enum Command {
         /// Names the answer.
         operation: OperationId,
     },
+    /// Show the values that the node holds. Answered by [`Event::Values`].
+    Values {
+        /// Names the answer.
+        operation: OperationId,
+    },
+    /// Tell this much of the node's work from now on. It has no answer.
+    Log {
+        /// How much.
+        level: LogLevel,
+    },
     /// Depart: tell the contacts, hand every value off to the nodes that are closest to
     /// it and stay, and go on answering meanwhile. It cannot be
     /// undone. Answered by [`Event::Departed`], after which the node may be stopped; it
@@ -197,7 +208,15 @@ pub enum Event {
         /// The distributions.
         histograms: Box<Histograms>,
     },
-    /// What the node has done, as [`Config::log_level`](super::Config::log_level) asks.
+    /// The values that the node holds.
+    Values {
+        /// The command's.
+        operation: OperationId,
+        /// They.
+        values: Box<ValuesView>,
+    },
+    /// What the node has done, as [`Config::log_level`](super::Config::log_level) or
+    /// [`Command::Log`] asks.
     Log {
         /// What.
         event: LogEvent,
@@ -227,6 +246,7 @@ impl Event {
             | Self::Forget { operation, .. }
             | Self::Peers { operation, .. }
             | Self::Stats { operation, .. }
+            | Self::Values { operation, .. }
             | Self::Departed { operation, .. } => Some(*operation),
         }
     }

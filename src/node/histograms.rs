@@ -47,6 +47,20 @@ impl<const N: usize> Histogram<N> {
         self.sum += value;
     }
 
+    /// The values that came since `earlier`, an earlier state of the same distribution.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut counts = self.counts;
+        for (count, before) in counts.iter_mut().zip(earlier.counts) {
+            *count = count.saturating_sub(before);
+        }
+        Self {
+            counts,
+            beyond: self.beyond.saturating_sub(earlier.beyond),
+            sum: self.sum.saturating_sub(earlier.sum),
+        }
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum::<u64>() + self.beyond

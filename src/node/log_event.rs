@@ -4,6 +4,7 @@ use core::mem;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::command::{Hop, OperationId};
 use crate::id::Id;
 use crate::limits::LOG_EVENTS_MAX;
 use crate::time::Instant;
@@ -17,6 +18,8 @@ pub enum LogLevel {
     Off,
     /// What it begins, learns and refuses.
     Debug,
+    /// What each node has answered that a lookup has asked, beside that.
+    Hops,
     /// Each of its requests, and each datagram that it drops, beside that.
     Trace,
 }
@@ -48,6 +51,32 @@ pub enum LogEvent {
         /// Nodes that were asked.
         asked: usize,
         /// Time since it began.
+        elapsed: Duration,
+    },
+    /// A node that a lookup has asked has answered, or was given up.
+    LookupHop {
+        /// What the lookup is for.
+        purpose: &'static str,
+        /// The user's, where it has asked for it.
+        operation: Option<OperationId>,
+        /// The lookup's target.
+        target: Id,
+        /// What happened.
+        hop: Hop,
+    },
+    /// A node has stored a value for this one, or has not.
+    StoreEnded {
+        /// What it was stored for.
+        purpose: &'static str,
+        /// The user's, where it has asked for it.
+        operation: Option<OperationId>,
+        /// The value's key.
+        key: Id,
+        /// The node that was asked to.
+        contact: Contact,
+        /// Whether it holds the value.
+        is_stored: bool,
+        /// Time since it was asked.
         elapsed: Duration,
     },
     /// A contact has entered the routing table.
@@ -118,6 +147,7 @@ impl LogEvent {
             | Self::ContactEvicted(_)
             | Self::StoreRefused { .. }
             | Self::Refused { .. } => LogLevel::Debug,
+            Self::LookupHop { .. } | Self::StoreEnded { .. } => LogLevel::Hops,
             Self::LookupStarted { .. }
             | Self::DatagramDropped { .. }
             | Self::RequestSent { .. }

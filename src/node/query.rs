@@ -13,6 +13,7 @@ mod budget;
 mod candidate;
 mod holders;
 mod lookup;
+mod trace;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -177,6 +178,7 @@ impl Queries {
                     let Answer::Reply { body, .. } = reply.answer else { return false };
                     body == wanted
                 };
+                query.tell_store(turn, contact, reply.first_sent, is(Body::Stored));
                 let is_too_large = is(Body::Error(ErrorCode::TooLarge));
                 self.store_settled(turn, id, |_, holders, too_large| {
                     *holders += usize::from(is(Body::Stored));
@@ -189,7 +191,7 @@ impl Queries {
                 let Some((shown, candidate)) = query.take(turn, contact, reply, known) else {
                     return;
                 };
-                query.trace(turn, contact, reply.first_sent, candidate.hops, shown);
+                query.tell_hop(turn, contact, reply.first_sent, candidate.hops, shown);
                 match reply.answer {
                     Answer::Reply { body: Body::Value(value), .. }
                         if matches!(shown, HopAnswer::Value { .. }) && value.is_first_piece() =>

@@ -11,8 +11,9 @@ use core::time::Duration;
 use super::command::Forgotten;
 use super::effect::{PublishReason, QueryKind, Turn};
 use super::journal::{Change, HeldValue, PublishedValue};
+use super::view::{Holding, ValuesView};
 use crate::id::Id;
-use crate::limits::{CACHE_LIFE_MIN, POSTPONE_MAX, REPLICATE};
+use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
 use keyed_map::Keyed;
@@ -54,6 +55,15 @@ impl Storage {
             let held = self.store.held(key)?;
             Some((&held.value, held.expires.since(turn.now)))
         })
+    }
+
+    /// What is held, for show.
+    pub(crate) fn view(&self) -> ValuesView {
+        let mut view = self.store.view();
+        view.published = self.published.len() as u64;
+        let published = self.published.keys().take(KEYS_SHOWN_MAX);
+        view.keys.extend(published.map(|key| (key, Holding::Published)));
+        view
     }
 
     /// Whether the value of `key` was put here or is held as a replica.

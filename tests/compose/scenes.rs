@@ -61,11 +61,16 @@ pub(crate) fn play(compose: &Compose) {
     scene("all are healthy; they join, each by io_uring and within its limits");
     containers_are_as_compose_says(&project, seed, &nodes);
     let ids = all_have_joined(seed, &nodes);
+    let published = the_port_is_published_on_the_loopback_alone(seed);
     let mut seed = Seed::attach(seed);
     the_routing_table_fills_with_the_containers_own_addresses(&project, &mut seed);
 
     scene("put at the seed's terminal, get in containers, and the other way round");
-    let puts = values_cross(&mut seed, &nodes);
+    let mut puts = values_cross(&mut seed, &nodes);
+    scene("put over HTTP from this host, get in a container");
+    let put = Put::over_http(&published, "put from the host".into());
+    put.is_found_in(&nodes[NODES / 2]);
+    puts.push(put);
     scene("15 containers are killed");
     let survivors = values_outlive_killed_nodes(&mut seed, &ids, nodes, &puts);
     scene("5 are paused, 5 are cut off, and all come back");
@@ -171,6 +176,15 @@ fn the_routing_table_fills_with_the_containers_own_addresses(project: &Project, 
 fn contacts(shown: &str) -> Vec<&str> {
     let lines = shown.lines().filter(|line| line.contains("round trip"));
     lines.filter_map(|line| line.split_whitespace().nth(1)).collect()
+}
+
+/// Where this host finds the seed's HTTP API.
+fn the_port_is_published_on_the_loopback_alone(seed: &Container) -> String {
+    let published = docker(&["port", &seed.0, "9080/tcp"]);
+    let published = published.trim_end();
+    let port = published.strip_prefix("127.0.0.1:").and_then(|port| port.parse::<u16>().ok());
+    assert!(port.is_some(), "published at {published:?}");
+    published.into()
 }
 
 fn values_cross(seed: &mut Seed, nodes: &[Container]) -> Vec<Put> {

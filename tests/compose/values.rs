@@ -1,10 +1,14 @@
 //! Values that cross the network, and the nodes that hold them.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use kad_node::id::Id;
 use kad_node::limits::K_DEFAULT;
 
 use crate::container::Container;
 use crate::seed::Seed;
+use crate::wait;
 
 /// A node does not hold a value when so many more nodes than K are closer to the key: some
 /// of those may not have received it.
@@ -27,6 +31,24 @@ impl Put {
         let key = Id::of_value(text.as_bytes()).to_string();
         let shown = seed.ask(&format!("put {text}"));
         assert!(shown.contains(&key) && shown.contains("held by "), "{shown}");
+        Self { text, key }
+    }
+
+    /// Puts a text as `curl` on this host does, at the address where a container's HTTP API is
+    /// published.
+    pub(crate) fn over_http(published: &str, text: String) -> Self {
+        let mut stream = TcpStream::connect(published).expect("the port is published");
+        stream.set_read_timeout(Some(wait::longest())).expect("a deadline");
+        let length = text.len();
+        let request = format!(
+            "POST /v1/values HTTP/1.1\r\nHost: {published}\r\nConnection: close\r\n\
+             Content-Length: {length}\r\n\r\n{text}"
+        );
+        stream.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let key = Id::of_value(text.as_bytes()).to_string();
+        assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains(&key), "{answer}");
         Self { text, key }
     }
 

@@ -1,16 +1,23 @@
-"""Uses the page of a demo as a person does, in a real Chromium."""
+"""Uses the pages of a demo and of a plain node as a person does, in a real Chromium."""
 
+import contextlib
+import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 from axe_playwright_python.sync_playwright import Axe
-from browser import SCHEMES, WIDTHS, chromium, demo, opened
+from browser import SCHEMES, WIDTHS, chromium, demo, node, opened
 from playwright.sync_api import expect
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
 NODES = 25
 CHOSEN = 7
+ALL_HOLD = re.compile(r": 20 of the 20 closest ")
+# What waits for the network to heal waits for values to be published again.
+HEAL_MS = 60_000
+REPUBLISH = ("--republish", "4s")
 
 
 def put(page, text):
@@ -18,35 +25,77 @@ def put(page, text):
     page.fill("#put-text", text)
     page.click("#put button")
     page.wait_for_selector("#values-said .good")
+    expect(page.locator("#values-said")).to_contain_text("Its key is")
     return page.input_value("#get-key")
 
 
-def a_value_is_put_and_shown_as_text(page):
-    key = put(page, MARKUP)
-    assert page.locator(".halo").count() >= 20, "the closest nodes are marked"
+def fetched(program, address, key):
+    """What another node gives for a key."""
+    command = [program, "get", "--bootstrap", address, key]
+    return subprocess.run(command, capture_output=True, check=True, timeout=30).stdout
+
+
+def nodes(page):
+    return page.request.get(f"{page.url}v1/demo").json()["nodes"]
+
+
+def a_value_is_put_and_shown_as_text(page, _):
+    put(page, MARKUP)
+    expect(page.locator("#ring .halo.holder")).to_have_count(20)
+    expect(page.locator("#key-said")).to_have_text(ALL_HOLD)
     page.click("#get button")
     page.wait_for_selector("#value:not([hidden])")
     assert page.text_content("#value") == MARKUP
     assert page.locator("#value *").count() == 0
     assert page.title().startswith("kad-node")
-    return key
+
+
+def a_put_is_drawn_hop_by_hop_and_store_by_store(page, _):
+    put(page, "drawn as it is put")
+    expect(page.locator("#lookup-said")).to_have_text(re.compile("^Put .*: 20 of the 20 "))
+    assert page.locator("#hops li", has_text="hop ").count() > 2
+    expect(page.locator("#hops li", has_text="holds it")).to_have_count(20)
+    assert page.locator("path.hop.contacts").count() > 2
 
 
 def a_put_through_the_page_is_found_through_another_node(page, program):
     key = put(page, "found elsewhere")
-    other = page.request.get(f"{page.url}v1/demo").json()["nodes"][CHOSEN]["address"]
-    command = [program, "get", "--bootstrap", other, key]
-    found = subprocess.run(command, capture_output=True, check=True, timeout=30)
-    assert found.stdout == b"found elsewhere", found
+    found = fetched(program, nodes(page)[CHOSEN]["address"], key)
+    assert found == b"found elsewhere", found
 
 
-def a_lookup_is_drawn_hop_by_hop(page):
+def a_file_is_put_as_it_is(page, program):
+    file = pathlib.Path(tempfile.mkdtemp()) / "bytes"
+    file.write_bytes(bytes(range(256)) * 4)
+    page.set_input_files("#put-file", file)
+    page.click("#put button")
+    expect(page.locator("#values-said .good")).to_contain_text("bytes, 1 KiB, held by 20")
+    key = page.input_value("#get-key")
+    page.set_input_files("#put-file", [])
+    assert fetched(program, nodes(page)[CHOSEN]["address"], key) == file.read_bytes()
+    page.click("#get button")
+    expect(page.locator("#value")).to_contain_text("Not a text. It begins with the bytes 00 01 02")
+
+
+def what_others_do_with_the_node_is_drawn_too(page, _):
+    said = re.compile("^Put 922397eb…: 20 ")
+    # One that comes right after another is passed over, so that the other can be read.
+    for _ in range(20):
+        page.request.post(f"{page.url}v1/values", data="put by another client")
+        with contextlib.suppress(AssertionError):
+            expect(page.locator("#lookup-said")).to_have_text(said, timeout=1000)
+            break
+    expect(page.locator("#lookup-said")).to_have_text(said)
+    expect(page.locator("#key-said")).to_have_text(ALL_HOLD)
+
+
+def a_lookup_that_finds_nothing_is_drawn_hop_by_hop(page, _):
     page.fill("#get-key", "00" * 20)
     page.click("#get button")
     page.wait_for_selector("#values-said .bad")
-    expect(page.locator("#lookup-said")).to_have_text(re.compile("^Not found"))
+    expect(page.locator("#lookup-said")).to_have_text(re.compile("^Did not find"))
     hops = page.locator("#hops li").count()
-    assert hops > 2 and page.locator("path.hop").count() >= hops
+    assert hops > 2 and page.locator("path.hop:not(.background)").count() >= hops
 
 
 def line(page, node):
@@ -54,37 +103,105 @@ def line(page, node):
     return page.locator(f"#ring .edge[data-to='{node}']")
 
 
-def a_killed_node_disappears_and_one_that_starts_comes_back(page):
+def a_killed_node_disappears_and_one_that_starts_comes_back(page, _):
     page.select_option("#demo-node", str(CHOSEN))
-    node = page.request.get(f"{page.url}v1/demo").json()["nodes"][CHOSEN]["id"]
+    node = nodes(page)[CHOSEN]["id"]
     expect(line(page, node)).to_have_count(1)
     page.click("#demo-kill")
     page.wait_for_selector("#ring .killed.chosen", state="attached")
     expect(line(page, node)).to_have_count(0)
+    expect(page.locator("#demo-chosen")).to_have_text(f"Node {CHOSEN}: killed.")
     page.click("#demo-start")
     page.wait_for_selector("#ring .killed", state="detached")
     expect(line(page, node)).to_have_count(1)
+
+
+def a_node_that_stops_hands_its_values_to_others(page, _):
+    page.select_option("#demo-node", str(CHOSEN))
+    expect(page.locator("#demo-chosen")).to_have_text(re.compile("holds [1-9]"), timeout=HEAL_MS)
     page.click("#demo-stop")
+    page.wait_for_selector("#ring .moving", state="attached")
+    expect(page.locator("#demo-moved")).to_contain_text("handed off by nodes that stop")
     page.wait_for_selector("#ring .stopped.chosen", state="attached")
-    expect(page.locator(f"#ring [data-id='{node}']")).to_have_class(re.compile("stopped"))
     page.click("#demo-start-all")
     page.wait_for_selector("#ring .stopped", state="detached")
 
 
-def the_network_is_cut_and_joined(page):
+def the_network_is_seen_to_heal(page, _):
+    put(page, "it is published again")
+    expect(page.locator("#key-said")).to_have_text(ALL_HOLD)
+    page.click("#demo-kill-some")
+    expect(page.locator("#key-said")).not_to_have_text(ALL_HOLD)
+    page.click("#demo-start-all")
+    expect(page.locator("#key-said")).to_have_text(ALL_HOLD, timeout=HEAL_MS)
+
+
+def the_network_is_cut_and_joined(page, _):
     page.click("#demo-cut")
     page.wait_for_selector("line.cut", state="attached")
     page.click("#demo-cut")
     page.wait_for_selector("line.cut", state="detached")
 
 
-def wrong_input_is_answered(page):
+def wrong_input_is_answered(page, _):
     page.fill("#get-key", "zz")
     page.click("#get button")
     assert "40 hexadecimal digits" in page.text_content("#values-said .bad")
 
 
+def what_is_turned_away_is_shown(page, _):
+    refused = page.request.get(page.url, headers={"Host": "evil.example"})
+    assert refused.status == 421
+    expect(page.locator("#away")).to_contain_text("to another host’s name")
+
+
+def the_charts_have_lines_for_each_shard(page, _):
+    for chart in ("rate", "trip", "busy"):
+        expect(page.locator(f"#{chart} .u-series")).not_to_have_count(1)
+        expect(page.locator(f"#{chart}[aria-label^='Now: ']")).to_have_count(1)
+
+
+OF_DEMO = (
+    a_value_is_put_and_shown_as_text,
+    a_put_is_drawn_hop_by_hop_and_store_by_store,
+    a_put_through_the_page_is_found_through_another_node,
+    a_file_is_put_as_it_is,
+    what_others_do_with_the_node_is_drawn_too,
+    a_lookup_that_finds_nothing_is_drawn_hop_by_hop,
+    a_killed_node_disappears_and_one_that_starts_comes_back,
+    a_node_that_stops_hands_its_values_to_others,
+    the_network_is_seen_to_heal,
+    the_network_is_cut_and_joined,
+    wrong_input_is_answered,
+    the_charts_have_lines_for_each_shard,
+    what_is_turned_away_is_shown,
+)
+
+
+def a_plain_node_shows_what_it_knows_and_nothing_of_a_demo(page, program, other):
+    expect(page.locator("#ring-title")).to_have_text("What this node knows")
+    expect(page.locator("#ring .node")).to_have_count(1)
+    expect(page.locator(".of-demo:visible")).to_have_count(0)
+    key = put(page, "put at a plain node")
+    expect(page.locator("#ring .halo.holder")).to_have_count(1)
+    expect(page.locator("#ring .held.published")).to_have_count(1)
+    assert fetched(program, other, key) == b"put at a plain node"
+    page.click("#table summary")
+    expect(page.locator("#contacts tr")).to_contain_text(other)
+    expect(page.locator("#rate .u-series")).to_have_count(3)
+
+
+def a_plain_node_shows_what_it_holds_for_others(page, program, other):
+    command = [program, "put", "--bootstrap", other, "put by another node"]
+    subprocess.run(command, capture_output=True, check=True, timeout=30)
+    expect(page.locator("#ring .held.replicas")).to_have_count(1)
+    expect(page.locator("#sources")).to_contain_text("127.0.0.11 value")
+    expect(page.locator("#fill span")).to_have_count(1)
+
+
 def nothing_is_hidden_from_those_who_do_not_see(page, scheme, width):
+    page.click("#table summary")
+    page.evaluate("document.getElementById('how').open = true")
     results = Axe().run(page)
     found = [(one["id"], one["nodes"][0]["html"][:200]) for one in results.response["violations"]]
     assert not found, (scheme, width, found)
@@ -92,28 +209,42 @@ def nothing_is_hidden_from_those_who_do_not_see(page, scheme, width):
     assert over <= 0, f"{width} wide: {over} more"
 
 
-def main(program):
-    passed = 0
-    with demo(program, NODES) as address, chromium() as browser:
-        page, said = opened(browser, address)
-        for test, arguments in (
-            (a_value_is_put_and_shown_as_text, (page,)),
-            (a_put_through_the_page_is_found_through_another_node, (page, program)),
-            (a_lookup_is_drawn_hop_by_hop, (page,)),
-            (a_killed_node_disappears_and_one_that_starts_comes_back, (page,)),
-            (the_network_is_cut_and_joined, (page,)),
-            (wrong_input_is_answered, (page,)),
-        ):
-            test(*arguments)
-            passed += 1
+def looks_right(browser, address):
+    """Checks each width in both schemes; gives how many there are."""
+    looks = [(scheme, width) for scheme in SCHEMES for width in WIDTHS]
+    for scheme, width in looks:
+        page, said = opened(browser, address, width, scheme)
+        page.wait_for_selector("#busy .u-series", state="attached")
+        nothing_is_hidden_from_those_who_do_not_see(page, scheme, width)
         assert not said, said
-        for scheme in SCHEMES:
-            for width in WIDTHS:
-                page, said = opened(browser, address, width, scheme)
-                nothing_is_hidden_from_those_who_do_not_see(page, scheme, width)
-                page.close()
-                passed += 1
+        page.close()
+    return len(looks)
+
+
+def main(program, only=""):
+    passed = 0
+    with chromium() as browser:
+        with demo(program, NODES, *REPUBLISH) as address:
+            page, said = opened(browser, address)
+            for test in OF_DEMO:
+                if only in test.__name__:
+                    print(test.__name__, flush=True)
+                    test(page, program)
+                    passed += 1
+            assert not said, said
+            page.close()
+            if not only:
+                passed += looks_right(browser, address)
+        with contextlib.ExitStack() as stack:
+            other, _ = stack.enter_context(node(program))
+            _, address = stack.enter_context(node(program, "--bootstrap", other, "--cores", "2"))
+            page, said = opened(browser, address)
+            a_plain_node_shows_what_it_knows_and_nothing_of_a_demo(page, program, other)
+            a_plain_node_shows_what_it_holds_for_others(page, program, other)
+            assert not said, said
+            page.close()
+            passed += 2 + looks_right(browser, address)
     print(f"{passed} passed, 0 failed")
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

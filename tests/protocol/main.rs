@@ -18,3 +18,4 @@ mod net;
 mod sharded;
 mod shards;
 mod tables;
+mod watching;

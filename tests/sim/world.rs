@@ -346,7 +346,11 @@ impl World {
             Event::Departed { handed_off, failed, .. } => {
                 self.note_departed(peer, handed_off, failed);
             }
-            Event::Hop { .. } | Event::Forget { .. } | Event::Stats { .. } | Event::Log { .. } => {}
+            Event::Hop { .. }
+            | Event::Forget { .. }
+            | Event::Stats { .. }
+            | Event::Values { .. }
+            | Event::Log { .. } => {}
         }
     }
 }

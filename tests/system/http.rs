@@ -5,6 +5,7 @@ mod bounds;
 mod client;
 mod curl;
 mod events;
+mod health;
 mod metrics;
 mod openapi;
 mod values;

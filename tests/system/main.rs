@@ -29,6 +29,7 @@ mod service;
 mod signals;
 mod sources;
 mod standard_error;
+mod stuck;
 mod terminal;
 #[path = "../harness/threads.rs"]
 mod threads;

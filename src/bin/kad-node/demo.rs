@@ -22,7 +22,7 @@ use self::network::{Member, Network};
 use self::progress::Progress;
 use crate::args::DemoArgs;
 use crate::failure::Failure;
-use crate::http::{About, Endpoint, Feed, Server};
+use crate::http::{About, Endpoint, Server};
 use crate::joining::Joining;
 use crate::launch;
 use crate::reply;
@@ -132,10 +132,10 @@ fn start_all(args: &DemoArgs) -> Result<Network<'_>, Failure> {
     let mut members: Vec<Member> = Vec::with_capacity(args.nodes);
     for index in 0..args.nodes {
         let mut config = launch::config(&mut rng, None, Role::Peer, &args.lookup);
-        launch::set_life(&mut config, &args.life);
+        launch::set_life(&mut config, &args.life());
         if index == 0 {
-            // The events of the other nodes are not read.
-            config.log_level = log_events::level().max(Feed::LOG_LEVEL);
+            // The other nodes tell of their work only while a client looks at the page.
+            config.log_level = log_events::level();
         }
         let id = config.id;
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
@@ -146,7 +146,7 @@ fn start_all(args: &DemoArgs) -> Result<Network<'_>, Failure> {
         }
         members.push(Member::new(id, node));
     }
-    Ok(Network { members, faults, rng, args })
+    Ok(Network { members, faults, rng, args, is_watched: false })
 }
 
 /// Puts a text on the last node and returns its key. The first node is not among the `k`

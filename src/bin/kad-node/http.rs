@@ -33,7 +33,7 @@ mod values;
 mod views;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -112,6 +112,16 @@ impl Endpoint {
     }
 }
 
+/// Where this host's browsers find what is bound to `address`.
+fn as_seen_here(address: SocketAddr) -> SocketAddr {
+    let loopback = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(loopback, address.port())
+}
+
 /// A server that runs.
 pub(crate) struct Server {
     node: Arc<NodeClient>,
@@ -176,7 +186,7 @@ impl Server {
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name("http".into()).spawn(serve).map_err(fail)?;
-        tracing::info!(%address, "http: see http://{address}/");
+        tracing::info!(%address, "http: see http://{}/", as_seen_here(address));
         Ok(Self { node, feed, phase, thread })
     }
 
@@ -200,5 +210,23 @@ impl Server {
         self.phase.send_replace(Phase::Stopped);
         // A thread that has panicked has said so.
         let _ = self.thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_that_is_shown_is_one_that_a_browser_can_open() {
+        for (bound, shown) in [
+            ("127.0.0.1:9080", "127.0.0.1:9080"),
+            ("0.0.0.0:9080", "127.0.0.1:9080"),
+            ("[::]:9080", "[::1]:9080"),
+            ("192.168.1.5:80", "192.168.1.5:80"),
+        ] {
+            let bound = bound.parse().expect("an address");
+            assert_eq!(as_seen_here(bound).to_string(), shown);
+        }
     }
 }

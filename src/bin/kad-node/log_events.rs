@@ -43,6 +43,14 @@ fn log(event: LogEvent, suppressed: u64) {
             let took = took(elapsed);
             debug!(purpose, %target, outcome, asked, %took, "lookup ended");
         }
+        LogEvent::LookupHop { purpose, target, hop, .. } => {
+            let (peer, answer, took) = (hop.contact.addr, hop.answer, took(hop.elapsed));
+            trace!(purpose, %target, depth = hop.depth, %peer, ?answer, %took, "lookup answered");
+        }
+        LogEvent::StoreEnded { purpose, key, contact, is_stored, elapsed, .. } => {
+            let (peer, took) = (contact.addr, took(elapsed));
+            trace!(purpose, %key, %peer, is_stored, %took, "STORE ended");
+        }
         LogEvent::ContactInserted(contact) => {
             debug!(id = %contact.id, address = %contact.addr, "contact inserted");
         }

@@ -21,7 +21,7 @@ use crate::bootstrap::{self, Joiner, Reach};
 use crate::clients::Client;
 use crate::failure::Failure;
 use crate::figures::Identity;
-use crate::http::{self, Endpoint, EventSink, Feed, Server};
+use crate::http::{self, Endpoint, EventSink, Server};
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::ongoing::Ongoing;
@@ -132,9 +132,6 @@ fn config(args: &NodeArgs, own_id: Option<Id>, rng: &mut Rng) -> Config {
     launch::set_life(&mut config, &args.life);
     config.store_bytes_max = args.store_bytes;
     config.log_level = log_events::level();
-    if args.http.http.is_some() {
-        config.log_level = config.log_level.max(Feed::LOG_LEVEL);
-    }
     config.announce = args.announce.map(|announce| {
         // Port 0 stands for the bound port, which is known only after binding.
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))

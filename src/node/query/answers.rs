@@ -1,15 +1,14 @@
-//! One query and the answers to it: what its lookup learns, and what is shown of it.
+//! One query and the answers to it: what its lookup learns.
 
 use core::time::Duration;
 
 use super::candidate::{Candidate, NamedBy};
 use super::lookup::Offer;
 use super::{Contact, Query};
-use crate::node::command::{Event, Hop, HopAnswer, Trace};
-use crate::node::effect::{Effect, Outcome, QueryKind, Turn};
+use crate::node::command::HopAnswer;
+use crate::node::effect::{Outcome, QueryKind, Turn};
 use crate::node::known::Known;
 use crate::node::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
-use crate::time::Instant;
 use crate::wire::{self, Body, Contacts, Role, Value};
 
 impl Query {
@@ -96,22 +95,6 @@ impl Query {
             if self.lookup.add(contact, named_by, known) == Offer::Dropped {
                 turn.stats.candidates_dropped += 1;
             }
-        }
-    }
-
-    pub(super) fn trace(
-        &self,
-        turn: &mut Turn,
-        contact: Contact,
-        first_sent: Instant,
-        depth: u8,
-        answer: HopAnswer,
-    ) {
-        if let QueryKind::Get { operation, trace: Trace::Hops } = self.kind {
-            let shared_prefix_bits = (contact.id ^ self.lookup.target()).shared_prefix_bits();
-            let elapsed = turn.now.since(first_sent);
-            let hop = Hop { contact, shared_prefix_bits, depth, answer, elapsed };
-            turn.push(Effect::Event(Event::Hop { operation, hop }));
         }
     }
 

@@ -115,7 +115,11 @@ impl ShardPosition {
             Command::Get { key, .. }
             | Command::Forget { key, .. }
             | Command::Abandon { key, .. } => Route::One(self.of_key(*key)),
-            Command::Peers { .. } | Command::Stats { .. } | Command::Depart { .. } => Route::Every,
+            Command::Peers { .. }
+            | Command::Stats { .. }
+            | Command::Values { .. }
+            | Command::Log { .. }
+            | Command::Depart { .. } => Route::Every,
         }
     }
 }

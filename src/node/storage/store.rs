@@ -8,8 +8,12 @@ use core::time::Duration;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
-use crate::limits::{PIECE_BYTES_MAX, SHARDS_MAX, STORE_BYTES_MIN, VALUE_OVERHEAD_BYTES};
+use crate::limits::{
+    KEYS_SHOWN_MAX, PIECE_BYTES_MAX, SHARDS_MAX, SOURCES_SHOWN_MAX, STORE_BYTES_MIN,
+    VALUE_OVERHEAD_BYTES,
+};
 use crate::node::journal::HeldValue;
+use crate::node::view::{Holding, SourceView, ValuesView};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
@@ -33,6 +37,13 @@ impl Source {
             }
         }
     }
+
+    const fn ip(self) -> Option<IpAddr> {
+        match self {
+            Self::Own => None,
+            Self::Peer(ip) => Some(ip),
+        }
+    }
 }
 
 /// A stored value.
@@ -53,11 +64,8 @@ impl Held {
 
     /// What is kept of it on a disk.
     pub(crate) fn restorable(&self, key: Id) -> HeldValue {
-        let source = match self.source {
-            Source::Own => None,
-            Source::Peer(ip) => Some(ip),
-        };
         let Self { value, expires, purpose, .. } = self;
+        let source = self.source.ip();
         HeldValue { key, value: Arc::clone(value), expires: *expires, purpose: *purpose, source }
     }
 }
@@ -148,6 +156,31 @@ impl Store {
     /// What they weigh, in bytes, overhead included.
     pub(crate) const fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// What is held, for show: some of its keys, and its largest sources.
+    pub(crate) fn view(&self) -> ValuesView {
+        let largest = self.heaviest.iter().rev().take(SOURCES_SHOWN_MAX);
+        let view = |&(bytes, source): &(usize, Source)| SourceView {
+            source: source.ip(),
+            values: self.sources[&source].evictions.len() as u64,
+            bytes: bytes as u64,
+        };
+        let kept = self.expiries.iter().take(KEYS_SHOWN_MAX);
+        let holding = |key: Id| match self.values[&key].purpose {
+            Purpose::Replica => Holding::Replica,
+            Purpose::Cache => Holding::Cached,
+        };
+        ValuesView {
+            bytes: self.bytes as u64,
+            bytes_max: self.bytes_max as u64,
+            published: 0,
+            replicas: self.replications.len() as u64,
+            cached: (self.values.len() - self.replications.len()) as u64,
+            keys: kept.map(|&(_, key)| (key, holding(key))).collect(),
+            sources: largest.map(view).collect(),
+            sources_left_out: self.sources.len().saturating_sub(SOURCES_SHOWN_MAX) as u64,
+        }
     }
 
     /// Stores a value that hashes to `key`, or lengthens its life. Returns the values that

@@ -1,9 +1,12 @@
 //! What slow, silent, half-closed and crowding clients cost: nothing without bound.
 
+use std::io::{ErrorKind, Write as _};
 use std::net::Shutdown;
+use std::time::Instant;
 
 use super::client::{Connection, get, request};
 use super::serving;
+use crate::child::DEADLINE;
 
 /// One sample of `/metrics`.
 fn metric(http: &str, name: &str) -> f64 {
@@ -11,6 +14,57 @@ fn metric(http: &str, name: &str) -> f64 {
     let line = text.lines().find(|line| line.split(' ').next() == Some(name));
     let line = line.unwrap_or_else(|| panic!("no {name}: {text}"));
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
+}
+
+/// Waits until a sample of `/metrics` is at least `least`.
+fn await_metric(http: &str, name: &str, least: f64) {
+    let begun = Instant::now();
+    while metric(http, name) < least {
+        assert!(begun.elapsed() < DEADLINE, "{name} stays below {least}");
+    }
+}
+
+/// A request whose body is still to come.
+fn begin_put(http: &str) -> Connection {
+    let mut put = Connection::open(http);
+    put.send(format!("POST /v1/values HTTP/1.1\r\nHost: {http}\r\nContent-Length: 2\r\n\r\na"));
+    put
+}
+
+#[test]
+fn more_requests_at_work_than_there_may_be_are_told_to_come_again() {
+    let (_node, http) = serving(&[]);
+    let mut puts: Vec<Connection> = (0..64).map(|_| begin_put(&http)).collect();
+    // The scrape itself is at work too.
+    await_metric(&http, "kad_http_at_work", 65.0);
+    let refused = get(&http, "/v1/peers");
+    assert_eq!((refused.status, refused.field("retry-after")), (503, "1"));
+    assert!(refused.text().contains("64 requests are at work"), "{}", refused.text());
+    assert!(metric(&http, "kad_http_refused_at_work_total") >= 1.0);
+    assert_eq!(get(&http, "/healthz").status, 200, "probes have room of their own");
+    for put in &mut puts {
+        put.send("b");
+        assert_eq!(put.answer().status, 201);
+    }
+    assert_eq!(get(&http, "/v1/peers").status, 200);
+}
+
+#[test]
+fn a_client_that_stops_reading_is_cut_off() {
+    let (_node, http) = serving(&[]);
+    let deaf = Connection::open(&http);
+    deaf.socket().set_write_timeout(Some(DEADLINE)).expect("a deadline");
+    // It asks on without reading an answer, until the node has no room for more of them and
+    // stops reading too: from then on this waits.
+    let request = format!("GET / HTTP/1.1\r\nHost: {http}\r\n\r\n");
+    let error = loop {
+        if let Err(error) = deaf.socket().write_all(request.as_bytes()) {
+            break error;
+        }
+    };
+    assert_ne!(error.kind(), ErrorKind::WouldBlock, "it is never cut off");
+    assert!(metric(&http, "kad_http_writes_stalled_total") >= 1.0, "{error}");
+    assert_eq!(get(&http, "/v1/peers").status, 200);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use crate::child::DEADLINE;
 
@@ -111,4 +112,16 @@ pub(super) fn request(address: &str, head: &str, fields: &[&str], body: &[u8]) -
 /// Gets a path.
 pub(super) fn get(address: &str, path: &str) -> Answer {
     request(address, &format!("GET {path}"), &[], b"")
+}
+
+/// Gets a path until the answer has this status, and returns that answer.
+pub(super) fn await_status(address: &str, path: &str, status: u16) -> Answer {
+    let begun = Instant::now();
+    loop {
+        let answer = get(address, path);
+        if answer.status == status {
+            return answer;
+        }
+        assert!(begun.elapsed() < DEADLINE, "{path} never answers {status}: {}", answer.text());
+    }
 }

@@ -9,7 +9,7 @@ use crate::child::Node;
 
 const METHODS: [&str; 7] = ["get", "head", "put", "post", "delete", "patch", "options"];
 
-fn description(http: &str) -> Value {
+pub(super) fn description(http: &str) -> Value {
     let answer = get(http, "/v1/openapi.json");
     assert_eq!(answer.field("content-type"), "application/json");
     serde_json::from_slice(&answer.body).expect("JSON")
@@ -23,7 +23,7 @@ fn resolve<'a>(description: &'a Value, value: &'a Value) -> &'a Value {
 }
 
 /// Checks that `value` has the shape that `schema` says.
-fn check(description: &Value, schema: &Value, value: &Value, at: &str) {
+pub(super) fn check(description: &Value, schema: &Value, value: &Value, at: &str) {
     let schema = resolve(description, schema);
     if let Some(required) = schema["required"].as_array() {
         for name in required {

@@ -1,5 +1,7 @@
 //! The flags of a network in one process.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{DemoHttpArgs, IoArgs, LifeArgs, LogArgs, LookupArgs, PromptArgs, value};
@@ -26,12 +28,23 @@ pub(crate) struct DemoArgs {
     pub(crate) http: DemoHttpArgs,
     #[command(flatten)]
     pub(crate) lookup: LookupArgs,
-    #[command(flatten)]
-    pub(crate) life: LifeArgs,
+    /// How often a node republishes the values that were put there: often enough to watch it.
+    #[arg(long, value_name = "PERIOD", default_value = "30s", value_parser = value::period)]
+    pub(crate) republish: Duration,
+    /// How long a value lives after it was last published.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
     #[command(flatten)]
     pub(crate) io: IoArgs,
     #[command(flatten)]
     pub(crate) log: LogArgs,
     #[command(flatten)]
     pub(crate) prompt: PromptArgs,
+}
+
+impl DemoArgs {
+    /// How long values live.
+    pub(crate) const fn life(&self) -> LifeArgs {
+        LifeArgs { republish: self.republish, expire: self.expire }
+    }
 }

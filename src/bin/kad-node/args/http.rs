@@ -43,6 +43,9 @@ pub(crate) struct HttpAccessArgs {
     /// A network that may read without a token; repeatable.
     #[arg(long = "http-allow", value_name = "CIDR", value_parser = network)]
     pub(crate) readers: Vec<IpNet>,
+    /// A network that may read and write without a token; repeatable.
+    #[arg(long = "http-allow-write", value_name = "CIDR", value_parser = network)]
+    pub(crate) writers: Vec<IpNet>,
     /// A name by which clients reach the HTTP API, beside localhost and IP addresses;
     /// repeatable. Requests to other names are refused, since a hostile page could send
     /// them (DNS rebinding).

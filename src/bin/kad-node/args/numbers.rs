@@ -41,7 +41,6 @@ fn facts(argument: &str) -> Vec<String> {
         ],
         "k" => vec![format!("1 to {K_MAX}"), format!("[{K_DEFAULT}]")],
         "alpha" => vec![format!("1 to {ALPHA_MAX}"), format!("[{ALPHA_DEFAULT}]")],
-        "republish" => vec![format!("[{}]", hours(REPUBLISH_DEFAULT))],
         "expire" => vec![format!("[{}]", hours(EXPIRE_DEFAULT))],
         "value_max" => vec![
             format!("{}MiB at most", VALUE_BYTES_MAX >> 20),
@@ -74,6 +73,10 @@ fn check(command: &Command) {
         let (name, said) = (argument.get_id().as_str(), help(argument));
         let at = format!("{} {name}: {said:?}", command.get_name());
         let mut facts = facts(name);
+        if name == "republish" {
+            let is_demo = command.get_name() == "demo";
+            facts.push(if is_demo { "[30s]".into() } else { hours(REPUBLISH_DEFAULT) });
+        }
         if (command.get_name(), name) == ("ping", "timeout") {
             facts.push(format!("asked {} times", ping::SENDS_MAX));
         }

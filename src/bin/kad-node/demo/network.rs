@@ -1,5 +1,6 @@
 //! The nodes of a demo, and what its page does to them: kill, stop, start, cut, lose.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use kad_node::driver::{DriverEvent, Faults, Running, ShardStats};
 use kad_node::id::Id;
-use kad_node::node::{Command, Event, OperationId};
+use kad_node::node::{Command, Event, LogEvent, LogLevel, OperationId};
 use kad_node::quantity::Percent;
 use kad_node::rng::Rng;
 use kad_node::wire::Role;
@@ -22,6 +23,10 @@ use crate::launch;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a node that is stopped may take to hand its values off.
 const LEAVE_MAX: Duration = Duration::from_secs(5);
+/// Values that are told to have moved in an [`INTERVAL`]: more are no picture.
+const MOVES_TOLD_MAX: usize = 400;
+/// Digits by which a moved value's key is told.
+const KEY_DIGITS: usize = 8;
 /// Orders that wait; the clients of more are told to come again.
 const ORDERS_MAX: usize = 1024;
 
@@ -123,12 +128,30 @@ pub(super) struct Member {
     state: State,
     contacts: u64,
     values: u64,
+    /// What it has stored on others since it was last asked.
+    moves: Vec<Move>,
+}
+
+/// A value that a node has stored on another.
+#[derive(Clone, Copy, Debug)]
+struct Move {
+    to: Id,
+    key: Id,
+    purpose: &'static str,
 }
 
 impl Member {
     pub(super) const fn new(id: Id, running: Running) -> Self {
         let address = running.address();
-        Self { id, address, running: Some(running), state: State::Running, contacts: 0, values: 0 }
+        Self {
+            id,
+            address,
+            running: Some(running),
+            state: State::Running,
+            contacts: 0,
+            values: 0,
+            moves: Vec::new(),
+        }
     }
 
     /// The node, which runs until an order ends it.
@@ -170,6 +193,10 @@ impl Member {
                     (self.contacts, self.values) = (stats.contacts, stats.values);
                 }
                 DriverEvent::Node(Event::Departed { .. }) => has_departed = true,
+                DriverEvent::Node(Event::Log {
+                    event: LogEvent::StoreEnded { contact, key, purpose, is_stored: true, .. },
+                    ..
+                }) => self.moves.push(Move { to: contact.id, key, purpose }),
                 DriverEvent::Node(_) => {}
             }
         }
@@ -190,6 +217,8 @@ pub(super) struct Network<'a> {
     pub(super) faults: Faults,
     pub(super) rng: Rng,
     pub(super) args: &'a DemoArgs,
+    /// Whether a client looks, so that the nodes tell of what they store.
+    pub(super) is_watched: bool,
 }
 
 impl Network<'_> {
@@ -212,8 +241,12 @@ impl Network<'_> {
                 Ok(Order::Stop(index)) => self.members[index].depart(),
                 Ok(Order::Start(index)) => self.start(index),
                 Err(RecvTimeoutError::Timeout) => {
+                    self.watch(feed.is_heard());
                     // The first one's events go to the prompt and to the page.
                     self.members[1..].iter_mut().for_each(Member::observe);
+                    if let Some(moved) = self.moved() {
+                        feed.tell("moved", || moved);
+                    }
                     due = Instant::now() + INTERVAL;
                 }
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
@@ -222,6 +255,40 @@ impl Network<'_> {
             feed.tell("network", || view.clone());
             control.show(view);
         }
+    }
+
+    /// Has the nodes tell of what they store, while a client looks.
+    fn watch(&mut self, is_heard: bool) {
+        if self.is_watched != is_heard {
+            self.is_watched = is_heard;
+            let level = self.watched_level();
+            for running in self.members[1..].iter().filter_map(|member| member.running.as_ref()) {
+                // What a node that is too busy does not tell is not drawn.
+                let _ = running.commander().send(Command::Log { level });
+            }
+        }
+    }
+
+    const fn watched_level(&self) -> LogLevel {
+        if self.is_watched { LogLevel::Hops } else { LogLevel::Off }
+    }
+
+    /// What nodes have stored on others since it was last asked, if anything.
+    fn moved(&mut self) -> Option<Value> {
+        let numbers: HashMap<Id, usize> =
+            self.members.iter().enumerate().map(|(number, member)| (member.id, number)).collect();
+        let (mut told, mut left_out) = (Vec::new(), 0);
+        for (from, member) in self.members.iter_mut().enumerate() {
+            for Move { to, key, purpose } in member.moves.drain(..) {
+                match numbers.get(&to) {
+                    Some(to) if told.len() < MOVES_TOLD_MAX => {
+                        told.push(json!([from, to, key.to_string()[..KEY_DIGITS], purpose]));
+                    }
+                    _ => left_out += 1,
+                }
+            }
+        }
+        (!told.is_empty()).then(|| json!({ "moves": told, "left_out": left_out }))
     }
 
     fn cut(&self) -> bool {
@@ -238,14 +305,15 @@ impl Network<'_> {
     }
 
     fn try_start(&mut self, index: usize) -> Result<(), Failure> {
-        let by = self.members[0].address;
+        let (by, level) = (self.members[0].address, self.watched_level());
         let member = &mut self.members[index];
         if member.running.is_some() {
             return Ok(());
         }
         let args = self.args;
         let mut config = launch::config(&mut self.rng, Some(member.id), Role::Peer, &args.lookup);
-        launch::set_life(&mut config, &args.life);
+        launch::set_life(&mut config, &args.life());
+        config.log_level = level;
         let running =
             launch::start_among(&self.faults, member.address, &args.io, index as u64, config)?;
         launch::join(&running, vec![by])?;

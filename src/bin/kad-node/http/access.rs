@@ -7,7 +7,8 @@
 //!   comes from another origin is refused. Another origin cannot read answers: no field of
 //!   the header allows it to.
 //! - This host reads without a token, and writes without one where none is set. A network of
-//!   `--http-allow` reads without one. All else shows it.
+//!   `--http-allow` reads without one, and one of `--http-allow-write` does both. All else
+//!   shows it.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
@@ -33,6 +34,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(crate) struct Access {
     token: Option<String>,
     readers: Vec<IpNet>,
+    writers: Vec<IpNet>,
     hosts: Vec<String>,
 }
 
@@ -40,13 +42,15 @@ impl Access {
     /// The access that the command line grants to a server at `address`.
     pub(crate) fn new(args: &HttpAccessArgs, address: SocketAddr) -> Result<Self, Failure> {
         let token = args.token_file.as_deref().map(read_token).transpose()?;
-        if !address.ip().is_loopback() && token.is_none() && args.readers.is_empty() {
+        let lets_others_in = !args.readers.is_empty() || !args.writers.is_empty();
+        if !address.ip().is_loopback() && token.is_none() && !lets_others_in {
             return Err(Failure::Usage(format!(
                 "--http {address} can be reached from other hosts: give --http-token-file FILE, \
                  or --http-allow CIDR for those that may read"
             )));
         }
-        Ok(Self { token, readers: args.readers.clone(), hosts: args.hosts.clone() })
+        let (readers, writers) = (args.readers.clone(), args.writers.clone());
+        Ok(Self { token, readers, writers, hosts: args.hosts.clone() })
     }
 
     /// Whether the request of `parts`, which comes from `peer`, is allowed.
@@ -109,11 +113,12 @@ impl Access {
     }
 
     fn check_token(&self, peer: IpAddr, parts: &Parts) -> Result<(), Problem> {
+        let is_one_of = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&peer));
         let is_trusted = match (peer.is_loopback(), is_read(&parts.method)) {
             (true, true) => true,
-            (true, false) => self.token.is_none(),
-            (false, true) => self.readers.iter().any(|network| network.contains(&peer)),
-            (false, false) => false,
+            (true, false) => self.token.is_none() || is_one_of(&self.writers),
+            (false, true) => is_one_of(&self.readers) || is_one_of(&self.writers),
+            (false, false) => is_one_of(&self.writers),
         };
         if is_trusted {
             return Ok(());
@@ -121,7 +126,10 @@ impl Access {
         let Some(token) = &self.token else {
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                format!("{peer} may not do this: the node was started without --http-token-file"),
+                format!(
+                    "{peer} may not do this: start the node with --http-allow or \
+                     --http-allow-write for its network, or with --http-token-file"
+                ),
             ));
         };
         let shown = parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -189,6 +197,7 @@ mod tests {
         Access {
             token: token.map(str::to_owned),
             readers: vec!["172.16.0.0/12".parse().expect("a network")],
+            writers: vec!["172.31.9.1/32".parse().expect("a network")],
             hosts: vec!["node.example.org".into()],
         }
     }
@@ -264,6 +273,10 @@ mod tests {
             (&open, "::ffff:127.0.0.1", "POST", &[], 0),
             (&open, "172.18.0.1", "GET", &[], 0),
             (&open, "172.18.0.1", "POST", &[], 403),
+            (&open, "172.31.9.1", "POST", &[], 0),
+            (&closed, "172.31.9.1", "GET", &[], 0),
+            (&closed, "172.31.9.1", "DELETE", &[], 0),
+            (&open, "172.31.9.2", "POST", &[], 403),
             (&open, "10.0.0.9", "GET", &[], 403),
             (&closed, "127.0.0.1", "GET", &[], 0),
             (&closed, "127.0.0.1", "POST", &[], 401),
@@ -288,6 +301,12 @@ mod tests {
         let refused = Access::new(&args, any).expect_err("all could write");
         assert!(matches!(refused, Failure::Usage(text) if text.contains("--http-token-file")));
         args.readers = vec!["10.0.0.0/8".parse().expect("a network")];
+        assert!(Access::new(&args, any).is_ok());
+        let args = HttpAccessArgs {
+            writers: args.readers.clone(),
+            readers: Vec::new(),
+            ..HttpAccessArgs::default()
+        };
         assert!(Access::new(&args, any).is_ok());
         assert!(Access::new(&HttpAccessArgs::default(), ([127, 0, 0, 1], 0).into()).is_ok());
     }

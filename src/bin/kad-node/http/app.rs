@@ -1,12 +1,13 @@
 //! What all handlers share.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kad_durable::Counters as DiskCounters;
 use kad_node::driver::{Io, Running, ShardCount};
 use kad_node::id::Id;
+use kad_node::node::LogLevel;
 use tokio::sync::{Semaphore, watch};
 
 use super::access::Access;
@@ -18,6 +19,7 @@ use super::node::NodeClient;
 use crate::args::LookupArgs;
 use crate::demo::Control;
 use crate::joining::Joining;
+use crate::log_events;
 
 /// What the server says of its node.
 #[derive(Clone)]
@@ -89,6 +91,8 @@ pub(crate) struct App {
     /// Room for probes and scrapes.
     pub(crate) probes: Arc<Semaphore>,
     pub(crate) phase: watch::Receiver<Phase>,
+    /// How much the node was last told to tell of its work.
+    log_level: Mutex<LogLevel>,
 }
 
 impl App {
@@ -111,6 +115,87 @@ impl App {
             work: Arc::new(Semaphore::new(AT_WORK_MAX)),
             probes: Arc::new(Semaphore::new(PROBES_MAX)),
             phase,
+            log_level: Mutex::new(log_events::level()),
         }
+    }
+
+    /// Has the node tell what those that listen to events want to see, and no more than the
+    /// log needs where none listens.
+    pub(crate) fn watch(&self) {
+        let mut level = log_events::level();
+        if self.counters.streams.value() > 0 {
+            level = level.max(Feed::LOG_LEVEL);
+        }
+        let mut told = self.log_level.lock().unwrap_or_else(PoisonError::into_inner);
+        // A node that is too busy to hear of it is told the next time.
+        if *told != level && self.node.log(level) {
+            *told = level;
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::time::Duration;
+
+    use kad_node::driver::{DriverEvent, Running};
+    use kad_node::node::{Command, Event, OperationId, Trace};
+
+    use super::*;
+    use crate::args::HttpAccessArgs;
+    use crate::http::node::tests::unrouted;
+
+    const PATIENCE: Duration = Duration::from_mins(1);
+
+    /// What handlers share, of a node that no connection leads to.
+    pub(crate) fn unserved(running: &Running) -> Arc<App> {
+        let about = About {
+            id: Id::of_value(b"unserved"),
+            address: running.address(),
+            shards: running.shards(),
+            io: running.io(),
+            network: "default".into(),
+            k: 20,
+            alpha: 3,
+            value_bytes_max: 1024,
+            has_bootstrap: false,
+            joining: Joining::default(),
+            disk: None,
+            demo: None,
+        };
+        let access = Access::new(&HttpAccessArgs::default(), running.address());
+        let access = access.expect("a loopback address");
+        let node = Arc::new(NodeClient::new(running.commander()));
+        let phase = watch::channel(Phase::Serving).1;
+        Arc::new(App::new(about, node, Arc::new(Feed::new()), access, phase))
+    }
+
+    /// Has the node look something up; whether it tells of that before it answers.
+    fn tells_of_a_lookup(running: &Running) -> bool {
+        let (operation, key) = (OperationId(7), Id::of_value(b"absent"));
+        let get = Command::Get { operation, key, trace: Trace::Off };
+        running.commander().send(get).expect("it runs");
+        let mut has_told = false;
+        loop {
+            match running.events().recv_timeout(PATIENCE).expect("it answers") {
+                DriverEvent::Node(Event::Log { .. }) => has_told = true,
+                DriverEvent::Node(Event::Get { .. }) => return has_told,
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_node_tells_of_its_work_only_while_a_client_listens() {
+        let running = unrouted();
+        let app = unserved(&running);
+        app.watch();
+        assert!(!tells_of_a_lookup(&running));
+        app.counters.streams.add(1);
+        app.watch();
+        assert!(tells_of_a_lookup(&running));
+        app.counters.streams.sub(1);
+        app.watch();
+        assert!(!tells_of_a_lookup(&running));
     }
 }

@@ -1,5 +1,10 @@
 //! Bodies in memory: each is counted while it is there, and none may stall.
+//!
+//! The body of a put is kept whole: its key is the hash of all of it, and only then it is
+//! known which shard takes it. The body of a get is the value itself, which the store and
+//! all answers share; it goes out in chunks, so that no answer holds another one up.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::counters::Counters;
-use super::limits::{BODY_BYTES_MAX, BODY_TIME_MAX, STALL_MAX};
+use super::limits::{BODY_BYTES_MAX, BODY_TIME_MAX, CHUNK_BYTES_MAX, STALL_MAX};
 use super::problem::Problem;
 
 /// The memory that bodies may take together.
@@ -113,6 +118,39 @@ pub(crate) async fn read(
     }
 }
 
+/// A value as it is sent: chunk by chunk, none of which is a copy.
+pub(crate) struct Chunks(Bytes);
+
+impl Chunks {
+    pub(crate) const fn new(value: Bytes) -> Self {
+        Self(value)
+    }
+}
+
+impl HttpBody for Chunks {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.0.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.0.len().min(CHUNK_BYTES_MAX);
+        Poll::Ready(Some(Ok(Frame::data(self.0.split_to(length)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
+}
+
 /// A body, and what is held until it has been sent or dropped.
 pub(crate) struct Held<H> {
     body: Body,
@@ -142,5 +180,41 @@ impl<H: Unpin> HttpBody for Held<H> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_goes_out_in_chunks_that_are_no_copies() {
+        let value: Arc<[u8]> = (0..=u8::MAX).cycle().take(2 * CHUNK_BYTES_MAX + 5).collect();
+        let at = value.as_ptr();
+        let mut chunks = Chunks::new(Bytes::from_owner(Arc::clone(&value)));
+        assert_eq!(chunks.size_hint().exact(), Some(value.len() as u64));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut sent = 0;
+        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut chunks).poll_frame(&mut context) {
+            let chunk = frame.into_data().expect("data");
+            assert!(!chunk.is_empty() && chunk.len() <= CHUNK_BYTES_MAX);
+            assert_eq!(chunk.as_ptr(), at.wrapping_add(sent));
+            sent += chunk.len();
+        }
+        assert_eq!((sent, chunks.is_end_stream()), (value.len(), true));
+    }
+
+    #[test]
+    fn bodies_beyond_the_memory_are_refused_and_counted_until_others_are_gone() {
+        let counters = Arc::new(Counters::default());
+        let memory = BodyMemory::new(Arc::clone(&counters));
+        let first = memory.take(BODY_BYTES_MAX - 1).expect("there is room");
+        let Err(busy) = memory.take(2) else { panic!("there is no room") };
+        assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(counters.refused_body_bytes.value(), 1);
+        assert_eq!(counters.body_bytes.value(), BODY_BYTES_MAX as u64 - 1);
+        drop(first);
+        assert_eq!(counters.body_bytes.value(), 0);
+        memory.take(BODY_BYTES_MAX).expect("all of it is free again");
     }
 }

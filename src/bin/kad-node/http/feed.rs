@@ -19,7 +19,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 
 use super::app::{App, Phase};
-use super::counters::Counters;
 use super::limits::{EVENT_STREAMS_MAX, EVENTS_WAITING_MAX};
 use super::problem::Problem;
 use super::views::{self, HopView};
@@ -37,8 +36,9 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// What the node is to tell of its work, so that contacts are seen to come and go.
-    pub(crate) const LOG_LEVEL: LogLevel = LogLevel::Debug;
+    /// What the node is to tell of its work while a client listens, so that contacts are seen
+    /// to come and go, and lookups hop by hop.
+    pub(crate) const LOG_LEVEL: LogLevel = LogLevel::Hops;
 
     pub(crate) fn new() -> Self {
         Self { sender: broadcast::channel(EVENTS_WAITING_MAX).0 }
@@ -89,9 +89,6 @@ impl Feed {
                     "elapsed_us": views::micros(*elapsed),
                 })
             }),
-            Event::Hop { operation, hop } => {
-                self.tell("hop", || json!({ "operation": operation.0, "hop": HopView::from(hop) }));
-            }
             Event::Forget { key, .. } => {
                 self.tell("forget", || json!({ "key": key.to_string() }));
             }
@@ -99,7 +96,11 @@ impl Feed {
                 self.tell("departed", || json!({ "handed_off": handed_off, "failed": failed }));
             }
             Event::Log { event, .. } => self.observe_log(event),
-            Event::Peers { .. } | Event::Stats { .. } => {}
+            // A hop of a traced get comes as an event for the log, as those of others do.
+            Event::Hop { .. }
+            | Event::Peers { .. }
+            | Event::Values { .. }
+            | Event::Stats { .. } => {}
         }
     }
 
@@ -116,6 +117,27 @@ impl Feed {
         match event {
             LogEvent::ContactInserted(inserted) => contact("inserted", inserted),
             LogEvent::ContactEvicted(evicted) => contact("evicted", evicted),
+            LogEvent::LookupHop { purpose, operation, target, hop } => self.tell("hop", || {
+                json!({
+                    "operation": operation.map(|operation| operation.0),
+                    "purpose": purpose,
+                    "target": target.to_string(),
+                    "hop": HopView::from(hop),
+                })
+            }),
+            LogEvent::StoreEnded { purpose, operation, key, contact, is_stored, elapsed } => {
+                self.tell("stored", || {
+                    json!({
+                        "operation": operation.map(|operation| operation.0),
+                        "purpose": purpose,
+                        "key": key.to_string(),
+                        "id": contact.id.to_string(),
+                        "address": contact.addr.to_string(),
+                        "stored": is_stored,
+                        "elapsed_us": views::micros(*elapsed),
+                    })
+                });
+            }
             LogEvent::LookupEnded { purpose, target, outcome, asked, elapsed } => {
                 self.tell("lookup", || {
                     json!({
@@ -136,13 +158,14 @@ impl Feed {
 struct Listener {
     events: Receiver<Told>,
     phase: tokio::sync::watch::Receiver<Phase>,
-    counters: Arc<Counters>,
+    app: Arc<App>,
     missed: u64,
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.counters.streams.sub(1);
+        self.app.counters.streams.sub(1);
+        self.app.watch();
     }
 }
 
@@ -158,7 +181,7 @@ impl Listener {
             Ok(Told { name, data }) => Some(SentEvent::default().event(name).data(data)),
             Err(RecvError::Closed) => None,
             Err(RecvError::Lagged(missed)) => {
-                self.counters.events_missed.add(missed);
+                self.app.counters.events_missed.add(missed);
                 self.missed += missed;
                 let data = json!({ "missed": missed, "in_all": self.missed });
                 Some(SentEvent::default().event("missed").data(data.to_string()))
@@ -169,7 +192,7 @@ impl Listener {
 
 /// `GET /v1/events`
 pub(crate) async fn events(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let counters = Arc::clone(&app.counters);
+    let counters = &app.counters;
     if counters.streams.value() >= EVENT_STREAMS_MAX as u64 {
         counters.refused_streams.add(1);
         let detail = format!("{EVENT_STREAMS_MAX} clients listen to events: close one of them");
@@ -177,10 +200,41 @@ pub(crate) async fn events(State(app): State<Arc<App>>) -> Result<Response, Prob
     }
     counters.streams.add(1);
     let events = app.feed.sender.subscribe();
-    let listener = Listener { events, phase: app.phase.clone(), counters, missed: 0 };
+    let listener = Listener { events, phase: app.phase.clone(), app: Arc::clone(&app), missed: 0 };
+    app.watch();
     let stream = stream::unfold(listener, |mut listener| async {
         let event = listener.next().await?;
         Some((Ok::<_, Infallible>(event), listener))
     });
     Ok(Sse::new(stream).keep_alive(KeepAlive::default()).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::app::tests::unserved;
+    use crate::http::node::tests::unrouted;
+
+    #[tokio::test]
+    async fn a_slow_client_loses_the_oldest_events_and_is_told_how_many() {
+        const MORE: usize = 5;
+        let running = unrouted();
+        let app = unserved(&running);
+        app.feed.tell("unheard", || panic!("an event that no client hears is not written"));
+        let events = app.feed.sender.subscribe();
+        app.counters.streams.add(1);
+        let phase = app.phase.clone();
+        let mut slow = Listener { events, phase, app: Arc::clone(&app), missed: 0 };
+        for number in 0..EVENTS_WAITING_MAX + MORE {
+            app.feed.tell("number", || json!(number));
+        }
+        let told = format!("{:?}", slow.next().await.expect("it runs"));
+        assert!(told.contains("missed"), "{told}");
+        assert_eq!(app.counters.events_missed.value(), MORE as u64);
+        let first = format!("{:?}", slow.next().await.expect("it runs"));
+        assert!(first.contains(&format!("data: {MORE}")), "{first}");
+        drop(slow);
+        assert_eq!(app.counters.streams.value(), 0);
+        assert!(!app.feed.is_heard());
+    }
 }

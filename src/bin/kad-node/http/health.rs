@@ -22,10 +22,7 @@ pub(crate) async fn healthz(State(app): State<Arc<App>>) -> Result<Json<Value>, 
         // Commands of others wait: the shards are busy with them.
         Ok(_) | Err(Unanswered::Busy) => Ok(Json(json!({ "status": "ok" }))),
         Err(Unanswered::Stopped) => Err(unavailable("the node has stopped")),
-        Err(Unanswered::Late) => {
-            let seconds = SHARD_SILENCE_MAX.as_secs();
-            Err(unavailable(format!("a shard has not answered within {seconds} s")))
-        }
+        Err(Unanswered::Late) => Err(Problem::silent_shard()),
     }
 }
 
@@ -56,4 +53,28 @@ fn has_heard_lately(buckets: &[BucketView]) -> bool {
 
 fn unavailable(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use kad_node::id::Id;
+    use kad_node::node::ContactView;
+    use kad_node::wire::Contact;
+
+    use super::*;
+
+    /// A bucket whose contacts were seen so long ago.
+    fn bucket(seen_ago: &[Duration]) -> BucketView {
+        let contact = Contact { id: Id::of_value(b"one"), addr: ([10, 0, 0, 1], 1).into() };
+        let view = |&seen_ago| ContactView { contact, seen_ago, round_trip: None, failures: 0 };
+        BucketView { index: 0, contacts: seen_ago.iter().map(view).collect(), replacements: 0 }
+    }
+
+    #[test]
+    fn one_contact_that_was_heard_lately_is_enough() {
+        let long_ago = CONTACT_SILENCE_MAX + Duration::from_secs(1);
+        assert!(!has_heard_lately(&[]));
+        assert!(!has_heard_lately(&[bucket(&[long_ago, long_ago]), bucket(&[])]));
+        assert!(has_heard_lately(&[bucket(&[long_ago]), bucket(&[long_ago, CONTACT_SILENCE_MAX])]));
+    }
 }

@@ -18,10 +18,12 @@ use kad_node::node::Stats;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::registry::Registry;
+use tokio::time;
 
 use self::families::{Families, Family};
 use super::app::App;
 use super::counters::Counters;
+use super::limits::SHARD_SILENCE_MAX;
 use super::problem::Problem;
 use crate::log;
 
@@ -34,7 +36,8 @@ pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let shards = app.node.stats().await?;
+    let shards = time::timeout(SHARD_SILENCE_MAX, app.node.stats()).await;
+    let shards = shards.map_err(|_| Problem::silent_shard())??;
     let scrape = Scrape {
         shards,
         disk: app.about.disk.as_ref().map(|disk| disk.snapshot()),

@@ -8,8 +8,8 @@ use std::time::Duration;
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, OperationId, Refusal, Stored,
-    Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, LogLevel, OperationId, Refusal,
+    Stored, Trace, ValuesView,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time;
@@ -131,6 +131,23 @@ impl NodeClient {
             .await
     }
 
+    /// The values that the node holds.
+    pub(crate) async fn values(&self) -> Result<ValuesView, Unanswered> {
+        let operation = self.ids.next();
+        let asked = self.ask(Command::Values { operation }, operation, None)?;
+        asked
+            .answer(|event| match event {
+                DriverEvent::Node(Event::Values { values, .. }) => Some(*values),
+                _ => None,
+            })
+            .await
+    }
+
+    /// Has the node tell this much of its work from now on. Whether it was told to.
+    pub(crate) fn log(&self, level: LogLevel) -> bool {
+        self.commander.send(Command::Log { level }).is_ok()
+    }
+
     /// The counters of each shard.
     pub(crate) async fn stats(&self) -> Result<Vec<ShardStats>, Unanswered> {
         let operation = self.ids.next();
@@ -209,5 +226,46 @@ impl Drop for Asked<'_> {
             // A node that has stopped, or is too busy to hear of it, ends the lookup itself.
             let _ = self.node.commander.send(Command::Abandon { operation, key });
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use kad_node::driver::{
+        self, Coalescing, IoChoice, Pin, Running, Settings, ShardCount, Steering,
+    };
+    use kad_node::node::Config;
+
+    use super::*;
+
+    /// A node whose answers no thread brings to those that wait for them.
+    pub(crate) fn unrouted() -> Running {
+        driver::start(Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            io: IoChoice::Mmsg,
+            shards: ShardCount::ONE,
+            steering: Steering::Off,
+            pin: Pin::Free,
+            coalescing: Coalescing::On,
+            loss: None,
+            faults: None,
+            data: None,
+            node: Config::new(Id::of_value(b"unrouted"), [1; 32]),
+        })
+        .expect("a node")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_waited_for_so_long_and_no_longer() {
+        let running = unrouted();
+        let node = NodeClient::new(running.commander());
+        let begun = time::Instant::now();
+        assert_eq!(node.peers().await.err(), Some(Unanswered::Late));
+        assert_eq!(begun.elapsed(), OPERATION_TIME_MAX);
+        let got = node.get(Id::of_value(b"absent"), Trace::Off).await;
+        assert_eq!(got.err(), Some(Unanswered::Late));
+        assert_eq!(node.with_waiting(|waiting| waiting.len()), Some(0), "none waits any more");
+        node.close();
+        assert_eq!(node.stats().await.err(), Some(Unanswered::Stopped));
     }
 }

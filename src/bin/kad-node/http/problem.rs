@@ -7,7 +7,7 @@ use kad_node::limits::PUBLISHED_VALUES_MAX;
 use kad_node::node::Refusal;
 use serde_json::{Map, Value, json};
 
-use super::limits::{OPERATION_TIME_MAX, RETRY_AFTER_S};
+use super::limits::{OPERATION_TIME_MAX, RETRY_AFTER_S, SHARD_SILENCE_MAX};
 use super::node::Unanswered;
 
 /// An error: a status, one sentence with the offending value and the remedy, and what a
@@ -46,6 +46,13 @@ impl Problem {
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
             .with_header(RETRY_AFTER, RETRY_AFTER_S.into())
+    }
+
+    /// A shard does not answer.
+    pub(crate) fn silent_shard() -> Self {
+        let seconds = SHARD_SILENCE_MAX.as_secs();
+        let detail = format!("a shard has not answered within {seconds} s");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
     /// A key that is none.

@@ -27,7 +27,7 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let work = Router::new()
-        .route("/v1/values", post(values::create))
+        .route("/v1/values", post(values::create).get(held))
         .route("/v1/values/{key}", put(values::replace).get(values::read).delete(values::forget))
         .route("/v1/trace/{key}", get(values::trace))
         .route("/v1/node", get(node))
@@ -166,5 +166,11 @@ async fn peers(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 async fn stats(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     let shards = app.node.stats().await?;
     let disk = app.about.disk.as_ref().map(|disk| disk.snapshot());
-    Ok(Json(views::stats(&shards, disk.as_ref())).into_response())
+    Ok(Json(views::stats(&shards, disk.as_ref(), &app.counters)).into_response())
+}
+
+/// `GET /v1/values`
+async fn held(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let values = app.node.values().await?;
+    Ok(Json(views::values(&values)).into_response())
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::task;
 
 use super::app::App;
-use super::body::{self, Held};
+use super::body::{self, Chunks, Held};
 use super::conditions::{self, Selection};
 use super::node::GetAnswer;
 use super::problem::Problem;
@@ -137,7 +137,7 @@ pub(crate) async fn read(
         status = StatusCode::PARTIAL_CONTENT;
         bytes = bytes.slice(range.clone());
     }
-    let body = Body::new(Held::new(Body::from(bytes), held));
+    let body = Body::new(Held::new(Body::new(Chunks::new(bytes)), held));
     let mut response = (status, body).into_response();
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -5,10 +5,11 @@ use std::time::Duration;
 use kad_durable::Snapshot;
 use kad_node::driver::ShardStats;
 use kad_node::id::Id;
-use kad_node::node::{BucketView, ContactView, Hop, HopAnswer};
+use kad_node::node::{BucketView, ContactView, Holding, Hop, HopAnswer, ValuesView};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::counters::Counters;
 use super::node::GetAnswer;
 
 /// Microseconds of a duration.
@@ -127,8 +128,68 @@ impl From<&ContactView> for PeerView {
     }
 }
 
-/// The counters of all shards together, of each, and of the disk where there is one.
-pub(crate) fn stats(shards: &[ShardStats], disk: Option<&Snapshot>) -> Value {
+/// Digits of a key that tell where it is. All of them would give the value to those that may
+/// read this.
+const KEY_PREFIX_DIGITS: usize = 8;
+
+/// The values that the node holds.
+#[derive(Serialize)]
+pub(crate) struct HeldView {
+    /// Put here, and published from here.
+    published: u64,
+    /// Held as one of the closest nodes.
+    replicas: u64,
+    /// Held because a get passed.
+    cached: u64,
+    /// What is held for others, overhead included.
+    bytes: u64,
+    bytes_max: u64,
+    /// The largest first.
+    sources: Vec<SourceShare>,
+    sources_left_out: u64,
+    /// Some of them, by the first digits of their keys.
+    keys: KeyPrefixes,
+}
+
+#[derive(Serialize)]
+struct SourceShare {
+    /// An address, or the network of one; none of this node's own copies.
+    source: Option<String>,
+    values: u64,
+    bytes: u64,
+}
+
+#[derive(Default, Serialize)]
+struct KeyPrefixes {
+    published: Vec<String>,
+    replicas: Vec<String>,
+    cached: Vec<String>,
+}
+
+pub(crate) fn values(values: &ValuesView) -> HeldView {
+    let mut keys = KeyPrefixes::default();
+    for (key, holding) in &values.keys {
+        let kind = match holding {
+            Holding::Published => &mut keys.published,
+            Holding::Replica => &mut keys.replicas,
+            Holding::Cached => &mut keys.cached,
+        };
+        kind.push(key.to_string()[..KEY_PREFIX_DIGITS].to_owned());
+    }
+    let &ValuesView { published, replicas, cached, bytes, bytes_max, sources_left_out, .. } =
+        values;
+    let sources = values.sources.iter().map(|source| SourceShare {
+        source: source.source.map(|source| source.to_string()),
+        values: source.values,
+        bytes: source.bytes,
+    });
+    let sources = sources.collect();
+    HeldView { published, replicas, cached, bytes, bytes_max, sources, sources_left_out, keys }
+}
+
+/// The counters of all shards together, of each, of the disk where there is one, and of the
+/// HTTP API.
+pub(crate) fn stats(shards: &[ShardStats], disk: Option<&Snapshot>, http: &Counters) -> Value {
     let one = |shard: &ShardStats| {
         let (node, driver) = (counters(shard.node.iter()), counters(shard.driver.iter()));
         json!({ "node": node, "driver": driver })
@@ -137,6 +198,7 @@ pub(crate) fn stats(shards: &[ShardStats], disk: Option<&Snapshot>) -> Value {
         "total": one(&ShardStats::total(shards)),
         "shards": shards.iter().map(one).collect::<Vec<_>>(),
         "disk": disk.map(|disk| counters(disk.iter())),
+        "http": counters(http.iter().map(|(name, _, value)| (name, value))),
     })
 }
 

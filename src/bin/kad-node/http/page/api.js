@@ -17,18 +17,25 @@ async function ask(path, options = {}) {
   throw refused;
 }
 const askJson = async (path, options) => (await ask(path, options)).json();
+// Listens to the node's events. The node drops the oldest for a browser that is slow, and says
+// how many.
 function listen(handlers) {
   const events = new EventSource('/v1/events');
   const live = (text, is) => { $('live').textContent = text; $('live').className = `chip ${is}`; };
   events.onopen = () => live('live', 'on');
   events.onerror = () => live('no connection: trying again', 'off');
-  for (const name in handlers) events.addEventListener(name, event => handlers[name](JSON.parse(event.data)));
-  events.addEventListener('missed', event => live(`live, ${JSON.parse(event.data).in_all} events missed`, 'on'));
+  for (const name in handlers) {
+    events.addEventListener(name, event => handlers[name](JSON.parse(event.data)));
+  }
+  events.addEventListener('missed', event => {
+    live(`live, ${count(JSON.parse(event.data).in_all, 'event')} missed`, 'on');
+  });
 }
 // Calls `act` every `period_ms`, never twice at a time, and not while no one looks.
 async function repeat(act, period_ms) {
+  const passOver = error => { if (!(error instanceof Refused)) throw error; };
   for (;;) {
-    if (!document.hidden) await act().catch(error => { if (!(error instanceof Refused)) throw error; });
+    if (!document.hidden) await act().catch(passOver);
     await new Promise(done => setTimeout(done, period_ms));
   }
 }

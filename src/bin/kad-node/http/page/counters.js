@@ -1,4 +1,4 @@
-// The store, and what was turned away.
+// What was turned away. Each bound of the node counts what it refuses.
 const AWAY = {
   outbox_full: 'datagrams not sent: no room to write them',
   datagrams_truncated: 'datagrams that end too early',
@@ -19,6 +19,7 @@ const AWAY = {
   rpcs_refused: 'requests not sent: too many wait for an answer',
   checks_refused: 'contacts not checked: too many checks at once',
   verifications_refused: 'new contacts not verified: too many at once',
+  verifications_of_loopback: 'senders not verified: they announce a loopback address',
   lookups_refused: 'lookups not begun: too many at once',
   values_evicted: 'values dropped to make room',
   values_refused_by_disk: 'values refused: the disk does not keep up',
@@ -27,16 +28,36 @@ const AWAY = {
   kernel_drops: 'datagrams dropped by the kernel: the node was behind',
   sends_failed: 'datagrams that could not be sent',
   handoffs_dropped: 'messages between shards dropped: no room',
+  connections_refused: 'HTTP connections refused: too many, and all at work',
+  connections_displaced: 'idle HTTP connections closed to make room',
+  headers_late: 'HTTP connections closed: the next request did not come in time',
+  writes_stalled: 'HTTP connections closed: the client did not read',
+  refused_at_work: 'HTTP requests told to come again: too many at work',
+  refused_probes: 'HTTP probes told to come again: too many at work',
+  refused_streams: 'HTTP streams of events refused: too many',
+  refused_body_bytes: 'HTTP requests told to come again: too many bytes of bodies',
+  refused_too_large: 'HTTP requests refused: larger than a value may be',
+  bodies_late: 'HTTP requests refused: the body did not come in time',
+  refused_host: 'HTTP requests refused: to another host’s name',
+  refused_cross_origin: 'HTTP requests refused: a page of another origin',
+  refused_token: 'HTTP requests refused: no token, or a wrong one',
+  events_missed: 'events that slow readers missed',
+  log_events_suppressed: 'events not told: too many in one second',
 };
-function drawCounters({total, disk}) {
-  const {node, driver} = total;
-  facts($('store'), [['Held for the network', node.values.toLocaleString('en')], ['Their size', bytes(node.value_bytes)],
-    ['Put here, and published again from here', node.values_published.toLocaleString('en')],
-    ['Copied to others as a holder', node.values_replicated.toLocaleString('en')],
-    ['Dropped at the end of their life', node.values_expired.toLocaleString('en')],
-    ['On a disk', disk ? 'yes' : 'no: in memory alone']]);
-  const all = {...driver, ...node};
+// Samples of the last minute, to tell what still happens from what did once.
+const SAMPLES_MAX = 30;
+const samples = [];
+function drawCounters({total, http}) {
+  const all = {...total.driver, ...total.node, ...http};
+  samples.push(all);
+  if (samples.length > SAMPLES_MAX) samples.shift();
   const away = Object.entries(AWAY).filter(([name]) => all[name] > 0);
-  facts($('away'), away.map(([name, text]) => [text, all[name].toLocaleString('en')]));
+  const lately = name => all[name] - samples[0][name];
+  away.sort(([a], [b]) => lately(b) - lately(a) || all[b] - all[a]);
+  const number = name => {
+    const more = lately(name);
+    return `${all[name].toLocaleString('en')}${more > 0 ? `, ${more.toLocaleString('en')} of them lately` : ''}`;
+  };
+  facts($('away'), away.map(([name, text]) => [text, number(name)]));
   if (away.length === 0) facts($('away'), [['Nothing so far', '0']]);
 }

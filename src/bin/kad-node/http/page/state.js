@@ -2,19 +2,36 @@
 const state = {
   node: null, // /v1/node
   buckets: [], // /v1/peers
+  values: null, // /v1/values
   demo: null, // {nodes, network} of /v1/demo
   chosen: 1, // a node of the demo
   key: null, // of the last put or get
-  lookup: null, // {operation, hops} of the last traced get
+  holders: new Set(), // ids of those that said that they hold its value
+  asks: 0, // puts and gets of this page that are under way
+  lookup: null, // the put or get that is drawn: {operation, purpose, key, hops, begun}
+  background: new Map(), // lookups of maintenance, by target: {purpose, hops}
 };
 const isDemo = () => state.demo !== null;
-const contacts = () => state.buckets.flatMap(bucket => bucket.contacts.map(contact => ({...contact, bucket: bucket.index})));
+const contacts = () =>
+  state.buckets.flatMap(bucket => bucket.contacts.map(contact => ({...contact, bucket: bucket.index})));
+const hasEnded = at => at === 'killed' || at === 'stopped';
+// How far an id is from a key: by their first 64 bits, which no two ids here share.
+function distance(id, key) {
+  const word = at => parseInt(id.slice(at, at + 8), 16) ^ parseInt(key.slice(at, at + 8), 16);
+  return (word(0) >>> 0) * 2 ** 32 + (word(8) >>> 0);
+}
 // The `k` of `ids` closest to `key`: those that are to hold its value.
 function closest(ids, key, k) {
-  const at = BigInt(`0x${key}`);
-  const far = ids.map(id => [BigInt(`0x${id}`) ^ at, id]);
-  return new Set(far.sort((a, b) => (a[0] < b[0] ? -1 : 1)).slice(0, k).map(([, id]) => id));
+  const far = ids.map(id => [distance(id, key), id]).sort((a, b) => a[0] - b[0]);
+  return far.slice(0, k).map(([, id]) => id);
 }
+function showKey(key) {
+  if (state.key === key) return;
+  state.key = key;
+  state.holders.clear();
+  changed();
+}
+// Has the picture drawn once before the next frame, however much has changed until then.
 function changed() {
   if (changed.waits) return;
   changed.waits = true;
