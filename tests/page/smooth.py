@@ -1,8 +1,9 @@
 """Measures how smooth the page of a demo of 500 nodes is: `smooth.py PROGRAM [NODES]`.
 
 For 20 s values are put, nodes are killed and started, and the page draws it all. It prints the
-frames a second, the tasks of more than 50 ms, and how much of a second the page's own thread
-works. The last is what counts on a busy machine, where frames come late for other reasons.
+frames a second, the tasks of more than 50 ms, and for how much of a second the page's own thread
+has a processor. The last is what counts on a busy machine, where frames come late for other
+reasons.
 """
 
 import sys
@@ -32,7 +33,7 @@ def main(program, nodes="500"):
         page, said = opened(browser, address)
         page.wait_for_timeout(3000)  # until the first polls and charts are through
         devtools = page.context.new_cdp_session(page)
-        devtools.send("Performance.enable")
+        devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
         page.evaluate(WATCH)
         before, begun = work(devtools), time.monotonic()
         for second in range(SECONDS):

@@ -124,11 +124,12 @@ impl Access {
             return Ok(());
         }
         let Some(token) = &self.token else {
+            let allow = if is_read(&parts.method) { "--http-allow" } else { "--http-allow-write" };
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 format!(
-                    "{peer} may not do this: start the node with --http-allow or \
-                     --http-allow-write for its network, or with --http-token-file"
+                    "{peer} may not do this: start the node with {allow} for its network, or \
+                     with --http-token-file"
                 ),
             ));
         };

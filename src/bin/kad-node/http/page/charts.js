@@ -5,8 +5,9 @@ const SERIES_COLORS = ['--accent', '--t2', '--t0', '--key', '--t3', '--t1'];
 const CHART_PX = 200;
 class Chart {
   // Series of one unit, or, with `right`, the last of another one at the right.
-  constructor(at, names, {unit, right}) {
-    Object.assign(this, {at: $(at), names, unit, right, data: [[], ...names.map(() => [])]});
+  // A sparse one has seconds without a value: it shows the points too.
+  constructor(at, names, {unit, right, sparse = false}) {
+    Object.assign(this, {at: $(at), names, unit, right, sparse, data: [[], ...names.map(() => [])]});
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.draw());
     new ResizeObserver(() => this.plot && this.plot.setSize(this.size())).observe(this.at);
     this.draw();
@@ -21,7 +22,7 @@ class Chart {
     if (this.right) axes.push({...side('right', this.right), side: 1, grid: {show: false}});
     const isRight = index => this.right && index === this.names.length - 1;
     const series = this.names.map((label, index) => ({label, scale: isRight(index) ? 'right' : 'y', spanGaps: true,
-      stroke: color(SERIES_COLORS[index % SERIES_COLORS.length]), width: 2, points: {show: false}}));
+      stroke: color(SERIES_COLORS[index % SERIES_COLORS.length]), width: 2, points: {show: this.sparse, size: 5}}));
     const range = (_, low, high) => [0, high > 0 ? high * 1.15 : 1];
     const options = {...this.size(), cursor: {y: false}, scales: {y: {range}, right: {range}},
       axes, series: [{label: 'Time', value: '{HH}:{mm}:{ss}'}, ...series]};
@@ -45,7 +46,7 @@ function onRates({shards}) {
   const names = shards.map((_, index) => `shard ${index}`);
   charts.rate ??= new Chart('rate', names, {unit: 'datagrams a second'});
   charts.rate.add(shards.map(shard => shard.received_per_s));
-  charts.trip ??= new Chart('trip', shards.length === 1 ? ['median', 'nine in ten'] : names, {unit: 'milliseconds'});
+  charts.trip ??= new Chart('trip', shards.length === 1 ? ['median', 'nine in ten'] : names, {unit: 'milliseconds', sparse: true});
   const ms = us => us === null ? null : us / 1e3;
   charts.trip.add(shards.length === 1 ? [ms(shards[0].round_trip_median_us), ms(shards[0].round_trip_p90_us)]
     : shards.map(shard => ms(shard.round_trip_median_us)));

@@ -62,6 +62,7 @@ async function startDemo() {
   for (const at of document.querySelectorAll('.of-demo')) at.hidden = false;
   // There is nothing to do to a network of one.
   $('demo').hidden = state.demo.nodes.length === 1;
+  $('away-card').classList.remove('wide');
   $('how').open = innerWidth >= 1080;
   const options = state.demo.nodes.map((node, index) => element('option', `${index}: ${shortened(node.id)}`, {value: index}));
   $('demo-node').replaceChildren(...options.slice(1));

@@ -13,7 +13,7 @@ function drawLegend() {
   const nodes = isDemo()
     ? [dot('t0', 'holds values (larger: more)'), dot('t1', 'holds none'),
       dot('departing', 'stops: hands its values off'), dot('stopped', 'stopped'), dot('killed', 'killed')]
-    : [...TRIPS.map(([, name, text]) => dot(name, `answers in ${text}`.replace('in over', 'after'))), dot('silent', 'did not answer lately')];
+    : [...TRIPS.map(([, name, text]) => dot(name, `answers in ${text}`.replace('in over', 'after'))), dot('unknown', 'not measured yet'), dot('silent', 'did not answer lately')];
   const groups = [
     [isDemo() ? 'Nodes' : 'Contacts', [dot('self', 'this node'), ...nodes]],
     ['Its buckets', [entry(svg => shape('rect', {class: 'bucket', x: 1, y: 4, width: 14, height: 8}, svg),
@@ -23,7 +23,7 @@ function drawLegend() {
       line('hop contacts', 'asked'), line('hop value', 'has the value'), line('hop timed_out', 'no answer'),
       dot('halo', `one of the ${k} closest`), dot('halo holder', 'holds the value')]],
     ['By itself', [line('hop background', 'asked to keep buckets fresh, or to publish again'),
-      ...(isDemo() ? [dot('moving', 'a value on its way to a node')] : [])]],
+      ...(isDemo() ? [dot('on-its-way', 'a value on its way to a node')] : [])]],
   ];
   $('legend').replaceChildren(...groups.flatMap(([name, entries]) => {
     const list = element('ul');

@@ -52,7 +52,7 @@ function onHop(event) {
   if (!isShown(event, target)) return;
   if (state.lookup.hops.length < HOPS_SHOWN_MAX) state.lookup.hops.push(hop);
   addLine(`hop ${hop.depth}`, `${hop.address} ${ANSWERS[hop.answer](hop)}, ${count(hop.shared_prefix_bits, 'bit')} shared`, hop.elapsed_us);
-  changed();
+  changedKey();
 }
 function onBackground(target, purpose, id) {
   const {background} = state;
@@ -61,10 +61,10 @@ function onBackground(target, purpose, id) {
     if (background.size >= BACKGROUND_MAX) return;
     lookup = {purpose, hops: []};
     background.set(target, lookup);
-    setTimeout(() => { background.delete(target); changed(); }, BACKGROUND_MS);
+    setTimeout(() => { background.delete(target); changedKey(); }, BACKGROUND_MS);
   }
   if (lookup.hops.length < BACKGROUND_HOPS_MAX && !lookup.hops.includes(id)) lookup.hops.push(id);
-  changed();
+  changedKey();
 }
 function onStored(event) {
   const {operation, key, id, address, stored, elapsed_us} = event;
@@ -78,7 +78,7 @@ function onStored(event) {
 function holds(id, key) {
   if (state.key && state.key.startsWith(key)) {
     state.holders.add(id);
-    changed();
+    changedKey();
   }
 }
 function onGet(get) {

@@ -1,10 +1,11 @@
 // Values on their way from node to node, in a demo.
-const MOVES_DRAWN_MAX = 120, MOVE_MS = 900;
+const MOVES_DRAWN_MAX = 60, MOVE_MS = 900;
 const isStill = matchMedia('(prefers-reduced-motion: reduce)');
 function move(from, to, delay_ms = 0) {
   if (document.hidden || isStill.matches || ring.moves.childElementCount >= MOVES_DRAWN_MAX) return;
-  const dot = shape('circle', {class: 'moving', r: 4}, ring.moves);
-  const at = id => { const [x, y] = place(id); return `translate(${x}px,${y}px)`; };
+  const dot = ring.moves.appendChild(element('i', undefined, {class: 'moving'}));
+  const scale = ring.moves.clientWidth / (2 * CENTER);
+  const at = id => `translate(${place(id).map(at => `${(at * scale).toFixed(1)}px`)})`;
   const frames = [{transform: at(from), opacity: 0}, {opacity: 1, offset: .1}, {opacity: 1, offset: .8}, {transform: at(to), opacity: 0}];
   const going = dot.animate(frames, {duration: MOVE_MS, delay: delay_ms, fill: 'both'});
   going.finished.then(() => dot.remove(), () => dot.remove());

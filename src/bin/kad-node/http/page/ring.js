@@ -8,7 +8,16 @@ function point(fraction, radius = RADIUS) {
   const angle = fraction * 2 * Math.PI - Math.PI / 2;
   return [CENTER + radius * Math.cos(angle), CENTER + radius * Math.sin(angle)].map(at => +at.toFixed(1));
 }
-const place = id => point(turn(id));
+const places = new Map(), PLACES_MAX = 4096;
+function place(id) {
+  let at = places.get(id);
+  if (!at) {
+    if (places.size >= PLACES_MAX) places.clear();
+    at = point(turn(id));
+    places.set(id, at);
+  }
+  return at;
+}
 function tripClass(contact) {
   if (contact.failures > 0) return 'silent';
   if (contact.round_trip_us === null) return 'unknown';
@@ -25,8 +34,8 @@ function startRing() {
   const layer = (tag, name) => new Layer(tag, svg, name);
   ring = {svg, arcs, names, edges: layer('line'), cut: layer('line'), keys: layer('line'),
     background: layer('path'), hops: layer('path'), halos: layer('circle'), nodes: layer('circle'),
-    moves: shape('g', {}, svg), self: layer('circle'), key: layer('path'), labels: layer('text')};
-  const about = event => event.target.dataset && drawn().find(node => node.id === event.target.dataset.id);
+    self: layer('circle'), key: layer('path'), labels: layer('text'), known: []};
+  const about = event => event.target.dataset && ring.known.find(node => node.id === event.target.dataset.id);
   svg.addEventListener('click', event => {
     const node = about(event);
     if (node && node.index > 0) choose(node.index);
@@ -35,7 +44,9 @@ function startRing() {
     const node = about(event);
     if (node) $('ring-detail').textContent = node.title();
   });
-  $('ring').replaceChildren(svg);
+  // What moves has a layer of its own, so that its frames draw nothing else anew.
+  ring.moves = element('div', undefined, {class: 'moves', 'aria-hidden': 'true'});
+  $('ring').replaceChildren(svg, ring.moves);
 }
 function bucketArc(bucket) {
   const own = parseInt(state.node.id.slice(0, 8), 16);
@@ -85,8 +96,8 @@ function drawKeys() {
     return [`${kind} ${key}`, {class: `held ${kind}`, x1, y1, x2, y2}];
   })));
 }
-function drawKey(nodes) {
-  const alive = new Map(nodes.filter(node => !hasEnded(node.class)).map(node => [node.id, node]));
+function drawKey() {
+  const alive = new Map(ring.known.filter(node => !hasEnded(node.class)).map(node => [node.id, node]));
   const near = state.key ? closest([...alive.keys()], state.key, state.node.k) : [];
   const all = new Set([...near, ...[...state.holders].filter(id => alive.has(id))]);
   ring.halos.draw([...all].map(id => {
@@ -103,10 +114,9 @@ function drawKey(nodes) {
     ? `the ${near.length} closest ${others} are ringed.`
     : `${held} of the ${near.length} closest ${others} have said that they hold its value.`}`;
 }
-function drawRing() {
-  if (!ring) return;
-  const {nodes: known, id} = {nodes: drawn(), id: state.node.id};
-  const own = place(id);
+function drawNodes() {
+  const known = ring.known = drawn();
+  const own = place(state.node.id);
   const alive = known.filter(node => !hasEnded(node.class)).length + (isDemo() ? 1 : 0);
   ring.svg.setAttribute('aria-label', isDemo()
     ? `The ring of ids with ${alive} of ${known.length + 1} nodes running`
@@ -119,8 +129,6 @@ function drawRing() {
   const isCut = isDemo() && state.demo.network && state.demo.network.is_cut;
   ring.cut.draw(isCut ? [['cut', {class: 'cut', x1: CENTER, x2: CENTER, y1: 18, y2: 682}]] : []);
   drawKeys();
-  drawLookups(own);
-  drawKey(known);
   ring.nodes.draw(known.map(node => {
     const [cx, cy] = place(node.id);
     const chosen = isDemo() && node.index === state.chosen ? ' chosen' : '';

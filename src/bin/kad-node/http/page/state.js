@@ -29,11 +29,24 @@ function showKey(key) {
   if (state.key === key) return;
   state.key = key;
   state.holders.clear();
-  changed();
+  changedKey();
 }
 // Has the picture drawn once before the next frame, however much has changed until then.
+const drawing = {waits: false, nodes: false};
 function changed() {
-  if (changed.waits) return;
-  changed.waits = true;
-  requestAnimationFrame(() => { changed.waits = false; drawRing(); });
+  drawing.nodes = true;
+  changedKey();
+}
+// The same, where only the lookups and the key are others.
+function changedKey() {
+  if (drawing.waits) return;
+  drawing.waits = true;
+  requestAnimationFrame(() => {
+    const {nodes} = drawing;
+    drawing.waits = drawing.nodes = false;
+    if (!ring) return;
+    if (nodes) drawNodes();
+    drawLookups(place(state.node.id));
+    drawKey();
+  });
 }
