@@ -79,7 +79,9 @@ fn shard(earlier: &ShardStats, later: &ShardStats, elapsed: Duration) -> Value {
 fn round_trips(shard: &ShardStats) -> Times {
     let Histograms { pings, find_nodes, find_values, stores, .. } = &shard.histograms;
     let mut all = *pings;
-    [find_nodes, find_values, stores].into_iter().for_each(|times| all += times);
+    for times in [find_nodes, find_values, stores] {
+        all += times;
+    }
     all
 }
 
