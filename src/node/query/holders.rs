@@ -148,7 +148,7 @@ impl Queries {
             let holders = query.holders.offers.iter();
             let holder = holders.clone().find(|holder| holder.candidate.contact == liar);
             if let Some(&Holder { candidate, first_sent, .. }) = holder {
-                query.trace(turn, liar, first_sent, candidate.hops, HopAnswer::WrongValue);
+                query.tell_hop(turn, liar, first_sent, candidate.hops, HopAnswer::WrongValue);
             }
         }
         let found = fetched.value.clone();
