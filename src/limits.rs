@@ -89,6 +89,11 @@ pub const ALPHA_MAX: usize = 16;
 
 /// Replacement cache of a bucket, in contacts (Kademlia 4.1).
 pub const REPLACEMENTS_MAX: usize = 8;
+/// Contacts of one subnet in a bucket, and among the K closest that a lookup ends with, when
+/// nothing else is asked for (as in discv5).
+pub const PEERS_PER_SUBNET: usize = 2;
+/// For how many full buckets of them a table has room.
+pub const SUBNET_BUCKETS: usize = 5;
 /// Failed RPCs in a row after which a contact is stale: no longer handed to
 /// others, and the first to make way. One is too few: at 35 % loss each way an
 /// RPC of three sends fails in 19 % of the cases, three in a row in 0.7 %.

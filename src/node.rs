@@ -107,6 +107,7 @@ use query::Queries;
 use request::{Patience, Purpose, Request};
 use rpc::Rpcs;
 use storage::{Full, Storage};
+use subnet::SubnetLimit;
 use table::{Entry, Health, Table};
 use token::Tokens;
 use transfer::{Fetches, Uploads};
@@ -158,7 +159,8 @@ impl Node {
         let mut turn = Turn::new(config, now);
         let storage = Storage::new(&mut turn);
         let jobs = Jobs::new(&mut turn);
-        let Config { id, k, position, token_secret, value_bytes_max, .. } = turn.config;
+        let Config { id, k, position, token_secret, value_bytes_max, peers_per_subnet, .. } =
+            turn.config;
         assert!(
             (1..=VALUE_BYTES_MAX).contains(&value_bytes_max),
             "a value has at most {VALUE_BYTES_MAX} bytes"
@@ -167,7 +169,7 @@ impl Node {
             tokens: Tokens::new(token_secret),
             rpcs: Rpcs::new(position.reply_tag()),
             queries: Queries::default(),
-            table: Table::new(id, k, position),
+            table: Table::new(id, k, position, SubnetLimit::new(peers_per_subnet)),
             storage,
             jobs,
             fetches: Fetches::new(position.transfer_tag(), position.count(), value_bytes_max),

@@ -30,6 +30,9 @@ pub struct Config {
     pub k: usize,
     /// Lookup parallelism, 1 to [`ALPHA_MAX`](crate::limits::ALPHA_MAX).
     pub alpha: usize,
+    /// Contacts of one /24 (IPv4) or /48 (IPv6) in a bucket, private addresses included;
+    /// none for the default, by which those are exempt.
+    pub peers_per_subnet: Option<usize>,
     /// Period in which the origin stores its values anew.
     pub republish: Duration,
     /// Life of a value that no node publishes again.
@@ -63,6 +66,7 @@ impl fmt::Debug for Config {
             .field("announce", &self.announce)
             .field("k", &self.k)
             .field("alpha", &self.alpha)
+            .field("peers_per_subnet", &self.peers_per_subnet)
             .field("republish", &self.republish)
             .field("expire", &self.expire)
             .field("persistence", &self.persistence)
@@ -84,6 +88,7 @@ impl Config {
             announce: None,
             k: K_DEFAULT,
             alpha: ALPHA_DEFAULT,
+            peers_per_subnet: None,
             republish: REPUBLISH_DEFAULT,
             expire: EXPIRE_DEFAULT,
             value_bytes_max: VALUE_BYTES_DEFAULT,

@@ -5,12 +5,13 @@
 //!
 //! [`Lookup::has_ended`] alone decides when a lookup has ended. [`Queries::advance`] asks it
 //! after every reply and time-out; where no candidate has answered, it seeds the lookup again
-//! instead. A publish then sends its STOREs, and ends when each is settled. Any other query
-//! ends with its lookup; a get ends sooner, with the value ([`Queries::settled`]).
+//! instead. A publish then sends its STOREs, and ends when each is settled. Any other ends
+//! with its lookup; a get sooner, with the value ([`Queries::settled`]).
 
 mod answers;
 mod budget;
 mod candidate;
+mod chosen;
 mod holders;
 mod lookup;
 mod trace;
@@ -26,13 +27,14 @@ use super::effect::{Effect, FetchPurpose, Finished, Outcome, QueryKind, Turn};
 use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
+use super::subnet::SubnetLimit;
 use crate::id::Id;
 use crate::limits::{ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, SEEDINGS_MAX};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, ErrorCode, Role};
-use candidate::{Candidate, NamedBy};
+use candidate::{Candidate, Extent, NamedBy, Offer};
 use holders::Holders;
-use lookup::{Extent, Lookup, Offer};
+use lookup::Lookup;
 
 /// The queries in progress.
 #[derive(Default)]
@@ -81,8 +83,7 @@ impl Queries {
     }
 
     /// Whether the user may begin one more; if not, it is counted. The user leaves
-    /// [`MAINTENANCE_QUERIES_MAX`] of [`QUERIES_MAX`] free: however busy it keeps the node,
-    /// the node refreshes and republishes.
+    /// [`MAINTENANCE_QUERIES_MAX`] of [`QUERIES_MAX`] free for the node's own.
     pub(crate) fn has_room_for_user(&self, turn: &mut Turn) -> bool {
         let has_room = self.len() < QUERIES_MAX - MAINTENANCE_QUERIES_MAX;
         if !has_room {
@@ -99,6 +100,7 @@ impl Queries {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
         let alpha = turn.config.alpha;
+        let (k, subnets) = (turn.config.k, SubnetLimit::new(turn.config.peers_per_subnet));
         let (alpha, extent) = match kind {
             _ if kind.is_hurried() => (ALPHA_MAX, Extent::Hurried),
             // No node adds a client to a table, so a client has no neighbours to find,
@@ -109,7 +111,7 @@ impl Queries {
         let query = Query {
             generation,
             kind,
-            lookup: Lookup::new(target, turn.config.k, alpha, extent),
+            lookup: Lookup::new(target, k, alpha, extent).with_subnets(subnets),
             phase: Phase::Looking,
             started: turn.now,
             seedings: 0,
@@ -120,8 +122,7 @@ impl Queries {
         self.seed(turn, id);
     }
 
-    /// Asks for contacts of the table: the K closest, the next time K others of the 2 K
-    /// closest, and so on.
+    /// Asks for contacts of the table: the K closest, then K others of the 2 K closest, ...
     fn seed(&mut self, turn: &mut Turn, id: QueryId) {
         let query = &mut self.slots[id.slot];
         query.seedings += 1;
@@ -308,6 +309,7 @@ impl Queries {
             turn.push(Effect::StopFetch(FetchPurpose::Query(id)));
         }
         self.maintenance -= usize::from(kind.is_maintenance());
+        turn.stats.lookups_crowded += u64::from(lookup.is_crowded());
         turn.push(Effect::Finished(Finished {
             target: lookup.target(),
             kind,

@@ -48,8 +48,10 @@ impl Node {
         // An address that has shown no token gets no more than it paid for.
         let paid = (length * AMPLIFICATION_MAX).min(DATAGRAM_BYTES_MAX);
         let room = if is_proved { DATAGRAM_BYTES_MAX } else { paid };
-        let asks_proof =
-            !is_proved && datagram.role == Role::Peer && self.table.routing.wants(datagram.sender);
+        let asks_proof = !is_proved && datagram.role == Role::Peer && {
+            let addr = datagram.announce.unwrap_or(source);
+            self.table.routing.wants(Contact { id: datagram.sender, addr })
+        };
         let asked = &Asked { source, datagram, is_proved, fresh, room, asks_proof };
         match datagram.body {
             Body::Ping => {

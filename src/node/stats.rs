@@ -146,6 +146,10 @@ counters! {
         lookups_refused,
         /// Candidates not taken up: a lookup keeps only the closest.
         candidates_dropped,
+        /// Peers that did not enter the routing table: too many of their subnet are in it.
+        contacts_crowded,
+        /// Lookups that ended with more nodes of one subnet than count: there were no others.
+        lookups_crowded,
         /// Contacts that entered the routing table.
         contacts_inserted,
         /// Contacts evicted from the routing table: dead, renamed, or departing.

@@ -19,7 +19,7 @@ use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Purpose, Request};
 use super::shard::{ShardIndex, ShardPosition};
-use super::subnet::Subnet;
+use super::subnet::{Subnet, SubnetLimit};
 use crate::id::Id;
 use crate::limits::{
     CHECKS_MAX, PROOFS_MAX, SENDS_LOOKUP, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX,
@@ -66,8 +66,13 @@ pub(crate) enum TableMessage {
 }
 
 impl Table {
-    pub(crate) const fn new(own: Id, k: usize, position: ShardPosition) -> Self {
-        let routing = RoutingTable::new(own, k);
+    pub(crate) const fn new(
+        own: Id,
+        k: usize,
+        position: ShardPosition,
+        subnets: SubnetLimit,
+    ) -> Self {
+        let routing = RoutingTable::new(own, k, subnets);
         Self { routing, position, pings: Vec::new() }
     }
 
@@ -96,6 +101,7 @@ impl Table {
         }
         match self.change(turn, entry.id(), |routing| routing.answered(entry)) {
             Admission::Known | Admission::Waiting { check: None } => {}
+            Admission::Crowded => turn.stats.contacts_crowded += 1,
             Admission::Inserted => inserted(turn, entry),
             Admission::Replaced => {
                 inserted(turn, entry);
@@ -144,7 +150,7 @@ impl Table {
     /// Takes in that a peer has shown at its own address the token which this node gave to
     /// it: it has answered, in effect. Whether it was of use.
     pub(crate) fn proved(&mut self, turn: &mut Turn, contact: Contact) -> bool {
-        let is_wanted = self.routing.wants(contact.id);
+        let is_wanted = self.routing.wants(contact);
         if is_wanted {
             let known = self.known(contact);
             self.answered(turn, Entry::new(contact, turn.now, known));
@@ -156,7 +162,7 @@ impl Table {
     /// `source`, is to be reached as `contact`: the owner of its bucket verifies it by a
     /// PING, if it is of use.
     pub(crate) fn asked(&mut self, turn: &mut Turn, contact: Contact, source: Subnet) {
-        if !self.routing.wants(contact.id) {
+        if !self.routing.wants(contact) {
             return;
         }
         if let Some(owner) = self.other_owner(contact.id) {

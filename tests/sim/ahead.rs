@@ -197,7 +197,7 @@ impl Run {
         outbox: &mut Outbox,
     ) {
         let flight = network.flight(flight);
-        let source = flight.source_address();
+        let source = network.source_address(flight);
         self.turn(at, outbox, |node, now, outbox| {
             node.handle_datagram(now, source, &flight.bytes, outbox);
         });

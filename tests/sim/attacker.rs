@@ -14,7 +14,7 @@ use kad_node::wire::{
 };
 
 use crate::datagram::{datagram, store};
-use crate::peers::{PEERS_MAX, PeerIndex, Period, address_of, empty_address};
+use crate::peers::{Crowd, PEERS_MAX, PeerIndex, Period, address_of, empty_address};
 
 /// How an attacker answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,9 @@ pub(crate) enum Malice {
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
     Flood { values_max: u32 },
+    /// Is close to a key, one of many on one host, and names only the others; it says STORED
+    /// and keeps nothing.
+    Surround(Crowd),
     /// Floods nodes with requests of made-up peers at made-up addresses.
     ForgedSenders,
     /// Is close to a stored value's key, says STORED and keeps nothing, so that holders
@@ -68,7 +71,7 @@ impl Malice {
             // One of the addresses is the asker's own, where no node answers it.
             Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
             Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
-            Self::Flood { .. } | Self::ForgedSenders | Self::Erasure => &[],
+            Self::Flood { .. } | Self::Surround(_) | Self::ForgedSenders | Self::Erasure => &[],
             Self::Everything => &SIGNS,
         }
     }
@@ -147,8 +150,15 @@ impl Attacker {
             self.id = self.rng.id();
             self.names.push((now, self.id));
         }
-        for _ in 0..VICTIMS {
-            let victim = self.some_peer();
+        // One that surrounds a key makes itself known to all.
+        let is_known_to_all = matches!(self.malice, Malice::Surround(_));
+        let victims = if is_known_to_all { u64::from(self.peers) } else { VICTIMS };
+        for number in 0..victims {
+            let victim = if is_known_to_all {
+                address_of(PeerIndex(number as u32))
+            } else {
+                self.some_peer()
+            };
             let transaction = TransactionId::new(self.rng.bytes());
             send(victim, transaction, self.id, Body::Ping, outbox);
             let target = self.rng.id();
@@ -254,6 +264,13 @@ impl Attacker {
                 let contacts: [Contact; K_MAX] =
                     std::array::from_fn(|_| self.made_up(target, malice));
                 send(to, transaction, self.id, Body::Nodes(Contacts::new(&contacts)), outbox);
+            }
+            (Malice::Surround(crowd), _) => {
+                let names: [Contact; K_MAX] = std::array::from_fn(|number| Contact {
+                    id: near(target, &mut self.rng),
+                    addr: crowd.address_of(PeerIndex(crowd.first + number as u32)),
+                });
+                send(to, transaction, self.id, Body::Nodes(Contacts::new(&names)), outbox);
             }
             (Malice::FalseNames, _) => {
                 let name = near(target, &mut self.rng);

@@ -81,6 +81,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.push(attacked::flooded());
     all.push(attacked::forged());
     all.push(attacked::erased());
+    all.push(attacked::surrounded());
     all.extend(restarting::restarting());
     all.extend(sharded::sharded());
     all.extend(large::large());

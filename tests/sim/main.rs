@@ -53,6 +53,7 @@ mod scenario;
 mod script;
 mod shards;
 mod suite;
+mod surround;
 mod swarm;
 mod trace;
 mod turn;

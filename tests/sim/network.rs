@@ -10,7 +10,7 @@ use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
 use crate::faults::Faults;
-use crate::peers::{PeerIndex, WELL_KNOWN, address_of, peer_at};
+use crate::peers::{Crowd, PeerIndex, WELL_KNOWN};
 use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
 
@@ -70,6 +70,7 @@ pub(crate) struct Network {
     part_seed: u64,
     /// Whether it has ever had room for less than nodes send.
     was_narrow: bool,
+    pub(crate) crowd: Crowd,
     flights: Vec<Flight>,
     free: Vec<FlightIndex>,
     tally: Tally,
@@ -85,6 +86,7 @@ impl Network {
             parts: 1,
             part_seed: 0,
             was_narrow: !faults.is_roomy(),
+            crowd: Crowd::default(),
             flights: Vec::new(),
             free: Vec::new(),
             tally: Tally::default(),
@@ -131,6 +133,11 @@ impl Network {
         &self.flights[index.0 as usize]
     }
 
+    /// The address from which a datagram came.
+    pub(crate) fn source_address(&self, flight: &Flight) -> SocketAddr {
+        self.crowd.address_of(flight.source)
+    }
+
     /// Datagrams under way.
     pub(crate) fn in_flight(&self) -> usize {
         self.flights.len() - self.free.len()
@@ -147,7 +154,7 @@ impl Network {
         queue: &mut Queue,
     ) -> (Fate, Option<Fate>) {
         self.tally.sent += 1;
-        let Some(destination) = peer_at(destination) else {
+        let Some(destination) = self.crowd.peer_at(destination) else {
             self.tally.unreachable += 1;
             return (Fate::Unreachable, None);
         };
@@ -246,13 +253,6 @@ fn corrupt(bytes: &mut Vec<u8>, rng: &mut Rng) {
                 bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
             }
         }
-    }
-}
-
-impl Flight {
-    /// The address from which it came.
-    pub(crate) fn source_address(&self) -> SocketAddr {
-        address_of(self.source)
     }
 }
 

@@ -111,8 +111,12 @@ impl World {
             let noise: [u8; 8] = self.rng.bytes();
             chunk.copy_from_slice(&noise[..chunk.len()]);
         }
+        self.put_value(peer, KeyedValue::new(value));
+    }
+
+    /// Puts `value` at `peer`.
+    pub(crate) fn put_value(&mut self, peer: PeerIndex, value: KeyedValue) {
         let origin = (peer, self.peers[peer.as_usize()].lives);
-        let value = KeyedValue::new(value);
         let index = self.oracle.learn(self.now, value.key(), origin);
         self.operations.tally.puts += 1;
         let operation = self.begin_operation(peer, Doing::Put { value: index });

@@ -38,25 +38,56 @@ impl fmt::Display for PeerIndex {
     }
 }
 
-/// Peers live at 10.0.0.0/8, each at an address of its own.
-const NETWORK: u32 = 10 << 24;
-const HOST_MASK: u32 = (1 << 24) - 1;
+/// Peers live at 64.0.0.0/4, each in a /24 of its own, as the hosts of many parties do.
+const NETWORK: u32 = 64 << 24;
+const NETWORK_MASK: u32 = 0xf000_0000;
+const HOST: u32 = 1;
 const PORT: u16 = 9001;
 
-/// Peers that a world has at most: the first half of 10.0.0.0/8, so that the
-/// second half is there for contacts that a liar made up.
-pub(crate) const PEERS_MAX: u32 = 1 << 23;
+/// Peers that a world has at most: the first half of the network, so that the second half
+/// is there for contacts that a liar made up.
+pub(crate) const PEERS_MAX: u32 = 1 << 19;
 
 pub(crate) fn address_of(peer: PeerIndex) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK | peer.0)), PORT)
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK | peer.0 << 8 | HOST)), PORT)
+}
+
+/// Attackers on one host, each at a port of its own: peers from `first` on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Crowd {
+    pub(crate) first: u32,
+    pub(crate) count: u32,
+}
+
+const CROWD_HOST: Ipv4Addr = Ipv4Addr::new(96, 0, 0, 1);
+const CROWD_PORT: u32 = 10_000;
+
+impl Crowd {
+    /// The address of a peer, of the crowd or not.
+    pub(crate) fn address_of(self, peer: PeerIndex) -> SocketAddr {
+        match peer.0.checked_sub(self.first).filter(|&place| place < self.count) {
+            Some(place) => SocketAddr::from((CROWD_HOST, (CROWD_PORT + place) as u16)),
+            None => address_of(peer),
+        }
+    }
+
+    /// The peer that may live at `address`, where one may.
+    pub(crate) fn peer_at(self, address: SocketAddr) -> Option<PeerIndex> {
+        if address.ip() != IpAddr::V4(CROWD_HOST) {
+            return peer_at(address);
+        }
+        let place = u32::from(address.port()).checked_sub(CROWD_PORT)?;
+        (place < self.count).then(|| PeerIndex(self.first + place))
+    }
 }
 
 /// The peer that may live at `address`, where one may.
 pub(crate) fn peer_at(address: SocketAddr) -> Option<PeerIndex> {
     let IpAddr::V4(ip) = address.ip() else { return None };
-    let host = ip.to_bits() & HOST_MASK;
-    let ours = (ip.to_bits() & !HOST_MASK) == NETWORK && address.port() == PORT;
-    (ours && host < PEERS_MAX).then_some(PeerIndex(host))
+    let (bits, host) = (ip.to_bits(), ip.to_bits() & 0xff);
+    let number = (bits & !NETWORK_MASK) >> 8;
+    let ours = bits & NETWORK_MASK == NETWORK && host == HOST && address.port() == PORT;
+    (ours && number < PEERS_MAX).then_some(PeerIndex(number))
 }
 
 /// An address at which no peer lives, one for each `number`.

@@ -43,6 +43,7 @@ impl World {
             Step::Relieve => self.relieve(),
             Step::Run(period) => self.run_for(*period),
             Step::Put { count, bytes, over } => self.put_all(*count, *bytes, *over),
+            Step::PutSurrounded { values, ids } => self.put_surrounded(*values, *ids),
             Step::Get { count, over, expect } => self.get_random(*count, *over, *expect),
             Step::GetEach { over, expect } => self.get_each(*over, *expect),
             Step::GetEachAndCrash { share, later } => self.get_each_and_crash(*share, *later),
@@ -127,7 +128,7 @@ impl World {
         });
     }
 
-    fn await_operations(&mut self) {
+    pub(crate) fn await_operations(&mut self) {
         self.run_while(Wrong::Operation, "operations that have not ended", |world| {
             world.operations.in_progress()
         });

@@ -131,14 +131,22 @@ impl World {
 
     /// Adds an attacker.
     pub(crate) fn add_attacker(&mut self, malice: Malice) {
-        let peer = self.add_peer();
-        let mut rng = Rng::from_seed(self.rng.seed());
-        let slot = &mut self.peers[peer.as_usize()];
+        let number = self.peers.len();
+        let mut id = self.rng.id();
         if malice == Malice::Erasure {
             let values = self.oracle.stored_values();
-            slot.id = near(values[peer.as_usize() % values.len()].key, &mut rng);
+            id = near(values[number % values.len()].key, &mut self.rng);
         }
-        let attacker = Attacker::new(slot.id, malice, peer.0, rng, self.now);
+        self.add_attacker_called(id, malice, number as u32);
+    }
+
+    /// Adds an attacker that goes by `id` and knows so many peers.
+    pub(crate) fn add_attacker_called(&mut self, id: Id, malice: Malice, peers: u32) {
+        let peer = self.add_peer();
+        let rng = Rng::from_seed(self.rng.seed());
+        let slot = &mut self.peers[peer.as_usize()];
+        slot.id = id;
+        let attacker = Attacker::new(id, malice, peers, rng, self.now);
         let due = Some(attacker.next_timeout());
         slot.being = Being::Attacker(Box::new(attacker));
         self.arm(peer, due);
@@ -218,7 +226,7 @@ impl World {
         let flight = self.network.land(index);
         let peer = flight.destination;
         self.trace.arrived(self.now, flight.source, peer, &flight.bytes);
-        let source = flight.source_address();
+        let source = self.network.source_address(&flight);
         match self.peers.get_mut(peer.as_usize()).map(|peer| &mut peer.being) {
             Some(Being::Honest(_)) => self.turn(peer, |node, now, outbox| {
                 node.handle_datagram(now, source, &flight.bytes, outbox);

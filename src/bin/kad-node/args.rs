@@ -187,6 +187,7 @@ mod tests {
             ("--io epoll", "'epoll'", "auto, uring, tokio-uring or mmsg"),
             ("--k 29", "'29'", "1 to 28"),
             ("--alpha 0", "'0'", "1 to 16"),
+            ("--peers-per-subnet 0", "'0'", "1 to 28"),
             ("--republish 5", "'5'", "15m"),
             ("--expire 0s", "'0s'", "longer"),
             ("--sync 2s", "'2s'", "1s, always or off"),

@@ -33,6 +33,7 @@ pub(crate) fn config(rng: &mut Rng, id: Option<Id>, role: Role, lookup: &LookupA
         k: lookup.k,
         alpha: lookup.alpha,
         value_bytes_max: lookup.value_max,
+        peers_per_subnet: lookup.peers_per_subnet,
         ..Config::new(id, rng.seed())
     }
 }

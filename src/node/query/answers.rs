@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use super::candidate::{Candidate, NamedBy};
-use super::lookup::Offer;
+use super::candidate::{Candidate, NamedBy, Offer};
 use super::{Contact, Query};
 use crate::node::command::HopAnswer;
 use crate::node::effect::{Outcome, QueryKind, Turn};

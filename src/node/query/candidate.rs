@@ -3,6 +3,7 @@
 use super::budget::ReplyNumber;
 use crate::id::Distance;
 use crate::node::known::Known;
+use crate::node::subnet::Subnet;
 use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
@@ -21,6 +22,8 @@ pub(super) struct Candidate {
     /// The number of its own reply.
     pub(super) reply: ReplyNumber,
     pub(super) distance: Distance,
+    /// Where it counts of which subnet the candidate is.
+    pub(super) subnet: Option<Subnet>,
     pub(super) state: State,
 }
 
@@ -37,6 +40,19 @@ impl Candidate {
 /// How often one lookup lets a candidate fail.
 pub(super) const FAILURES_MAX: u8 = 2;
 
+/// How far a lookup goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// To the K closest.
+    Closest,
+    /// To alpha nodes, near or far, and not beyond the first that is late once one has
+    /// answered.
+    Few,
+    /// Like `Closest`, but without retries once a candidate has answered. Used while
+    /// departing, when seconds remain.
+    Hurried,
+}
+
 /// What names a candidate.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum NamedBy {
@@ -44,6 +60,19 @@ pub(super) enum NamedBy {
     Table,
     /// The reply of this candidate.
     Reply(Candidate),
+}
+
+/// What became of a node that was offered as a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It is a candidate now.
+    Taken,
+    /// It was one already.
+    Known,
+    /// Its address has answered under another name, or not at all; or there are
+    /// `CANDIDATES_MAX`, and the reply that named it has named more of them than others
+    /// have.
+    Dropped,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +97,10 @@ impl State {
     /// Whether it may still be one of the closest that answer.
     pub(super) const fn is_hopeful(self) -> bool {
         matches!(self, Self::New | Self::Asked | Self::Slow | Self::Answered)
+    }
+
+    pub(super) const fn has_answered(self) -> bool {
+        matches!(self, Self::Answered)
     }
 
     /// Whether it was asked and has neither answered nor failed.

@@ -5,44 +5,20 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::budget::{Budgets, ReplyNumber};
-use super::candidate::{Candidate, FAILURES_MAX, NamedBy, State};
+use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
+use super::chosen::Chosen;
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
+use crate::node::subnet::SubnetLimit;
 use crate::wire::Contact;
-
-/// How far a lookup goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// To the K closest.
-    Closest,
-    /// To alpha nodes, near or far, and not beyond the first that is late once one has
-    /// answered.
-    Few,
-    /// Like `Closest`, but without retries once a candidate has answered. Used while
-    /// departing, when seconds remain.
-    Hurried,
-}
-
-/// What became of a node that was offered as a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
-    /// It is a candidate now.
-    Taken,
-    /// It was one already.
-    Known,
-    /// Its address has answered under another name, or not at all; or there are
-    /// [`CANDIDATES_MAX`], and the reply that named it has named more of them than others
-    /// have.
-    Dropped,
-}
 
 /// Candidates in the order of their distance from the target. At most alpha are asked at
 /// a time, the closest first.
 ///
-/// A lookup ends when the K closest that have neither failed nor depart have all
-/// answered, or [`ASKED_MAX`] nodes were asked. Where fewer than K have answered, those
+/// A lookup ends when the K closest, [of many subnets](super::chosen), that have neither
+/// failed nor depart have all answered, or [`ASKED_MAX`] nodes were asked. Where fewer than K have answered, those
 /// that failed are retried once before it ends: with few to ask, a loss is likelier than
 /// a death, and a get must not call a value absent because of it.
 ///
@@ -67,6 +43,7 @@ pub(super) struct Lookup {
     /// Candidates that were ever asked.
     asked: usize,
     extent: Extent,
+    subnets: SubnetLimit,
     budgets: Budgets,
     candidates: Vec<Candidate>,
 }
@@ -80,9 +57,15 @@ impl Lookup {
             outstanding: 0,
             asked: 0,
             extent,
+            subnets: SubnetLimit::new(None),
             budgets: Budgets::new(),
             candidates: Vec::new(),
         }
+    }
+
+    pub(super) const fn with_subnets(mut self, subnets: SubnetLimit) -> Self {
+        self.subnets = subnets;
+        self
     }
 
     pub(super) const fn target(&self) -> Id {
@@ -118,6 +101,7 @@ impl Lookup {
             paid_by,
             reply: ReplyNumber::TABLE,
             distance,
+            subnet: self.subnets.subnet(contact.addr.ip()),
             state: State::New,
         };
         let index = self.candidates.partition_point(|other| other.distance < distance);
@@ -165,9 +149,9 @@ impl Lookup {
         Some(self.candidates.remove(victim).contact)
     }
 
-    /// The next node to ask: the closest of the K hopeful ones that has not been asked,
-    /// while fewer than alpha are. When only retries are left, it begins them. An address
-    /// that owes an answer under one name is not asked under another meanwhile.
+    /// The next node to ask: the closest of the chosen K that has not been asked, while fewer
+    /// than alpha are. When only retries are left, it begins them. An address that owes an
+    /// answer under one name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
         if self.has_enough_replies() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
             return None;
@@ -176,7 +160,7 @@ impl Lookup {
             self.renew_failed();
         }
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
-        let next = self.hopeful().take(self.k).find(ready)?.contact;
+        let next = self.chosen(State::is_hopeful).into_iter().find(ready)?.contact;
         let index = self.position(next)?;
         self.candidates[index].state = State::Asked;
         let next = self.candidates[index];
@@ -265,7 +249,7 @@ impl Lookup {
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(|other| other.state.owes_an_answer());
         }
-        self.hopeful().take(self.k).all(|other| other.state == State::Answered)
+        self.chosen(State::is_hopeful).into_iter().all(|other| other.state.has_answered())
             && !self.wants_retry()
     }
 
@@ -281,7 +265,7 @@ impl Lookup {
     /// Whether all hopeful candidates have answered, they are fewer than K, and another can
     /// be retried, or was not asked because a budget was spent.
     fn wants_retry(&self) -> bool {
-        let answered = |other: &Candidate| other.state == State::Answered;
+        let answered = |other: &Candidate| other.state.has_answered();
         let is_hurried = self.extent == Extent::Hurried && self.candidates.iter().any(answered);
         !is_hurried
             && self.hopeful().all(answered)
@@ -305,7 +289,17 @@ impl Lookup {
 
     /// The K closest that have answered, the closest first.
     pub(super) fn closest(&self) -> impl Iterator<Item = &Candidate> {
-        self.candidates.iter().filter(|other| other.state == State::Answered).take(self.k)
+        self.chosen(State::has_answered).into_iter()
+    }
+
+    /// Whether more of them are of one subnet than count: there are no others.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.chosen(State::has_answered).crowded > 0
+    }
+
+    fn chosen(&self, is_of: impl Fn(State) -> bool) -> Chosen<'_> {
+        let chosen = self.hopeful().filter(|other| is_of(other.state));
+        Chosen::of(chosen, self.k, self.subnets.in_bucket)
     }
 
     /// Whether no candidate has answered, and it may ask more.

@@ -94,9 +94,11 @@ pub(crate) enum Admission {
     Inserted,
     /// It has entered the bucket in place of a stale contact.
     Replaced,
-    /// It waits in the replacement cache, or its id belongs to a contact at
-    /// another address; `check` is the contact in its way, to be pinged.
+    /// It waits in the replacement cache; `check` is the contact in its way, to be pinged:
+    /// the least recently seen, or the one that has its id at another address.
     Waiting { check: Option<Contact> },
+    /// Too many are of its subnet.
+    Crowded,
 }
 
 /// What becomes of a contact to which a request has failed.
@@ -147,20 +149,29 @@ impl Bucket {
         self.replacements.len()
     }
 
-    /// Whether a new contact's answer would be of use: whether there is room for it, in
-    /// the bucket or in the replacement cache. A stale contact that asks something counts
-    /// as new, since it seems to be back.
-    pub(crate) fn wants(&self, k: usize, id: Id) -> bool {
-        let known = |entries: &[Entry]| {
-            entries.iter().any(|entry| entry.contact.id == id && !entry.is_stale())
-        };
-        let has_room = || {
-            self.entries.len() < k
-                || self.replacements.len() < REPLACEMENTS_MAX
-                || self.entries.iter().any(Entry::is_stale)
-        };
+    /// The contacts, and those that wait.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().chain(&self.replacements)
+    }
+
+    /// Whether a peer is a contact, at this address.
+    pub(crate) fn has(&self, contact: Contact) -> bool {
+        self.entries.iter().any(|entry| entry.is(contact))
+    }
+
+    /// Whether a peer's answer would be of use: whether there is room for it, in the bucket
+    /// or in the replacement cache. A stale contact that asks something counts as new, since
+    /// it seems to be back; and so does one that has another's id, which may have moved.
+    pub(crate) fn wants(&self, k: usize, contact: Contact) -> bool {
         // Most senders are known.
-        !known(&self.entries) && has_room() && !known(&self.replacements)
+        let known = self.entries.iter().find(|entry| entry.id() == contact.id);
+        if let Some(known) = known {
+            return known.is_stale() || !known.is(contact);
+        }
+        let has_room = self.entries.len() < k
+            || self.replacements.len() < REPLACEMENTS_MAX
+            || self.entries.iter().any(Entry::is_stale);
+        has_room && !self.replacements.iter().any(|waiting| waiting.id() == contact.id)
     }
 
     /// Takes in a contact that has just answered.
@@ -174,14 +185,15 @@ impl Bucket {
                 return Admission::Known;
             }
             if !known.is_stale() {
-                // Two addresses claim one id: the one that came first keeps it
-                // for as long as it answers.
-                let check = is_quiet(&known, newcomer.seen()).then(|| known.contact());
-                return Admission::Waiting { check };
+                // Two addresses claim one id: the one that came first keeps it for as long
+                // as it answers, and is asked at once whether it does.
+                self.wait(newcomer);
+                return Admission::Waiting { check: Some(known.contact()) };
             }
             self.revision += 1;
             self.entries.remove(index);
             self.entries.push(newcomer);
+            self.replacements.retain(|waiting| waiting.id() != newcomer.id());
             return Admission::Replaced;
         }
         if self.entries.len() < k {
@@ -241,7 +253,8 @@ impl Bucket {
         if !entry.is_stale() {
             return Some(Failure::Suspect);
         }
-        if self.replacements.is_empty() && entry.failures < FAILURES_FORGET {
+        let failures = entry.failures;
+        if failures < FAILURES_FORGET && self.heir(contact.id).is_none() {
             self.revision += u32::from(!was_stale);
             return Some(Failure::Stale);
         }
@@ -307,17 +320,26 @@ impl Bucket {
         self.revision += u32::from(self.replacements.len() != before);
     }
 
-    /// Removes the contact at `index` and draws the most recently seen one from
-    /// the replacement cache.
+    /// Removes the contact at `index` and draws its heir from the replacement cache.
     fn evict(&mut self, index: usize) -> Failure {
         self.revision += 1;
+        let heir = self.heir(self.entries[index].id());
         self.entries.remove(index);
-        let Some(replacement) = self.replacements.pop() else {
+        let Some(heir) = heir else {
             return Failure::Evicted;
         };
+        let replacement = self.replacements.remove(heir);
         let index = self.entries.partition_point(|entry| entry.seen <= replacement.seen);
         self.entries.insert(index, replacement);
         Failure::Replaced
+    }
+
+    /// Which of those that wait comes in when the contact called `id` goes: that which claims
+    /// the same id, or else the most recently seen that claims no other contact's.
+    fn heir(&self, id: Id) -> Option<usize> {
+        let claimant = self.replacements.iter().position(|waiting| waiting.id() == id);
+        let is_free = |waiting: &Entry| self.position(waiting.id()).is_none();
+        claimant.or_else(|| self.replacements.iter().rposition(is_free))
     }
 
     fn position(&self, id: Id) -> Option<usize> {

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{BUCKET_REFRESH, FAILURES_FORGET, FAILURES_STALE, K_MAX};
+use crate::node::subnet::{Subnet, SubnetLimit};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -29,6 +30,7 @@ pub(crate) enum Health {
 pub(crate) struct RoutingTable {
     own: Id,
     k: usize,
+    subnets: SubnetLimit,
     buckets: Vec<Bucket>,
     /// When a lookup last fell into each bucket's range; none is due at once.
     /// Beside the buckets, since it is read each time a node says when to wake it.
@@ -36,8 +38,8 @@ pub(crate) struct RoutingTable {
 }
 
 impl RoutingTable {
-    pub(crate) const fn new(own: Id, k: usize) -> Self {
-        Self { own, k, buckets: Vec::new(), looked_up: Vec::new() }
+    pub(crate) const fn new(own: Id, k: usize, subnets: SubnetLimit) -> Self {
+        Self { own, k, subnets, buckets: Vec::new(), looked_up: Vec::new() }
     }
 
     /// The buckets that are built, the farthest first.
@@ -45,10 +47,33 @@ impl RoutingTable {
         &self.buckets
     }
 
-    /// Whether a new contact called `id` would be of use if it answered.
-    pub(crate) fn wants(&self, id: Id) -> bool {
-        let index = self.index(id);
-        index < ID_BITS && self.buckets.get(index).is_none_or(|bucket| bucket.wants(self.k, id))
+    /// Whether a peer that may be new would be of use if it answered.
+    pub(crate) fn wants(&self, contact: Contact) -> bool {
+        let index = self.index(contact.id);
+        index < ID_BITS
+            && self.buckets.get(index).is_none_or(|bucket| {
+                bucket.wants(self.k, contact)
+                    && self.count_of_subnet(contact, bucket) < self.subnets.in_bucket
+            })
+    }
+
+    /// How many other contacts of a bucket, and that wait for a place in it, are of the
+    /// contact's subnet, where that counts. Stale ones are the first to make way.
+    fn count_of_subnet(&self, contact: Contact, bucket: &Bucket) -> usize {
+        let Some(subnet) = self.subnets.subnet(contact.addr.ip()) else { return 0 };
+        let is_of_subnet = |entry: &&Entry| {
+            entry.id() != contact.id
+                && !entry.is_stale()
+                && Subnet::of(entry.contact().addr.ip()) == subnet
+        };
+        bucket.all().filter(is_of_subnet).count()
+    }
+
+    /// Whether so many contacts are of the contact's subnet that there is no place for it.
+    fn is_crowded(&self, contact: Contact, bucket: &Bucket) -> bool {
+        let count = |bucket| self.count_of_subnet(contact, bucket);
+        count(bucket) >= self.subnets.in_bucket
+            || self.buckets.iter().map(count).sum::<usize>() >= self.subnets.in_table
     }
 
     /// The entry of a contact.
@@ -64,6 +89,10 @@ impl RoutingTable {
         // A new range has not been looked up yet, but the lookup that led here
         // has just passed close by.
         self.build(index, entry.seen());
+        let (contact, bucket) = (entry.contact(), &self.buckets[index]);
+        if !bucket.has(contact) && self.is_crowded(contact, bucket) {
+            return Admission::Crowded;
+        }
         self.buckets[index].answered(self.k, entry)
     }
 

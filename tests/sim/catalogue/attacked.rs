@@ -1,5 +1,7 @@
 //! Scenarios with peers that lie and flood.
 
+use kad_node::limits::K_DEFAULT;
+
 use super::{each_is_found, minutes, network, placed_on_all, scenario, seconds, told, values};
 use crate::attacker::Malice;
 use crate::faults::Faults;
@@ -67,6 +69,22 @@ pub(super) fn flooded() -> Scenario {
             ]),
         )
     }
+}
+
+/// Around each key three times as many ids as hold a value, all of one host, before the value
+/// is put; then the nodes that put them go.
+pub(super) fn surrounded() -> Scenario {
+    scenario(
+        "keys-surrounded",
+        "a host that takes any number of ids around a key does not own it",
+        Faults::NONE,
+        told([
+            network(60).into(),
+            vec![Step::PutSurrounded { values: 4, ids: 3 * K_DEFAULT }, each_is_found()],
+            vec![Step::Join { count: 10, over: seconds(5) }, each_is_found()],
+            vec![Step::CrashOrigins, Step::Check(Check::Lost { most: 0 }), each_is_found()],
+        ]),
+    )
 }
 
 /// A network so small that every table has room for every node, and five hundred forged

@@ -33,6 +33,11 @@ pub(crate) struct LookupArgs {
     /// smaller limit refuse a larger value: give all nodes of a network the same.
     #[arg(long, value_name = "SIZE", default_value = "1MiB", value_parser = value::value_max)]
     pub(crate) value_max: usize,
+    /// How many contacts of one /24 (IPv4) or /48 (IPv6) a k-bucket holds, and how many of
+    /// the closest nodes of a lookup may be of one, 1 to 28. Without the flag 2, and addresses
+    /// of this host and of private networks are exempt.
+    #[arg(long, value_name = "N", value_parser = value::number::<1, K_MAX>)]
+    pub(crate) peers_per_subnet: Option<usize>,
 }
 
 /// How long values live.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Arg, Command, CommandFactory as _};
 use kad_node::id::ID_BYTES;
 use kad_node::limits::{
-    ALPHA_DEFAULT, ALPHA_MAX, EXPIRE_DEFAULT, K_DEFAULT, K_MAX, REPUBLISH_DEFAULT, STORE_BYTES_MAX,
-    VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES,
+    ALPHA_DEFAULT, ALPHA_MAX, EXPIRE_DEFAULT, K_DEFAULT, K_MAX, PEERS_PER_SUBNET,
+    REPUBLISH_DEFAULT, STORE_BYTES_MAX, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX, VALUE_OVERHEAD_BYTES,
 };
 
 use super::Cli;
@@ -40,6 +40,9 @@ fn facts(argument: &str) -> Vec<String> {
             format!("[{}MiB]", STORE_BYTES_MAX >> 20),
         ],
         "k" => vec![format!("1 to {K_MAX}"), format!("[{K_DEFAULT}]")],
+        "peers_per_subnet" => {
+            vec![format!("1 to {K_MAX}"), format!("Without the flag {PEERS_PER_SUBNET}")]
+        }
         "alpha" => vec![format!("1 to {ALPHA_MAX}"), format!("[{ALPHA_DEFAULT}]")],
         "expire" => vec![format!("[{}]", hours(EXPIRE_DEFAULT))],
         "value_max" => vec![

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod liars;
+mod subnets;
 
 use alloc::vec::Vec;
 
@@ -193,7 +194,7 @@ fn tables(count: u16, k: usize, rng: &mut Rng) -> Vec<RoutingTable> {
         for index in (1..order.len()).rev() {
             order.swap(index, rng.below(index as u64 + 1) as usize);
         }
-        let mut table = RoutingTable::new(id(own), k);
+        let mut table = RoutingTable::new(id(own), k, SubnetLimit::new(None));
         for &other in order.iter().filter(|&&other| other != own) {
             table.answered(entry(contact(other), Instant::ZERO));
         }

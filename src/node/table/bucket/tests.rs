@@ -20,15 +20,23 @@ impl Bucket {
         for entries in [&self.entries, &self.replacements] {
             assert!(entries.is_sorted_by_key(|entry| entry.seen), "least recently seen first");
         }
-        let all: Vec<Id> = self.entries.iter().chain(&self.replacements).map(Entry::id).collect();
-        for (index, id) in all.iter().enumerate() {
-            assert!(!all[index + 1..].contains(id), "{id} is here twice");
+        for entries in [&self.entries, &self.replacements] {
+            let ids: Vec<Id> = entries.iter().map(Entry::id).collect();
+            for (index, id) in ids.iter().enumerate() {
+                assert!(!ids[index + 1..].contains(id), "{id} is here twice");
+            }
         }
-        if !self.replacements.is_empty() {
+        assert!(!self.entries.iter().any(|entry| self.waits(entry.contact())), "here and waiting");
+        let claims = |waiting: &Entry| self.position(waiting.id()).is_some();
+        if !self.replacements.iter().all(claims) {
             assert_eq!(self.entries.len(), k, "none waits while there is room");
             let stale = self.entries.iter().any(Entry::is_stale);
             assert!(!stale, "none waits while a stale contact is in the way");
         }
+    }
+
+    fn waits(&self, contact: Contact) -> bool {
+        self.replacements.iter().any(|entry| entry.is(contact))
     }
 
     fn at(&self, contact: Contact) -> Option<&Entry> {
@@ -143,8 +151,8 @@ proptest! {
                 replica.adopt(bucket.clone());
             }
             prop_assert_eq!(told(&replica).contacts, told(&bucket).contacts);
-            for id in (0..24).map(id) {
-                prop_assert_eq!(replica.wants(k, id), bucket.wants(k, id));
+            for asker in (0..24).map(crate::node::samples::contact) {
+                prop_assert_eq!(replica.wants(k, asker), bucket.wants(k, asker));
             }
         }
     }
@@ -173,6 +181,7 @@ fn check_admission(
             let check = check.map(|check| before.at(check).is_some());
             prop_assert!(check.unwrap_or(true), "only a contact can be in the way");
         }
+        Admission::Crowded => prop_assert!(false, "the table says so, no bucket"),
     }
     if entered {
         prop_assert_eq!(after.entries.last().map(Entry::contact), Some(contact));
@@ -194,11 +203,8 @@ fn check_failure(
     let failures = known.failures + 1;
     let expected = if failures < FAILURES_STALE {
         Failure::Suspect
-    } else if let Some(waiting) = before.replacements.iter().max_by_key(|entry| entry.seen) {
-        // Several may have been seen at that moment.
-        let seen = |entry: &&Entry| entry.seen == waiting.seen;
-        let came = before.replacements.iter().filter(seen);
-        prop_assert_eq!(came.filter(|entry| after.at(entry.contact()).is_some()).count(), 1);
+    } else if let Some(heir) = before.heir(contact.id) {
+        prop_assert!(after.at(before.replacements[heir].contact()).is_some());
         Failure::Replaced
     } else if failures < FAILURES_FORGET {
         Failure::Stale
@@ -245,20 +251,39 @@ fn a_second_address_that_claims_an_id_does_not_displace_a_live_one() {
     let mut bucket = full(3);
     let impostor = Contact { addr: addr(77), ..contact(2) };
     for second in 4..20 {
+        assert!(bucket.wants(3, impostor), "it may have moved");
         let admission = bucket.answered(3, entry(impostor, at_second(second)));
-        assert_eq!(admission, Admission::Waiting { check: None });
+        assert_eq!(admission, Admission::Waiting { check: Some(contact(2)) }, "it is asked");
     }
-    let admission = bucket.answered(3, entry(impostor, at_second(200)));
-    assert_eq!(admission, Admission::Waiting { check: Some(contact(2)) });
+    bucket.answered(3, entry(contact(2), at_second(30)));
     assert!(bucket.at(contact(2)).is_some() && bucket.at(impostor).is_none());
-    assert_eq!(bucket.replacements(), 0, "an id that is in the bucket does not wait too");
-    for _ in 0..FAILURES_STALE {
-        bucket.failed(contact(2), FAILURES_FORGET);
+    assert_eq!(bucket.replacements(), 1, "the second waits");
+}
+
+#[test]
+fn a_contact_that_has_moved_takes_its_place_once_its_old_address_is_silent() {
+    let mut bucket = full(3);
+    let moved = Contact { addr: addr(77), ..contact(2) };
+    bucket.answered(3, entry(moved, at_second(4)));
+    bucket.answered(3, entry(contact(9), at_second(5)));
+    for failures in 1..=FAILURES_STALE {
+        let expected = if failures < FAILURES_STALE { Failure::Suspect } else { Failure::Replaced };
+        assert_eq!(bucket.failed(contact(2), FAILURES_FORGET), Some(expected));
     }
-    let revision = bucket.revision();
-    assert_eq!(bucket.answered(3, entry(impostor, at_second(300))), Admission::Replaced);
-    assert!(bucket.revision() > revision, "others must know of the address");
-    assert!(bucket.at(impostor).is_some() && bucket.at(contact(2)).is_none());
+    assert!(bucket.at(moved).is_some() && bucket.at(contact(2)).is_none());
+    assert!(bucket.waits(contact(9)), "a newcomer seen later waits on");
+}
+
+#[test]
+fn what_claims_the_id_of_a_live_contact_takes_the_place_of_no_other() {
+    let mut bucket = full(3);
+    bucket.answered(3, entry(Contact { addr: addr(77), ..contact(2) }, at_second(4)));
+    for failures in 1..FAILURES_FORGET {
+        let expected = if failures < FAILURES_STALE { Failure::Suspect } else { Failure::Stale };
+        assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(expected));
+    }
+    assert_eq!(bucket.failed(contact(1), FAILURES_FORGET), Some(Failure::Evicted));
+    assert!(bucket.at(contact(2)).is_some());
 }
 
 #[test]
@@ -306,14 +331,14 @@ fn a_stale_contact_stays_while_nothing_can_replace_it_and_is_forgotten_in_the_en
 #[test]
 fn only_new_contacts_of_use_are_wanted() {
     let mut bucket = full(2);
-    assert!(!bucket.wants(2, id(1)), "it is here");
+    assert!(!bucket.wants(2, contact(1)), "it is here");
     for number in 10..10 + REPLACEMENTS_MAX as u16 {
-        assert!(bucket.wants(2, id(number)));
+        assert!(bucket.wants(2, contact(number)));
         bucket.answered(2, entry(contact(number), at_second(10)));
-        assert!(!bucket.wants(2, id(number)), "it waits already");
+        assert!(!bucket.wants(2, contact(number)), "it waits already");
     }
-    assert!(!bucket.wants(2, id(99)), "enough are waiting");
-    assert!(full(2).wants(3, id(99)));
+    assert!(!bucket.wants(2, contact(99)), "enough are waiting");
+    assert!(full(2).wants(3, contact(99)));
 }
 
 #[test]

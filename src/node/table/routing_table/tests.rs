@@ -4,7 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::limits::FAILURES_STALE;
+use core::net::SocketAddr;
+
+use crate::limits::{FAILURES_STALE, PEERS_PER_SUBNET, SUBNET_BUCKETS};
 use crate::node::samples::{addr, entry};
 use crate::rng::Rng;
 
@@ -33,7 +35,7 @@ proptest! {
         targets in vec(ids(), 1..10), except: prop::sample::Index, count in 0..300_usize,
     ) {
         let own = Id::new(own);
-        let mut table = RoutingTable::new(own, k);
+        let mut table = RoutingTable::new(own, k, SubnetLimit::new(None));
         for (number, &(prefix, noise)) in members.iter().enumerate() {
             let id = near(own, prefix, noise);
             if id != own {
@@ -77,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn a_random_id_falls_into_its_bucket(own: [u8; ID_BYTES], seed: u64) {
-        let table = RoutingTable::new(Id::new(own), 20);
+        let table = RoutingTable::new(Id::new(own), 20, SubnetLimit::new(None));
         let mut rng = Rng::from_u64(seed);
         for index in 0..ID_BITS {
             prop_assert_eq!(table.index(table.random_id(&mut rng, index)), index);
@@ -88,7 +90,7 @@ proptest! {
 #[test]
 fn gathering_the_k_closest_stays_on_the_stack() {
     let own = Id::new([0; ID_BYTES]);
-    let mut table = RoutingTable::new(own, K_MAX);
+    let mut table = RoutingTable::new(own, K_MAX, SubnetLimit::new(None));
     for index in 0..8 {
         let mut rng = Rng::from_u64(index as u64);
         // One short of K, so that a whole bucket comes on top of it.
@@ -109,7 +111,7 @@ fn gathering_the_k_closest_stays_on_the_stack() {
 #[test]
 fn refresh_is_due_where_no_lookup_fell_for_longest() {
     let own = Id::new([0; ID_BYTES]);
-    let mut table = RoutingTable::new(own, 20);
+    let mut table = RoutingTable::new(own, 20, SubnetLimit::new(None));
     let due = |table: &RoutingTable| table.next_refresh(|_| true);
     assert_eq!(due(&table), None);
     let mut rng = Rng::from_u64(1);
@@ -130,8 +132,38 @@ fn refresh_is_due_where_no_lookup_fell_for_longest() {
 #[test]
 fn no_contact_is_wanted_under_the_own_id() {
     let own = Id::new([3; ID_BYTES]);
-    let table = RoutingTable::new(own, 20);
-    assert!(!table.wants(own));
-    assert!(table.wants(Id::new([4; ID_BYTES])));
+    let table = RoutingTable::new(own, 20, SubnetLimit::new(None));
+    let at = |id| Contact { id, addr: addr(1) };
+    assert!(!table.wants(at(own)));
+    assert!(table.wants(at(Id::new([4; ID_BYTES]))));
     assert!(table.entry(own).is_none());
+}
+
+/// A contact of a bucket of the all-zero node, in a subnet of public addresses.
+fn public(bucket: usize, subnet: u8, number: u8) -> Contact {
+    let mut bytes = [0; ID_BYTES];
+    bytes[bucket / 8] = 0x80 >> (bucket % 8);
+    bytes[ID_BYTES - 2..].copy_from_slice(&[subnet, number]);
+    let addr = SocketAddr::from(([192, 0, subnet, number], 9000));
+    Contact { id: Id::new(bytes), addr }
+}
+
+#[test]
+fn so_many_of_one_subnet_enter_a_bucket_and_the_table_and_no_more() {
+    let mut table = RoutingTable::new(Id::new([0; ID_BYTES]), 20, SubnetLimit::new(None));
+    let mut enters = |bucket, subnet, number| {
+        let contact = public(bucket, subnet, number);
+        let is_wanted = table.wants(contact);
+        let admission = table.answered(entry(contact, Instant::ZERO));
+        assert!(is_wanted || admission == Admission::Crowded);
+        admission == Admission::Inserted
+    };
+    for bucket in 0..SUBNET_BUCKETS {
+        let entered = (1..100).filter(|&number| enters(bucket, 1, number)).count();
+        assert_eq!(entered, PEERS_PER_SUBNET, "bucket {bucket}");
+        assert!(enters(bucket, 2, 1), "another subnet");
+    }
+    assert!(!enters(SUBNET_BUCKETS, 1, 1), "the table holds enough of it");
+    assert!(enters(SUBNET_BUCKETS, 2, 100), "and of the other it does not");
+    assert!((1..20).all(|number| enters(9, number + 10, number)), "they do not crowd out others");
 }
