@@ -147,8 +147,9 @@ pub(crate) mod tests {
 
     const PATIENCE: Duration = Duration::from_mins(1);
 
-    /// What handlers share, of a node that no connection leads to.
-    pub(crate) fn unserved(running: &Running) -> Arc<App> {
+    /// What handlers share, of a node that no connection leads to; and what says how far the
+    /// server is, which has stopped when it is dropped.
+    pub(crate) fn unserved(running: &Running) -> (Arc<App>, watch::Sender<Phase>) {
         let about = About {
             id: Id::of_value(b"unserved"),
             address: running.address(),
@@ -166,8 +167,8 @@ pub(crate) mod tests {
         let access = Access::new(&HttpAccessArgs::default(), running.address());
         let access = access.expect("a loopback address");
         let node = Arc::new(NodeClient::new(running.commander()));
-        let phase = watch::channel(Phase::Serving).1;
-        Arc::new(App::new(about, node, Arc::new(Feed::new()), access, phase))
+        let (phase, phases) = watch::channel(Phase::Serving);
+        (Arc::new(App::new(about, node, Arc::new(Feed::new()), access, phases)), phase)
     }
 
     /// Has the node look something up; whether it tells of that before it answers.
@@ -188,7 +189,7 @@ pub(crate) mod tests {
     #[test]
     fn the_node_tells_of_its_work_only_while_a_client_listens() {
         let running = unrouted();
-        let app = unserved(&running);
+        let (app, _phase) = unserved(&running);
         app.watch();
         assert!(!tells_of_a_lookup(&running));
         app.counters.streams.add(1);

@@ -219,7 +219,7 @@ mod tests {
     async fn a_slow_client_loses_the_oldest_events_and_is_told_how_many() {
         const MORE: usize = 5;
         let running = unrouted();
-        let app = unserved(&running);
+        let (app, _phase) = unserved(&running);
         app.feed.tell("unheard", || panic!("an event that no client hears is not written"));
         let events = app.feed.sender.subscribe();
         app.counters.streams.add(1);
