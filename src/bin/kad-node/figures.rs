@@ -236,7 +236,11 @@ mod tests {
     #[test]
     fn stats_fit_80_columns() {
         let (mut out, figures) = (Vec::new(), large());
-        let before = Traffic::none(Instant::now());
+        // A second ago, so that the rate is at most a million however soon it is taken.
+        let ago = Instant::now().checked_sub(Duration::from_secs(1)).expect("the clock is older");
+        let now = Traffic::at(&figures, ago);
+        let before =
+            Traffic { received: now.received - 1_000_000, sent: now.sent - 1_000_000, ..now };
         head(&identity(), &figures, before, &mut out).expect("memory takes it");
         write(&figures, Zeros::Shown, &mut out).expect("memory takes it");
         for line in String::from_utf8(out).expect("text").lines() {
