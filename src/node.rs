@@ -96,7 +96,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, K_MAX, SENDS_GOODBYE, VALUE_BYTES_MAX};
+use crate::limits::SENDS_GOODBYE;
 use crate::time::Instant;
 use crate::wire::{self, Contact, Role};
 use bulk::Pulls;
@@ -150,21 +150,12 @@ impl Node {
     /// # Panics
     /// When `k`, `alpha` or `value_bytes_max` is outside its limits, or `republish` below a second.
     pub fn new(config: Config, now: Instant) -> Self {
-        assert!((1..=K_MAX).contains(&config.k), "k is from 1 to {K_MAX}");
-        assert!((1..=ALPHA_MAX).contains(&config.alpha), "alpha is from 1 to {ALPHA_MAX}");
-        assert!(
-            config.republish >= Duration::from_secs(1),
-            "a value is stored once a second at most"
-        );
+        config.assert_within_limits();
         let mut turn = Turn::new(config, now);
         let storage = Storage::new(&mut turn);
         let jobs = Jobs::new(&mut turn);
         let Config { id, k, position, token_secret, value_bytes_max, peers_per_subnet, .. } =
             turn.config;
-        assert!(
-            (1..=VALUE_BYTES_MAX).contains(&value_bytes_max),
-            "a value has at most {VALUE_BYTES_MAX} bytes"
-        );
         Self {
             tokens: Tokens::new(token_secret),
             rpcs: Rpcs::new(position.reply_tag()),

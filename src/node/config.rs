@@ -9,8 +9,8 @@ use super::log_event::LogLevel;
 use super::shard::ShardPosition;
 use crate::id::Id;
 use crate::limits::{
-    ALPHA_DEFAULT, EXPIRE_DEFAULT, K_DEFAULT, REPUBLISH_DEFAULT, STORE_BYTES_MAX, STORE_VALUES_MAX,
-    VALUE_BYTES_DEFAULT,
+    ALPHA_DEFAULT, ALPHA_MAX, EXPIRE_DEFAULT, K_DEFAULT, K_MAX, REPUBLISH_DEFAULT, STORE_BYTES_MAX,
+    STORE_VALUES_MAX, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX,
 };
 use crate::rng::{Rng, SEED_BYTES};
 use crate::wire::{NetworkId, Role};
@@ -79,6 +79,21 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
+    /// # Panics
+    /// When a setting is outside its limits.
+    pub(super) fn assert_within_limits(&self) {
+        assert!((1..=K_MAX).contains(&self.k), "k is from 1 to {K_MAX}");
+        assert!((1..=ALPHA_MAX).contains(&self.alpha), "alpha is from 1 to {ALPHA_MAX}");
+        assert!(
+            self.republish >= Duration::from_secs(1),
+            "a value is stored once a second at most"
+        );
+        assert!(
+            (1..=VALUE_BYTES_MAX).contains(&self.value_bytes_max),
+            "a value has at most {VALUE_BYTES_MAX} bytes"
+        );
+    }
+
     /// The defaults, for a node called `id` of the network called `default`.
     pub fn new(id: Id, seed: [u8; SEED_BYTES]) -> Self {
         Self {

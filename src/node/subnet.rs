@@ -33,8 +33,8 @@ pub(crate) struct SubnetLimit {
 
 impl SubnetLimit {
     /// The limit that the user has set, for addresses of all kinds; or
-    /// [`PEERS_PER_SUBNET`], for those that the whole Internet may reach: whoever gives out
-    /// addresses of a private network has all it wants.
+    /// [`PEERS_PER_SUBNET`], for those that the whole Internet may reach: a host
+    /// of a private network has all the addresses it wants.
     pub(crate) const fn new(set: Option<usize>) -> Self {
         let (in_bucket, counts_private) = match set {
             Some(most) => (most, true),

@@ -54,7 +54,7 @@ under_each_driver! {
             &[&SHARDS[..], &["--bootstrap", &address, "--announce", "::ffff:127.0.0.1"]].concat(),
         );
         assert!(second.addr.is_ipv4(), "{second}");
-        second.await_log(" joined ");
+        second.await_log(" joined contacts=");
         assert_eq!(contacts(&mut second), [first.addr.to_string()]);
         let client = ["--io", io.flag(), "--bootstrap", &address];
         let put = run(&[&["put"], &client[..], &["mapped"]].concat(), b"");
@@ -74,7 +74,7 @@ under_each_driver! {
         let arguments = ["--listen", "[::]:0", "--bootstrap", &peer];
         let mut second = Node::start(io, &[&SHARDS[..], &arguments].concat());
         assert_eq!(second.addr.ip(), first.addr.ip(), "the interface that reaches the peer");
-        second.await_log(" joined ");
+        second.await_log(" joined contacts=");
         assert_eq!(contacts(&mut second), [first.addr.to_string()]);
         let put = run(&["put", "--bootstrap", &mapped(second.addr), "dual"], b"");
         assert_eq!(put.status, Some(0), "{put:?}");
@@ -89,7 +89,7 @@ under_each_driver! {
         assert!(notice.contains(&addr), "{notice}");
         drop(socket);
         let _first = Node::start(io, &["--listen", &addr, "--network", "ours"]);
-        node.await_log(" joined ");
+        node.await_log(" joined contacts=");
     }
 
     fn a_bootstrap_node_of_the_same_id_is_named(io: Io) {
@@ -118,7 +118,7 @@ under_each_driver! {
         let dead = dead.iter().skip(1).flat_map(|addr| ["--bootstrap", addr]);
         let live = ["--bootstrap".to_owned(), live.addr.to_string()];
         let all: Vec<_> = dead.chain(live.iter().map(String::as_str)).collect();
-        Node::start(io, &all).await_log(" joined ");
+        Node::start(io, &all).await_log(" joined contacts=");
         let client = ["--io", io.flag(), "--timeout", "1m", "reached"];
         let put = run(&[&["put"], &all[..], &client].concat(), b"");
         assert_eq!(put.status, Some(0), "{put:?}");
@@ -154,7 +154,7 @@ fn an_unreachable_address_beside_a_reachable_one_only_warns() {
     let mut second = Node::start(Io::Mmsg, &arguments);
     let warning = second.await_log("WARN");
     assert!(warning.contains("192.0.2.1:9001") && warning.contains("listen on"), "{warning}");
-    second.await_log(" joined ");
+    second.await_log(" joined contacts=");
 }
 
 #[test]
@@ -162,7 +162,8 @@ fn a_node_joins_through_any_reachable_address_of_a_name() {
     // The name may resolve to ::1 first, which a node on 127.0.0.1 cannot use.
     let first = Node::start(Io::Mmsg, &[]);
     let name = format!("localhost:{}", first.addr.port());
-    Node::start(Io::Mmsg, &["--bootstrap", &name, "--bootstrap", &name]).await_log(" joined ");
+    Node::start(Io::Mmsg, &["--bootstrap", &name, "--bootstrap", &name])
+        .await_log(" joined contacts=");
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Node {
     /// Starts a node that joins `peer`, and waits until it has joined.
     pub(crate) fn join(io: Io, peer: &Self, arguments: &[&str]) -> Self {
         let mut node = Self::start_joining(io, peer, arguments);
-        node.await_log(" joined ");
+        node.await_log(" joined contacts=");
         node
     }
 

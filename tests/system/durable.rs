@@ -106,7 +106,7 @@ fn a_network_whose_nodes_are_all_killed_comes_back_by_its_folders_alone() {
     for folder in &folders[1..] {
         let bootstrap = nodes[0].addr.to_string();
         let mut node = folder.start(Io::Uring, &["--bootstrap", &bootstrap]);
-        node.await_log(" joined ");
+        node.await_log(" joined contacts=");
         nodes.push(node);
     }
     let listen: Vec<String> = nodes.iter().map(|node| node.addr.to_string()).collect();
@@ -120,7 +120,7 @@ fn a_network_whose_nodes_are_all_killed_comes_back_by_its_folders_alone() {
     let restart = |index: usize| folders[index].start(Io::Uring, &["--listen", &listen[index]]);
     let mut nodes = vec![restart(0), restart(1)];
     for node in &mut nodes {
-        node.await_log(" joined ");
+        node.await_log(" joined contacts=");
         assert_eq!(node.found(&key, "the network's"), "local");
     }
 }
@@ -264,7 +264,7 @@ fn a_node_that_has_departed_holds_what_it_had_when_it_comes_back() {
     let other = Node::start(Io::Mmsg, &[]);
     let bootstrap = other.addr.to_string();
     let mut node = folder.start(Io::Mmsg, &["--bootstrap", &bootstrap]);
-    node.await_log(" joined ");
+    node.await_log(" joined contacts=");
     let key = node.put("handed off");
     let (status, log) = node.stop();
     assert!(status.success(), "{log}");

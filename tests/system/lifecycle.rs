@@ -24,7 +24,7 @@ under_each_driver! {
         let get = client("get", key);
         assert_eq!((get.status, get.stdout.trim_end()), (Some(0), "there"), "{get:?}");
         let mut second = Node::start(io, &["--bootstrap", &asked]);
-        second.await_log(" joined ");
+        second.await_log(" joined contacts=");
         assert_eq!(second.found(key, "there"), asked);
         let key = second.put("back");
         first.found(&key, "back");
@@ -231,7 +231,7 @@ fn a_wildcard_is_shown_as_the_address_that_reaches_the_peer() {
     let first = Node::start(Io::Mmsg, &[]);
     let mut second = Node::start_joining(Io::Mmsg, &first, &["--listen", "0.0.0.0:0"]);
     assert_eq!(second.addr.ip(), first.addr.ip());
-    second.await_log(" joined ");
+    second.await_log(" joined contacts=");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn network(io: Io, count: usize, arguments: &[&str]) -> Vec<Node> {
         nodes.push(node);
     }
     for node in &mut nodes[1..] {
-        node.await_log(" joined ");
+        node.await_log(" joined contacts=");
     }
     nodes
 }

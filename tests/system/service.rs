@@ -81,7 +81,7 @@ fn a_departing_node_asks_for_time_as_long_as_its_shards_turn() {
     let peer = Node::start(crate::Io::Mmsg, &["--cores", "1"]);
     let address = peer.addr.to_string();
     let mut node = supervisor.start(&["--bootstrap", &address, "--cores", "1", "--leave", "1m"]);
-    node.await_log(" joined ");
+    node.await_log(" joined contacts=");
     node.put("to hand off");
     // Nothing answers: the value cannot be handed off, and the node keeps trying.
     peer.freeze();

@@ -1,5 +1,5 @@
 //! Which candidates a lookup counts among the K closest: no more than so many of one subnet,
-//! or whoever has a few addresses close to a key would own it.
+//! or a host with a few addresses close to a key would own it.
 
 use smallvec::SmallVec;
 

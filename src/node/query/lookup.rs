@@ -18,9 +18,9 @@ use crate::wire::Contact;
 /// a time, the closest first.
 ///
 /// A lookup ends when the K closest, [of many subnets](super::chosen), that have neither
-/// failed nor depart have all answered, or [`ASKED_MAX`] nodes were asked. Where fewer than K have answered, those
-/// that failed are retried once before it ends: with few to ask, a loss is likelier than
-/// a death, and a get must not call a value absent because of it.
+/// failed nor depart have all answered, or [`ASKED_MAX`] nodes were asked. Where fewer than
+/// K have answered, those that failed are retried once before it ends: with few to ask, a
+/// loss is likelier than a death, and a get must not call a value absent because of it.
 ///
 /// Two rules keep liars at bay. Where there are too many candidates, those make way that
 /// were named in the reply that named most: a liar can make up any number of nodes closer

@@ -39,7 +39,7 @@ fn a_node_is_ready_once_it_has_joined_and_until_it_stops() {
     assert_eq!(get(&http, "/healthz").status, 200);
     drop(silent);
     let first = Node::start(Io::Mmsg, &["--listen", &by]);
-    node.await_log(" joined ");
+    node.await_log(" joined contacts=");
     await_status(&http, "/readyz", 200);
     // The other no longer answers, so that handing off takes its time.
     node.put("to be handed off");

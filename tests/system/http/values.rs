@@ -47,7 +47,7 @@ fn a_get_says_where_the_value_was_and_a_trace_shows_the_way() {
     let mut second =
         Node::start(Io::Mmsg, &["--http", "127.0.0.1:0", "--bootstrap", &first.addr.to_string()]);
     let http = crate::child::field(&second.await_log(" http: "), "address").to_owned();
-    second.await_log(" joined ");
+    second.await_log(" joined contacts=");
     let trace = get(&http, &format!("/v1/trace/{key}"));
     assert_eq!((trace.status, trace.member("found")), (200, json!(true)));
     assert_eq!(trace.member("hops")[0]["answer"], "value");
