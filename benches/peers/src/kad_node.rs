@@ -32,6 +32,7 @@ impl KadNode {
             sender: Id::of_value(b"peers"),
             role: Role::Client,
             announce: None,
+            asks_proof: false,
             token: self.token,
             body,
         };

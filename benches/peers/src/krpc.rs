@@ -22,7 +22,9 @@ fn query(number: u16, method: &str, arguments: &[&[u8]], room: &mut Room) -> usi
         room[length..length + part.len()].copy_from_slice(part);
         length += part.len();
     };
-    arguments.iter().for_each(|part| add(part));
+    for part in arguments {
+        add(part);
+    }
     add(b"e1:q3:");
     add(method.as_bytes());
     // It is read-only (BEP 43): no node adds it to a routing table, nor asks it anything.
