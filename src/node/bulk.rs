@@ -18,7 +18,7 @@ use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, RANGE_PIECES_MAX, SENDS_STORE};
 use crate::time::Instant;
 use crate::wire::{
-    self, Body, Contact, Datagram, ErrorCode, Purpose, Range, Store, Token, TransactionId, Value,
+    self, Body, Contact, Datagram, ErrorCode, Purpose, Range, Store, TransactionId, Value,
 };
 
 /// The values that are pulled because they were offered, by key.
@@ -254,7 +254,7 @@ impl Node {
             role: self.turn.config.role,
             announce: None,
             asks_proof: false,
-            token: self.tokens.check(self.turn.now, destination.ip(), Token::NONE).fresh,
+            token: self.tokens.given(self.turn.now, destination.ip()),
             body,
         };
         if body == Body::Stored && !self.turn.journal.is_kept() {

@@ -63,6 +63,7 @@ impl Tokens {
     /// Checks the token of a sender at `ip`, and makes the one that is valid in
     /// this epoch and in the next. Most senders show that very one: then one hash
     /// is all it takes.
+    #[inline]
     pub(super) fn check(&mut self, now: Instant, ip: IpAddr, token: Token) -> Checked {
         let epoch = epoch(now);
         let fresh = self.fresh(epoch, ip);
@@ -71,7 +72,13 @@ impl Tokens {
         Checked { is_valid, fresh }
     }
 
+    /// The token that a peer at `ip` is given now.
+    pub(super) fn given(&mut self, now: Instant, ip: IpAddr) -> Token {
+        self.fresh(epoch(now), ip)
+    }
+
     /// The token of this epoch.
+    #[inline]
     fn fresh(&mut self, epoch: u64, ip: IpAddr) -> Token {
         if epoch != self.epoch {
             self.epoch = epoch;
