@@ -59,7 +59,7 @@ impl Container {
 
     /// Waits until its node has joined the network.
     pub(crate) fn await_joined(&self) {
-        self.await_logged(" joined ");
+        self.await_logged(" joined contacts=");
     }
 
     /// What its node logged when it was ready.

@@ -174,7 +174,7 @@ fn the_routing_table_fills_with_the_containers_own_addresses(project: &Project, 
 
 /// The addresses in what `peers` shows: the second word of a contact's line.
 fn contacts(shown: &str) -> Vec<&str> {
-    let lines = shown.lines().filter(|line| line.contains("round trip"));
+    let lines = shown.lines().filter(|line| line.contains("  rtt "));
     lines.filter_map(|line| line.split_whitespace().nth(1)).collect()
 }
 
