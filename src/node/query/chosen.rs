@@ -1,29 +1,39 @@
 //! Which candidates a lookup counts among the K closest: no more than so many of one subnet,
 //! or a host with a few addresses close to a key would own it.
 
+use core::iter::Take;
+
 use smallvec::SmallVec;
 
 use super::candidate::Candidate;
 use crate::limits::K_MAX;
 use crate::node::subnet::Subnet;
 
+type List<'a> = SmallVec<[&'a Candidate; K_MAX]>;
+
 /// The chosen candidates, the closest first.
-pub(super) struct Chosen<'a> {
-    candidates: SmallVec<[&'a Candidate; K_MAX]>,
-    /// Of them, those that are there because there are no others.
-    pub(super) crowded: usize,
+pub(super) enum Chosen<'a, I> {
+    /// The closest of all. Nothing is gathered: a lookup chooses anew at each step, and in a
+    /// private network there is nothing to choose.
+    Any(Take<I>),
+    Limited {
+        candidates: smallvec::IntoIter<[&'a Candidate; K_MAX]>,
+        /// Of them, those that are there because there are no others.
+        crowded: usize,
+    },
 }
 
-impl<'a> Chosen<'a> {
+impl<'a, I: Iterator<Item = &'a Candidate>> Chosen<'a, I> {
+    /// The `k` closest of `candidates`, which come the closest first.
+    pub(super) fn any(candidates: I, k: usize) -> Self {
+        Self::Any(candidates.take(k))
+    }
+
     /// The `k` closest of `candidates`, which come the closest first, of which `most` at most
     /// are of one subnet. Where these are fewer, the closest of the others fill them up.
-    pub(super) fn of(
-        candidates: impl Iterator<Item = &'a Candidate>,
-        k: usize,
-        most: usize,
-    ) -> Self {
-        let mut chosen = SmallVec::<[&Candidate; K_MAX]>::new();
-        let mut others = SmallVec::<[&Candidate; K_MAX]>::new();
+    pub(super) fn limited(candidates: I, k: usize, most: usize) -> Self {
+        let mut chosen = List::new();
+        let mut others = List::new();
         for candidate in candidates {
             if chosen.len() == k {
                 break;
@@ -45,11 +55,25 @@ impl<'a> Chosen<'a> {
             chosen.extend(others);
             chosen.sort_by_key(|candidate| candidate.distance);
         }
-        Self { candidates: chosen, crowded }
+        Self::Limited { candidates: chosen.into_iter(), crowded }
     }
 
-    /// They, the closest first.
-    pub(super) fn into_iter(self) -> impl Iterator<Item = &'a Candidate> {
-        self.candidates.into_iter()
+    /// How many of them are there because there are no others.
+    pub(super) const fn crowded(&self) -> usize {
+        match self {
+            Self::Any(_) => 0,
+            Self::Limited { crowded, .. } => *crowded,
+        }
+    }
+}
+
+impl<'a, I: Iterator<Item = &'a Candidate>> Iterator for Chosen<'a, I> {
+    type Item = &'a Candidate;
+
+    fn next(&mut self) -> Option<&'a Candidate> {
+        match self {
+            Self::Any(candidates) => candidates.next(),
+            Self::Limited { candidates, .. } => candidates.next(),
+        }
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Lookup {
     asked: usize,
     extent: Extent,
     subnets: SubnetLimit,
+    /// Whether any candidate counts in a subnet: in a private network none does.
+    has_subnets: bool,
     budgets: Budgets,
     candidates: Vec<Candidate>,
 }
@@ -58,6 +60,7 @@ impl Lookup {
             asked: 0,
             extent,
             subnets: SubnetLimit::new(None),
+            has_subnets: false,
             budgets: Budgets::new(),
             candidates: Vec::new(),
         }
@@ -92,6 +95,8 @@ impl Lookup {
         // A node that has given a token is there.
         let paid_by = if known.token.is_none() { named_in } else { ReplyNumber::TABLE };
         let distance = contact.id ^ self.target;
+        let subnet = self.subnets.subnet(contact.addr.ip());
+        self.has_subnets |= subnet.is_some();
         let candidate = Candidate {
             contact,
             known,
@@ -101,7 +106,7 @@ impl Lookup {
             paid_by,
             reply: ReplyNumber::TABLE,
             distance,
-            subnet: self.subnets.subnet(contact.addr.ip()),
+            subnet,
             state: State::New,
         };
         let index = self.candidates.partition_point(|other| other.distance < distance);
@@ -160,7 +165,7 @@ impl Lookup {
             self.renew_failed();
         }
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
-        let next = self.chosen(State::is_hopeful).into_iter().find(ready)?.contact;
+        let next = self.chosen(State::is_hopeful).find(ready)?.contact;
         let index = self.position(next)?;
         self.candidates[index].state = State::Asked;
         let next = self.candidates[index];
@@ -249,7 +254,7 @@ impl Lookup {
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(|other| other.state.owes_an_answer());
         }
-        self.chosen(State::is_hopeful).into_iter().all(|other| other.state.has_answered())
+        self.chosen(State::is_hopeful).all(|other| other.state.has_answered())
             && !self.wants_retry()
     }
 
@@ -289,17 +294,24 @@ impl Lookup {
 
     /// The K closest that have answered, the closest first.
     pub(super) fn closest(&self) -> impl Iterator<Item = &Candidate> {
-        self.chosen(State::has_answered).into_iter()
+        self.chosen(State::has_answered)
     }
 
     /// Whether more of them are of one subnet than count: there are no others.
     pub(super) fn is_crowded(&self) -> bool {
-        self.chosen(State::has_answered).crowded > 0
+        self.has_subnets && self.chosen(State::has_answered).crowded() > 0
     }
 
-    fn chosen(&self, is_of: impl Fn(State) -> bool) -> Chosen<'_> {
-        let chosen = self.hopeful().filter(|other| is_of(other.state));
-        Chosen::of(chosen, self.k, self.subnets.in_bucket)
+    fn chosen<'a>(
+        &'a self,
+        is_of: impl Fn(State) -> bool + 'a,
+    ) -> Chosen<'a, impl Iterator<Item = &'a Candidate>> {
+        let hopeful = self.hopeful().filter(move |other| is_of(other.state));
+        if self.has_subnets {
+            Chosen::limited(hopeful, self.k, self.subnets.in_bucket)
+        } else {
+            Chosen::any(hopeful, self.k)
+        }
     }
 
     /// Whether no candidate has answered, and it may ask more.

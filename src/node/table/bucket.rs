@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::compact::CompactContact;
+use super::compact::{CompactAddr, CompactContact};
 use crate::id::Id;
 use crate::limits::{
     CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, K_DEFAULT, REPLACEMENTS_MAX,
@@ -50,7 +50,7 @@ impl Entry {
 
     /// Whether it is this contact, at this address.
     pub(crate) fn is(&self, contact: Contact) -> bool {
-        self.contact == CompactContact::new(contact)
+        self.id() == contact.id && self.contact.addr == CompactAddr::new(contact.addr)
     }
 
     /// Whether it has failed so often that it is no longer handed to others.
