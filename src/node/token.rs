@@ -80,14 +80,19 @@ impl Tokens {
     /// The token of this epoch.
     #[inline]
     fn fresh(&mut self, epoch: u64, ip: IpAddr) -> Token {
+        match self.latest {
+            Some(latest) if latest.ip == ip && epoch == self.epoch => latest.token,
+            _ => self.issue(epoch, ip),
+        }
+    }
+
+    /// The same for another sender than the last, or of another epoch. Apart, so that the
+    /// rest is small enough to stand where it is called: 16 instructions less for a hit.
+    #[inline(never)]
+    fn issue(&mut self, epoch: u64, ip: IpAddr) -> Token {
         if epoch != self.epoch {
             self.epoch = epoch;
             self.forget();
-        }
-        if let Some(latest) = self.latest
-            && latest.ip == ip
-        {
-            return latest.token;
         }
         let issue = self.find_or_make(ip);
         self.latest = Some(issue);
@@ -166,7 +171,7 @@ mod tests {
     use core::net::Ipv4Addr;
 
     impl Tokens {
-        fn issue(&mut self, now: Instant, ip: IpAddr) -> Token {
+        fn of(&mut self, now: Instant, ip: IpAddr) -> Token {
             self.check(now, ip, Token::NONE).fresh
         }
 
@@ -181,7 +186,7 @@ mod tests {
         let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let other = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         let start = Instant::ZERO + TOKEN_EPOCH * 3;
-        let token = tokens.issue(start, ip);
+        let token = tokens.of(start, ip);
         assert!(tokens.is_valid(start, ip, token));
         assert!(tokens.is_valid(start + TOKEN_EPOCH, ip, token));
         assert!(!tokens.is_valid(start + TOKEN_EPOCH * 2, ip, token));
@@ -202,7 +207,7 @@ mod tests {
             // So many senders that most push another out of its place.
             for number in 0..3 * BUSY {
                 let sender = ip(number % (4 * PLACES as u32));
-                assert_eq!(tokens.issue(now, sender), tokens.of_epoch(epoch, sender));
+                assert_eq!(tokens.of(now, sender), tokens.of_epoch(epoch, sender));
             }
             assert_eq!(tokens.table.len(), PLACES);
             now = now + TOKEN_EPOCH;
@@ -230,7 +235,7 @@ mod tests {
         let mut tokens = Tokens::new([7; 16]);
         let round = |tokens: &mut Tokens| {
             let before = tokens.made;
-            (0..64).for_each(|number| _ = tokens.issue(Instant::ZERO, ip(number)));
+            (0..64).for_each(|number| _ = tokens.of(Instant::ZERO, ip(number)));
             tokens.made - before
         };
         assert_eq!(round(&mut tokens), 64);
@@ -241,7 +246,7 @@ mod tests {
         }
         round(&mut tokens);
         assert!(round(&mut tokens) <= 32, "those that share a place");
-        tokens.issue(Instant::ZERO + TOKEN_EPOCH, ip(0));
+        tokens.of(Instant::ZERO + TOKEN_EPOCH, ip(0));
         assert_eq!(tokens.made, 1, "another epoch");
     }
 
@@ -254,7 +259,7 @@ mod tests {
             let mut tokens = Tokens::new(secret);
             let issued = Instant::from_micros(issued_us);
             let later = Instant::from_micros(issued_us.saturating_add(later_us));
-            let token = tokens.issue(issued, ip);
+            let token = tokens.of(issued, ip);
             let age = later.since(issued);
             if age <= TOKEN_EPOCH {
                 proptest::prop_assert!(tokens.is_valid(later, ip, token));
@@ -266,8 +271,8 @@ mod tests {
             }
             // What will be given in a later epoch is not valid yet.
             let future = issued + TOKEN_EPOCH;
-            if future > issued && tokens.issue(future, ip) != token {
-                let future = tokens.issue(future, ip);
+            if future > issued && tokens.of(future, ip) != token {
+                let future = tokens.of(future, ip);
                 proptest::prop_assert!(!tokens.is_valid(issued, ip, future));
             }
         }
