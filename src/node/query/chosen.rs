@@ -12,6 +12,7 @@ use crate::node::subnet::Subnet;
 type List<'a> = SmallVec<[&'a Candidate; K_MAX]>;
 
 /// The chosen candidates, the closest first.
+#[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one step of a lookup")]
 pub(super) enum Chosen<'a, I> {
     /// The closest of all. Nothing is gathered: a lookup chooses anew at each step, and in a
     /// private network there is nothing to choose.
@@ -24,14 +25,16 @@ pub(super) enum Chosen<'a, I> {
 }
 
 impl<'a, I: Iterator<Item = &'a Candidate>> Chosen<'a, I> {
-    /// The `k` closest of `candidates`, which come the closest first.
-    pub(super) fn any(candidates: I, k: usize) -> Self {
-        Self::Any(candidates.take(k))
+    /// The `k` closest of `candidates`, which come the closest first; where subnets count,
+    /// `most` at most are of one. Where these are fewer, the closest of the others fill them up.
+    pub(super) fn of(candidates: I, k: usize, most: Option<usize>) -> Self {
+        match most {
+            Some(most) => Self::limited(candidates, k, most),
+            None => Self::Any(candidates.take(k)),
+        }
     }
 
-    /// The `k` closest of `candidates`, which come the closest first, of which `most` at most
-    /// are of one subnet. Where these are fewer, the closest of the others fill them up.
-    pub(super) fn limited(candidates: I, k: usize, most: usize) -> Self {
+    fn limited(candidates: I, k: usize, most: usize) -> Self {
         let mut chosen = List::new();
         let mut others = List::new();
         for candidate in candidates {

@@ -299,7 +299,7 @@ impl Lookup {
 
     /// Whether more of them are of one subnet than count: there are no others.
     pub(super) fn is_crowded(&self) -> bool {
-        self.has_subnets && self.chosen(State::has_answered).crowded() > 0
+        self.chosen(State::has_answered).crowded() > 0
     }
 
     fn chosen<'a>(
@@ -307,11 +307,7 @@ impl Lookup {
         is_of: impl Fn(State) -> bool + 'a,
     ) -> Chosen<'a, impl Iterator<Item = &'a Candidate>> {
         let hopeful = self.hopeful().filter(move |other| is_of(other.state));
-        if self.has_subnets {
-            Chosen::limited(hopeful, self.k, self.subnets.in_bucket)
-        } else {
-            Chosen::any(hopeful, self.k)
-        }
+        Chosen::of(hopeful, self.k, self.has_subnets.then_some(self.subnets.in_bucket))
     }
 
     /// Whether no candidate has answered, and it may ask more.
