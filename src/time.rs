@@ -14,6 +14,9 @@ impl Instant {
     /// The origin itself.
     pub const ZERO: Self = Self(0);
 
+    /// The end of time.
+    pub(crate) const END: Self = Self(u64::MAX);
+
     /// The moment `micros` microseconds after the origin.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)

@@ -1,7 +1,14 @@
 //! The values that the node holds: those that were put here, and those of others.
 
+mod chunked;
+mod heap;
+mod held;
+mod index;
 mod keyed_map;
 mod published;
+mod shares;
+mod slab;
+mod source;
 mod store;
 
 use alloc::sync::Arc;
@@ -16,12 +23,13 @@ use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
+use held::{Held, Life, Replication};
 use keyed_map::Keyed;
 use published::Published;
-use store::{Life, Replication};
 
 pub(crate) use published::Full;
-pub(crate) use store::{Held, Source, Store, StoreFull, cache_life};
+pub(crate) use source::Source;
+pub(crate) use store::{Store, StoreFull, cache_life};
 
 /// The values of one shard.
 pub(crate) struct Storage {
@@ -68,8 +76,7 @@ impl Storage {
 
     /// Whether the value of `key` was put here or is held as a replica.
     pub(crate) fn keeps_alive(&self, key: Id) -> bool {
-        let is_replica = |held: &Held| held.purpose == Purpose::Replica;
-        self.published.value(key).is_some() || self.store.held(key).is_some_and(is_replica)
+        self.published.value(key).is_some() || self.store.held(key).is_some_and(Held::is_replica)
     }
 
     /// Keeps a value that is put here.
@@ -109,10 +116,11 @@ impl Storage {
         let HeldValue { key, value, expires, purpose, source } = restored;
         let life = Life { expires, replication: replication(turn, None) };
         let source = source.map_or(Source::Own, Source::of_ip);
-        let Ok(evicted) = self.store.store(key, value, source, purpose, life) else {
+        let value = (key, value);
+        let stored = self.store.store(value, source, purpose, life, |key| note_evicted(turn, key));
+        if stored.is_err() {
             return false;
-        };
-        drop_evicted(turn, evicted);
+        }
         turn.stats.values_restored += 1;
         self.awaits_join = true;
         true
@@ -122,21 +130,23 @@ impl Storage {
     pub(crate) fn hold(
         &mut self,
         turn: &mut Turn,
-        (key, value): (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
+        value: (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
         source: Source,
         purpose: Purpose,
         expires: Instant,
     ) -> Result<(), StoreFull> {
+        let key = value.0;
         let known = self.store.held(key);
         let is_known = known.is_some();
-        let replication = replication(turn, known.and_then(|held| held.replication));
+        let replication = replication(turn, known.and_then(Held::replication));
         let life = Life { expires, replication };
-        let evicted = self.store.store(key, value, source, purpose, life)?;
-        drop_evicted(turn, evicted);
+        self.store.store(value, source, purpose, life, |key| note_evicted(turn, key))?;
         if is_known {
             self.write_renewed(turn, key);
-        } else if let Some(held) = self.store.held(key) {
-            turn.journal.write(|| Change::Held(held.restorable(key)));
+        } else if turn.journal.is_on()
+            && let Some(held) = self.store.restorable(key)
+        {
+            turn.journal.write(|| Change::Held(held));
         }
         Ok(())
     }
@@ -144,8 +154,9 @@ impl Storage {
     /// Writes the life and the purpose of a held value into the journal.
     fn write_renewed(&self, turn: &mut Turn, key: Id) {
         if turn.journal.is_on()
-            && let Some(&Held { expires, purpose, .. }) = self.store.held(key)
+            && let Some(held) = self.store.held(key)
         {
+            let (expires, purpose) = (held.expires, held.purpose());
             turn.journal.write(|| Change::Renewed { key, expires, purpose });
         }
     }
@@ -228,9 +239,10 @@ impl Storage {
             return Some((key, QueryKind::Publish { value, life, reason }));
         }
         let again = replication(turn, None);
-        let (key, held) = self.store.take_replication(turn.now, again)?;
-        let (life, reason) = (held.expires.since(turn.now), PublishReason::Replicate);
-        Some((key, QueryKind::Publish { value: held.value, life, reason }))
+        let held = self.store.take_replication(turn.now, again)?;
+        let (value, reason) = (Arc::clone(&held.value), PublishReason::Replicate);
+        let life = held.expires.since(turn.now);
+        Some((held.key, QueryKind::Publish { value, life, reason }))
     }
 
     /// The keys of the values that a departing node hands off, the most urgent last.
@@ -269,10 +281,8 @@ fn replication(turn: &mut Turn, before: Option<Replication>) -> Replication {
     Replication { due, latest: due + Duration::from_micros(turn.rng.below(postpone_us)) }
 }
 
-/// Counts values that were evicted, and drops them from the journal.
-fn drop_evicted(turn: &mut Turn, evicted: Vec<Id>) {
-    turn.stats.values_evicted += evicted.len() as u64;
-    for key in evicted {
-        turn.journal.write(|| Change::Dropped { key });
-    }
+/// Counts a value that was evicted, and drops it from the journal.
+fn note_evicted(turn: &mut Turn, key: Id) {
+    turn.stats.values_evicted += 1;
+    turn.journal.write(|| Change::Dropped { key });
 }

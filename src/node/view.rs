@@ -23,7 +23,7 @@ pub struct ValuesView {
     pub cached: u64,
     /// Some of the keys: of each shard at most
     /// [`KEYS_SHOWN_MAX`](crate::limits::KEYS_SHOWN_MAX) put here and as many held for
-    /// others, those first whose life ends first.
+    /// others, beginning with the one whose life ends first.
     pub keys: Vec<(Id, Holding)>,
     /// The sources that hold the largest parts, the largest first.
     pub sources: Vec<SourceView>,

@@ -1,12 +1,16 @@
 //! Values stored for others: bounded, expiring, and fair between their sources.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv6Addr};
 use core::time::Duration;
 
-use super::keyed_map::{IdMap, Keyed};
+use super::heap::Heap;
+use super::held::{ByExpiry, ByReplication, Eviction, Held, Life, Replication};
+use super::index::Index;
+use super::keyed_map::Keyed;
+use super::shares::{Share, Shares};
+use super::slab::{Slab, Slot};
+use super::source::Source;
 use crate::id::Id;
 use crate::limits::{
     KEYS_SHOWN_MAX, PIECE_BYTES_MAX, SHARDS_MAX, SOURCES_SHOWN_MAX, STORE_BYTES_MIN,
@@ -17,112 +21,25 @@ use crate::node::view::{Holding, SourceView, ValuesView};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
-/// The sender that had a value stored: the unit of fairness. Of an IPv6 address the first
-/// 64 bits count, for one host has all the others to choose from; of one that
-/// stands for an IPv4 address, as a socket of both families has it, that address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
-    /// This node itself: copies of what it was asked to find.
-    Own,
-    Peer(IpAddr),
-}
-
-impl Source {
-    pub(crate) fn of_ip(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            ip @ IpAddr::V4(_) => Self::Peer(ip),
-            IpAddr::V6(ip) => {
-                let network = u128::from(ip) >> 64 << 64;
-                Self::Peer(IpAddr::V6(Ipv6Addr::from(network)))
-            }
-        }
-    }
-
-    const fn ip(self) -> Option<IpAddr> {
-        match self {
-            Self::Own => None,
-            Self::Peer(ip) => Some(ip),
-        }
-    }
-}
-
-/// A stored value.
-#[derive(Clone, Debug)]
-pub(crate) struct Held {
-    pub(crate) value: Arc<[u8]>,
-    pub(crate) expires: Instant,
-    pub(crate) purpose: Purpose,
-    source: Source,
-    /// None of a cached copy.
-    pub(crate) replication: Option<Replication>,
-}
-
-impl Held {
-    fn eviction(&self) -> Eviction {
-        Eviction::new(self.purpose, self.expires)
-    }
-
-    /// What is kept of it on a disk.
-    pub(crate) fn restorable(&self, key: Id) -> HeldValue {
-        let Self { value, expires, purpose, .. } = self;
-        let source = self.source.ip();
-        HeldValue { key, value: Arc::clone(value), expires: *expires, purpose: *purpose, source }
-    }
-}
-
-/// In which order the values of one source are evicted: cached copies before replicas,
-/// then the one whose life ends first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Eviction {
-    is_replica: bool,
-    expires: Instant,
-}
-
-impl Eviction {
-    fn new(purpose: Purpose, expires: Instant) -> Self {
-        Self { is_replica: purpose == Purpose::Replica, expires }
-    }
-}
-
 /// There is no room for a value: it alone exceeds the limits, or its source holds the
 /// largest part already and nothing that goes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreFull;
 
-/// How long a value lives, and when to replicate it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
-    pub(crate) expires: Instant,
-    pub(crate) replication: Replication,
-}
-
-/// When to replicate a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Replication {
-    /// Unless it is stored anew before (Kademlia 2.5).
-    pub(crate) due: Instant,
-    /// However often it is stored anew.
-    pub(crate) latest: Instant,
-}
-
-/// Values by key, indexed by the end of their life, by their source, and by when
-/// they are to be replicated.
+/// Values by key, by the end of their life, by when they are to be replicated, and by their
+/// source. None of it allocates but for a value that is new.
 pub(crate) struct Store {
     bytes_max: usize,
     values_max: usize,
     bytes: usize,
-    values: IdMap<Held>,
-    expiries: BTreeSet<(Instant, Id)>,
-    replications: BTreeSet<(Instant, Id)>,
-    sources: BTreeMap<Source, Share>,
-    heaviest: BTreeSet<(usize, Source)>,
-}
-
-/// What one source has stored.
-#[derive(Debug, Default)]
-struct Share {
-    bytes: usize,
-    evictions: BTreeSet<(Eviction, Id)>,
+    /// The values that are held; and behind them, while room is made, those that are to go.
+    values: Slab<Held>,
+    /// How many are held.
+    len: usize,
+    keys: Index<Held>,
+    expiries: Heap<Held, ByExpiry>,
+    replications: Heap<Held, ByReplication>,
+    shares: Shares,
 }
 
 const _: () = assert!(
@@ -136,21 +53,22 @@ impl Store {
             bytes_max,
             values_max,
             bytes: 0,
-            values: IdMap::with_hasher(hash),
-            expiries: BTreeSet::new(),
-            replications: BTreeSet::new(),
-            sources: BTreeMap::new(),
-            heaviest: BTreeSet::new(),
+            values: Slab::new(),
+            len: 0,
+            keys: Index::new(hash.clone()),
+            expiries: Heap::new(),
+            replications: Heap::new(),
+            shares: Shares::new(hash),
         }
     }
 
     pub(crate) fn held(&self, key: Id) -> Option<&Held> {
-        self.values.get(&key)
+        self.keys.find(&self.values, key).map(|slot| &self.values[slot])
     }
 
     /// How many values are held.
-    pub(crate) fn len(&self) -> usize {
-        self.values.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     /// What they weigh, in bytes, overhead included.
@@ -158,69 +76,68 @@ impl Store {
         self.bytes
     }
 
+    /// What is kept of a value on a disk.
+    pub(crate) fn restorable(&self, key: Id) -> Option<HeldValue> {
+        let held = self.held(key)?;
+        let (value, purpose) = (Arc::clone(&held.value), held.purpose());
+        let source = self.shares.source(held.share).ip();
+        Some(HeldValue { key, value, expires: held.expires, purpose, source })
+    }
+
     /// What is held, for show: some of its keys, and its largest sources.
     pub(crate) fn view(&self) -> ValuesView {
-        let largest = self.heaviest.iter().rev().take(SOURCES_SHOWN_MAX);
-        let view = |&(bytes, source): &(usize, Source)| SourceView {
-            source: source.ip(),
-            values: self.sources[&source].evictions.len() as u64,
-            bytes: bytes as u64,
-        };
-        let kept = self.expiries.iter().take(KEYS_SHOWN_MAX);
-        let holding = |key: Id| match self.values[&key].purpose {
+        let kept = self.expiries.iter().take(KEYS_SHOWN_MAX).map(|slot| &self.values[slot]);
+        let holding = |held: &Held| match held.purpose() {
             Purpose::Replica => Holding::Replica,
             Purpose::Cache => Holding::Cached,
+        };
+        let view = |share: &Share| SourceView {
+            source: share.source.ip(),
+            values: share.len() as u64,
+            bytes: share.bytes as u64,
         };
         ValuesView {
             bytes: self.bytes as u64,
             bytes_max: self.bytes_max as u64,
             published: 0,
             replicas: self.replications.len() as u64,
-            cached: (self.values.len() - self.replications.len()) as u64,
-            keys: kept.map(|&(_, key)| (key, holding(key))).collect(),
-            sources: largest.map(view).collect(),
-            sources_left_out: self.sources.len().saturating_sub(SOURCES_SHOWN_MAX) as u64,
+            cached: (self.len - self.replications.len()) as u64,
+            keys: kept.map(|held| (held.key, holding(held))).collect(),
+            sources: self.shares.largest(SOURCES_SHOWN_MAX).into_iter().map(view).collect(),
+            sources_left_out: self.shares.len().saturating_sub(SOURCES_SHOWN_MAX) as u64,
         }
     }
 
-    /// Stores a value that hashes to `key`, or lengthens its life. Returns the values that
-    /// were evicted for it: of the heaviest source first, where there is no room.
+    /// Stores a value that hashes to `key`, or lengthens its life. Calls `evicted` with each
+    /// value that makes way for it: of the heaviest source first, where there is no room.
     pub(crate) fn store(
         &mut self,
-        key: Id,
-        value: impl AsRef<[u8]> + Into<Arc<[u8]>>,
+        (key, value): (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
         source: Source,
         purpose: Purpose,
         life: Life,
-    ) -> Result<Vec<Id>, StoreFull> {
+        evicted: impl FnMut(Id),
+    ) -> Result<(), StoreFull> {
         if self.renew(key, purpose, life) {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        let weight = value.as_ref().len() + VALUE_OVERHEAD_BYTES;
+        let weight = weight(value.as_ref().len());
         if weight > self.bytes_max || self.values_max == 0 {
             return Err(StoreFull);
         }
-        let new = Eviction::new(purpose, life.expires);
-        let evicted = self.make_room(weight, source, new)?;
-        self.insert(
-            key,
-            Held {
-                value: value.into(),
-                expires: life.expires,
-                purpose,
-                source,
-                replication: (purpose == Purpose::Replica).then_some(life.replication),
-            },
-        );
-        Ok(evicted)
+        self.make_room(weight, source, Eviction::new(purpose, life.expires), evicted)?;
+        let share = self.shares.open(source);
+        let slot = self.values.push(Held::new(key, value.into(), share, purpose, life));
+        self.enter(slot);
+        Ok(())
     }
 
     /// Whether a value of so many bytes may find room: whether its source would not have more
     /// by it than any other, while others would have to make way.
     pub(crate) fn may_hold(&self, value_bytes: usize, source: Source) -> bool {
-        let weight = value_bytes + VALUE_OVERHEAD_BYTES;
-        let own = self.sources.get(&source).map_or(0, |share| share.bytes);
-        let heaviest = self.heaviest.last().map_or(0, |&(bytes, _)| bytes);
+        let weight = weight(value_bytes);
+        let own = self.shares.of(source).map_or(0, |share| share.bytes);
+        let heaviest = self.shares.heaviest().map_or(0, |share| share.bytes);
         weight <= self.bytes_max
             && self.values_max > 0
             && (self.bytes - own + weight <= self.bytes_max || weight <= heaviest)
@@ -234,56 +151,72 @@ impl Store {
         weight: usize,
         source: Source,
         new: Eviction,
-    ) -> Result<Vec<Id>, StoreFull> {
-        let mut evicted: Vec<(Id, Held)> = Vec::new();
-        while self.bytes + weight > self.bytes_max || self.values.len() == self.values_max {
+        evicted: impl FnMut(Id),
+    ) -> Result<(), StoreFull> {
+        while self.bytes + weight > self.bytes_max || self.len == self.values_max {
             let Some(victim) = self.next_victim(weight, source, new) else {
-                for (key, held) in evicted {
-                    self.insert(key, held);
+                while self.len < self.values.len() {
+                    self.enter(Slot::new(self.len));
                 }
                 return Err(StoreFull);
             };
-            evicted.extend(self.remove(victim).map(|held| (victim, held)));
+            self.leave(victim);
         }
-        Ok(evicted.into_iter().map(|(key, _)| key).collect())
+        self.drop_left(evicted);
+        Ok(())
     }
 
-    fn next_victim(&self, weight: usize, source: Source, new: Eviction) -> Option<Id> {
-        let &(heaviest_bytes, heaviest) = self.heaviest.last()?;
-        let own = self.sources.get(&source).map_or(0, |share| share.bytes);
-        let pays = if own + weight > heaviest_bytes { source } else { heaviest };
-        let &(eviction, first) = self.sources.get(&pays)?.evictions.first()?;
-        (pays != source || eviction < new).then_some(first)
+    fn next_victim(&self, weight: usize, source: Source, new: Eviction) -> Option<Slot<Held>> {
+        let heaviest = self.shares.heaviest()?;
+        let own = self.shares.of(source);
+        let with_new = own.map_or(0, |share| share.bytes) + weight;
+        if with_new <= heaviest.bytes {
+            return heaviest.first();
+        }
+        own?.first().filter(|&first| self.values[first].eviction() < new)
     }
 
     /// Lengthens the life of a value that is held: it never becomes shorter, and
     /// a replica never becomes a cached copy.
     pub(crate) fn renew(&mut self, key: Id, purpose: Purpose, life: Life) -> bool {
-        let Some(mut held) = self.remove(key) else {
+        let Some(slot) = self.keys.find(&self.values, key) else {
             return false;
         };
+        let held = &mut self.values[slot];
         held.expires = held.expires.max(life.expires);
+        self.expiries.changed(&mut self.values, slot);
         if purpose == Purpose::Replica {
-            held.purpose = Purpose::Replica;
-            held.replication = Some(life.replication);
+            self.set_replication(slot, Some(life.replication));
         }
-        self.insert(key, held);
+        self.shares.changed(&mut self.values, slot);
         true
     }
 
     /// Turns a replica into a cached copy. Its life stays as it is: that K closer nodes
     /// hold the value, they alone say.
     pub(crate) fn demote(&mut self, key: Id) {
-        if let Some(mut held) = self.remove(key) {
-            held.purpose = Purpose::Cache;
-            held.replication = None;
-            self.insert(key, held);
+        if let Some(slot) = self.keys.find(&self.values, key) {
+            self.set_replication(slot, None);
+            self.shares.changed(&mut self.values, slot);
+        }
+    }
+
+    fn set_replication(&mut self, slot: Slot<Held>, replication: Option<Replication>) {
+        let was_replica = self.values[slot].is_replica();
+        if was_replica && replication.is_none() {
+            self.replications.remove(&mut self.values, slot);
+        }
+        self.values[slot].set_replication(replication);
+        match replication {
+            Some(_) if was_replica => self.replications.changed(&mut self.values, slot),
+            Some(_) => self.replications.insert(&mut self.values, slot),
+            None => {}
         }
     }
 
     /// When the next value's life ends.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        self.expiries.first().map(|&(expires, _)| expires)
+        self.expiries.first().map(|slot| self.values[slot].expires)
     }
 
     /// Drops what has expired at `now`, at most `most` values, and says how many
@@ -291,10 +224,11 @@ impl Store {
     pub(crate) fn expire(&mut self, now: Instant, most: usize) -> usize {
         let mut expired = 0;
         while expired < most
-            && let Some(&(expires, key)) = self.expiries.first()
-            && expires <= now
+            && let Some(slot) = self.expiries.first()
+            && self.values[slot].expires <= now
         {
-            self.remove(key);
+            self.leave(slot);
+            self.drop_left(|_| ());
             expired += 1;
         }
         expired
@@ -302,65 +236,79 @@ impl Store {
 
     /// When the next replica is to be replicated.
     pub(crate) fn next_replication(&self) -> Option<Instant> {
-        self.replications.first().map(|&(due, _)| due)
+        let slot = self.replications.first()?;
+        self.values[slot].replication().map(|replication| replication.due)
     }
 
     /// The keys of the replicas, in the order in which they are to be replicated.
     pub(crate) fn replicas_in_turn(&self) -> impl Iterator<Item = Id> {
-        self.replications.iter().map(|&(_, key)| key)
+        let replicas = self.replications.iter().map(|slot| &self.values[slot]);
+        let mut replicas: Vec<_> = replicas
+            .filter_map(|held| held.replication().map(|replication| (replication.due, held.key)))
+            .collect();
+        replicas.sort_unstable();
+        replicas.into_iter().map(|(_, key)| key)
     }
 
     /// The next replica due at `now`; its next turn comes at `again`.
-    pub(crate) fn take_replication(
-        &mut self,
-        now: Instant,
-        again: Replication,
-    ) -> Option<(Id, Held)> {
-        let (due, key) = *self.replications.first()?;
-        if due > now {
+    pub(crate) fn take_replication(&mut self, now: Instant, again: Replication) -> Option<&Held> {
+        let slot = self.replications.first()?;
+        if self.next_replication()? > now {
             return None;
         }
-        let mut held = self.remove(key)?;
-        held.replication = Some(again);
-        self.insert(key, held.clone());
-        Some((key, held))
+        self.set_replication(slot, Some(again));
+        Some(&self.values[slot])
     }
 
-    fn insert(&mut self, key: Id, held: Held) {
-        let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
-        self.bytes += weight;
-        self.expiries.insert((held.expires, key));
-        if let Some(Replication { due, .. }) = held.replication {
-            self.replications.insert((due, key));
+    /// Has the first value behind those that are held be one of them.
+    fn enter(&mut self, slot: Slot<Held>) {
+        assert_eq!(slot.index(), self.len, "values enter in the order in which they lie");
+        self.len += 1;
+        self.bytes += self.values[slot].weight();
+        self.keys.insert(&mut self.values, slot);
+        self.expiries.insert(&mut self.values, slot);
+        if self.values[slot].is_replica() {
+            self.replications.insert(&mut self.values, slot);
         }
-        let share = self.sources.entry(held.source).or_default();
-        self.heaviest.remove(&(share.bytes, held.source));
-        share.bytes += weight;
-        share.evictions.insert((held.eviction(), key));
-        self.heaviest.insert((share.bytes, held.source));
-        let before = self.values.insert(key, held);
-        assert!(before.is_none(), "a value is removed before it is put back");
+        self.shares.add(&mut self.values, slot);
     }
 
-    fn remove(&mut self, key: Id) -> Option<Held> {
-        let held = self.values.remove(&key)?;
-        let weight = held.value.len() + VALUE_OVERHEAD_BYTES;
-        self.bytes -= weight;
-        self.expiries.remove(&(held.expires, key));
-        if let Some(Replication { due, .. }) = held.replication {
-            self.replications.remove(&(due, key));
+    /// Has a value that is held be the first behind them; the last of them takes its slot.
+    fn leave(&mut self, slot: Slot<Held>) {
+        self.shares.take(&mut self.values, slot);
+        if self.values[slot].is_replica() {
+            self.replications.remove(&mut self.values, slot);
         }
-        let share = self.sources.get_mut(&held.source).expect("every value counts in a share");
-        self.heaviest.remove(&(share.bytes, held.source));
-        share.bytes -= weight;
-        share.evictions.remove(&(held.eviction(), key));
-        if share.evictions.is_empty() {
-            self.sources.remove(&held.source);
-        } else {
-            self.heaviest.insert((share.bytes, held.source));
+        self.expiries.remove(&mut self.values, slot);
+        self.keys.remove(&mut self.values, slot);
+        self.bytes -= self.values[slot].weight();
+        self.len -= 1;
+        let last = Slot::new(self.len);
+        if slot != last {
+            self.values.swap(slot, last);
+            self.keys.moved(&mut self.values, last, slot);
+            self.expiries.moved(&mut self.values, slot);
+            if self.values[slot].is_replica() {
+                self.replications.moved(&mut self.values, slot);
+            }
+            self.shares.moved(&mut self.values, slot);
         }
-        Some(held)
     }
+
+    /// Drops the values that are held no longer, in the order in which they left.
+    fn drop_left(&mut self, mut dropped: impl FnMut(Id)) {
+        while self.len < self.values.len()
+            && let Some(held) = self.values.pop()
+        {
+            self.shares.close_if_empty(held.share);
+            dropped(held.key);
+        }
+    }
+}
+
+/// What a value of so many bytes weighs.
+pub(super) const fn weight(value_bytes: usize) -> usize {
+    value_bytes + VALUE_OVERHEAD_BYTES
 }
 
 /// The life of a copy where `closer` nodes are nearer to the key than this one:

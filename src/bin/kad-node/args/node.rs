@@ -55,7 +55,7 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "ON|OFF", default_value = "on", value_parser = value::steering)]
     pub(crate) steering: Steering,
     /// How much other nodes may store on this node, all shards together. Each value
-    /// counts 480 bytes more than its size, for its key and the indexes. A full store
+    /// counts 128 bytes more than its size, for its key and the indexes. A full store
     /// makes room for a new value by removing values of the peer that stored most.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
     pub(crate) store_bytes: usize,
