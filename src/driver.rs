@@ -40,6 +40,7 @@ mod io;
 mod launch;
 mod loss;
 mod mailbox;
+mod sealed;
 mod settings;
 mod shard;
 mod stats;
@@ -60,8 +61,8 @@ use self::disk::DiskWriter;
 use self::launch::{Core, Ready, ShardPlan, Threads};
 use self::loss::FaultsAt;
 use self::mailbox::Mailboxes;
-use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::node::Persistence;
+use crate::seal::SEALED_BYTES_MAX;
 
 pub use choice::{Io, IoChoice, ParseIoError};
 pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};
@@ -77,7 +78,7 @@ pub use stats::{DriverStats, ShardStats, Stopped};
 pub use sys::give_way;
 pub use udp::{Coalescing, canonical};
 
-const _: () = assert!(udp::DATAGRAM_BYTES_MAX == DATAGRAM_BYTES_MAX, "one limit on both sides");
+const _: () = assert!(udp::DATAGRAM_BYTES_MAX == SEALED_BYTES_MAX, "one limit on both sides");
 
 /// Address space that a shard takes at most: its receive buffers, 34 MiB under `uring` and
 /// as many under `mmsg`, and what it begins with beside them.
@@ -107,8 +108,19 @@ pub fn start(settings: Settings) -> Result<Running, StartError> {
 }
 
 fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
-    let Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, mut node } =
-        settings;
+    let Settings {
+        listen,
+        io,
+        shards,
+        steering,
+        pin,
+        coalescing,
+        loss,
+        faults,
+        keys,
+        data,
+        mut node,
+    } = settings;
     let pin = if shards == ShardCount::ONE { Pin::Free } else { pin };
     let bytes = shards.get() * SHARD_BYTES_MAX;
     sys::check_memory(bytes).map_err(|error| StartError::Memory { shards, bytes, error })?;
@@ -139,7 +151,7 @@ fn start_by(clock: Clock, settings: Settings) -> Result<Running, StartError> {
     {
         let loss = losses.as_ref().map(|losses| losses[index]);
         let faults = faults.clone().map(|faults| FaultsAt { faults, address });
-        let core = Core { loss, faults, node, links, events, clock };
+        let core = Core { loss, faults, keys: keys.clone(), node, links, events, clock };
         let plan = ShardPlan { pin, io, coalescing, socket, core };
         plans.push(|starter| launch::run(plan, starter));
     }

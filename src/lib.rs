@@ -51,6 +51,8 @@ pub mod program;
 #[cfg(feature = "std")]
 pub mod quantity;
 pub mod rng;
+#[cfg(feature = "std")]
+pub mod seal;
 pub mod time;
 #[cfg(feature = "std")]
 pub mod uplot;
@@ -58,3 +60,5 @@ pub mod wire;
 
 #[cfg(feature = "std")]
 pub use client::{Answer, Builder, Client, ClientError, Fetched, Stored, Traced};
+#[cfg(feature = "std")]
+pub use seal::{NetworkKey, NetworkKeys};

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["limits", "rng", "time"],
     &["wire"],
     &["node"],
-    &["handoff", "printable", "quantity"],
+    &["handoff", "printable", "quantity", "seal"],
     &["program"],
     &["driver"],
     &["client"],

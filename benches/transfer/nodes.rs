@@ -28,6 +28,7 @@ fn node(seed: u8) -> Result<Running, Box<dyn Error>> {
         coalescing: Coalescing::On,
         loss: None,
         faults: None,
+        keys: None,
         data: None,
         // A copy of what was found would take memory that the bare receiver does not.
         node: Config { store_bytes_max: 0, ..Config::new(Id::of_value(&[seed]), [seed; 32]) },

@@ -17,7 +17,7 @@ use hdrhistogram::Histogram;
 use kad_node::id::Id;
 use kad_node::node::OperationId;
 use kad_node::rng::Rng;
-use kad_node::wire::{self, Token};
+use kad_node::wire::Token;
 use udp::BATCH_DATAGRAMS_MAX;
 
 use crate::corpus::{Corpus, KeyPicker};
@@ -319,8 +319,7 @@ impl Engine {
         self.record.books.requests_transmitted += measured;
         let datagram = self.datagram(request);
         let link = &mut out.links[usize::from(request.link.0)];
-        link.batch.push(|room| wire::encode(&datagram, room));
-        link.transactions.push(transaction);
+        link.push(&datagram, transaction);
     }
 
     /// Notes that what was composed is handed to the kernel now.

@@ -38,6 +38,7 @@ pub mod local_node;
 pub mod lookups;
 pub mod loss;
 pub mod machine;
+pub mod membership;
 pub mod memory;
 pub mod merge;
 pub mod mix;

@@ -8,7 +8,8 @@ use kad_node::driver::{
 };
 use kad_node::node::Config;
 use kad_node::rng::Rng;
-use kad_node::wire::NetworkId;
+
+use crate::membership::Membership;
 
 /// A node on a loopback port that the system chose.
 pub struct LocalNode {
@@ -17,7 +18,8 @@ pub struct LocalNode {
 
 impl LocalNode {
     /// Starts a network of one.
-    pub fn start(network: NetworkId, io: IoChoice) -> Result<Self, StartError> {
+    pub fn start(membership: &Membership, io: IoChoice) -> Result<Self, StartError> {
+        let Membership { network, keys } = membership.clone();
         // Any id and any secrets do for a node that lives as long as one run.
         let mut rng = Rng::from_u64(0);
         let node = Config { network, ..Config::new(rng.id(), rng.seed()) };
@@ -32,6 +34,7 @@ impl LocalNode {
             coalescing: Coalescing::On,
             loss: None,
             faults: None,
+            keys,
             data: None,
             node,
         };

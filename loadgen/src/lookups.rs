@@ -9,11 +9,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
 use kad_node::id::Id;
-use kad_node::limits::{BOOTSTRAP_ADDRESSES_MAX, DATAGRAM_BYTES_MAX};
+use kad_node::limits::BOOTSTRAP_ADDRESSES_MAX;
 use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Trace};
 use kad_node::rng::Rng;
+use kad_node::seal::{Channel, SEALED_BYTES_MAX};
 use kad_node::time::Instant;
-use kad_node::wire::{NetworkId, Role};
+use kad_node::wire::Role;
 use socket2::SockRef;
 
 use self::drops::LookupLoss;
@@ -21,6 +22,7 @@ use crate::books::LookupDatagrams;
 use crate::engine::OperationEnd;
 use crate::link::SOCKET_BUFFERS;
 use crate::loss::Loss;
+use crate::membership::Membership;
 
 /// Longest sleep while joining. The node's own deadlines end most of them before.
 const JOIN_SLEEP_MAX: time::Duration = time::Duration::from_secs(1);
@@ -32,6 +34,7 @@ pub struct LookupClient {
     node: Node,
     outbox: Outbox,
     socket: UdpSocket,
+    channel: Channel,
     origin: time::Instant,
     loss: Option<LookupLoss>,
     account: LookupDatagrams,
@@ -40,14 +43,14 @@ pub struct LookupClient {
 impl LookupClient {
     /// A client that has joined the network of `targets`, within `join_timeout`.
     pub fn join(
-        network: NetworkId,
+        membership: &Membership,
         targets: &[SocketAddr],
         seed: [u8; 32],
         join_timeout: time::Duration,
     ) -> Result<Self, String> {
         let mut rng = Rng::from_seed(seed);
         let config = Config {
-            network,
+            network: membership.network,
             role: Role::Client,
             // It keeps nothing of what it finds: each lookup goes out again.
             store_bytes_max: 0,
@@ -59,6 +62,7 @@ impl LookupClient {
             node: Node::new(config, Instant::ZERO),
             outbox: Outbox::new(),
             socket,
+            channel: membership.channel()?,
             origin: time::Instant::now(),
             loss: None,
             account: LookupDatagrams::default(),
@@ -138,19 +142,20 @@ impl LookupClient {
     /// Takes in what has come, does what is due, and returns what that led to.
     pub fn turn(&mut self) -> Vec<Event> {
         // One byte more than any datagram of ours, to see that one is too long.
-        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+        let (mut buffer, mut room) = ([0; SEALED_BYTES_MAX + 1], [0; SEALED_BYTES_MAX]);
         for _ in 0..RECEIVED_MAX {
             let Ok((length, source)) = self.socket.recv_from(&mut buffer) else {
                 break; // nothing waits, or an ICMP error of an earlier send was told
             };
             self.account.received += 1;
+            let bytes = self.channel.open(&buffer[..length], &mut room).unwrap_or_default();
             let loss = self.loss.as_mut();
-            if loss.is_some_and(|loss| loss.drops_received(&buffer[..length])) {
+            if loss.is_some_and(|loss| loss.drops_received(bytes)) {
                 self.account.received_dropped += 1;
             } else {
                 self.account.taken += 1;
                 let now = self.now();
-                self.node.handle_datagram(now, source, &buffer[..length], &mut self.outbox);
+                self.node.handle_datagram(now, source, bytes, &mut self.outbox);
             }
             self.flush_if_low();
         }
@@ -172,12 +177,14 @@ impl LookupClient {
     }
 
     fn flush(&mut self) {
-        let Self { outbox, loss, account, socket, .. } = self;
+        let Self { outbox, loss, account, socket, channel, .. } = self;
+        let mut room = [0; SEALED_BYTES_MAX];
         for (destination, bytes) in outbox.datagrams() {
             account.composed += 1;
+            let length = channel.seal(bytes, &mut room);
             if loss.as_mut().is_some_and(|loss| loss.drops_sent(destination, bytes)) {
                 account.dropped += 1;
-            } else if socket.send_to(bytes, destination).is_ok() {
+            } else if socket.send_to(&room[..length], destination).is_ok() {
                 account.transmitted += 1;
             } else {
                 // It is lost, and sent again in time.

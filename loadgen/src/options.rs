@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
+use kad_node::NetworkKey;
 use kad_node::driver::IoChoice;
 use kad_node::program;
 use kad_node::quantity::{Percent, parse_duration};
@@ -190,6 +191,9 @@ pub struct Options {
     /// The name of the targets' network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub network_name: String,
+    /// File with the key of the targets' network, where it is a private one; repeatable.
+    #[arg(long, value_name = "FILE", value_parser = value::key, conflicts_with = "network")]
+    pub network_key: Vec<NetworkKey>,
     /// How a node of its own receives and sends: auto, uring, tokio-uring
     /// or mmsg [default: auto].
     #[arg(long, value_name = "DRIVER")]

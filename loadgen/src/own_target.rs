@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use kad_node::quantity::Percent;
-use kad_node::wire::NetworkId;
 
 use crate::local_node::LocalNode;
+use crate::membership::Membership;
 use crate::network::{LocalNetwork, NetworkPlan};
 use crate::options::Options;
 
@@ -22,14 +22,14 @@ impl OwnTarget {
     ///
     /// # Errors
     /// What is missing, and the remedy.
-    pub fn start(options: &Options, network: NetworkId) -> Result<Self, String> {
+    pub fn start(options: &Options, membership: &Membership) -> Result<Self, String> {
         if let Some(nodes) = options.network {
             let (delay, seed) = (options.delay.unwrap_or_default(), options.seed);
-            let join_timeout = options.join_timeout;
+            let (join_timeout, network) = (options.join_timeout, membership.network);
             let plan = NetworkPlan { network, nodes, delay, seed, join_timeout };
             return LocalNetwork::start(plan).map(Self::Network);
         }
-        let node = LocalNode::start(network, options.io.unwrap_or_default());
+        let node = LocalNode::start(membership, options.io.unwrap_or_default());
         node.map(Box::new).map(Self::Node).map_err(|error| error.to_string())
     }
 

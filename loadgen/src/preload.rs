@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::seal::{Channel, SEALED_BYTES_MAX};
 use kad_node::wire::{self, Body, Datagram, ErrorCode, NetworkId, Role, Token, TransactionId};
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::corpus::{Corpus, KeyIndex};
 use crate::engine::store;
+use crate::membership::Membership;
 use crate::memory::OutOfMemory;
 use crate::value_sizes::ValueSizes;
 
@@ -47,8 +49,8 @@ impl fmt::Display for PreloadError {
             Self::Socket(target, error) => write!(f, "no way to {target}: {error}"),
             Self::Silent(target, None) => write!(
                 f,
-                "no node of this network answers at {target}: start one, check --network-name, \
-                 or leave --target out to load a node of loadgen's own"
+                "no node of this network answers at {target}: start one, check --network-name and \
+                 --network-key, or leave --target out to load a node of loadgen's own"
             ),
             Self::Silent(target, Some(error)) => {
                 write!(f, "no node answers at {target}, and the kernel says: {error}")?;
@@ -94,6 +96,7 @@ pub struct Preloader {
     network: NetworkId,
     sender: Id,
     socket: UdpSocket,
+    channel: Channel,
     token: Token,
     /// Sends of each request at most.
     sends_max: u32,
@@ -131,7 +134,7 @@ impl Preloader {
     /// Greets the target, for a token, `sends_max` times at most.
     pub fn greet(
         target: SocketAddr,
-        network: NetworkId,
+        membership: &Membership,
         sends_max: u32,
     ) -> Result<Self, PreloadError> {
         let failed = |error| PreloadError::Socket(target, error);
@@ -143,8 +146,17 @@ impl Preloader {
         socket.connect(target).map_err(failed)?;
         let sender = Id::of_value(b"loadgen");
         report_errors(&socket, target).map_err(failed)?;
-        let (token, trouble) = (Token::NONE, None);
-        let mut preloader = Self { target, network, sender, socket, token, sends_max, trouble };
+        let channel = membership.channel().map_err(|error| failed(io::Error::other(error)))?;
+        let mut preloader = Self {
+            target,
+            network: membership.network,
+            sender,
+            socket,
+            channel,
+            token: Token::NONE,
+            sends_max,
+            trouble: None,
+        };
         let corpus = Corpus::new(1, &ValueSizes::all(1), 0).map_err(PreloadError::Memory)?;
         preloader.ask_all(&corpus, Task::Greet, &mut |_| {})?;
         preloader.sends_max = SENDS_MAX;
@@ -239,8 +251,10 @@ impl Preloader {
         };
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(&datagram, &mut buffer);
+        let mut room = [0; SEALED_BYTES_MAX];
+        let length = self.channel.seal(&buffer[..length], &mut room);
         // What the kernel refuses is lost, and sent again in time.
-        if let Err(error) = self.socket.send(&buffer[..length]) {
+        if let Err(error) = self.socket.send(&room[..length]) {
             self.trouble = Some(error);
         }
     }
@@ -251,7 +265,7 @@ impl Preloader {
         corpus: &Corpus,
         task: Task,
     ) -> Result<Option<(u32, Outcome)>, PreloadError> {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX + 1];
+        let (mut buffer, mut room) = ([0; SEALED_BYTES_MAX + 1], [0; SEALED_BYTES_MAX]);
         let wait = self.socket.set_read_timeout(Some(TIMEOUT));
         wait.map_err(|error| PreloadError::Socket(self.target, error))?;
         let length = match self.socket.recv(&mut buffer) {
@@ -269,7 +283,8 @@ impl Preloader {
                 return Ok(None);
             }
         };
-        let reply = wire::decode(&buffer[..length]).ok();
+        let reply = self.channel.open(&buffer[..length], &mut room).unwrap_or_default();
+        let reply = wire::decode(reply).ok();
         let reply = reply.filter(|reply| reply.network == self.network);
         Ok(reply.and_then(|reply| {
             let index = u64::from_be_bytes(*reply.transaction.as_bytes());

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use kad_node::driver::raise_descriptor_limit;
 use kad_node::rng::Rng;
-use kad_node::wire::NetworkId;
 use udp::Coalescing;
 
 use crate::clock::Clock;
@@ -19,6 +18,7 @@ use crate::cpu;
 use crate::engine::Traffic;
 use crate::interruption::Interruption;
 use crate::lookups::LookupClient;
+use crate::membership::Membership;
 use crate::mix::Kind;
 use crate::options::Options;
 use crate::own_target::OwnTarget;
@@ -45,7 +45,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// Everything that the runs of one call share.
 pub struct Runner {
     options: Options,
-    network: NetworkId,
+    membership: Membership,
     corpus: Arc<Corpus>,
     targets: Vec<SocketAddr>,
     own: Option<OwnTarget>,
@@ -60,9 +60,9 @@ impl Runner {
         interruption: &Arc<Interruption>,
         display: &mut Display,
     ) -> Result<Self, String> {
-        let network = NetworkId::of_name(&options.network_name);
+        let membership = Membership::of(options)?;
         let (targets, own) = if options.targets.is_empty() {
-            let own = OwnTarget::start(options, network)?;
+            let own = OwnTarget::start(options, &membership)?;
             let mut targets = own.addresses();
             if options.mix.is_only_whole(options.scope()) {
                 // It is enough to join by.
@@ -71,14 +71,14 @@ impl Runner {
             (targets, Some(own))
         } else {
             let wait = options.join_timeout;
-            (targets::find_all(&options.targets, network, wait, display)?, None)
+            (targets::find_all(&options.targets, &membership, wait, display)?, None)
         };
         let keys = options.keys as usize;
         let corpus = Arc::new(Corpus::new(keys, &options.value_size, options.seed)?);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let waiting = options.waiting(cores);
         let (options, interruption) = (options.clone(), Arc::clone(interruption));
-        let runner = Self { options, network, corpus, targets, own, waiting, interruption };
+        let runner = Self { options, membership, corpus, targets, own, waiting, interruption };
         runner.fill(display)?;
         Ok(runner)
     }
@@ -104,7 +104,7 @@ impl Runner {
     fn fill(&self, display: &mut Display) -> Result<(), String> {
         let mix = &self.options.mix;
         for &target in &self.targets {
-            let greeted = Preloader::greet(target, self.network, SENDS_MAX);
+            let greeted = Preloader::greet(target, &self.membership, SENDS_MAX);
             let mut preloader = greeted.map_err(|error| error.to_string())?;
             if mix.contains(Kind::Get) && !Kind::Get.is_whole(self.options.scope()) {
                 let what = format!("on {target}");
@@ -117,7 +117,8 @@ impl Runner {
             let (join_timeout, seed) = (self.options.join_timeout, self.options.seed);
             // None of the threads' clients has this id.
             let seed = Rng::from_u64(!seed).seed();
-            let mut client = LookupClient::join(self.network, &self.targets, seed, join_timeout)?;
+            let mut client =
+                LookupClient::join(&self.membership, &self.targets, seed, join_timeout)?;
             let mut progress = |share| display.filling("in the network", share);
             publish::publish(&mut client, &self.corpus, &mut progress)?;
         }
@@ -142,6 +143,7 @@ impl Runner {
             traffic: traffic.clone(),
             thread,
             targets: targets.clone(),
+            membership: self.membership.clone(),
             peers: self.options.peers,
             coalescing: if self.options.burst > 1 { Coalescing::On } else { Coalescing::Off },
             waiting: self.waiting,
@@ -209,7 +211,7 @@ impl Runner {
     fn traffic(&self, step: Step) -> Traffic {
         let options = &self.options;
         Traffic {
-            network: self.network,
+            network: self.membership.network,
             mix: options.mix.clone(),
             scope: options.scope(),
             corpus: Arc::clone(&self.corpus),
@@ -229,7 +231,7 @@ impl Runner {
     /// A fresh token from each target, for the runs of a sweep may be far apart.
     fn greet(&self) -> Result<Vec<Target>, String> {
         let greet = |&address: &SocketAddr| {
-            let preloader = Preloader::greet(address, self.network, SENDS_MAX);
+            let preloader = Preloader::greet(address, &self.membership, SENDS_MAX);
             preloader
                 .map(|preloader| Target { address, token: preloader.token() })
                 .map_err(|error| error.to_string())

@@ -48,7 +48,11 @@ pub fn describe(options: &Options, runner: &Runner) -> Vec<(String, String)> {
         ("peers", options.peers.to_string()),
         ("threads", format!("{}, {waiting}", options.threads)),
         ("seed", options.seed.to_string()),
-        ("network", options.network_name.clone()),
+        (
+            "network",
+            options.network_name.clone()
+                + if options.network_key.is_empty() { "" } else { ", with a key" },
+        ),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()

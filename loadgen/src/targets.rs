@@ -8,9 +8,9 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use kad_node::wire::NetworkId;
 use udp::canonical;
 
+use crate::membership::Membership;
 use crate::preload::{Preloader, SENDS_MAX};
 use crate::progress::Display;
 
@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// tried for as long as `join_timeout`, once at least.
 pub fn find_all(
     targets: &[String],
-    network: NetworkId,
+    network: &Membership,
     join_timeout: Duration,
     display: &mut Display,
 ) -> Result<Vec<SocketAddr>, String> {
@@ -37,7 +37,7 @@ pub fn find_all(
 
 fn find(
     target: &str,
-    network: NetworkId,
+    network: &Membership,
     join_timeout: Duration,
     display: &mut Display,
 ) -> Result<SocketAddr, String> {
@@ -63,7 +63,7 @@ struct Failure {
 }
 
 /// Tries every address that the name has now.
-fn attempt(target: &str, network: NetworkId) -> Result<SocketAddr, Failure> {
+fn attempt(target: &str, network: &Membership) -> Result<SocketAddr, Failure> {
     let addresses = resolve(target).map_err(|error| Failure {
         error: format!("'--target {target}': {error}; expected HOST:PORT, such as 127.0.0.1:9001"),
         is_final: error.kind() == io::ErrorKind::InvalidInput,

@@ -11,19 +11,20 @@
 
 mod clients;
 mod measured;
+mod seals;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::wire::Token;
 use udp::{BATCH_DATAGRAMS_MAX, BufferSize, Coalescing, ConnectedSender, Receiver, UdpSocket};
 
 use self::clients::Clients;
 pub use self::measured::{Coalesced, Measured};
+use self::seals::Seals;
 use crate::clock::Clock;
 use crate::cpu;
 use crate::engine::{Engine, Outgoing, Traffic};
@@ -32,6 +33,7 @@ use crate::link;
 use crate::live::Recent;
 use crate::lookups::LookupClient;
 use crate::loss::Loss;
+use crate::membership::Membership;
 use crate::memory;
 use crate::mix::Kind;
 
@@ -57,7 +59,7 @@ const TELL_LATENCY_NS: u64 = 200_000_000;
 const SLEEP_NS_MAX: u64 = 100_000_000;
 
 /// Memory of one socket: what is to leave through it.
-const LINK_BYTES: usize = BATCH_DATAGRAMS_MAX * DATAGRAM_BYTES_MAX + 4096;
+const LINK_BYTES: usize = BATCH_DATAGRAMS_MAX * udp::DATAGRAM_BYTES_MAX + 4096;
 /// Memory of a thread beside that, rounded up: its histograms, the ends of its requests and
 /// its receive buffers.
 const OWN_BYTES: usize = 8 << 20;
@@ -80,6 +82,8 @@ pub struct Plan {
     pub thread: u64,
     /// Where to.
     pub targets: Vec<Target>,
+    /// Their network.
+    pub membership: Membership,
     /// Sockets for each target.
     pub peers: usize,
     /// Whether bursts travel as one.
@@ -110,6 +114,7 @@ pub struct Worker {
     engine: Engine,
     out: Outgoing,
     sockets: Vec<UdpSocket>,
+    seals: Seals,
     sender: ConnectedSender,
     receiver: Receiver,
     clients: Clients,
@@ -174,7 +179,7 @@ fn wake_punctually() {
 impl Worker {
     /// Opens the sockets, and joins the network where whole lookups are asked for.
     pub fn new(plan: Plan) -> Result<Self, String> {
-        let Plan { traffic, thread, targets, peers, coalescing, waiting, join_timeout } = plan;
+        let Plan { traffic, thread, targets, membership, peers, coalescing, .. } = plan;
         memory::check(targets.len() * peers * LINK_BYTES + OWN_BYTES, "a thread")?;
         let (mut sending, mut buffer) = (coalescing, BufferSize::Datagram);
         let mut sockets = Vec::new();
@@ -193,7 +198,7 @@ impl Worker {
         let addresses: Vec<_> = targets.iter().map(|target| target.address).collect();
         let client = |seed: u64, is_needed: bool| {
             let seed = Rng::from_u64(seed ^ (thread << 32)).seed();
-            let join = || LookupClient::join(traffic.network, &addresses, seed, join_timeout);
+            let join = || LookupClient::join(&membership, &addresses, seed, plan.join_timeout);
             let mut client = is_needed.then(join).transpose()?;
             // Another stream than that of the single requests.
             if let Some(client) = &mut client {
@@ -210,6 +215,7 @@ impl Worker {
         polled.extend(clients.iter().map(udp::readable));
         Ok(Self {
             out: Outgoing::new(sockets.len()),
+            seals: Seals::of(&membership)?,
             sender: ConnectedSender::new(sending),
             receiver: Receiver::new(buffer, messages_max(buffer)),
             end_ns: traffic.end_ns(),
@@ -217,7 +223,7 @@ impl Worker {
             engine: Engine::new(traffic, thread, &tokens)?,
             sockets,
             clients,
-            waiting,
+            waiting: plan.waiting,
             polled,
         })
     }
@@ -300,8 +306,8 @@ impl Worker {
         for (socket, out) in self.sockets.iter().zip(&mut self.out.links) {
             if !out.batch.is_empty() {
                 let (engine, transactions) = (&mut self.engine, &out.transactions);
-                self.sender
-                    .send(socket, &out.batch, |index| engine.unsendable(transactions[index]));
+                let batch = self.seals.seal(&out.batch);
+                self.sender.send(socket, batch, |index| engine.unsendable(transactions[index]));
                 out.clear();
             }
         }
@@ -333,6 +339,7 @@ impl Worker {
             let now_ns = clock.now_ns();
             while self.receiver.advance(&mut ()) {
                 let (_, bytes) = self.receiver.datagram();
+                let bytes = self.seals.open(bytes);
                 self.engine.receive(now_ns, LinkIndex(index as u16), bytes, &mut self.out);
             }
         }

@@ -17,6 +17,7 @@ use crate::id::Id;
 use crate::limits::EXPIRE_DEFAULT;
 use crate::node::Config;
 use crate::rng::{Rng, SEED_BYTES};
+use crate::seal::NetworkKeys;
 use crate::wire::{NetworkId, Role};
 
 /// How long a client tries to join where nothing else is said.
@@ -47,6 +48,7 @@ pub struct Builder {
     bootstrap: Vec<SocketAddr>,
     announce: Option<SocketAddr>,
     network: String,
+    keys: Option<NetworkKeys>,
     data: Option<PathBuf>,
     shards: ShardCount,
     join_timeout: Duration,
@@ -61,6 +63,7 @@ impl Builder {
             bootstrap: Vec::new(),
             announce: None,
             network: "default".into(),
+            keys: None,
             data: None,
             shards: ShardCount::ONE,
             join_timeout: JOIN_TIMEOUT,
@@ -89,6 +92,13 @@ impl Builder {
     /// The name of the network. Nodes of other networks are ignored.
     pub fn network(mut self, name: &str) -> Self {
         name.clone_into(&mut self.network);
+        self
+    }
+
+    /// The keys of a private network: the first seals what is sent, and what none opens is
+    /// ignored.
+    pub fn network_keys(mut self, keys: NetworkKeys) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -136,6 +146,7 @@ impl Builder {
             coalescing: Coalescing::On,
             loss: None,
             faults: None,
+            keys: self.keys,
             data,
             node,
         })

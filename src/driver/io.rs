@@ -31,7 +31,7 @@ pub(super) trait Datapath {
 
     /// The datagram that [`advance`](Self::advance) went to: its source and its
     /// bytes, of an oversized one the first
-    /// [`DATAGRAM_BYTES_MAX`](crate::limits::DATAGRAM_BYTES_MAX) and one more.
+    /// [`SEALED_BYTES_MAX`](crate::seal::SEALED_BYTES_MAX) and one more.
     fn datagram(&self) -> (SocketAddr, &[u8]);
 
     /// The address of this host that the datagram came to, where the socket is bound to a

@@ -19,12 +19,14 @@ use super::io::uring::{self, Uring};
 use super::loss::{FaultsAt, Loss, Lossy};
 use super::mailbox::Links;
 use super::mailbox::shutdown::{Shutdown, ShutdownGuard};
+use super::sealed::Sealed;
 use super::settings::Pin;
 use super::shard::Shard;
 use super::stats::{ShardStats, Stopped};
 use super::sys;
 use crate::node::{Config, Node};
 use crate::quantity::Percent;
+use crate::seal::NetworkKeys;
 
 /// What a shard is made from; it goes to the shard's thread.
 pub(super) struct ShardPlan {
@@ -39,6 +41,7 @@ pub(super) struct ShardPlan {
 pub(super) struct Core {
     pub(super) loss: Option<Loss>,
     pub(super) faults: Option<FaultsAt>,
+    pub(super) keys: Option<NetworkKeys>,
     pub(super) node: Config,
     pub(super) links: Links,
     pub(super) events: EventSender,
@@ -176,10 +179,28 @@ fn run_over(
     starter: Starter,
 ) -> io::Result<ShardStats> {
     match (core.loss, core.faults.take()) {
-        (None, None) => run_shard(datapath, core, ready, starter),
+        (None, None) => run_sealed(datapath, core, ready, starter),
         (loss, faults) => {
             let loss = loss.unwrap_or(Loss { chance: Percent::ZERO, seed: 0 });
-            run_shard(Lossy::new(datapath, loss, faults), core, ready, starter)
+            run_sealed(Lossy::new(datapath, loss, faults), core, ready, starter)
+        }
+    }
+}
+
+fn run_sealed(
+    datapath: impl Datapath,
+    mut core: Core,
+    ready: Ready,
+    starter: Starter,
+) -> io::Result<ShardStats> {
+    let Some(keys) = core.keys.take() else {
+        return run_shard(datapath, core, ready, starter);
+    };
+    match Sealed::new(datapath, &keys) {
+        Ok(datapath) => run_shard(datapath, core, ready, starter),
+        Err(error) => {
+            tell(&starter, Err(StartError::System(io::Error::other(error))));
+            Err(io::Error::other(error))
         }
     }
 }

@@ -11,6 +11,7 @@ use super::faults::Faults;
 use super::loss::Loss;
 use crate::limits::SHARDS_MAX;
 use crate::node::Config;
+use crate::seal::NetworkKeys;
 
 /// What a node is started with.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Settings {
     /// Faults that may change while the node runs: their chance of a loss takes the place of
     /// that of `loss`, of which the seed alone counts then.
     pub faults: Option<Faults>,
+    /// The keys of a private network: without any, datagrams travel in the clear.
+    pub keys: Option<NetworkKeys>,
     /// The folder in which the node keeps its values; without one they live in memory alone.
     pub data: Option<Data>,
     /// The protocol's settings, of the node as a whole. An announced address with

@@ -72,6 +72,12 @@ counters! {
         drops_received,
         /// Datagrams to be sent and dropped by loss injection.
         drops_sent,
+        /// Datagrams received and ignored since the network has a key, and they were not
+        /// sealed.
+        unsealed_received,
+        /// Datagrams received and ignored since no key of the network opens them: they were
+        /// sealed by another, or altered.
+        seals_refused,
         /// Commands handed to the node.
         commands,
         /// Events delivered.

@@ -223,6 +223,7 @@ fn after_the_machine_has_slept_values_expire_and_are_republished() {
         coalescing: Coalescing::On,
         loss: None,
         faults: None,
+        keys: None,
         data: None,
         node: Config { expire: NIGHT / 2, ..Config::new(Id::of_value(name), [name[0]; 32]) },
     };

@@ -64,6 +64,7 @@ pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
         coalescing: Coalescing::On,
         loss: None,
         faults: None,
+        keys: None,
         data: None,
         node: Config::new(Id::of_value(b"node"), [1; 32]),
     }

@@ -20,6 +20,7 @@ mod log;
 mod networks;
 mod one_shot;
 mod ping;
+mod private;
 mod prompt;
 mod remote;
 mod scripts;

@@ -43,11 +43,13 @@ pub use socket::{Coalescing, SocketBuffers, UdpSocket};
 pub use sys::{poll, readable, receive_drops};
 
 /// Bytes of a datagram at most: what a packet of 1280 bytes, which every IPv6 path takes
-/// whole (RFC 8200, 5), carries beside the headers of IPv6 and UDP.
-pub const DATAGRAM_BYTES_MAX: usize = 1280 - IP_HEADER_BYTES - UDP_HEADER_BYTES;
+/// whole (RFC 8200, 5), carries beside the headers of IPv6 and UDP, and a seal.
+pub const DATAGRAM_BYTES_MAX: usize = 1280 - IP_HEADER_BYTES - UDP_HEADER_BYTES + SEAL_BYTES;
 /// Bytes of one message at most: what an IPv6 packet without a jumbo option carries.
 const MESSAGE_BYTES_MAX: usize = u16::MAX as usize - IP_HEADER_BYTES - UDP_HEADER_BYTES;
 const IP_HEADER_BYTES: usize = 40;
 const UDP_HEADER_BYTES: usize = 8;
+/// What encryption adds to a datagram.
+const SEAL_BYTES: usize = 41;
 
 const _: () = assert!(DATAGRAM_BYTES_MAX <= MESSAGE_BYTES_MAX);

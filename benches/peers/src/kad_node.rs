@@ -36,7 +36,7 @@ impl KadNode {
             token: self.token,
             body,
         };
-        wire::encode(&datagram, room)
+        wire::encode(&datagram, room.first_chunk_mut().expect("room for a seal beside it"))
     }
 }
 

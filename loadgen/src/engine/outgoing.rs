@@ -1,6 +1,7 @@
 //! What an engine hands over to be sent.
 
 use kad_node::node::OperationId;
+use kad_node::wire::{self, Datagram};
 use udp::Batch;
 
 use crate::corpus::KeyIndex;
@@ -45,6 +46,15 @@ impl Outgoing {
 }
 
 impl OutgoingLink {
+    /// Adds a request.
+    pub(super) fn push(&mut self, datagram: &Datagram<'_>, transaction: Transaction) {
+        self.batch.push(|room| {
+            let room = room.first_chunk_mut().expect("a seal has room beside a datagram");
+            wire::encode(datagram, room)
+        });
+        self.transactions.push(transaction);
+    }
+
     /// Forgets what has been sent.
     pub fn clear(&mut self) {
         self.batch.clear();

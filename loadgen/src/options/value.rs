@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kad_node::NetworkKey;
 use kad_node::quantity::{parse_count, parse_duration};
 use udp::BATCH_DATAGRAMS_MAX;
 
@@ -81,6 +82,10 @@ pub(super) fn nodes(text: &str) -> Result<u64, String> {
         format!("{error}: how many nodes; the name of a network goes with --network-name")
     });
     bounded(text, nodes, 2, NODES_MAX)
+}
+
+pub(super) fn key(path: &str) -> Result<NetworkKey, String> {
+    NetworkKey::read(path.as_ref()).map_err(|error| error.to_string())
 }
 
 pub(super) fn delay(text: &str) -> Result<Duration, String> {

@@ -28,6 +28,7 @@ fn node(listen: &str, number: u64) -> Running {
         coalescing: Coalescing::On,
         loss: None,
         faults: None,
+        keys: None,
         data: None,
         node: Config::new(rng.id(), rng.seed()),
     };

@@ -7,6 +7,7 @@ mod demo;
 mod generate;
 mod http;
 mod io;
+mod keygen;
 mod log;
 mod lookup;
 mod node;
@@ -30,6 +31,7 @@ pub(crate) use demo::DemoArgs;
 pub(crate) use generate::{CompletionsArgs, ManArgs};
 pub(crate) use http::{DemoHttpArgs, HttpAccessArgs, HttpArgs};
 pub(crate) use io::IoArgs;
+pub(crate) use keygen::KeygenArgs;
 pub(crate) use log::LogArgs;
 pub(crate) use lookup::{LifeArgs, LookupArgs};
 pub(crate) use node::NodeArgs;
@@ -112,6 +114,8 @@ pub(crate) enum Mode {
     /// Exit status: 0 all can be read; 1 something cannot, or the folder is in use; 2 bad
     /// usage.
     Check(CheckArgs),
+    /// Make the key of a private network (--network-key): 32 bytes that the system draws.
+    Keygen(KeygenArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Print the manual page of this program, or of one command, as roff.
@@ -188,6 +192,8 @@ mod tests {
             ("--k 29", "'29'", "1 to 28"),
             ("--alpha 0", "'0'", "1 to 16"),
             ("--peers-per-subnet 0", "'0'", "1 to 28"),
+            ("--network-key /nowhere", "'/nowhere'", "kad-node keygen FILE"),
+            ("ping --network-key /dev/null", "'/dev/null'", "32 bytes"),
             ("--republish 5", "'5'", "15m"),
             ("--expire 0s", "'0s'", "longer"),
             ("--sync 2s", "'2s'", "1s, always or off"),

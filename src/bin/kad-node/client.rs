@@ -13,6 +13,7 @@ use crate::args::ClientArgs;
 use crate::bootstrap::{self, Obstacle, Reach};
 use crate::failure::Failure;
 use crate::launch::{self, RESOLVE_MAX, Shards};
+use crate::membership::Membership;
 use crate::ongoing::Ongoing;
 use crate::operations::{Next, NodeGone, Operations};
 use crate::progress::Progress;
@@ -40,6 +41,7 @@ impl<'a> Client<'a> {
     ) -> Result<Self, Failure> {
         log::start(&args.log)?;
         bootstrap::refuse_hopeless(&args.bootstrap, ANY)?;
+        let membership = Membership::of(&args.lookup)?;
         let deadline = Instant::now() + args.timeout;
         // One name that does not resolve leaves half of the time to the others.
         let patience = RESOLVE_MAX.min(args.timeout / 2);
@@ -48,17 +50,19 @@ impl<'a> Client<'a> {
         let mut config = launch::config(&mut launch::rng()?, None, Role::Client, &args.lookup);
         config.log_level = log_events::level();
         let listen = any_address();
-        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, adjust(config), None)?;
+        let node = (adjust(config), membership.keys.clone());
+        let mut running = launch::start(listen, Shards::ALONE, &args.io, 0, node, None)?;
         launch::warn_of_fallback(&running);
         let addresses = usable(args, resolved, Reach::of(listen))?;
         let events = running.take_events();
         if !join_by(&running, &events, &addresses, deadline)? {
             return Err(Failure::Unreachable(format!(
-                "no node of network '{}' answers at {} within {}: check the address and the \
-                 network's name",
-                args.lookup.network,
+                "no node of network '{}' answers at {} within {}: check the address, the \
+                 network's name, and {}",
+                membership.name,
                 bootstrap::listed(&args.bootstrap),
-                reply::time(args.timeout)
+                reply::time(args.timeout),
+                membership.doubt()
             )));
         }
         let answers = move |patience| next(&events, deadline, patience);

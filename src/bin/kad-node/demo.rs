@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::http::{About, Endpoint, Server};
 use crate::joining::Joining;
 use crate::launch;
+use crate::membership::Membership;
 use crate::reply;
 use crate::serve::{self, Attended};
 use crate::stop::StopSignals;
@@ -128,6 +129,7 @@ fn welcome(nodes: usize, greeting: Id) {
 /// Starts every node; all but the first join through the first.
 fn start_all(args: &DemoArgs) -> Result<Network<'_>, Failure> {
     let mut rng = launch::rng()?;
+    let keys = Membership::of(&args.lookup)?.keys;
     let faults = Faults::new(args.io.drop);
     let mut members: Vec<Member> = Vec::with_capacity(args.nodes);
     for index in 0..args.nodes {
@@ -140,13 +142,14 @@ fn start_all(args: &DemoArgs) -> Result<Network<'_>, Failure> {
         let id = config.id;
         let port = if args.base_port == 0 { 0 } else { args.base_port + index as u16 };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let node = launch::start_among(&faults, listen, &args.io, index as u64, config)?;
+        let (index, config) = (index as u64, (config, keys.clone()));
+        let node = launch::start_among(&faults, listen, &args.io, index, config)?;
         if let Some(first) = members.first() {
             launch::join(&node, vec![first.address])?;
         }
         members.push(Member::new(id, node));
     }
-    Ok(Network { members, faults, rng, args, is_watched: false })
+    Ok(Network { members, faults, keys, rng, args, is_watched: false })
 }
 
 /// Puts a text on the last node and returns its key. The first node is not among the `k`

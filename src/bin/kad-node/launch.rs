@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use kad_node::NetworkKeys;
 use kad_node::driver::{
     self, Data, Faults, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped,
 };
@@ -66,13 +67,13 @@ pub(crate) fn start(
     Shards { count: shards, steering, pin }: Shards,
     io: &IoArgs,
     index: u64,
-    node: Config,
+    (node, keys): (Config, Option<NetworkKeys>),
     data: Option<Data>,
 ) -> Result<Running, Failure> {
     let seed = io.drop_seed.wrapping_add(index);
     let loss = (io.drop != Percent::ZERO).then_some(Loss { chance: io.drop, seed });
     let (io, coalescing, faults) = (io.io, io.coalescing, None);
-    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, node })
+    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, keys, data, node })
 }
 
 /// Starts a node of a demo, whose network has these faults.
@@ -81,12 +82,12 @@ pub(crate) fn start_among(
     listen: SocketAddr,
     io: &IoArgs,
     index: u64,
-    node: Config,
+    (node, keys): (Config, Option<NetworkKeys>),
 ) -> Result<Running, Failure> {
     let Shards { count: shards, steering, pin } = Shards::ALONE;
     let loss = Some(Loss { chance: io.drop, seed: io.drop_seed.wrapping_add(index) });
     let (io, coalescing, faults, data) = (io.io, io.coalescing, Some(faults.clone()), None);
-    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, data, node })
+    run(Settings { listen, io, shards, steering, pin, coalescing, loss, faults, keys, data, node })
 }
 
 fn run(settings: Settings) -> Result<Running, Failure> {

@@ -21,10 +21,12 @@ mod help;
 mod http;
 mod job_control;
 mod joining;
+mod keygen;
 mod latencies;
 mod launch;
 mod log;
 mod log_events;
+mod membership;
 mod one_shot;
 mod ongoing;
 mod operations;
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Some(Mode::Trace(args)) => remote::trace(&args),
         Some(Mode::Demo(args)) => demo::run(&args),
         Some(Mode::Check(args)) => data::check(&args),
+        Some(Mode::Keygen(args)) => keygen::run(&args),
         Some(Mode::Completions(args)) => generate::completions(&args),
         Some(Mode::Man(args)) => generate::man(&args),
     };

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
+use kad_node::seal::{Channel, SEALED_BYTES_MAX};
 use kad_node::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 use serde_json::json;
 
-use crate::args::{Format, PingArgs};
+use crate::args::{Format, HostPort, PingArgs};
 use crate::bootstrap::{self, Reach};
 use crate::failure::Failure;
 use crate::http::micros;
 use crate::launch;
+use crate::membership::Membership;
 use crate::output::{print, print_json};
 use crate::reply;
 
@@ -28,9 +30,9 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
     let deadline = Instant::now() + args.timeout;
     let addresses = bootstrap::resolve_within(std::slice::from_ref(&args.node), args.timeout)
         .map_err(Failure::Failed)?;
-    let network = NetworkId::of_name(&args.network);
-    let answer = first_answer(&addresses, network, &mut launch::rng()?, deadline);
-    let Answer { peer, pong } = answer.map_err(|reason| absent(args, &reason))?;
+    let network = Membership::new(&args.network, &args.network_key)?;
+    let answer = first_answer(&addresses, &network, &mut launch::rng()?, deadline);
+    let Answer { peer, pong } = answer.map_err(|reason| absent(&args.node, &network, &reason))?;
     match args.output.output {
         Format::Text => {
             print(|out, _| writeln!(out, "{} at {peer} in {}", pong.id, reply::time(pong.elapsed)))
@@ -43,11 +45,11 @@ pub(crate) fn run(args: &PingArgs) -> Result<(), Failure> {
     }
 }
 
-fn absent(args: &PingArgs, reason: &str) -> Failure {
-    let PingArgs { node, network, .. } = args;
+fn absent(node: &HostPort, network: &Membership, reason: &str) -> Failure {
+    let (name, doubt) = (&network.name, network.doubt());
     Failure::Failed(format!(
-        "no node of network '{network}' at {node}: {reason}: check the address and the network's \
-         name"
+        "no node of network '{name}' at {node}: {reason}: check the address, the network's name, \
+         and {doubt}"
     ))
 }
 
@@ -69,7 +71,7 @@ struct Pong {
 /// that remains until `deadline`. The error says why there is no answer.
 fn first_answer(
     addresses: &[SocketAddr],
-    network: NetworkId,
+    network: &Membership,
     rng: &mut Rng,
     deadline: Instant,
 ) -> Result<Answer, String> {
@@ -97,7 +99,7 @@ fn first_answer(
 pub(crate) fn id_at(
     peer: SocketAddr,
     local: SocketAddr,
-    network: NetworkId,
+    network: &Membership,
     patience: Duration,
 ) -> Result<Id, String> {
     let mut rng = launch::rng().map_err(|_| "not asked".to_owned())?;
@@ -122,7 +124,7 @@ fn unsent(peer: SocketAddr, error: &io::Error) -> String {
 fn ask(
     peer: SocketAddr,
     local: SocketAddr,
-    network: NetworkId,
+    network: &Membership,
     rng: &mut Rng,
     patience: Duration,
 ) -> io::Result<Option<Pong>> {
@@ -130,15 +132,19 @@ fn ask(
     // immediately.
     let socket = UdpSocket::bind(local)?;
     socket.connect(peer)?;
-    let mut pings = Pings { network, sender: rng.id(), sent: Vec::new() };
+    let mut channel = Channel::new(network.keys.as_ref()).map_err(io::Error::other)?;
+    let mut pings = Pings { network: network.id(), sender: rng.id(), sent: Vec::new() };
     for _ in 0..SENDS_MAX {
         let transaction = TransactionId::new(*rng.id().to_bytes().first_chunk().expect("20 bytes"));
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(&pings.ping(transaction), &mut buffer);
         let sent = Instant::now();
         pings.sent.push((transaction, sent));
-        socket.send(&buffer[..length])?;
-        if let Some(pong) = pings.receive(&socket, sent + patience / SENDS_MAX)? {
+        let mut room = [0; SEALED_BYTES_MAX];
+        let length = channel.seal(&buffer[..length], &mut room);
+        socket.send(&room[..length])?;
+        let until = sent + patience / SENDS_MAX;
+        if let Some(pong) = pings.receive(&socket, &mut channel, until)? {
             return Ok(Some(pong));
         }
     }
@@ -168,8 +174,13 @@ impl Pings {
     }
 
     /// Waits for a PONG until `until`, and ignores everything else.
-    fn receive(&self, socket: &UdpSocket, until: Instant) -> io::Result<Option<Pong>> {
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
+    fn receive(
+        &self,
+        socket: &UdpSocket,
+        channel: &mut Channel,
+        until: Instant,
+    ) -> io::Result<Option<Pong>> {
+        let (mut buffer, mut room) = ([0; SEALED_BYTES_MAX], [0; SEALED_BYTES_MAX]);
         loop {
             let remaining = until.saturating_duration_since(Instant::now());
             if remaining.is_zero() {
@@ -178,7 +189,8 @@ impl Pings {
             socket.set_read_timeout(Some(remaining))?;
             match socket.recv(&mut buffer) {
                 Ok(length) => {
-                    if let Some((id, sent)) = self.answered_by(&buffer[..length]) {
+                    let datagram = channel.open(&buffer[..length], &mut room).unwrap_or_default();
+                    if let Some((id, sent)) = self.answered_by(datagram) {
                         return Ok(Some(Pong { id, elapsed: sent.elapsed() }));
                     }
                 }

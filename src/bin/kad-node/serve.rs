@@ -24,6 +24,7 @@ use crate::figures::Identity;
 use crate::http::{self, Endpoint, EventSink, Server};
 use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
+use crate::membership::Membership;
 use crate::ongoing::Ongoing;
 use crate::reply::{self, Audience};
 use crate::service::Supervisor;
@@ -40,6 +41,7 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     log::start(&args.log)?;
     bootstrap::refuse_hopeless(&args.bootstrap, args.listen)?;
+    let membership = Membership::of(&args.lookup)?;
     let signals = StopSignals::catch()?;
     let endpoint = Endpoint::of(&args.http)?;
     let terminal = Terminal::open(args.prompt.history());
@@ -53,7 +55,8 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let config = config(args, own_id, &mut rng);
     let (id, announce) = (config.id, config.announce);
     let shards = Shards { count: args.cores, steering: args.steering, pin: Pin::Pinned };
-    let mut running = launch::start(args.listen, shards, &args.io, 0, config, data)?;
+    let node = (config, membership.keys.clone());
+    let mut running = launch::start(args.listen, shards, &args.io, 0, node, data)?;
     launch::warn_of_fallback(&running);
     let bound = running.address();
     let address = match announce {
@@ -72,7 +75,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let known = reach.filter(known);
     let is_alone = args.bootstrap.is_empty() && known.is_empty();
     let joining = Joining::default();
-    join(args, &running, (id, reach), known, &joining)?;
+    join(args, &running, Joiner { id, membership, reach }, known, &joining)?;
     if io::stdin().is_terminal() {
         welcome(address);
     }
@@ -110,7 +113,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
 fn join(
     args: &NodeArgs,
     running: &Running,
-    (id, reach): (Id, Reach),
+    node: Joiner,
     known: Vec<SocketAddr>,
     joining: &Joining,
 ) -> Result<(), Failure> {
@@ -118,7 +121,6 @@ fn join(
         return if known.is_empty() { Ok(()) } else { launch::join(running, known) };
     }
     let commander = running.commander();
-    let node = Joiner { id, network: args.lookup.network.clone(), reach };
     bootstrap::follow(args.bootstrap.clone(), node, joining.clone(), move |mut addresses| {
         addresses.extend(&known);
         commander.send(Command::Bootstrap { addresses })

@@ -49,11 +49,10 @@ use self::receive_pool::{Completed, ReceivePool};
 use super::{Datapath, survive};
 use crate::driver::mailbox::wake::WakeFd;
 use crate::driver::stats::DriverStats;
-use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::wire::STEER_OFFSET;
 
 /// One more than a datagram of ours has, so that an oversized one shows.
-const BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + 1;
+const BUFFER_BYTES: usize = udp::VISIBLE_BYTES;
 /// Requests that wait to be submitted at most: a receive each of the pool, and
 /// one that ends a wait or cancels the others.
 const SUBMISSIONS: u32 = 2 * receive_pool::SIZE_MAX as u32;

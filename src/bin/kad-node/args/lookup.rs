@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use kad_node::NetworkKey;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
 
 use super::value;
@@ -13,6 +14,11 @@ pub(crate) struct LookupArgs {
     /// Name of the network. Nodes of other networks are ignored.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
+    /// File with the key of a private network, as `kad-node keygen` makes it: datagrams are
+    /// encrypted, and who lacks the key is ignored. Repeatable, to change the key: the first
+    /// one seals what is sent, each opens what is received.
+    #[arg(long, value_name = "FILE", value_parser = value::network_key)]
+    pub(crate) network_key: Vec<NetworkKey>,
     /// Replication: how many of the closest nodes hold a value, 1 to 28.
     #[arg(
         long,

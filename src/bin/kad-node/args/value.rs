@@ -1,8 +1,10 @@
 //! Parses numbers, durations and choices on the command line.
 
 use std::num::NonZero;
+use std::path::Path;
 use std::time::Duration;
 
+use kad_node::NetworkKey;
 use kad_node::driver::{Coalescing, IoChoice, ShardCount, Steering, SyncPolicy};
 use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX};
 use kad_node::quantity::{parse_bytes, parse_duration};
@@ -58,6 +60,11 @@ pub(super) fn sync(text: &str) -> Result<SyncPolicy, String> {
         "off" => Ok(SyncPolicy::Off),
         _ => Err("expected 1s, always or off".into()),
     }
+}
+
+/// Reads the key of a network from the file that is named.
+pub(super) fn network_key(path: &str) -> Result<NetworkKey, String> {
+    NetworkKey::read(Path::new(path)).map_err(|error| error.to_string())
 }
 
 /// Parses whether datagrams are coalesced.

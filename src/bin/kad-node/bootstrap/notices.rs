@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
-use kad_node::wire::NetworkId;
 
 use super::{Follower, Reach};
 use crate::joining::Joining;
+use crate::membership::Membership;
 use crate::ping;
 
 /// How long a node tries to join before the first warning: time for several attempts.
@@ -25,8 +25,7 @@ const ADDRESSES_SHOWN_MAX: usize = 3;
 #[derive(Clone, Debug)]
 pub(crate) struct Joiner {
     pub(crate) id: Id,
-    /// The network's name.
-    pub(crate) network: String,
+    pub(crate) membership: Membership,
     pub(crate) reach: Reach,
 }
 
@@ -84,10 +83,11 @@ impl Notices {
             tried.push(format!("{hidden} more"));
         }
         if !tried.is_empty() {
-            let (network, tried) = (&self.node.network, tried.join(", "));
+            let (Membership { name, .. }, tried) = (&self.node.membership, tried.join(", "));
+            let doubt = self.node.membership.doubt();
             tracing::warn!(
-                "not joined yet: no bootstrap node of network '{network}' answers; tried {tried}: \
-                 check the addresses, the firewall and the network's name; still trying"
+                "not joined yet: no bootstrap node of network '{name}' answers; tried {tried}: \
+                 check the addresses, the firewall, the network's name, and {doubt}; still trying"
             );
         }
     }
@@ -110,12 +110,11 @@ impl Notices {
 
     /// Sends a PING to all of `addresses` at the same time.
     fn probe(&self, addresses: Vec<SocketAddr>) -> Vec<Probe> {
-        let Joiner { network, reach, .. } = &self.node;
-        let network = NetworkId::of_name(network);
+        let Joiner { membership, reach, .. } = &self.node;
         thread::scope(|scope| {
             let ask = |addr| {
                 scope.spawn(move || {
-                    let outcome = ping::id_at(addr, reach.beside(addr), network, PROBE_WAIT);
+                    let outcome = ping::id_at(addr, reach.beside(addr), membership, PROBE_WAIT);
                     Probe { addr, outcome }
                 })
             };

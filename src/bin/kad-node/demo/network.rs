@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kad_node::NetworkKeys;
 use kad_node::driver::{DriverEvent, Faults, Running, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{Command, Event, LogEvent, LogLevel, OperationId};
@@ -215,6 +216,7 @@ impl Member {
 pub(super) struct Network<'a> {
     pub(super) members: Vec<Member>,
     pub(super) faults: Faults,
+    pub(super) keys: Option<NetworkKeys>,
     pub(super) rng: Rng,
     pub(super) args: &'a DemoArgs,
     /// Whether a client looks, so that the nodes tell of what they store.
@@ -314,8 +316,8 @@ impl Network<'_> {
         let mut config = launch::config(&mut self.rng, Some(member.id), Role::Peer, &args.lookup);
         launch::set_life(&mut config, &args.life());
         config.log_level = level;
-        let running =
-            launch::start_among(&self.faults, member.address, &args.io, index as u64, config)?;
+        let (index, config) = (index as u64, (config, self.keys.clone()));
+        let running = launch::start_among(&self.faults, member.address, &args.io, index, config)?;
         launch::join(&running, vec![by])?;
         (member.running, member.state) = (Some(running), State::Running);
         Ok(())

@@ -249,6 +249,7 @@ pub(crate) mod tests {
             coalescing: Coalescing::On,
             loss: None,
             faults: None,
+            keys: None,
             data: None,
             node: Config::new(Id::of_value(b"unrouted"), [1; 32]),
         })

@@ -7,8 +7,8 @@ use super::*;
 /// Far longer than an answer takes: no outcome depends on it.
 const PATIENCE: Duration = Duration::from_mins(3);
 
-fn default_network() -> NetworkId {
-    NetworkId::of_name("default")
+fn membership() -> Membership {
+    Membership { name: "default".into(), keys: None }
 }
 
 fn transaction(number: u8) -> TransactionId {
@@ -46,7 +46,7 @@ fn answer_one(socket: &UdpSocket, id: Id) {
 fn only_a_pong_to_a_sent_ping_in_the_same_network_is_an_answer() {
     let sent = Instant::now();
     let sender = Id::of_value(b"me");
-    let pings = Pings { network: default_network(), sender, sent: vec![(transaction(1), sent)] };
+    let pings = Pings { network: membership().id(), sender, sent: vec![(transaction(1), sent)] };
     let answered_by = |datagram: &Datagram<'_>| {
         let mut buffer = [0; DATAGRAM_BYTES_MAX];
         let length = wire::encode(datagram, &mut buffer);
@@ -66,7 +66,7 @@ fn a_late_pong_is_timed_from_the_ping_that_it_answers() {
     let first = Instant::now();
     let second = first + Duration::from_secs(1);
     let pings = Pings {
-        network: default_network(),
+        network: membership().id(),
         sender: Id::of_value(b"me"),
         sent: vec![(transaction(1), first), (transaction(2), second)],
     };
@@ -83,13 +83,8 @@ fn a_late_pong_is_timed_from_the_ping_that_it_answers() {
 fn each_ping_to_one_address_has_its_own_transaction() {
     let (silent, address) = listening();
     let mut rng = Rng::from_u64(7);
-    let asked = ask(
-        address,
-        launch::any_like(address),
-        default_network(),
-        &mut rng,
-        Duration::from_millis(3),
-    );
+    let asked =
+        ask(address, launch::any_like(address), &membership(), &mut rng, Duration::from_millis(3));
     assert!(asked.expect("loopback takes it").is_none());
     let mut transactions = Vec::new();
     for _ in 0..SENDS_MAX {
@@ -113,7 +108,7 @@ fn each_address_of_a_name_is_asked_until_one_answers() {
     let addresses = [closed_address, live_address];
     let mut rng = Rng::from_u64(7);
     let deadline = Instant::now() + PATIENCE;
-    let answer = first_answer(&addresses, default_network(), &mut rng, deadline);
+    let answer = first_answer(&addresses, &membership(), &mut rng, deadline);
     let answer = answer.expect("the second answers");
     assert_eq!((answer.peer, answer.pong.id), (live_address, id));
     answering.join().expect("it has answered");
@@ -129,7 +124,7 @@ fn a_silent_address_leaves_the_next_one_its_part_of_the_time() {
     let mut rng = Rng::from_u64(7);
     // Half of it passes in silence; the other half is more than an answer takes.
     let deadline = Instant::now() + Duration::from_secs(4);
-    let answer = first_answer(&addresses, default_network(), &mut rng, deadline);
+    let answer = first_answer(&addresses, &membership(), &mut rng, deadline);
     assert_eq!(answer.expect("the second answers").peer, live_address);
     answering.join().expect("it has answered");
 }
@@ -141,7 +136,7 @@ fn when_no_address_answers_the_last_reason_is_reported() {
     let mut rng = Rng::from_u64(7);
     let mut reason = |addresses: &[SocketAddr]| {
         let deadline = Instant::now() + PATIENCE;
-        first_answer(addresses, default_network(), &mut rng, deadline).expect_err("closed")
+        first_answer(addresses, &membership(), &mut rng, deadline).expect_err("closed")
     };
     assert!(reason(&[address]).contains("refused"));
     let of_two = reason(&[address, address]);
