@@ -17,8 +17,8 @@
 //! message, and a datagram is opened where it lies.
 //!
 //! # The cipher
-//! XAES-256-GCM ([`cipher`]): AES-256-GCM with a nonce of 192 bits. The first 96 bits choose
-//! a key of their own, which both ends derive once and remember.
+//! [XAES-256-GCM](https://c2sp.org/XAES-256-GCM): AES-256-GCM with a nonce of 192 bits. The
+//! first 96 bits choose a key of their own, which both ends derive once and remember.
 //!
 //! # Nonces
 //! Each [`Sealer`] draws 128 bits at random when it is made, and counts its datagrams in the
@@ -60,7 +60,7 @@ const KIND_BYTES: usize = 1;
 /// What sealing adds to a datagram.
 pub const SEAL_BYTES: usize = KIND_BYTES + cipher::NONCE_BYTES + cipher::TAG_BYTES;
 /// Longest sealed datagram: in IPv6 a packet of 1321 bytes, which Ethernet (1500) and usual
-/// tunnels over it (WireGuard 1420, VXLAN 1450) carry whole. On a path that carries less the
+/// tunnels over it (`WireGuard` 1420, VXLAN 1450) carry whole. On a path that carries less the
 /// sending kernel makes fragments.
 pub const SEALED_BYTES_MAX: usize = DATAGRAM_BYTES_MAX + SEAL_BYTES;
 /// Room in which all datagrams of an outbox can be sealed one after another: each at least

@@ -196,7 +196,8 @@ for_each_driver! {
         member.send(&ping(1));
         let pong = member.receive();
         let token = wire::decode(&pong).expect("a PONG").token;
-        let with_token = |number, body| encoded(&wire::Datagram { token, ..datagram(number, body) });
+        let with_token =
+            |number, body| encoded(&wire::Datagram { token, ..datagram(number, body) });
         let recorded = [
             member.sealed(&with_token(2, Body::Store(store(b"kept")))),
             member.sealed(&with_token(3, Body::FindValue { key: key(1), offset: 0 })),
@@ -212,11 +213,11 @@ for_each_driver! {
                 replayer.socket.send(bytes).expect("loopback takes it");
             }
         }
-        let replayed = stats_when(&node, |node, _| node.datagrams_received == 2 + 30).0;
-        assert_eq!(replayed.values, before.values, "the token is of another address");
-        assert_eq!(replayed.contacts, before.contacts);
+        let after = stats_when(&node, |node, _| node.datagrams_received == 2 + 30).0;
+        assert_eq!(after.values, before.values, "the token is of another address");
+        assert_eq!(after.contacts, before.contacts);
         // What comes back is sealed: of no use without the key.
-        let answers = replayed.datagrams_received - before.datagrams_received;
+        let answers = after.datagrams_received - before.datagrams_received;
         assert!(answers > 0 && replayer.receive().len() <= 3 * recorded[1].len());
     }
 }

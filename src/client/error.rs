@@ -50,8 +50,8 @@ impl fmt::Display for ClientError {
             Self::Data(why) => f.write_str(why),
             Self::NotJoined { after } => write!(
                 f,
-                "no bootstrap node answers within {after:?}: check the addresses, and the network's \
-                 name and key"
+                "no bootstrap node answers within {after:?}: check the addresses, and the \
+                 network's name and key"
             ),
             Self::Refused(Refusal::TooLarge { bytes, bytes_max }) => {
                 write!(f, "the value is too large: {bytes} bytes, at most {bytes_max}")
