@@ -76,6 +76,8 @@ pub const UPLOAD_POLL: Duration = Duration::from_millis(500);
 pub const UPLOAD_POLL_MAX: Duration = Duration::from_secs(4);
 /// Waits in a row in which a peer has pulled nothing, after which it is given up: 20 s.
 pub const UPLOAD_POLLS_MAX: u8 = 7;
+/// How often the user is told how far a large value is.
+pub const PROGRESS_PERIOD: Duration = Duration::from_millis(500);
 
 /// Replication when nothing else is asked for (Kademlia 2.2).
 pub const K_DEFAULT: usize = 20;

@@ -73,6 +73,7 @@ mod known;
 mod log_event;
 mod maintenance;
 mod outbox;
+mod progress;
 mod query;
 mod request;
 mod round_trip;
@@ -113,8 +114,8 @@ use token::Tokens;
 use transfer::{Fetches, Uploads};
 
 pub use command::{
-    BucketView, Command, ContactView, Event, Forgotten, Found, Hop, HopAnswer, KeyedValue,
-    OperationId, Refusal, Stored, Trace,
+    BucketView, Command, ContactView, Event, Forgotten, Found, KeyedValue, OperationId, Refusal,
+    Stored, Trace,
 };
 pub use config::Config;
 pub use handoff::Handoff;
@@ -124,6 +125,7 @@ pub use journal::{
 };
 pub use log_event::{LogEvent, LogLevel};
 pub use outbox::{Outbox, OutboxFull};
+pub use progress::{Hop, HopAnswer, Progress, PulledRange};
 pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPosition, Weight};
 pub use stats::Stats;
 #[cfg(feature = "std")]

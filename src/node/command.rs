@@ -10,6 +10,7 @@ use core::time::Duration;
 use super::histograms::Histograms;
 use super::journal::Kept;
 use super::log_event::{LogEvent, LogLevel};
+use super::progress::{Hop, Progress, PulledRange};
 use super::stats::Stats;
 use super::view::ValuesView;
 use crate::id::Id;
@@ -73,7 +74,7 @@ pub enum Command {
         value: KeyedValue,
     },
     /// Find a value. Answered by [`Event::Get`], and before it by
-    /// [`Event::Hop`]s where they are asked for.
+    /// [`Event::Hop`]s and [`Event::Range`]s where they are asked for.
     Get {
         /// Names the answer.
         operation: OperationId,
@@ -135,7 +136,7 @@ impl Command {
     }
 }
 
-/// Whether a get reports each hop.
+/// Whether a get reports each hop, and which holder has sent which part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trace {
     /// The outcome only.
@@ -182,6 +183,23 @@ pub enum Event {
         operation: OperationId,
         /// What happened.
         hop: Hop,
+    },
+    /// A put or a get of a value larger than a datagram comes on: told every
+    /// [`PROGRESS_PERIOD`](crate::limits::PROGRESS_PERIOD) while parts of it arrive.
+    Progress {
+        /// The command's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+        /// How far it is.
+        progress: Progress,
+    },
+    /// A traced get has received a part of a value larger than a datagram.
+    Range {
+        /// The command's.
+        operation: OperationId,
+        /// Which part, and which holder has sent it.
+        range: PulledRange,
     },
     /// A forget has ended.
     Forget {
@@ -243,6 +261,8 @@ impl Event {
             Self::Put { operation, .. }
             | Self::Get { operation, .. }
             | Self::Hop { operation, .. }
+            | Self::Progress { operation, .. }
+            | Self::Range { operation, .. }
             | Self::Forget { operation, .. }
             | Self::Peers { operation, .. }
             | Self::Stats { operation, .. }
@@ -319,47 +339,6 @@ pub enum Forgotten {
     Forgotten,
     /// The value was never put here.
     Unknown,
-}
-
-/// One step of a traced get.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// The node that was asked.
-    pub contact: Contact,
-    /// Leading bits that its id shares with the key.
-    pub shared_prefix_bits: usize,
-    /// How far away in hops: 1 for a contact of the own table.
-    pub depth: u8,
-    /// What it answered.
-    pub answer: HopAnswer,
-    /// Time from the first send to the answer or to giving up.
-    pub elapsed: Duration,
-}
-
-/// What a node that was asked for a value answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HopAnswer {
-    /// The value.
-    Value {
-        /// Its size.
-        bytes: usize,
-    },
-    /// Closer contacts.
-    Contacts {
-        /// How many.
-        count: usize,
-    },
-    /// A value that does not hash to the key.
-    WrongValue,
-    /// A value that is larger than this node takes.
-    TooLarge {
-        /// Its size.
-        bytes: usize,
-    },
-    /// An error, or an answer under another id than its own.
-    Refused,
-    /// Nothing, however often it was asked.
-    TimedOut,
 }
 
 /// One k-bucket, for show.

@@ -56,6 +56,8 @@ impl Node {
                 FetchPurpose::Query(query) => queries.fetched(turn, query, &fetched),
                 FetchPurpose::Pull(_) => self.pulled(fetched, outbox),
             },
+            Effect::Progress { query, bytes } => queries.progressed(turn, query, bytes),
+            Effect::Range { query, range } => queries.range_pulled(turn, query, range),
             Effect::Query { target, kind } => {
                 table.routing.looked_up(turn.now, target);
                 turn.log(|| LogEvent::LookupStarted { purpose: kind.name(), target });

@@ -13,6 +13,7 @@ use super::histograms::Histograms;
 use super::journal::Journal;
 use super::known::Known;
 use super::log_event::{LogBudget, LogEvent, LogLevel};
+use super::progress::PulledRange;
 use super::request::{QueryId, Request};
 use super::shard::ShardIndex;
 use super::stats::Stats;
@@ -106,6 +107,11 @@ pub(crate) enum Effect {
     StopFetch(FetchPurpose),
     /// To `query`, or to `storage`: a pull has ended.
     Fetched(Fetched),
+    /// To `query`: so many bytes of its value are here; of a publish, were asked for by nodes
+    /// that pull it.
+    Progress { query: QueryId, bytes: usize },
+    /// To `query`: a holder has sent a part of its value.
+    Range { query: QueryId, range: PulledRange },
     /// To `query`: begin.
     Query { target: Id, kind: QueryKind },
     /// To `table`: offer a query the `count` contacts closest to its target.

@@ -4,7 +4,8 @@ use core::mem;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::command::{Hop, OperationId};
+use super::command::OperationId;
+use super::progress::Hop;
 use crate::id::Id;
 use crate::limits::LOG_EVENTS_MAX;
 use crate::time::Instant;

@@ -22,10 +22,11 @@ use core::net::SocketAddr;
 
 use slab::Slab;
 
-use super::command::{HopAnswer, OperationId};
+use super::command::OperationId;
 use super::effect::{Effect, FetchPurpose, Finished, Outcome, QueryKind, Turn};
 use super::known::Known;
 use super::log_event::LogEvent;
+use super::progress::HopAnswer;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use super::subnet::SubnetLimit;
 use crate::id::Id;

@@ -55,7 +55,7 @@ pub(crate) enum Purpose {
 }
 
 /// Names a query.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QueryId {
     pub(crate) slot: usize,
     pub(crate) generation: u32,

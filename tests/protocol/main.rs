@@ -11,6 +11,7 @@ mod joining;
 mod keeping;
 mod large;
 mod large_bounds;
+mod large_events;
 mod load;
 mod lookups;
 mod manners;

@@ -19,6 +19,9 @@ pub(crate) type Answers = Box<dyn FnMut(&Datagram<'_>) -> Option<Body<'static>>>
 /// The same, in any number of datagrams.
 pub(crate) type ManyAnswers = Box<dyn FnMut(&Datagram<'_>) -> Vec<Body<'static>>>;
 
+/// How long a datagram is under way.
+pub(crate) type Delay = Box<dyn FnMut(&Flying) -> Duration>;
+
 /// A peer whose answers a test makes up.
 struct Puppet {
     id: Id,
@@ -45,6 +48,11 @@ pub(crate) struct Net {
     rng: Rng,
     outbox: Outbox,
     flying: VecDeque<Flying>,
+    /// No time at all, where a test sets nothing else.
+    delay: Option<Delay>,
+    /// What is under way longer, by when it arrives and the order in which it was sent.
+    delayed: BTreeMap<(Instant, u64), Flying>,
+    launched: u64,
     operations: u64,
 }
 
@@ -65,6 +73,9 @@ impl Net {
             rng: Rng::from_u64(seed),
             outbox: Outbox::new(),
             flying: VecDeque::new(),
+            delay: None,
+            delayed: BTreeMap::new(),
+            launched: 0,
             operations: 0,
         }
     }
@@ -73,6 +84,11 @@ impl Net {
     pub(crate) fn use_shards(&mut self, shards: usize, landing: Landing) {
         self.shards = shards;
         self.landing = landing;
+    }
+
+    /// From now on datagrams are under way for so long.
+    pub(crate) fn use_delay(&mut self, delay: impl FnMut(&Flying) -> Duration + 'static) {
+        self.delay = Some(Box::new(delay));
     }
 
     /// Adds node `number`, called by a random id, without joining it.
@@ -196,11 +212,18 @@ impl Net {
         let end = self.now + duration;
         self.settle();
         loop {
-            let next = self.nodes.values().filter_map(Sharded::next_timeout).min();
-            let Some(next) = next.filter(|&next| next <= end) else {
+            let timeouts = self.nodes.values().filter_map(Sharded::next_timeout);
+            let arrival = self.delayed.keys().next().map(|&(at, _)| at);
+            let Some(next) = timeouts.chain(arrival).min().filter(|&next| next <= end) else {
                 break;
             };
             self.now = self.now.max(next);
+            while let Some(first) = self.delayed.first_entry()
+                && first.key().0 <= self.now
+            {
+                self.flying.push_back(first.remove());
+            }
+            self.settle();
             let due: Vec<SocketAddr> = self
                 .nodes
                 .iter()
@@ -222,7 +245,9 @@ impl Net {
         self.events.iter().map(|(_, event)| event).filter(move |event| match event {
             Event::Put { operation: of, .. }
             | Event::Get { operation: of, .. }
-            | Event::Hop { operation: of, .. } => *of == operation,
+            | Event::Hop { operation: of, .. }
+            | Event::Progress { operation: of, .. }
+            | Event::Range { operation: of, .. } => *of == operation,
             _ => false,
         })
     }
@@ -265,6 +290,7 @@ impl Net {
             let request = wire::decode(&datagram.bytes).expect("nodes send no garbage");
             let is_request = request.body.is_request();
             let bodies = if is_request { (puppet.answers)(&request) } else { Vec::new() };
+            let mut replies = Vec::new();
             for body in bodies {
                 let reply = Datagram {
                     sender: puppet.id,
@@ -274,9 +300,9 @@ impl Net {
                     ..request
                 };
                 let bytes = encoded(&reply);
-                self.flying.push_back(Flying { from: datagram.to, to: datagram.from, bytes });
+                replies.push(Flying { from: datagram.to, to: datagram.from, bytes });
             }
-            return;
+            return replies.into_iter().for_each(|reply| self.launch(reply));
         }
         if let Some(node) = self.nodes.get_mut(&datagram.to) {
             node.handle_datagram(self.now, datagram.from, &datagram.bytes, &mut self.outbox);
@@ -285,12 +311,23 @@ impl Net {
     }
 
     fn collect(&mut self, from: SocketAddr) {
-        for (to, bytes) in self.outbox.datagrams() {
-            self.sent.push(Flying { from, to, bytes: bytes.to_vec() });
-            self.flying.push_back(Flying { from, to, bytes: bytes.to_vec() });
+        let flying = |(to, bytes): (SocketAddr, &[u8])| Flying { from, to, bytes: bytes.to_vec() };
+        let sent: Vec<Flying> = self.outbox.datagrams().map(flying).collect();
+        self.sent.extend(self.outbox.datagrams().map(flying));
+        for datagram in sent {
+            self.launch(datagram);
         }
         self.events.extend(self.outbox.take_events().map(|event| (from, event)));
         self.outbox.clear();
+    }
+
+    fn launch(&mut self, datagram: Flying) {
+        let delay = self.delay.as_mut().map_or(Duration::ZERO, |delay| delay(&datagram));
+        if delay.is_zero() {
+            return self.flying.push_back(datagram);
+        }
+        self.launched += 1;
+        self.delayed.insert((self.now + delay, self.launched), datagram);
     }
 
     fn operation(&mut self) -> OperationId {

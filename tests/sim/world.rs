@@ -355,6 +355,8 @@ impl World {
                 self.note_departed(peer, handed_off, failed);
             }
             Event::Hop { .. }
+            | Event::Progress { .. }
+            | Event::Range { .. }
             | Event::Forget { .. }
             | Event::Stats { .. }
             | Event::Values { .. }

@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use super::candidate::{Candidate, NamedBy, Offer};
 use super::{Contact, Query};
-use crate::node::command::HopAnswer;
 use crate::node::effect::{Outcome, QueryKind, Turn};
 use crate::node::known::Known;
+use crate::node::progress::HopAnswer;
 use crate::node::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::wire::{self, Body, Contacts, Role, Value};
 

@@ -12,9 +12,9 @@ use core::time::Duration;
 use super::{Candidate, Phase, Queries, Query};
 use crate::id::Id;
 use crate::limits::{SOURCES_MAX, VALUE_BYTES_MAX};
-use crate::node::command::HopAnswer;
 use crate::node::effect::{Effect, FetchPurpose, Fetched, Offered, Outcome, Turn};
 use crate::node::known::Known;
+use crate::node::progress::HopAnswer;
 use crate::node::request::{QueryId, Reply};
 use crate::time::Instant;
 use crate::wire::{Contact, Value};
@@ -51,12 +51,19 @@ impl Holders {
         self.pulled.is_some()
     }
 
+    /// The size of the value that is pulled, and how many have offered it.
+    pub(super) fn pulled(&self) -> Option<(usize, usize)> {
+        let total = self.pulled?;
+        Some((total, self.used(total)))
+    }
+
+    fn used(&self, total: usize) -> usize {
+        self.offers.iter().filter(|one| one.is_used && one.total == total).count()
+    }
+
     /// Whether more nodes are to be asked.
     pub(super) fn wants_more(&self) -> bool {
-        self.pulled.is_none_or(|total| {
-            let used = self.offers.iter().filter(|one| one.is_used && one.total == total);
-            total >= SPREAD_BYTES_MIN && used.count() < SOURCES_MAX
-        })
+        self.pulled.is_none_or(|total| total >= SPREAD_BYTES_MIN && self.used(total) < SOURCES_MAX)
     }
 
     /// What a get without a result has come to, beside `otherwise`.

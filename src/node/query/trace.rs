@@ -1,9 +1,11 @@
-//! What a query tells of each answer: to the user that asked for it, and to the log.
+//! What a query tells before it ends: to the user that asked for it, and to the log.
 
-use super::Query;
-use crate::node::command::{Event, Hop, HopAnswer, Trace};
+use super::{Phase, Queries, Query};
+use crate::node::command::{Event, Trace};
 use crate::node::effect::{Effect, QueryKind, Turn};
 use crate::node::log_event::{LogEvent, LogLevel};
+use crate::node::progress::{Hop, HopAnswer, Progress, PulledRange};
+use crate::node::request::QueryId;
 use crate::time::Instant;
 use crate::wire::Contact;
 
@@ -46,5 +48,38 @@ impl Query {
         let (purpose, operation) = (self.kind.name(), self.kind.operation());
         let (key, elapsed) = (self.lookup.target(), turn.now.since(first_sent));
         turn.log(|| LogEvent::StoreEnded { purpose, operation, key, contact, is_stored, elapsed });
+    }
+}
+
+impl Queries {
+    /// So many bytes of a query's value are here; of a publish, were asked for by nodes that
+    /// pull it.
+    pub(crate) fn progressed(&mut self, turn: &mut Turn, id: QueryId, bytes: usize) {
+        let Some(query) = self.query(id) else { return };
+        let Some(operation) = query.kind.operation() else { return };
+        let elapsed = turn.now.since(query.started);
+        let progress = match (&query.kind, query.phase) {
+            (
+                QueryKind::Publish { value, .. },
+                Phase::Storing { asked, outstanding, holders, .. },
+            ) => {
+                let bytes_done = (asked - outstanding) * value.len() + bytes;
+                Progress { bytes_done, bytes_total: asked * value.len(), holders, elapsed }
+            }
+            _ => {
+                let Some((bytes_total, holders)) = query.holders.pulled() else { return };
+                Progress { bytes_done: bytes, bytes_total, holders, elapsed }
+            }
+        };
+        let key = query.lookup.target();
+        turn.push(Effect::Event(Event::Progress { operation, key, progress }));
+    }
+
+    /// A holder has sent a part of a query's value.
+    pub(crate) fn range_pulled(&mut self, turn: &mut Turn, id: QueryId, range: PulledRange) {
+        let kind = self.query(id).map(|query| &query.kind);
+        if let Some(&QueryKind::Get { operation, trace: Trace::Hops }) = kind {
+            turn.push(Effect::Event(Event::Range { operation, range }));
+        }
     }
 }

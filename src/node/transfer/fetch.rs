@@ -12,10 +12,12 @@ use super::pieces::Pieces;
 use super::source::{Arrival, Source};
 use crate::id::Id;
 use crate::limits::{
-    FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, SOURCES_KNOWN_MAX, SOURCES_MAX,
+    FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, PROGRESS_PERIOD, SOURCES_KNOWN_MAX,
+    SOURCES_MAX,
 };
-use crate::node::effect::{FetchPurpose, Fetched, Turn};
+use crate::node::effect::{Effect, FetchPurpose, Fetched, Turn};
 use crate::node::known::Known;
+use crate::node::progress::PulledRange;
 use crate::time::Instant;
 use crate::wire::{Body, Contact, Datagram, ErrorCode, Value};
 
@@ -29,6 +31,9 @@ pub(super) struct Fetch {
     /// The one that it is pulled from, once parts of several have proved wrong together.
     alone: Option<usize>,
     liars: Vec<Contact>,
+    started: Instant,
+    /// When the user is told next how far it is.
+    report_due: Instant,
     next_check: Instant,
     checked_bytes: usize,
     /// When the next request may be made, where only time forbids it.
@@ -52,6 +57,8 @@ impl Fetch {
             contributors: Vec::new(),
             alone: None,
             liars: Vec::new(),
+            started: now,
+            report_due: now + PROGRESS_PERIOD,
             next_check: now + FETCH_CHECK,
             checked_bytes: 0,
             wake: None,
@@ -86,15 +93,46 @@ impl Fetch {
         if self.alone.is_none()
             && let Some(piece) = self.pieces.at(0, first)
         {
-            self.keep(index, piece, first);
+            self.keep(turn, index, piece, first);
         }
         true
     }
 
-    /// Takes a piece, and notes who has sent it.
-    fn keep(&mut self, source: usize, piece: usize, bytes: &[u8]) {
-        if self.pieces.take(piece, bytes) && !self.contributors.contains(&source) {
+    /// Takes a piece, and notes which source has sent it.
+    fn keep(&mut self, turn: &mut Turn, source: usize, piece: usize, bytes: &[u8]) {
+        if !self.pieces.take(piece, bytes) {
+            return;
+        }
+        if !self.contributors.contains(&source) {
             self.contributors.push(source);
+        }
+        if let Some(ended) = self.sources[source].extend_part(piece) {
+            self.tell_range(turn, source, &ended);
+        }
+        if turn.now >= self.report_due
+            && let FetchPurpose::Query(query) = self.purpose
+        {
+            self.report_due = turn.now + PROGRESS_PERIOD;
+            let bytes = self.pieces.bytes_here().min(self.total());
+            turn.push(Effect::Progress { query, bytes });
+        }
+    }
+
+    /// Tells the user which pieces a source has sent.
+    fn tell_range(&self, turn: &mut Turn, source: usize, pieces: &Range<usize>) {
+        let FetchPurpose::Query(query) = self.purpose else { return };
+        let bytes = self.pieces.byte_range(pieces);
+        let (holder, elapsed) = (self.sources[source].contact, turn.now.since(self.started));
+        let range = PulledRange { holder, offset: bytes.start, length: bytes.len(), elapsed };
+        turn.push(Effect::Range { query, range });
+    }
+
+    /// Tells the user of the parts that no further piece will extend.
+    fn end_parts(&mut self, turn: &mut Turn) {
+        for source in 0..self.sources.len() {
+            if let Some(ended) = self.sources[source].end_part() {
+                self.tell_range(turn, source, &ended);
+            }
         }
     }
 
@@ -138,7 +176,7 @@ impl Fetch {
         }
         if self.alone.is_none_or(|alone| alone == index) {
             turn.stats.pieces_received += 1;
-            self.keep(index, piece, value.value);
+            self.keep(turn, index, piece, value.value);
         }
     }
 
@@ -196,6 +234,7 @@ impl Fetch {
     /// What the fetch has come to, if it has ended; none where it goes on.
     pub(super) fn outcome(&mut self, turn: &mut Turn) -> Option<FetchResult> {
         if self.pieces.is_whole() {
+            self.end_parts(turn);
             if self.pieces.key() == self.key {
                 return Some(Ok(()));
             }
@@ -207,6 +246,9 @@ impl Fetch {
             self.begin_alone();
         }
         let is_over = self.active().next().is_none();
+        if is_over {
+            self.end_parts(turn);
+        }
         is_over.then_some(Err(()))
     }
 

@@ -67,6 +67,8 @@ pub(super) struct Source {
     timeouts: u8,
     /// Before this it is asked nothing more.
     paced: Instant,
+    /// The pieces that it has sent last without a gap.
+    part: Range<usize>,
     /// Whether it is asked no more: it lies, is silent, slow, or has nothing.
     pub(super) is_given_up: bool,
 }
@@ -86,6 +88,7 @@ impl Source {
             heard: now,
             timeouts: 0,
             paced: now,
+            part: 0..0,
             is_given_up: false,
         }
     }
@@ -179,6 +182,23 @@ impl Source {
 
     fn spurious(&mut self) {
         self.reordering_fourths = (self.reordering_fourths + 1).min(REORDERING_FOURTHS_MAX);
+    }
+
+    /// Notes a piece that it has sent, and that was new. Returns the part before it, where it
+    /// does not extend that.
+    pub(super) fn extend_part(&mut self, piece: usize) -> Option<Range<usize>> {
+        if piece == self.part.end {
+            self.part.end += 1;
+            return None;
+        }
+        let ended = core::mem::replace(&mut self.part, piece..piece + 1);
+        (!ended.is_empty()).then_some(ended)
+    }
+
+    /// The part that it has sent last, if any; the next piece begins another.
+    pub(super) fn end_part(&mut self) -> Option<Range<usize>> {
+        let ended = core::mem::take(&mut self.part);
+        (!ended.is_empty()).then_some(ended)
     }
 
     /// Notes the token that came with a reply.

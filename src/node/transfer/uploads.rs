@@ -10,12 +10,14 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use crate::id::{ID_BYTES, Id};
-use crate::limits::{PIECE_BYTES_MAX, UPLOAD_POLL, UPLOAD_POLL_MAX, UPLOAD_POLLS_MAX, UPLOADS_MAX};
+use crate::limits::{
+    PIECE_BYTES_MAX, PROGRESS_PERIOD, UPLOAD_POLL, UPLOAD_POLL_MAX, UPLOAD_POLLS_MAX, UPLOADS_MAX,
+};
 use crate::node::effect::{Effect, Turn};
 use crate::node::known::{Known, PeerToken};
-use crate::node::request::{Answer, Ask, Reply, Request};
+use crate::node::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::time::Instant;
-use crate::wire::{Body, Datagram, ErrorCode, TransactionId};
+use crate::wire::{self, Body, Datagram, ErrorCode, TransactionId};
 
 /// Names an upload: the peer's address and the value's key.
 type UploadId = (SocketAddr, Id);
@@ -25,6 +27,8 @@ type UploadId = (SocketAddr, Id);
 pub(crate) struct Uploads {
     uploads: BTreeMap<UploadId, Upload>,
     due: BTreeSet<(Instant, UploadId)>,
+    /// When the user is told next how far they are.
+    report_due: Option<Instant>,
 }
 
 struct Upload {
@@ -37,9 +41,16 @@ struct Upload {
     due: Option<Instant>,
     /// Waits in a row in which the peer has pulled nothing.
     polls: u8,
+    /// Bytes of the value up to the last that the peer has asked for.
+    bytes: usize,
 }
 
 impl Upload {
+    fn total(&self) -> usize {
+        let Ask::Store { ref value, .. } = self.request.ask else { return 0 };
+        value.len()
+    }
+
     fn wait(&self) -> Duration {
         (UPLOAD_POLL * (1 << self.polls.min(8))).min(UPLOAD_POLL_MAX)
     }
@@ -70,8 +81,9 @@ impl Uploads {
             Answer::Reply { body: Body::Error(ErrorCode::Busy), .. } => None,
             _ => return false,
         };
-        let (first_sent, polls) =
-            before.map_or((reply.first_sent, 0), |upload| (upload.first_sent, upload.polls));
+        let (first_sent, polls, bytes) = before.map_or((reply.first_sent, 0, 0), |upload| {
+            (upload.first_sent, upload.polls, upload.bytes)
+        });
         if polls >= UPLOAD_POLLS_MAX {
             turn.stats.uploads_given_up += 1;
             return false;
@@ -81,7 +93,7 @@ impl Uploads {
             return false;
         }
         let request = Request { known: reply.known, is_renewed: false, ..reply.request.clone() };
-        let mut upload = Upload { request, transaction, first_sent, due: None, polls };
+        let mut upload = Upload { request, transaction, first_sent, due: None, polls, bytes };
         // Busy peers are asked again by many: not by all at once.
         let wait = upload.wait();
         let wait = if transaction.is_none() { turn.rng.jitter(wait) } else { wait };
@@ -110,19 +122,38 @@ impl Uploads {
         self.remove((addr, key));
     }
 
-    /// The peer at `addr` has pulled a part of the value of `key`.
-    pub(crate) fn pulled(&mut self, now: Instant, addr: SocketAddr, key: Id) {
+    /// The peer at `addr` has asked for a part of a value.
+    pub(crate) fn pulled(&mut self, turn: &mut Turn, addr: SocketAddr, range: wire::Range) {
         if self.uploads.is_empty() {
             return;
         }
-        let id = (addr, key);
+        let id = (addr, range.key);
         if let Some(mut upload) = self.uploads.remove(&id) {
             upload.polls = 0;
+            let end = range.offset.saturating_add(range.length) as usize;
+            upload.bytes = upload.bytes.max(end.min(upload.total()));
             if upload.due.is_some() {
-                let due = now + upload.wait();
+                let due = turn.now + upload.wait();
                 self.schedule(id, &mut upload, due);
             }
             self.uploads.insert(id, upload);
+        }
+        if self.report_due.is_none_or(|due| due <= turn.now) {
+            self.report_due = Some(turn.now + PROGRESS_PERIOD);
+            self.report(turn);
+        }
+    }
+
+    /// Tells of each publish how far the nodes are that pull its value.
+    fn report(&self, turn: &mut Turn) {
+        let mut sums = BTreeMap::<QueryId, usize>::new();
+        for upload in self.uploads.values() {
+            if let Purpose::Query(query) = upload.request.purpose {
+                *sums.entry(query).or_default() += upload.bytes;
+            }
+        }
+        for (query, bytes) in sums {
+            turn.push(Effect::Progress { query, bytes });
         }
     }
 

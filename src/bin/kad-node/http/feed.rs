@@ -98,6 +98,8 @@ impl Feed {
             Event::Log { event, .. } => self.observe_log(event),
             // A hop of a traced get comes as an event for the log, as those of others do.
             Event::Hop { .. }
+            | Event::Progress { .. }
+            | Event::Range { .. }
             | Event::Peers { .. }
             | Event::Values { .. }
             | Event::Stats { .. } => {}
