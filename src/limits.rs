@@ -65,9 +65,16 @@ pub const SOURCES_KNOWN_MAX: usize = 16;
 pub const SOURCE_TIMEOUTS_MAX: u8 = 8;
 /// How often it is looked whether a pull comes on.
 pub const FETCH_CHECK: Duration = Duration::from_secs(10);
-/// Bytes that a pull has to gain from one check to the next; with less its holders are
-/// given up. At 35 % loss each way and a round trip of 2 s, 16 KB are gained.
-pub const FETCH_CHECK_BYTES: usize = 8 << 10;
+/// Bytes that a holder has to send in that time where it is asked for more; with less it is
+/// given up, and so is a peer that pulls less. At 35 % loss each way and a round trip of 2 s,
+/// 16 KB are gained; by a holder that sends a piece each second, 11 KB.
+pub const FETCH_CHECK_BYTES: usize = 12 << 10;
+/// Checks in which a value is to be pulled: with less of it from one to the next all its
+/// holders are given up. A value of 1 MiB has to gain 16 KiB, one of 16 MiB 256 KiB.
+pub const FETCH_CHECKS_MAX: usize = 64;
+/// After this time a pull that has not ended has the lookup look for more holders: those that
+/// it has are slow.
+pub const FETCH_SLOW: Duration = Duration::from_secs(2);
 /// Values that one shard's others pull from it, as far as it waits for them.
 pub const UPLOADS_MAX: usize = 8192;
 /// How long after it was last heard of, a peer that pulls a value is asked whether it has it.

@@ -58,7 +58,8 @@ impl EventSender {
 /// every shard has ended.
 ///
 /// Nothing bounds how many wait here but the commands: there is one for each command
-/// carried out, and [`Event::Hop`]s for a get that asked for them. Unasked comes
+/// carried out, [`Event::Progress`] twice a second while a large value is on its way, and
+/// [`Event::Hop`]s and [`Event::Range`]s for a get that asked for them. Unasked comes
 /// [`Event::Joined`], each time that the node comes back after it has lost every good
 /// contact, which takes seconds of silence; and [`Event::Log`], where the node's
 /// configuration or [`Command::Log`](crate::node::Command::Log) asks for it, at most

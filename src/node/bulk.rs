@@ -82,7 +82,9 @@ impl Node {
         range: Range,
         outbox: &mut Outbox,
     ) {
-        self.uploads.pulled(&mut self.turn, asked.source, range);
+        if asked.is_proved {
+            self.uploads.pulled(&mut self.turn, asked.source, range);
+        }
         if self.storage.value(range.key).is_none() {
             self.turn.stats.find_ranges_missed += 1;
             return self.reply_contacts(asked, range.key, outbox);

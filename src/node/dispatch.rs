@@ -56,6 +56,7 @@ impl Node {
                 FetchPurpose::Query(query) => queries.fetched(turn, query, &fetched),
                 FetchPurpose::Pull(_) => self.pulled(fetched, outbox),
             },
+            Effect::FetchIsSlow(query) => queries.fetch_is_slow(turn, query),
             Effect::Progress { query, bytes } => queries.progressed(turn, query, bytes),
             Effect::Range { query, range } => queries.range_pulled(turn, query, range),
             Effect::Query { target, kind } => {

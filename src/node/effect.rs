@@ -107,6 +107,8 @@ pub(crate) enum Effect {
     StopFetch(FetchPurpose),
     /// To `query`, or to `storage`: a pull has ended.
     Fetched(Fetched),
+    /// To `query`: the pull of its value takes long.
+    FetchIsSlow(QueryId),
     /// To `query`: so many bytes of its value are here; of a publish, were asked for by nodes
     /// that pull it.
     Progress { query: QueryId, bytes: usize },

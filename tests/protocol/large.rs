@@ -158,7 +158,7 @@ fn a_departing_node_hands_large_values_off() {
 
 /// Adds a holder of `value` whose pieces `change` may alter, close to the value's key. Returns
 /// the pieces that it was asked for.
-fn add_holder(
+pub(crate) fn add_holder(
     net: &mut Net,
     number: u16,
     value: Vec<u8>,

@@ -21,7 +21,7 @@ fn progress(net: &Net, operation: u64) -> Vec<Progress> {
 /// Three nodes with 150 ms between them, and a value that the first has put.
 fn far_apart(value: &[u8]) -> Net {
     let mut net = Net::joined(1, 3);
-    net.use_delay(|_| Duration::from_millis(150));
+    net.use_delay(|_, _| Duration::from_millis(150));
     put(&mut net, 0, 900, value);
     net.run_for(Duration::from_secs(30));
     net

@@ -12,6 +12,7 @@ mod keeping;
 mod large;
 mod large_bounds;
 mod large_events;
+mod large_paths;
 mod load;
 mod lookups;
 mod manners;

@@ -20,7 +20,7 @@ pub(crate) type Answers = Box<dyn FnMut(&Datagram<'_>) -> Option<Body<'static>>>
 pub(crate) type ManyAnswers = Box<dyn FnMut(&Datagram<'_>) -> Vec<Body<'static>>>;
 
 /// How long a datagram is under way.
-pub(crate) type Delay = Box<dyn FnMut(&Flying) -> Duration>;
+pub(crate) type Delay = Box<dyn FnMut(Instant, &Flying) -> Duration>;
 
 /// A peer whose answers a test makes up.
 struct Puppet {
@@ -87,7 +87,7 @@ impl Net {
     }
 
     /// From now on datagrams are under way for so long.
-    pub(crate) fn use_delay(&mut self, delay: impl FnMut(&Flying) -> Duration + 'static) {
+    pub(crate) fn use_delay(&mut self, delay: impl FnMut(Instant, &Flying) -> Duration + 'static) {
         self.delay = Some(Box::new(delay));
     }
 
@@ -322,7 +322,8 @@ impl Net {
     }
 
     fn launch(&mut self, datagram: Flying) {
-        let delay = self.delay.as_mut().map_or(Duration::ZERO, |delay| delay(&datagram));
+        let now = self.now;
+        let delay = self.delay.as_mut().map_or(Duration::ZERO, |delay| delay(now, &datagram));
         if delay.is_zero() {
             return self.flying.push_back(datagram);
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::{ID_BYTES, Id};
-use kad_node::limits::{DATAGRAM_BYTES_MAX, K_MAX};
+use kad_node::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX};
 use kad_node::node::Outbox;
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -34,6 +34,8 @@ pub(crate) enum Malice {
     ManyNames,
     /// Fills stores: answers NODES, which bring a token, with STOREs.
     Flood { values_max: u32 },
+    /// Offers large values, and never sends any.
+    HalfOpen { offers_max: u32 },
     /// Is close to a key, one of many on one host, and names only the others; it says STORED
     /// and keeps nothing.
     Surround(Crowd),
@@ -71,7 +73,11 @@ impl Malice {
             // One of the addresses is the asker's own, where no node answers it.
             Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
             Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
-            Self::Flood { .. } | Self::Surround(_) | Self::ForgedSenders | Self::Erasure => &[],
+            Self::Flood { .. }
+            | Self::HalfOpen { .. }
+            | Self::Surround(_)
+            | Self::ForgedSenders
+            | Self::Erasure => &[],
             Self::Everything => &SIGNS,
         }
     }
@@ -95,6 +101,9 @@ pub(crate) const SWARM: [Malice; 7] = [
 const VICTIMS: u64 = 2;
 /// Values that a flooder stores at one node at once.
 const FLOOD: u32 = 16;
+/// Bytes of such a value, and of one that is offered and never sent.
+const FLOOD_BYTES: usize = 512;
+const OFFER_BYTES: usize = 200_000;
 /// How often an attacker speaks unasked.
 const PERIOD: Duration = Duration::from_secs(10);
 /// How often one that forges senders does so, and how many requests it sends then: 400 a
@@ -224,10 +233,13 @@ impl Attacker {
             Body::FindValue { key, .. } => self.lie(source, transaction, key, Asked::Value, outbox),
             Body::Store(_) => send(source, transaction, self.id, Body::Stored, outbox),
             Body::Nodes(_) => {
-                if let Malice::Flood { values_max } = self.malice
-                    && self.flooded < values_max
-                {
-                    self.flood(source, request.token, outbox);
+                let (values_max, total) = match self.malice {
+                    Malice::Flood { values_max } => (values_max, FLOOD_BYTES),
+                    Malice::HalfOpen { offers_max } => (offers_max, OFFER_BYTES),
+                    _ => (0, 0),
+                };
+                if self.flooded < values_max {
+                    self.flood(source, request.token, total, outbox);
                 }
             }
             _ => {}
@@ -280,6 +292,7 @@ impl Attacker {
                 Malice::WrongValues
                 | Malice::ManyNames
                 | Malice::Flood { .. }
+                | Malice::HalfOpen { .. }
                 | Malice::ForgedSenders
                 | Malice::Erasure,
                 _,
@@ -290,12 +303,14 @@ impl Attacker {
         }
     }
 
-    /// Stores values that no user wants, under the token that `to` has given.
-    fn flood(&mut self, to: SocketAddr, token: Token, outbox: &mut Outbox) {
+    /// Stores values of `total` bytes that no user wants, under the token that `to` has given;
+    /// of large ones it sends the first piece alone.
+    fn flood(&mut self, to: SocketAddr, token: Token, total: usize, outbox: &mut Outbox) {
         self.flooded += FLOOD;
         for _ in 0..FLOOD {
-            let value: [u8; 512] = self.rng.bytes();
-            let store = Store { life_s: u32::MAX, ..store(&value) };
+            let mut first = self.rng.bytes::<FLOOD_BYTES>().to_vec();
+            first.resize(total.min(PIECE_BYTES_MAX), 0);
+            let store = Store { life_s: u32::MAX, total: total as u32, ..store(&first) };
             let transaction = TransactionId::new(self.rng.bytes());
             let store = Body::Store(store);
             let datagram = Datagram { token, ..of(self.id, transaction, store) };

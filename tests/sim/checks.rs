@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use kad_node::limits::{
-    DEPART_QUERIES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX, PROOFS_MAX,
-    STALE_CHECKS_MAX,
+    DEPART_QUERIES_MAX, FETCH_BYTES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
+    PROOFS_MAX, STALE_CHECKS_MAX,
 };
 
 use crate::attacker::{Malice, SIGNS};
@@ -132,12 +132,15 @@ impl World {
         let config = self.config(slot.id, [0; 32]);
         // A range is answered by many pieces.
         let pieces = stats.pieces_sent.saturating_sub(stats.find_ranges_hit);
-        let others = stats.requests_sent + stats.ranges_asked + pieces;
+        // A STORE that was answered by PENDING is answered again.
+        let again = stats.stores_pending;
+        let others = stats.requests_sent + stats.ranges_asked + pieces + again;
         let replies = stats.datagrams_sent.saturating_sub(others);
         for (what, measured, most) in [
             ("replies", replies, stats.datagrams_received),
             ("values", stats.values, config.store_values_max as u64),
             ("bytes of values", stats.value_bytes, config.store_bytes_max as u64),
+            ("bytes pulled", stats.transfer_bytes, FETCH_BYTES_MAX as u64),
         ] {
             if measured > most {
                 self.exceed(peer, what, measured, most);
@@ -233,6 +236,14 @@ impl World {
         if hops.mean > 1.5 * expected || hops.max as f64 > 3.0 * expected {
             let what = format!("{hops} hops of puts among {nodes} nodes; expected {expected:.1}");
             self.violate(Wrong::Hops, what);
+        }
+    }
+
+    pub(crate) fn check_gets_take(&mut self, most: Duration) {
+        let took = self.operations.tally.get_elapsed_us.summary().map(|summary| summary.max);
+        let took = Duration::from_micros(took.unwrap_or(u64::MAX));
+        if took > most {
+            self.violate(Wrong::Slow, format!("a get took {took:?}; at most {most:?}"));
         }
     }
 

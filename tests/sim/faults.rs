@@ -7,6 +7,7 @@ use kad_node::rng::Rng;
 
 use crate::peers::PeerIndex;
 use crate::ratio::{Ratio, mix};
+use crate::spoilers::Spoilers;
 
 /// The faults of a network. Reordering has no setting of its own: it follows
 /// from delays that differ.
@@ -24,6 +25,8 @@ pub(crate) struct Faults {
     pub(crate) weak_loss: Ratio,
     /// Ordered pairs of peers between which nothing passes in that direction.
     pub(crate) one_way: Ratio,
+    /// Peers that spoil large values.
+    pub(crate) spoilers: Spoilers,
     /// How long a datagram is under way.
     pub(crate) delay: Delay,
     /// Datagrams under way at once; what is sent beyond that is dropped.
@@ -43,6 +46,7 @@ impl Faults {
         weak_uplinks: Ratio::NEVER,
         weak_loss: Ratio::NEVER,
         one_way: Ratio::NEVER,
+        spoilers: Spoilers::NONE,
         delay: Delay::WIDE_AREA,
         in_flight_max: ROOMY,
     };
@@ -70,6 +74,9 @@ impl fmt::Display for Faults {
         }
         if !self.weak_uplinks.is_never() && !self.weak_loss.is_never() {
             write!(f, ", weak uplinks {} at {}", self.weak_uplinks, self.weak_loss)?;
+        }
+        if !self.spoilers.share.is_never() {
+            write!(f, ", spoilers {} by {:?}", self.spoilers.share, self.spoilers.how)?;
         }
         if !self.is_roomy() {
             write!(f, ", room for {}", self.in_flight_max)?;

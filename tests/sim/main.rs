@@ -52,6 +52,7 @@ mod samples;
 mod scenario;
 mod script;
 mod shards;
+mod spoilers;
 mod suite;
 mod surround;
 mod swarm;

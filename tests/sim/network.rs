@@ -13,6 +13,7 @@ use crate::faults::Faults;
 use crate::peers::{Crowd, PeerIndex, WELL_KNOWN};
 use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
+use crate::spoilers::{Drips, Spoiling};
 
 /// Names a datagram under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,7 @@ pub(crate) struct Network {
     /// Whether it has ever had room for less than nodes send.
     was_narrow: bool,
     pub(crate) crowd: Crowd,
+    drips: Drips,
     flights: Vec<Flight>,
     free: Vec<FlightIndex>,
     tally: Tally,
@@ -87,6 +89,7 @@ impl Network {
             part_seed: 0,
             was_narrow: !faults.is_roomy(),
             crowd: Crowd::default(),
+            drips: Drips::default(),
             flights: Vec::new(),
             free: Vec::new(),
             tally: Tally::default(),
@@ -198,11 +201,16 @@ impl Network {
             self.tally.overflowed += 1;
             return Fate::Overflow;
         };
-        let at = now + self.faults.delay.draw(source, destination, &mut self.rng);
+        let mut at = now + self.faults.delay.draw(source, destination, &mut self.rng);
         let flight = &mut self.flights[index.0 as usize];
         flight.source = source;
         flight.destination = destination;
         flight.bytes.extend_from_slice(bytes);
+        match self.faults.spoilers.spoiling(self.link_seed, source, bytes) {
+            None => {}
+            Some(Spoiling::LastPiece) => *flight.bytes.last_mut().expect("a piece") ^= 1,
+            Some(Spoiling::Drip) => at = self.drips.next(source, at),
+        }
         queue.schedule(at, Happening::Arrival(index));
         if self.faults.corrupt.draw(&mut self.rng) {
             corrupt(&mut flight.bytes, &mut self.rng);

@@ -187,6 +187,8 @@ pub(crate) enum Check {
     NothingHeld,
     /// Puts took at most as many hops as buckets of `k` contacts let expect.
     Hops { k: usize },
+    /// No get took longer.
+    GetsTake { most: Duration },
     /// Each honest node sends at most so many datagrams in the period.
     Quiet { period: Duration, datagrams_max: u64 },
     /// Nodes have noticed the lies of this kind, and no others.

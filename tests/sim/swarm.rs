@@ -13,6 +13,7 @@ use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
 use crate::scenario::{ALL, Check, Going, Identity, Scenario, Step, Verdict};
 use crate::shards::Layout;
+use crate::spoilers::Spoilers;
 use crate::world::Configure;
 
 /// The name by which the swarm is chosen.
@@ -78,7 +79,18 @@ fn draw_faults(rng: &mut Rng, in_flight_max: usize) -> Faults {
     let (loss, duplicate, corrupt) = (sometimes(50), sometimes(30), sometimes(10));
     let (weak_uplinks, weak_loss, one_way) = (sometimes(30), sometimes(50), sometimes(10));
     let delay = [Delay::LOCAL, Delay::WIDE_AREA, Delay::CONGESTED][rng.below(3) as usize];
-    Faults { loss, duplicate, corrupt, weak_uplinks, weak_loss, one_way, delay, in_flight_max }
+    let spoilers = Spoilers::NONE;
+    Faults {
+        loss,
+        duplicate,
+        corrupt,
+        weak_uplinks,
+        weak_loss,
+        one_way,
+        spoilers,
+        delay,
+        in_flight_max,
+    }
 }
 
 /// One network in eight has links so narrow that bursts find no room. From a stream of

@@ -41,6 +41,8 @@ pub(crate) enum Wrong {
     StillHeld,
     /// Lookups take too many hops, or none was counted.
     Hops,
+    /// A get takes too long.
+    Slow,
     /// A node sends too much where nothing is asked of it.
     NotQuiet,
     /// A node exceeds its limits.

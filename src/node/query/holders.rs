@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use super::{Candidate, Phase, Queries, Query};
 use crate::id::Id;
-use crate::limits::{SOURCES_MAX, VALUE_BYTES_MAX};
+use crate::limits::{SOURCES_KNOWN_MAX, SOURCES_MAX, VALUE_BYTES_MAX};
 use crate::node::effect::{Effect, FetchPurpose, Fetched, Offered, Outcome, Turn};
 use crate::node::known::Known;
 use crate::node::progress::HopAnswer;
@@ -28,6 +28,8 @@ pub(super) struct Holders {
     offers: Vec<Holder>,
     /// The size of the value that is pulled now.
     pulled: Option<usize>,
+    /// Whether the holders that are known are slow.
+    are_slow: bool,
     /// The size of one that this node does not take.
     too_large: Option<usize>,
     /// The size of one that no holder has sent whole.
@@ -63,7 +65,11 @@ impl Holders {
 
     /// Whether more nodes are to be asked.
     pub(super) fn wants_more(&self) -> bool {
-        self.pulled.is_none_or(|total| total >= SPREAD_BYTES_MIN && self.used(total) < SOURCES_MAX)
+        self.pulled.is_none_or(|total| {
+            let used = self.used(total);
+            total >= SPREAD_BYTES_MIN && used < SOURCES_MAX
+                || self.are_slow && used < SOURCES_KNOWN_MAX
+        })
     }
 
     /// What a get without a result has come to, beside `otherwise`.
@@ -170,6 +176,14 @@ impl Queries {
         }
         query.holders.pull(turn, id, query.lookup.target());
         self.advance(turn, id);
+    }
+
+    /// The pull of a query takes long: more holders are looked for.
+    pub(crate) fn fetch_is_slow(&mut self, turn: &mut Turn, id: QueryId) {
+        if let Some(query) = self.query(id) {
+            query.holders.are_slow = true;
+            self.advance(turn, id);
+        }
     }
 
     /// The pull of a query could not begin: as many are in progress as may be.

@@ -58,19 +58,18 @@ impl Queries {
         let Some(query) = self.query(id) else { return };
         let Some(operation) = query.kind.operation() else { return };
         let elapsed = turn.now.since(query.started);
-        let progress = match (&query.kind, query.phase) {
-            (
-                QueryKind::Publish { value, .. },
-                Phase::Storing { asked, outstanding, holders, .. },
-            ) => {
-                let bytes_done = (asked - outstanding) * value.len() + bytes;
-                Progress { bytes_done, bytes_total: asked * value.len(), holders, elapsed }
-            }
-            _ => {
-                let Some((bytes_total, holders)) = query.holders.pulled() else { return };
-                Progress { bytes_done: bytes, bytes_total, holders, elapsed }
-            }
+        let (bytes_done, bytes_total, holders) = if let (
+            QueryKind::Publish { value, .. },
+            Phase::Storing { asked, outstanding, holders, .. },
+        ) = (&query.kind, query.phase)
+        {
+            let settled = asked - outstanding;
+            (settled * value.len() + bytes, asked * value.len(), holders)
+        } else {
+            let Some((bytes_total, holders)) = query.holders.pulled() else { return };
+            (bytes, bytes_total, holders)
         };
+        let progress = Progress { bytes_done, bytes_total, holders, elapsed };
         let key = query.lookup.target();
         turn.push(Effect::Event(Event::Progress { operation, key, progress }));
     }

@@ -12,8 +12,7 @@ use super::pieces::Pieces;
 use super::source::{Arrival, Source};
 use crate::id::Id;
 use crate::limits::{
-    FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, PROGRESS_PERIOD, SOURCES_KNOWN_MAX,
-    SOURCES_MAX,
+    FETCH_CHECK, FETCH_CHECKS_MAX, FETCH_SLOW, PROGRESS_PERIOD, SOURCES_KNOWN_MAX, SOURCES_MAX,
 };
 use crate::node::effect::{Effect, FetchPurpose, Fetched, Turn};
 use crate::node::known::Known;
@@ -34,6 +33,8 @@ pub(super) struct Fetch {
     started: Instant,
     /// When the user is told next how far it is.
     report_due: Instant,
+    /// When it is slow; none once that is told.
+    slow_at: Option<Instant>,
     next_check: Instant,
     checked_bytes: usize,
     /// When the next request may be made, where only time forbids it.
@@ -59,6 +60,7 @@ impl Fetch {
             liars: Vec::new(),
             started: now,
             report_due: now + PROGRESS_PERIOD,
+            slow_at: Some(now + FETCH_SLOW),
             next_check: now + FETCH_CHECK,
             checked_bytes: 0,
             wake: None,
@@ -219,15 +221,28 @@ impl Fetch {
                 self.give_up(turn, index);
             }
         }
+        if self.slow_at.is_some_and(|at| at <= now) {
+            self.slow_at = None;
+            if let FetchPurpose::Query(query) = self.purpose {
+                turn.push(Effect::FetchIsSlow(query));
+            }
+        }
         if self.next_check <= now {
             self.next_check = now + FETCH_CHECK;
-            let here = self.pieces.bytes_here();
-            if here < self.checked_bytes + FETCH_CHECK_BYTES {
-                for index in active {
-                    self.give_up(turn, index);
-                }
+            self.give_up_slow(turn, &active);
+        }
+    }
+
+    /// Gives up the sources that send next to nothing, and all where the whole comes on too
+    /// slowly: others may have it.
+    fn give_up_slow(&mut self, turn: &mut Turn, active: &[usize]) {
+        let here = self.pieces.bytes_here();
+        let are_slow = here < self.checked_bytes + self.total() / FETCH_CHECKS_MAX;
+        self.checked_bytes = here;
+        for &index in active {
+            if self.sources[index].is_slow(turn.now) || are_slow {
+                self.give_up(turn, index);
             }
-            self.checked_bytes = self.pieces.bytes_here();
         }
     }
 
@@ -323,7 +338,7 @@ impl Fetch {
     /// When it is to be looked at again.
     pub(super) fn deadline(&self) -> Instant {
         let deadlines = self.active().filter_map(|index| self.sources[index].deadline());
-        let deadlines = deadlines.chain(self.wake).chain([self.next_check]);
+        let deadlines = deadlines.chain(self.wake).chain(self.slow_at).chain([self.next_check]);
         deadlines.min().unwrap_or(self.next_check)
     }
 }
@@ -331,5 +346,3 @@ impl Fetch {
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
 }
-
-const _: () = assert!(FETCH_CHECK_BYTES > PIECE_BYTES_MAX);

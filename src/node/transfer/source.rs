@@ -9,15 +9,19 @@ use core::ops::Range;
 use core::time::Duration;
 
 use super::window::Window;
-use crate::limits::{RANGE_PIECES_MAX, SOURCE_TIMEOUTS_MAX};
+use crate::limits::{
+    FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, RANGE_PIECES_MAX, SOURCE_TIMEOUTS_MAX,
+    TIMEOUT_MAX,
+};
 use crate::node::known::{Known, PeerToken};
 use crate::time::Instant;
 use crate::wire::{Contact, Token};
 
-/// Parts of the least round trip by which pieces may be reordered, when none has been seen
-/// to be: a fourth (RFC 8985).
+/// Parts of a round trip by which pieces may be reordered, when none has been seen to be: a
+/// fourth (RFC 8985).
 const REORDERING_FOURTHS: u32 = 1;
-/// The most parts, after as many pieces that came though they were taken for lost.
+/// The most parts, after as many pieces that came though they were taken for lost: the tail
+/// of jitter is longer than the one round trip of RFC 8985.
 const REORDERING_FOURTHS_MAX: u32 = 16;
 /// Least time by which they may be: that of a wake-up.
 const REORDERING_MIN: Duration = Duration::from_millis(1);
@@ -35,6 +39,16 @@ struct Asked {
     is_answered: bool,
     /// Whether another holder was asked for the same.
     is_doubled: bool,
+}
+
+/// What came of the requests since a source was checked.
+#[derive(Debug, Default)]
+struct Checked {
+    /// When the first was made.
+    since: Option<Instant>,
+    received: usize,
+    /// Whether a piece was taken for lost.
+    has_lost: bool,
 }
 
 /// What a piece's arrival tells.
@@ -67,6 +81,8 @@ pub(super) struct Source {
     timeouts: u8,
     /// Before this it is asked nothing more.
     paced: Instant,
+    /// What it has sent since the last check.
+    checked: Checked,
     /// The pieces that it has sent last without a gap.
     part: Range<usize>,
     /// Whether it is asked no more: it lies, is silent, slow, or has nothing.
@@ -88,6 +104,7 @@ impl Source {
             heard: now,
             timeouts: 0,
             paced: now,
+            checked: Checked::default(),
             part: 0..0,
             is_given_up: false,
         }
@@ -123,6 +140,7 @@ impl Source {
         if self.is_idle() {
             self.heard = now;
         }
+        self.checked.since.get_or_insert(now);
         let number = self.first_number.wrapping_add(self.asked.len() as u16);
         let awaited = u64::MAX >> (64 - count);
         let asked =
@@ -146,8 +164,11 @@ impl Source {
         if index >= self.asked.len() {
             // Older than all that are awaited, or never made.
             let is_old = self.first_number.wrapping_sub(number) <= u16::MAX / 2;
-            self.spurious();
-            return if is_old { Arrival::Late } else { Arrival::Unasked };
+            if !is_old {
+                return Arrival::Unasked;
+            }
+            self.was_late();
+            return Arrival::Late;
         }
         let asked = &mut self.asked[index];
         let Some(bit) = piece.checked_sub(asked.first).filter(|&bit| bit < RANGE_PIECES_MAX) else {
@@ -157,17 +178,19 @@ impl Source {
         self.heard = now;
         self.timeouts = 0;
         if asked.awaited & 1 << bit == 0 {
-            self.spurious();
+            self.was_late();
             return Arrival::Late;
         }
         let is_full = self.on_way + RANGE_PIECES_MAX as u32 >= self.window.pieces();
         asked.awaited &= !(1 << bit);
         self.on_way -= 1;
+        self.checked.received += 1;
         if !asked.is_answered {
             asked.is_answered = true;
             self.known.round_trip.sample(took);
-            self.window.sample(now, took);
         }
+        let smoothed = self.known.round_trip.smoothed().unwrap_or(took);
+        self.window.sample(now, took, smoothed);
         self.window.arrived(is_full);
         let is_later = self.latest.is_none_or(|(latest, at, _)| {
             let ahead = number.wrapping_sub(latest);
@@ -180,7 +203,9 @@ impl Source {
         Arrival::Awaited
     }
 
-    fn spurious(&mut self) {
+    /// A piece that was taken for lost has come.
+    fn was_late(&mut self) {
+        self.window.was_late();
         self.reordering_fourths = (self.reordering_fourths + 1).min(REORDERING_FOURTHS_MAX);
     }
 
@@ -238,6 +263,7 @@ impl Source {
             }
             asked.awaited &= !bits;
             self.on_way -= bits.count_ones();
+            self.checked.has_lost |= bits != 0;
             while bits != 0 {
                 lost(asked.first + bits.trailing_zeros() as usize);
                 bits &= bits - 1;
@@ -247,9 +273,10 @@ impl Source {
     }
 
     fn reordering(&self) -> Duration {
-        let base = self.window.base().unwrap_or_default();
-        let most = self.known.round_trip.smoothed().unwrap_or(base).max(REORDERING_MIN);
-        (base * self.reordering_fourths / 4).clamp(REORDERING_MIN, most)
+        let round_trip = self.known.round_trip;
+        let smoothed = round_trip.smoothed().unwrap_or_default();
+        let most = round_trip.timeout(0).max(REORDERING_MIN);
+        (smoothed * self.reordering_fourths / 4).clamp(REORDERING_MIN, most)
     }
 
     /// Gives up what is overdue at `now`; `lost` is told each piece.
@@ -265,8 +292,9 @@ impl Source {
                 true => u64::MAX,
                 false => (1_u64 << (piece - asked.first).min(63)) - 1,
             };
+            let before = self.on_way;
             if let Some(sent) = self.lose(0..end.min(self.asked.len()), mask, &mut lost) {
-                self.window.lost(now, sent);
+                self.window.lost(now, sent, before - self.on_way);
                 self.forget_settled();
             }
         }
@@ -303,6 +331,21 @@ impl Source {
     /// Whether nothing has come for so long that it is to be given up.
     pub(super) const fn is_silent(&self) -> bool {
         self.timeouts >= SOURCE_TIMEOUTS_MAX
+    }
+
+    /// Whether it has sent less than [`FETCH_CHECK_BYTES`] in each [`FETCH_CHECK`], though it
+    /// was asked for more. Begins the next check.
+    pub(super) fn is_slow(&mut self, now: Instant) -> bool {
+        let is_late = self.asked.front().is_some_and(|asked| asked.sent + TIMEOUT_MAX <= now);
+        let Checked { since, received, has_lost } = self.checked;
+        let Some(took) = since.map(|since| now.since(since)).filter(|took| *took >= FETCH_CHECK)
+        else {
+            return false;
+        };
+        self.checked = Checked::default();
+        let (bytes, took_us) = ((received * PIECE_BYTES_MAX) as u128, took.as_micros());
+        let is_little = bytes * FETCH_CHECK.as_micros() < FETCH_CHECK_BYTES as u128 * took_us;
+        is_little && (has_lost || is_late)
     }
 
     /// A request on its way for longer than this holder takes, for `other` to be asked the

@@ -11,7 +11,8 @@ use core::time::Duration;
 
 use crate::id::{ID_BYTES, Id};
 use crate::limits::{
-    PIECE_BYTES_MAX, PROGRESS_PERIOD, UPLOAD_POLL, UPLOAD_POLL_MAX, UPLOAD_POLLS_MAX, UPLOADS_MAX,
+    FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, PROGRESS_PERIOD, UPLOAD_POLL, UPLOAD_POLL_MAX,
+    UPLOAD_POLLS_MAX, UPLOADS_MAX,
 };
 use crate::node::effect::{Effect, Turn};
 use crate::node::known::{Known, PeerToken};
@@ -25,7 +26,7 @@ type UploadId = (SocketAddr, Id);
 /// The uploads of one shard.
 #[derive(Default)]
 pub(crate) struct Uploads {
-    uploads: BTreeMap<UploadId, Upload>,
+    all: BTreeMap<UploadId, Upload>,
     due: BTreeSet<(Instant, UploadId)>,
     /// When the user is told next how far they are.
     report_due: Option<Instant>,
@@ -41,8 +42,35 @@ struct Upload {
     due: Option<Instant>,
     /// Waits in a row in which the peer has pulled nothing.
     polls: u8,
-    /// Bytes of the value up to the last that the peer has asked for.
+    /// How far it is.
+    reached: Reached,
+}
+
+/// How far a peer is that pulls a value.
+#[derive(Clone, Copy)]
+struct Reached {
+    /// Bytes up to the last that it has asked for.
     bytes: usize,
+    /// These bytes when they were last [`FETCH_CHECK_BYTES`] more than before, and when.
+    checked_bytes: usize,
+    checked: Instant,
+}
+
+impl Reached {
+    const fn nothing(now: Instant) -> Self {
+        Self { bytes: 0, checked_bytes: 0, checked: now }
+    }
+
+    /// The peer has asked for bytes up to this. Whether it comes on: one that asks for a piece
+    /// now and then would have the put wait for ever.
+    fn comes_on(&mut self, now: Instant, end: usize) -> bool {
+        self.bytes = self.bytes.max(end);
+        let comes_on = now.since(self.checked) < FETCH_CHECK;
+        if comes_on && self.bytes >= self.checked_bytes + FETCH_CHECK_BYTES {
+            (self.checked_bytes, self.checked) = (self.bytes, now);
+        }
+        comes_on
+    }
 }
 
 impl Upload {
@@ -58,7 +86,7 @@ impl Upload {
 
 impl Uploads {
     pub(crate) fn len(&self) -> usize {
-        self.uploads.len()
+        self.all.len()
     }
 
     /// Takes up a STORE that was answered by PENDING, in a reply of this transaction, or by
@@ -81,24 +109,25 @@ impl Uploads {
             Answer::Reply { body: Body::Error(ErrorCode::Busy), .. } => None,
             _ => return false,
         };
-        let (first_sent, polls, bytes) = before.map_or((reply.first_sent, 0, 0), |upload| {
-            (upload.first_sent, upload.polls, upload.bytes)
-        });
+        let (first_sent, polls, reached) = match before {
+            Some(upload) => (upload.first_sent, upload.polls, upload.reached),
+            None => (reply.first_sent, 0, Reached::nothing(turn.now)),
+        };
         if polls >= UPLOAD_POLLS_MAX {
             turn.stats.uploads_given_up += 1;
             return false;
         }
-        if self.uploads.len() >= UPLOADS_MAX {
+        if self.all.len() >= UPLOADS_MAX {
             turn.stats.uploads_refused += 1;
             return false;
         }
         let request = Request { known: reply.known, is_renewed: false, ..reply.request.clone() };
-        let mut upload = Upload { request, transaction, first_sent, due: None, polls, bytes };
+        let mut upload = Upload { request, transaction, first_sent, due: None, polls, reached };
         // Busy peers are asked again by many: not by all at once.
         let wait = upload.wait();
         let wait = if transaction.is_none() { turn.rng.jitter(wait) } else { wait };
         self.schedule(id, &mut upload, turn.now + wait);
-        self.uploads.insert(id, upload);
+        self.all.insert(id, upload);
         true
     }
 
@@ -110,7 +139,7 @@ impl Uploads {
     }
 
     fn remove(&mut self, id: UploadId) -> Option<Upload> {
-        let upload = self.uploads.remove(&id)?;
+        let upload = self.all.remove(&id)?;
         if let Some(due) = upload.due {
             self.due.remove(&(due, id));
         }
@@ -124,19 +153,22 @@ impl Uploads {
 
     /// The peer at `addr` has asked for a part of a value.
     pub(crate) fn pulled(&mut self, turn: &mut Turn, addr: SocketAddr, range: wire::Range) {
-        if self.uploads.is_empty() {
+        if self.all.is_empty() {
             return;
         }
         let id = (addr, range.key);
-        if let Some(mut upload) = self.uploads.remove(&id) {
-            upload.polls = 0;
+        if let Some(mut upload) = self.all.remove(&id) {
             let end = range.offset.saturating_add(range.length) as usize;
-            upload.bytes = upload.bytes.max(end.min(upload.total()));
-            if upload.due.is_some() {
+            let end = end.min(upload.total());
+            let comes_on = upload.reached.comes_on(turn.now, end);
+            if comes_on {
+                upload.polls = 0;
+            }
+            if comes_on && upload.due.is_some() {
                 let due = turn.now + upload.wait();
                 self.schedule(id, &mut upload, due);
             }
-            self.uploads.insert(id, upload);
+            self.all.insert(id, upload);
         }
         if self.report_due.is_none_or(|due| due <= turn.now) {
             self.report_due = Some(turn.now + PROGRESS_PERIOD);
@@ -147,9 +179,9 @@ impl Uploads {
     /// Tells of each publish how far the nodes are that pull its value.
     fn report(&self, turn: &mut Turn) {
         let mut sums = BTreeMap::<QueryId, usize>::new();
-        for upload in self.uploads.values() {
+        for upload in self.all.values() {
             if let Purpose::Query(query) = upload.request.purpose {
-                *sums.entry(query).or_default() += upload.bytes;
+                *sums.entry(query).or_default() += upload.reached.bytes;
             }
         }
         for (query, bytes) in sums {
@@ -164,11 +196,11 @@ impl Uploads {
         source: SocketAddr,
         datagram: &Datagram<'a>,
     ) -> Option<Reply<'a>> {
-        if self.uploads.is_empty() || !matches!(datagram.body, Body::Stored | Body::Error(_)) {
+        if self.all.is_empty() || !matches!(datagram.body, Body::Stored | Body::Error(_)) {
             return None;
         }
         let first = (source, Id::new([0; ID_BYTES]));
-        let of_peer = self.uploads.range(first..).take_while(|((addr, _), _)| *addr == source);
+        let of_peer = self.all.range(first..).take_while(|((addr, _), _)| *addr == source);
         let answered = |upload: &Upload| {
             upload.transaction == Some(datagram.transaction)
                 && upload.request.id == Some(datagram.sender)
@@ -192,7 +224,7 @@ impl Uploads {
             && due <= turn.now
         {
             self.due.pop_first();
-            let upload = self.uploads.get_mut(&id).expect("what is due is an upload");
+            let upload = self.all.get_mut(&id).expect("what is due is an upload");
             upload.polls += 1;
             (upload.due, upload.transaction) = (None, None);
             turn.push(Effect::Request(upload.request.clone()));

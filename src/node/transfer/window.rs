@@ -1,13 +1,17 @@
 //! How many pieces may be on their way from one holder: slow start, then growth by delay as
 //! LEDBAT has it (RFC 6817), less after a loss.
 //!
-//! The receiver does it all, since it asks for each piece; the holder keeps nothing. Delay is
-//! that of a request's first piece, less the least that was seen: what grows is the queue on
-//! the way, or in the holder. The window grows by up to a piece a round trip while that is
-//! below [`target`], and shrinks above it, so that transfers leave room for what is small.
+//! The receiver does it all, since it asks for each piece; the holder keeps nothing. The
+//! delay by queues is the least round trip of the pieces that came lately, less the least
+//! that was seen: a queue delays every piece, jitter some of them (`CURRENT_FILTER` of
+//! RFC 6817). The window grows by up to a piece a round trip while that delay is below
+//! [`target`](Window::target_us), and shrinks above it, so that transfers leave room for what
+//! is small.
 //!
 //! A loss takes a half where a queue stands (RFC 5681), and 3 parts in 10 where none does: as
 //! CUBIC (RFC 9438), since a path that loses at random is not the faster for a small window.
+//! Where most of what was taken for lost comes after all, it was late, and the window is what
+//! it was before (as the response of RFC 4015).
 
 use core::time::Duration;
 
@@ -27,10 +31,16 @@ const PIECES_MAX: u32 = 4096;
 const TARGET_MAX_US: u64 = 60_000;
 /// Least: below this it is the threads' waking that is measured.
 const TARGET_MIN_US: u64 = 2_000;
-/// Of samples of the delay the least of so many counts.
-const DELAYS: usize = 4;
+/// Pieces of which the least delay counts, at least; those of a round trip where they are
+/// more.
+const DELAYS_MIN: u32 = 8;
 /// How long the least round trip is remembered, at least.
 const BASE_PERIOD: Duration = Duration::from_mins(1);
+/// The window shrinks by one of so many parts a round trip where the delay is twice the
+/// target: by a piece a round trip a queue that slow start has left would stand for long.
+const SHRINK_PARTS: u32 = 8;
+/// Pieces that were taken for lost: of so many half are forgotten.
+const LOST_MAX: u32 = 64;
 /// A part of one: what a piece that arrives adds to or takes from the window.
 const UNIT: i64 = 1024;
 
@@ -43,10 +53,19 @@ pub(super) struct Window {
     /// The least round trips of the last two periods, and when the last one began.
     base_us: [u64; 2],
     base_since: Instant,
-    delays_us: [u64; DELAYS],
-    delay_next: usize,
+    /// The least round trips of this interval and of the one before, and when this began.
+    /// An interval is a round trip, and [`DELAYS_MIN`] pieces at least.
+    lately_us: [u64; 2],
+    interval_since: Instant,
+    interval_pieces: u32,
     /// What was sent before this is of a round trip that has paid for its losses.
     reduced: Instant,
+    /// What the window was before the losses since the last queue, and whether it was
+    /// doubling.
+    before: Option<(u32, bool)>,
+    /// Pieces that were taken for lost lately, and those that came when they had been.
+    lost: u32,
+    late: u32,
 }
 
 impl Window {
@@ -57,9 +76,13 @@ impl Window {
             growth: 0,
             base_us: [u64::MAX; 2],
             base_since: now,
-            delays_us: [u64::MAX; DELAYS],
-            delay_next: 0,
+            lately_us: [u64::MAX; 2],
+            interval_since: now,
+            interval_pieces: 0,
             reduced: Instant::ZERO,
+            before: None,
+            lost: 0,
+            late: 0,
         }
     }
 
@@ -73,27 +96,25 @@ impl Window {
         if self.is_slow_start { 8 } else { 5 }
     }
 
-    /// The least round trip.
-    pub(super) fn base(&self) -> Option<Duration> {
-        let base_us = self.base_us[0].min(self.base_us[1]);
-        (base_us < u64::MAX).then(|| Duration::from_micros(base_us))
-    }
-
-    /// Takes in the round trip of a request's first piece.
-    pub(super) fn sample(&mut self, now: Instant, round_trip: Duration) {
+    /// Takes in the round trip of a piece, where it takes `smoothed` mostly.
+    pub(super) fn sample(&mut self, now: Instant, round_trip: Duration, smoothed: Duration) {
         let sample_us = round_trip.as_micros() as u64;
         if now.since(self.base_since) > BASE_PERIOD {
             self.base_since = now;
             self.base_us = [u64::MAX, self.base_us[0]];
         }
         self.base_us[0] = self.base_us[0].min(sample_us);
-        self.delays_us[self.delay_next] = sample_us;
-        self.delay_next = (self.delay_next + 1) % DELAYS;
+        if self.interval_pieces >= DELAYS_MIN && now.since(self.interval_since) >= smoothed {
+            self.lately_us = [u64::MAX, self.lately_us[0]];
+            (self.interval_since, self.interval_pieces) = (now, 0);
+        }
+        self.interval_pieces += 1;
+        self.lately_us[0] = self.lately_us[0].min(sample_us);
     }
 
     /// The delay by queues.
     fn queue_us(&self) -> u64 {
-        let least = self.delays_us.iter().copied().min().unwrap_or(u64::MAX);
+        let least = self.lately_us[0].min(self.lately_us[1]);
         let base_us = self.base_us[0].min(self.base_us[1]);
         if least == u64::MAX { 0 } else { least.saturating_sub(base_us) }
     }
@@ -119,7 +140,8 @@ impl Window {
         if off_target > 0 && !is_full {
             return;
         }
-        self.growth += off_target;
+        let weight = if off_target < 0 { i64::from(self.pieces / SHRINK_PARTS).max(1) } else { 1 };
+        self.growth += off_target * weight;
         let whole = i64::from(self.pieces) * UNIT;
         if self.growth >= whole {
             self.growth -= whole;
@@ -130,15 +152,22 @@ impl Window {
         }
     }
 
-    /// A piece that was asked for at `sent` is lost.
-    pub(super) fn lost(&mut self, now: Instant, sent: Instant) {
-        if sent < self.reduced {
+    /// So many pieces that were asked for until `sent` are lost.
+    pub(super) fn lost(&mut self, now: Instant, sent: Instant, pieces: u32) {
+        if self.lost >= LOST_MAX {
+            (self.lost, self.late) = (self.lost / 2, self.late / 2);
+        }
+        let are_late = self.are_mostly_late();
+        self.lost += pieces;
+        let is_queued = self.queue_us() * 2 > self.target_us();
+        if sent < self.reduced || are_late && !is_queued {
             return;
         }
+        let before = (self.pieces, self.is_slow_start);
+        self.before = if is_queued { None } else { Some(self.before.unwrap_or(before)) };
         self.reduced = now;
         self.is_slow_start = false;
         self.growth = 0;
-        let is_queued = self.queue_us() * 2 > self.target_us();
         self.pieces = if is_queued {
             (self.pieces / 2).max(PIECES_MIN)
         } else {
@@ -146,10 +175,27 @@ impl Window {
         };
     }
 
+    /// Whether most of what was taken for lost was late: that says nothing of the path's rate.
+    const fn are_mostly_late(&self) -> bool {
+        self.late * 2 > self.lost
+    }
+
+    /// A piece that was taken for lost has come.
+    pub(super) fn was_late(&mut self) {
+        self.late = (self.late + 1).min(self.lost);
+        if self.are_mostly_late()
+            && let Some((pieces, is_slow_start)) = self.before.take()
+        {
+            self.pieces = self.pieces.max(pieces);
+            self.is_slow_start = is_slow_start;
+        }
+    }
+
     /// Nothing has arrived for long: what is known of the path does not hold any more.
     pub(super) fn silent(&mut self, now: Instant) {
         self.reduced = now;
         self.growth = 0;
+        self.before = None;
         self.pieces = PIECES_MIN;
     }
 }
@@ -157,16 +203,24 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rng::Rng;
 
     fn at(ms: u64) -> Instant {
         Instant::from_micros(ms * 1000)
     }
 
+    const SMOOTHED: Duration = Duration::from_millis(20);
+
+    fn sample(window: &mut Window, at_ms: u64, round_trip_ms: u64) {
+        window.sample(at(at_ms), Duration::from_millis(round_trip_ms), SMOOTHED);
+    }
+
+    /// After so many pieces, a millisecond apart, the first of which took 20 ms.
     fn window_after(round_trip_ms: u64, pieces: u32) -> Window {
         let mut window = Window::new(at(0));
-        window.sample(at(0), Duration::from_millis(20));
-        for _ in 0..pieces {
-            window.sample(at(1), Duration::from_millis(round_trip_ms));
+        sample(&mut window, 0, 20);
+        for at_ms in 1..=pieces {
+            sample(&mut window, at_ms.into(), round_trip_ms);
             window.arrived(true);
         }
         window
@@ -176,21 +230,47 @@ mod tests {
     fn it_doubles_each_round_trip_until_a_queue_stands_or_a_piece_is_lost() {
         let mut window = window_after(20, 500);
         assert_eq!(window.pieces(), PIECES_FIRST + 500);
-        window.lost(at(50), at(30));
+        window.lost(at(550), at(530), 1);
         let after = window.pieces();
         assert_eq!(after, (PIECES_FIRST + 500) * 7 / 10);
-        window.lost(at(51), at(40));
+        window.lost(at(551), at(540), 1);
         assert_eq!(window.pieces(), after, "once for a round trip");
-        assert!(window_after(60, 500).pieces() < 2 * PIECES_FIRST, "a queue stands");
+        assert!(window_after(60, 500).pieces() < 5 * PIECES_FIRST, "a queue stands");
+    }
+
+    #[test]
+    fn jitter_is_no_queue() {
+        let mut window = Window::new(at(0));
+        sample(&mut window, 0, 20);
+        let mut rng = Rng::from_u64(1);
+        for at_ms in 1..=500 {
+            sample(&mut window, at_ms, 20 + rng.below(100));
+            window.arrived(true);
+        }
+        assert!(window.pieces() > 300, "{}", window.pieces());
+    }
+
+    #[test]
+    fn what_was_late_costs_nothing_and_what_is_lost_does() {
+        for comes in [2, 3] {
+            let mut window = window_after(20, 500);
+            let before = window.pieces();
+            window.lost(at(550), at(530), 3);
+            window.lost(at(551), at(531), 1);
+            for _ in 0..comes {
+                window.was_late();
+            }
+            assert_eq!(window.pieces() == before, comes == 3, "{comes} of 4 come");
+        }
     }
 
     #[test]
     fn it_shrinks_while_the_queue_is_longer_than_aimed_at() {
         let mut window = window_after(20, 200);
-        window.lost(at(50), at(30));
+        window.lost(at(250), at(230), 1);
         let before = window.pieces();
-        for _ in 0..10_000 {
-            window.sample(at(60), Duration::from_millis(200));
+        for at_ms in 250..10_000 {
+            sample(&mut window, at_ms, 200);
             window.arrived(true);
         }
         assert!(window.pieces() < before / 2, "{}", window.pieces());
@@ -200,7 +280,7 @@ mod tests {
     #[test]
     fn it_does_not_grow_while_it_is_not_used() {
         let mut window = Window::new(at(0));
-        window.sample(at(0), Duration::from_millis(20));
+        sample(&mut window, 0, 20);
         for _ in 0..1000 {
             window.arrived(false);
         }

@@ -5,22 +5,40 @@ use std::time::Duration;
 use kad_node::limits::{PIECE_BYTES_MAX, RANGE_PIECES_MAX, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX};
 
 use super::{each_is_found, minutes, network, scenario, seconds, told};
-use crate::faults::Faults;
+use crate::attacker::Malice;
+use crate::faults::{Delay, Faults};
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Scenario, Step};
 use crate::shards::Layout;
+use crate::spoilers::{Spoilers, Spoiling};
 
-/// One piece, one more byte, one range, one more byte.
-const SIZES: [usize; 5] = [
+const RANGE_BYTES: usize = RANGE_PIECES_MAX * PIECE_BYTES_MAX;
+/// What is asked for at first: the window of RFC 6928 is of so many pieces.
+const WINDOW_BYTES: usize = 12 * PIECE_BYTES_MAX;
+
+/// Around one piece, the first window and one range.
+const SIZES: [usize; 9] = [
     1,
     PIECE_BYTES_MAX,
     PIECE_BYTES_MAX + 1,
-    RANGE_PIECES_MAX * PIECE_BYTES_MAX,
-    RANGE_PIECES_MAX * PIECE_BYTES_MAX + 1,
+    WINDOW_BYTES - 1,
+    WINDOW_BYTES,
+    WINDOW_BYTES + 1,
+    RANGE_BYTES - 1,
+    RANGE_BYTES,
+    RANGE_BYTES + 1,
 ];
 
 pub(super) fn large() -> Vec<Scenario> {
-    vec![lost_in_part(), the_largest(), of_several_shards()]
+    vec![
+        lost_in_part(),
+        the_largest(),
+        of_several_shards(),
+        spoilt("large-values-spoilt-at-the-end", Spoiling::LastPiece),
+        spoilt("large-values-that-drip", Spoiling::Drip),
+        over_jitter(),
+        half_open(),
+    ]
 }
 
 fn put(bytes: usize) -> Step {
@@ -87,5 +105,77 @@ fn of_several_shards() -> Scenario {
     );
     scenario.configure = |config| config.k = 5;
     scenario.layout = Layout::fixed(4);
+    scenario
+}
+
+/// A few holders spoil what they send, once the values are put.
+fn spoilt(name: &str, how: Spoiling) -> Scenario {
+    let spoilers = Spoilers { share: Ratio::percent(25), how };
+    let mut scenario = scenario(
+        name,
+        "holders that lie in the last piece, or send one a second, cost a get no more than time",
+        Faults::NONE,
+        told([
+            network(40).into(),
+            SIZES.into_iter().map(put).collect(),
+            vec![
+                put(VALUE_BYTES_DEFAULT),
+                Step::Faults(Faults { spoilers, ..Faults::NONE }),
+                each_is_found(),
+                Step::Check(Check::GetsTake { most: seconds(40) }),
+            ],
+        ]),
+    );
+    scenario.configure = |config| config.k = 8;
+    scenario
+}
+
+/// Half of the datagrams are up to 40 ms later than the others, a few much more.
+fn over_jitter() -> Scenario {
+    let delay = Delay {
+        floor: Duration::from_millis(20),
+        distance_max: Duration::from_millis(20),
+        jitter: Duration::from_millis(40),
+    };
+    let mut scenario = scenario(
+        "large-values-over-jitter",
+        "jitter is not taken for a queue, nor what is late for lost",
+        Faults { delay, ..Faults::NONE },
+        told([
+            network(20).into(),
+            vec![
+                Step::Put { count: 10, bytes: VALUE_BYTES_DEFAULT, over: seconds(60) },
+                each_is_found(),
+                Step::Check(Check::GetsTake { most: seconds(8) }),
+            ],
+        ]),
+    );
+    scenario.configure = |config| {
+        config.k = 2;
+        config.store_bytes_max = 4 << 20;
+    };
+    scenario
+}
+
+fn half_open() -> Scenario {
+    let malice = Malice::HalfOpen { offers_max: 64 };
+    let mut scenario = scenario(
+        "a-thousand-half-open-transfers",
+        "peers that offer large values and never send them take no more than their part",
+        Faults::NONE,
+        told([
+            network(40).into(),
+            vec![
+                Step::Attack { count: 20, malice },
+                Step::Run(minutes(1)),
+                put(VALUE_BYTES_DEFAULT),
+                each_is_found(),
+                Step::Run(minutes(5)),
+                put(VALUE_BYTES_DEFAULT),
+                each_is_found(),
+            ],
+        ]),
+    );
+    scenario.configure = |config| config.k = 8;
     scenario
 }

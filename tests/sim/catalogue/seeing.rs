@@ -183,6 +183,18 @@ fn of_costs() -> Vec<Scenario> {
             ),
         ),
         blind(
+            "seen-slowness",
+            Wrong::Slow,
+            told([
+                network(60).into(),
+                vec![
+                    values(10),
+                    each_is_found(),
+                    Step::Check(Check::GetsTake { most: seconds(0) }),
+                ],
+            ]),
+        ),
+        blind(
             "seen-haste",
             Wrong::Limit,
             // At each of three nodes 700 a second, each with a lookup and two STOREs.
