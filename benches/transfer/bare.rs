@@ -1,15 +1,13 @@
-//! The same bytes without a node: by segmented messages, and by TCP.
+//! The same bytes without a node: by segmented messages.
 
-use std::error::Error;
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, UdpSocket};
 use std::thread;
 
 use kad_node::limits::{PIECE_BYTES_MAX, RANGE_PIECES_MAX};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, UdpGroSegment, UdpGsoSegment};
 
-use super::{VALUE_BYTES, VALUES};
+use super::{Outcome, VALUE_BYTES, VALUES};
 
 /// A VALUE with a whole piece: header, offset, total and life, and the piece.
 const DATAGRAM_BYTES: usize = 48 + 12 + PIECE_BYTES_MAX;
@@ -20,7 +18,7 @@ const REQUEST_BYTES: usize = 48 + 28;
 const REQUESTS: usize = 3;
 
 /// Asks for messages and receives them, as a get does, and does nothing with them.
-pub(super) fn segments() -> Result<(), Box<dyn Error>> {
+pub(super) fn segments() -> Outcome<()> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     let (asks, answers) = (UdpSocket::bind(any)?, UdpSocket::bind(any)?);
     asks.connect(answers.local_addr()?)?;
@@ -47,24 +45,6 @@ pub(super) fn segments() -> Result<(), Box<dyn Error>> {
             }
             received += asks.recv(&mut buffer)?;
         }
-        Ok(())
-    })
-}
-
-/// Receives as many bytes over a connection.
-pub(super) fn tcp() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let mut receiver = TcpStream::connect(listener.local_addr()?)?;
-    let (mut sender, _) = listener.accept()?;
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let value = vec![7; VALUE_BYTES];
-            for _ in 0..VALUES {
-                sender.write_all(&value).expect("it is received");
-            }
-        });
-        let mut buffer = vec![0; 1 << 16];
-        while receiver.read(&mut buffer)? > 0 {}
         Ok(())
     })
 }
