@@ -249,6 +249,11 @@ pub const STORE_BYTES_MIN: usize = 128 << 10;
 /// the 16 to which these are rounded up. `tests/store_allocations.rs` holds it against what
 /// is used.
 pub const VALUE_OVERHEAD_BYTES: usize = 128;
+/// What it takes to know a source that has stored something, so that a value each of a
+/// million sources weighs what it takes. Measured as [`VALUE_OVERHEAD_BYTES`] is.
+pub const SOURCE_OVERHEAD_BYTES: usize = 144;
+/// The same of a subnet.
+pub const SUBNET_OVERHEAD_BYTES: usize = 132;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
 /// Values whose life is ended at one time-out; the rest follow at the next, which

@@ -4,6 +4,7 @@
 use std::env;
 use std::hint::black_box;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::wire::{self, Body};
@@ -11,6 +12,10 @@ use kad_node::wire::{self, Body};
 /// Clients that alternate, and requests of theirs that are not counted.
 const CLIENTS: u8 = 64;
 const WARM_UP: usize = 4096;
+/// From one turn to the next.
+const TURN: Duration = Duration::from_micros(20);
+/// A value that is stored for others.
+const HELD: [u8; 100] = [8; 100];
 
 use crate::lookup::Lookup;
 use crate::world::{PEERS, VALUE, World};
@@ -55,13 +60,25 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
         }
         return Ok(());
     }
+    if kind == "store" {
+        let request = world.store(&HELD);
+        for _ in 0..times {
+            // In a turn of its own: so many STOREs are put off in one.
+            world.now = world.now + TURN;
+            black_box(world.answer(black_box(&request)));
+        }
+        return Ok(());
+    }
+    if kind == "find-value-held" {
+        let (store, find) = (world.store(&HELD), world.find(&HELD));
+        world.answer(&store);
+        (0..times).for_each(|_| _ = black_box(world.answer(black_box(&find)).len()));
+        return Ok(());
+    }
     let request = match kind {
         "ping" => world.request(Body::Ping),
         "find-node" => world.request(Body::FindNode { target: Id::of_value(b"target") }),
-        "find-value" | "find-value-journal" => {
-            world.request(Body::FindValue { key: Id::of_value(&VALUE), offset: 0 })
-        }
-        "store" => world.store(&[8; 100]),
+        "find-value" | "find-value-journal" => world.find(&VALUE),
         _ => return Err(format!("no '{kind}': the kinds are in benches/node/instructions.sh")),
     };
     let answer = wire::decode(world.answer(&request)).expect("a node sends no garbage");

@@ -115,6 +115,11 @@ impl World {
         self.request(Body::Store(store(value)))
     }
 
+    /// A `FIND_VALUE` for `value`.
+    pub(crate) fn find(&self, value: &[u8]) -> Vec<u8> {
+        self.request(Body::FindValue { key: Id::of_value(value), offset: 0 })
+    }
+
     pub(crate) fn answer(&mut self, request: &[u8]) -> &[u8] {
         self.answer_to(self.client, request)
     }

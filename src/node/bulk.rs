@@ -12,11 +12,10 @@ use super::journal::Waiting;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
 use super::serve::Asked;
-use super::storage::{Source, StoreFull};
+use super::storage::{Source, StoreFull, Terms};
 use super::transfer::FetchesFull;
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, RANGE_PIECES_MAX, SENDS_STORE};
-use crate::time::Instant;
 use crate::wire::{
     self, Body, Contact, Datagram, ErrorCode, Purpose, Range, Store, TransactionId, Value,
 };
@@ -28,9 +27,7 @@ pub(super) struct Pulls(BTreeMap<Id, Pull>);
 /// What becomes of a value when it is here.
 #[derive(Debug)]
 struct Pull {
-    source: Source,
-    purpose: Purpose,
-    expires: Instant,
+    terms: Terms,
     /// Those that have offered it, at most [`K_MAX`].
     offerers: Vec<Offerer>,
 }
@@ -155,15 +152,14 @@ impl Node {
         if total > self.turn.config.value_bytes_max {
             return Err(ErrorCode::TooLarge);
         }
-        let expires = self.expiry(&store);
-        let source = Source::of_ip(asked.source.ip());
+        let terms = self.terms(asked, &store);
         if let Some(value) = self.storage.value(key) {
             if value.len() != total || !value.starts_with(store.value) {
                 return Err(ErrorCode::Mismatch);
             }
             if self.storage.published.value(key).is_none() {
                 let value = (key, Arc::clone(value));
-                let held = self.storage.hold(&mut self.turn, value, source, store.purpose, expires);
+                let held = self.storage.hold(&mut self.turn, value, terms);
                 held.map_err(|StoreFull| ErrorCode::Full)?;
             }
             return Ok(Answer::Stored);
@@ -171,17 +167,15 @@ impl Node {
         if !self.turn.has_room_on_disk(total) {
             return Err(ErrorCode::Busy);
         }
-        if !self.storage.store.may_hold(total, source) {
+        if !self.storage.store.may_hold(total, terms) {
             return Err(ErrorCode::Full);
         }
         let contact = Contact { id: asked.datagram.sender, addr: asked.source };
-        self.pull(contact, source, store, outbox).map_err(|FetchesFull| ErrorCode::Busy)?;
-        let (purpose, offerers) = (store.purpose, Vec::new());
-        let pull = Pull { source, purpose, expires, offerers };
-        let pull = self.pulls.0.entry(key).or_insert(pull);
-        pull.expires = pull.expires.max(expires);
-        if purpose == Purpose::Replica {
-            pull.purpose = purpose;
+        self.pull(contact, terms.source, store, outbox).map_err(|FetchesFull| ErrorCode::Busy)?;
+        let pull = self.pulls.0.entry(key).or_insert(Pull { terms, offerers: Vec::new() });
+        pull.terms.expires = pull.terms.expires.max(terms.expires);
+        if terms.purpose == Purpose::Replica {
+            pull.terms.purpose = terms.purpose;
         }
         pull.note(contact, asked.datagram.transaction);
         Ok(Answer::Pending)
@@ -210,14 +204,14 @@ impl Node {
     /// A value that was offered is here, or no one has sent it.
     pub(super) fn pulled(&mut self, fetched: Fetched, outbox: &mut Outbox) {
         let key = fetched.key;
-        let Some(Pull { source, purpose, expires, offerers }) = self.pulls.0.remove(&key) else {
+        let Some(Pull { terms, offerers }) = self.pulls.0.remove(&key) else {
             return;
         };
         let outcome = match fetched.value {
             None => Err(ErrorCode::Mismatch),
             Some(value) => {
                 let value = (key, value);
-                let held = self.storage.hold(&mut self.turn, value, source, purpose, expires);
+                let held = self.storage.hold(&mut self.turn, value, terms);
                 held.map_err(|StoreFull| ErrorCode::Full)
             }
         };

@@ -8,7 +8,7 @@ use super::journal::Waiting;
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::whole_seconds;
-use super::storage::{Source, StoreFull, cache_life};
+use super::storage::{Source, StoreFull, Terms, cache_life};
 use super::subnet::Subnet;
 use super::table::Health;
 use super::token::Checked;
@@ -56,8 +56,7 @@ impl Node {
         match datagram.body {
             Body::Ping => {
                 self.turn.stats.pings_answered += 1;
-                let sent = self.encode_reply(asked, Body::Pong, outbox);
-                self.turn.stats.count_sent(sent);
+                self.reply(asked, Body::Pong, outbox);
             }
             Body::FindNode { target } => {
                 self.turn.stats.find_nodes_answered += 1;
@@ -183,15 +182,23 @@ impl Node {
         if !self.turn.has_room_on_disk(store.value.len()) {
             return Err(ErrorCode::Full);
         }
-        let expires = self.expiry(&store);
-        let source = Source::of_ip(asked.source.ip());
-        let value = (store.key, store.value);
-        let held = self.storage.hold(&mut self.turn, value, source, store.purpose, expires);
+        let (value, terms) = ((store.key, store.value), self.terms(asked, &store));
+        let held = self.storage.hold(&mut self.turn, value, terms);
         held.map_err(|StoreFull| ErrorCode::Full)
     }
 
+    /// On which terms a value is held that is stored now.
+    pub(super) fn terms(&self, asked: &Asked<'_>, store: &Store<'_>) -> Terms {
+        Terms {
+            source: Source::of_ip(asked.source.ip()),
+            purpose: store.purpose,
+            is_near: !self.table.routing.is_far(store.key),
+            expires: self.expiry(store),
+        }
+    }
+
     /// When the life of a value ends that is stored now.
-    pub(super) fn expiry(&self, store: &Store<'_>) -> Instant {
+    fn expiry(&self, store: &Store<'_>) -> Instant {
         let wanted = Duration::from_secs(store.life_s.into()).min(self.turn.config.expire);
         let life = match store.purpose {
             Purpose::Replica => wanted,

@@ -6,6 +6,7 @@ mod held;
 mod index;
 mod keyed_map;
 mod published;
+mod share;
 mod shares;
 mod slab;
 mod source;
@@ -23,10 +24,11 @@ use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
-use held::{Held, Life, Replication};
+use held::{Held, Replication};
 use keyed_map::Keyed;
 use published::Published;
 
+pub(crate) use held::Terms;
 pub(crate) use published::Full;
 pub(crate) use source::Source;
 pub(crate) use store::{Store, StoreFull, cache_life};
@@ -114,11 +116,12 @@ impl Storage {
     /// Keeps a value that was held for others before the node was restarted.
     pub(crate) fn restore_held(&mut self, turn: &mut Turn, restored: HeldValue) -> bool {
         let HeldValue { key, value, expires, purpose, source } = restored;
-        let life = Life { expires, replication: replication(turn, None) };
+        let replication = replication(turn, None);
         let source = source.map_or(Source::Own, Source::of_ip);
-        let value = (key, value);
-        let stored = self.store.store(value, source, purpose, life, |key| note_evicted(turn, key));
-        if stored.is_err() {
+        // Until it is stored anew: the routing table is not back yet.
+        let terms = Terms { source, purpose, is_near: true, expires };
+        let note_evicted = |key| note_evicted(turn, key);
+        if self.store.store((key, value), terms, replication, note_evicted).is_err() {
             return false;
         }
         turn.stats.values_restored += 1;
@@ -126,21 +129,18 @@ impl Storage {
         true
     }
 
-    /// Holds a value for others until `expires`, or lengthens its life.
+    /// Holds a value for others, or lengthens its life.
     pub(crate) fn hold(
         &mut self,
         turn: &mut Turn,
         value: (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
-        source: Source,
-        purpose: Purpose,
-        expires: Instant,
+        terms: Terms,
     ) -> Result<(), StoreFull> {
         let key = value.0;
         let known = self.store.held(key);
         let is_known = known.is_some();
         let replication = replication(turn, known.and_then(Held::replication));
-        let life = Life { expires, replication };
-        self.store.store(value, source, purpose, life, |key| note_evicted(turn, key))?;
+        self.store.store(value, terms, replication, |key| note_evicted(turn, key))?;
         if is_known {
             self.write_renewed(turn, key);
         } else if turn.journal.is_on()
@@ -189,9 +189,10 @@ impl Storage {
             return Forgotten::Unknown;
         };
         turn.journal.write(|| Change::Forgotten { key });
-        let expires = turn.now + turn.config.expire;
+        let (purpose, expires) = (Purpose::Replica, turn.now + turn.config.expire);
+        let terms = Terms { source: Source::Own, purpose, is_near: true, expires };
         // Where there is no room for it, others hold it.
-        let _ = self.hold(turn, (key, value), Source::Own, Purpose::Replica, expires);
+        let _ = self.hold(turn, (key, value), terms);
         Forgotten::Forgotten
     }
 
@@ -207,8 +208,10 @@ impl Storage {
     ) {
         let expires = turn.now + cache_life(life, closer, CACHE_LIFE_MIN);
         if turn.journal.has_room(value.len()) {
+            let (source, purpose) = (Source::Own, Purpose::Cache);
+            let terms = Terms { source, purpose, is_near: true, expires };
             // Where there is no room for it, others hold it.
-            let _ = self.hold(turn, (key, value), Source::Own, Purpose::Cache, expires);
+            let _ = self.hold(turn, (key, value), terms);
         }
     }
 

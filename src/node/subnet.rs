@@ -6,7 +6,7 @@ use crate::limits::{PEERS_PER_SUBNET, SUBNET_BUCKETS};
 
 /// The first 24 bits of an IPv4 address, or the first 48 of an IPv6 address: what a
 /// provider gives one customer at little cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Subnet(u64);
 
 /// Tells the subnets of one family from those of the other.

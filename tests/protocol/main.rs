@@ -19,5 +19,6 @@ mod manners;
 mod net;
 mod sharded;
 mod shards;
+mod stores;
 mod tables;
 mod watching;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kad_node::id::Id;
-use kad_node::limits::{K_DEFAULT, KEYS_SHOWN_MAX};
+use kad_node::limits::{K_DEFAULT, KEYS_SHOWN_MAX, SUBNET_OVERHEAD_BYTES};
 use kad_node::node::{
     Command, Event, Holding, HopAnswer, LogEvent, LogLevel, OperationId, Trace, ValuesView,
 };
@@ -91,7 +91,7 @@ fn the_values_of_a_node_are_shown_by_kind_and_by_source() {
     assert_eq!(view.keys.len(), 2);
     let [source] = view.sources[..] else { panic!("one source: {view:?}") };
     assert_eq!(source.source, Some(addr(1).ip()));
-    assert_eq!((source.values, source.bytes), (1, view.bytes));
+    assert_eq!((source.values, source.bytes + SUBNET_OVERHEAD_BYTES as u64), (1, view.bytes));
     assert!(view.bytes > 8 && view.bytes < view.bytes_max);
 
     // A get leaves a copy, of this node's own.

@@ -5,17 +5,39 @@ use core::cmp::Ordering;
 
 use super::heap::{Order, Place};
 use super::index::Keep;
-use super::shares::ShareNumber;
+use super::share::ShareNumber;
 use super::slab::Slot;
+use super::source::Source;
 use crate::id::Id;
 use crate::time::Instant;
 use crate::wire::Purpose;
 
-/// How long a value lives, and when to replicate it.
+/// On which terms a value is held.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Life {
+pub(crate) struct Terms {
+    pub(crate) source: Source,
+    pub(crate) purpose: Purpose,
+    /// Whether this node may be among the K closest to its key.
+    pub(crate) is_near: bool,
     pub(crate) expires: Instant,
-    pub(crate) replication: Replication,
+}
+
+/// Which values make way for which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    /// A cached copy, or a replica that this node is too far from to be among the K closest:
+    /// it makes way for any other, and none that stays makes way for it.
+    Yields,
+    /// A replica that this node is responsible for.
+    Stays,
+}
+
+impl Rank {
+    pub(super) const COUNT: usize = 2;
+
+    pub(super) fn new(purpose: Purpose, is_near: bool) -> Self {
+        if purpose == Purpose::Replica && is_near { Self::Stays } else { Self::Yields }
+    }
 }
 
 /// When to replicate a value.
@@ -53,17 +75,13 @@ impl Held {
         key: Id,
         value: Arc<[u8]>,
         share: ShareNumber,
-        purpose: Purpose,
-        Life { expires, replication }: Life,
+        expires: Instant,
+        replication: Option<Replication>,
     ) -> Self {
-        let replication = match purpose {
-            Purpose::Replica => replication,
-            Purpose::Cache => Replication::NEVER,
-        };
         Self {
             value,
             expires,
-            replication,
+            replication: replication.unwrap_or(Replication::NEVER),
             key,
             share,
             next: None,

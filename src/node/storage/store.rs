@@ -5,24 +5,24 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::heap::Heap;
-use super::held::{ByExpiry, ByReplication, Eviction, Held, Life, Replication};
+use super::held::{ByExpiry, ByReplication, Eviction, Held, Rank, Replication, Terms};
 use super::index::Index;
 use super::keyed_map::Keyed;
-use super::shares::{Share, Shares};
+use super::share::{Owner, Share};
+use super::shares::{Newcomer, Shares};
 use super::slab::{Slab, Slot};
-use super::source::Source;
 use crate::id::Id;
 use crate::limits::{
-    KEYS_SHOWN_MAX, PIECE_BYTES_MAX, SHARDS_MAX, SOURCES_SHOWN_MAX, STORE_BYTES_MIN,
-    VALUE_OVERHEAD_BYTES,
+    KEYS_SHOWN_MAX, PIECE_BYTES_MAX, SHARDS_MAX, SOURCE_OVERHEAD_BYTES, SOURCES_SHOWN_MAX,
+    STORE_BYTES_MIN, SUBNET_OVERHEAD_BYTES, VALUE_OVERHEAD_BYTES,
 };
 use crate::node::journal::HeldValue;
 use crate::node::view::{Holding, SourceView, ValuesView};
 use crate::time::Instant;
 use crate::wire::Purpose;
 
-/// There is no room for a value: it alone exceeds the limits, or its source holds the
-/// largest part already and nothing that goes before it.
+/// There is no room for a value: it alone exceeds the limits, or it yields and all others
+/// stay, or its source holds the largest part already and nothing that goes before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreFull;
 
@@ -31,7 +31,6 @@ pub(crate) struct StoreFull;
 pub(crate) struct Store {
     bytes_max: usize,
     values_max: usize,
-    bytes: usize,
     /// The values that are held; and behind them, while room is made, those that are to go.
     values: Slab<Held>,
     /// How many are held.
@@ -43,7 +42,8 @@ pub(crate) struct Store {
 }
 
 const _: () = assert!(
-    STORE_BYTES_MIN / SHARDS_MAX >= PIECE_BYTES_MAX + VALUE_OVERHEAD_BYTES,
+    STORE_BYTES_MIN / SHARDS_MAX
+        >= PIECE_BYTES_MAX + VALUE_OVERHEAD_BYTES + SOURCE_OVERHEAD_BYTES + SUBNET_OVERHEAD_BYTES,
     "the smallest part of the smallest store holds any value of one datagram"
 );
 
@@ -52,7 +52,6 @@ impl Store {
         Self {
             bytes_max,
             values_max,
-            bytes: 0,
             values: Slab::new(),
             len: 0,
             keys: Index::new(hash.clone()),
@@ -72,15 +71,15 @@ impl Store {
     }
 
     /// What they weigh, in bytes, overhead included.
-    pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+    pub(crate) fn bytes(&self) -> usize {
+        self.shares.bytes()
     }
 
     /// What is kept of a value on a disk.
     pub(crate) fn restorable(&self, key: Id) -> Option<HeldValue> {
         let held = self.held(key)?;
         let (value, purpose) = (Arc::clone(&held.value), held.purpose());
-        let source = self.shares.source(held.share).ip();
+        let source = self.shares.owner(held.share).source.ip();
         Some(HeldValue { key, value, expires: held.expires, purpose, source })
     }
 
@@ -92,12 +91,12 @@ impl Store {
             Purpose::Cache => Holding::Cached,
         };
         let view = |share: &Share| SourceView {
-            source: share.source.ip(),
+            source: share.owner.source.ip(),
             values: share.len() as u64,
             bytes: share.bytes as u64,
         };
         ValuesView {
-            bytes: self.bytes as u64,
+            bytes: self.bytes() as u64,
             bytes_max: self.bytes_max as u64,
             published: 0,
             replicas: self.replications.len() as u64,
@@ -109,52 +108,43 @@ impl Store {
     }
 
     /// Stores a value that hashes to `key`, or lengthens its life. Calls `evicted` with each
-    /// value that makes way for it: of the heaviest source first, where there is no room.
+    /// value that makes way for it.
     pub(crate) fn store(
         &mut self,
         (key, value): (Id, impl AsRef<[u8]> + Into<Arc<[u8]>>),
-        source: Source,
-        purpose: Purpose,
-        life: Life,
+        terms: Terms,
+        replication: Replication,
         evicted: impl FnMut(Id),
     ) -> Result<(), StoreFull> {
-        if self.renew(key, purpose, life) {
+        if self.renew(key, terms, replication) {
             return Ok(());
         }
-        let weight = weight(value.as_ref().len());
-        if weight > self.bytes_max || self.values_max == 0 {
+        let new = newcomer(value.as_ref().len(), terms);
+        if new.weight_alone() > self.bytes_max || self.values_max == 0 {
             return Err(StoreFull);
         }
-        self.make_room(weight, source, Eviction::new(purpose, life.expires), evicted)?;
-        let share = self.shares.open(source);
-        let slot = self.values.push(Held::new(key, value.into(), share, purpose, life));
+        self.make_room(&new, evicted)?;
+        let share = self.shares.open(new.owner);
+        let replication = (terms.purpose == Purpose::Replica).then_some(replication);
+        let held = Held::new(key, value.into(), share, terms.expires, replication);
+        let slot = self.values.push(held);
         self.enter(slot);
         Ok(())
     }
 
     /// Whether a value of so many bytes may find room: whether its source would not have more
     /// by it than any other, while others would have to make way.
-    pub(crate) fn may_hold(&self, value_bytes: usize, source: Source) -> bool {
-        let weight = weight(value_bytes);
-        let own = self.shares.of(source).map_or(0, |share| share.bytes);
-        let heaviest = self.shares.heaviest().map_or(0, |share| share.bytes);
-        weight <= self.bytes_max
+    pub(crate) fn may_hold(&self, value_bytes: usize, terms: Terms) -> bool {
+        let new = newcomer(value_bytes, terms);
+        new.weight_alone() <= self.bytes_max
             && self.values_max > 0
-            && (self.bytes - own + weight <= self.bytes_max || weight <= heaviest)
+            && self.shares.may_hold(&new, self.bytes_max)
     }
 
-    /// Evicts values, of the heaviest source first, until one of this weight has room. A
-    /// source that would be the heaviest with it makes way itself: one large value must not
-    /// push out many small ones of others. Where there is no room so, nothing is evicted.
-    fn make_room(
-        &mut self,
-        weight: usize,
-        source: Source,
-        new: Eviction,
-        evicted: impl FnMut(Id),
-    ) -> Result<(), StoreFull> {
-        while self.bytes + weight > self.bytes_max || self.len == self.values_max {
-            let Some(victim) = self.next_victim(weight, source, new) else {
+    /// Evicts values until a new one has room. Where none is found, nothing is evicted.
+    fn make_room(&mut self, new: &Newcomer, evicted: impl FnMut(Id)) -> Result<(), StoreFull> {
+        while self.shares.bytes_with(new) > self.bytes_max || self.len == self.values_max {
+            let Some(victim) = self.shares.victim(&self.values, new) else {
                 while self.len < self.values.len() {
                     self.enter(Slot::new(self.len));
                 }
@@ -166,29 +156,19 @@ impl Store {
         Ok(())
     }
 
-    fn next_victim(&self, weight: usize, source: Source, new: Eviction) -> Option<Slot<Held>> {
-        let heaviest = self.shares.heaviest()?;
-        let own = self.shares.of(source);
-        let with_new = own.map_or(0, |share| share.bytes) + weight;
-        if with_new <= heaviest.bytes {
-            return heaviest.first();
-        }
-        own?.first().filter(|&first| self.values[first].eviction() < new)
-    }
-
     /// Lengthens the life of a value that is held: it never becomes shorter, and
     /// a replica never becomes a cached copy.
-    pub(crate) fn renew(&mut self, key: Id, purpose: Purpose, life: Life) -> bool {
+    pub(crate) fn renew(&mut self, key: Id, terms: Terms, replication: Replication) -> bool {
         let Some(slot) = self.keys.find(&self.values, key) else {
             return false;
         };
         let held = &mut self.values[slot];
-        held.expires = held.expires.max(life.expires);
+        held.expires = held.expires.max(terms.expires);
         self.expiries.changed(&mut self.values, slot);
-        if purpose == Purpose::Replica {
-            self.set_replication(slot, Some(life.replication));
+        if terms.purpose == Purpose::Replica {
+            self.set_replication(slot, Some(replication));
         }
-        self.shares.changed(&mut self.values, slot);
+        self.set_rank(slot, Rank::new(self.values[slot].purpose(), terms.is_near));
         true
     }
 
@@ -197,8 +177,26 @@ impl Store {
     pub(crate) fn demote(&mut self, key: Id) {
         if let Some(slot) = self.keys.find(&self.values, key) {
             self.set_replication(slot, None);
-            self.shares.changed(&mut self.values, slot);
+            self.set_rank(slot, Rank::Yields);
         }
+    }
+
+    /// Counts a value that was changed where it belongs now. Another rank may take a share
+    /// more: where that is no room, the value keeps the one that it has.
+    fn set_rank(&mut self, slot: Slot<Held>, rank: Rank) {
+        let held = &self.values[slot];
+        let (number, owner) = (held.share, self.shares.owner(held.share));
+        if owner.rank == rank {
+            return self.shares.changed(&mut self.values, slot);
+        }
+        let (owner, weight) = (Owner { rank, ..owner }, held.weight());
+        let new = Newcomer { owner, weight, eviction: held.eviction() };
+        self.shares.take(&mut self.values, slot);
+        if self.shares.bytes_with(&new) <= self.bytes_max {
+            self.shares.close_if_empty(number);
+            self.values[slot].share = self.shares.open(owner);
+        }
+        self.shares.add(&mut self.values, slot);
     }
 
     fn set_replication(&mut self, slot: Slot<Held>, replication: Option<Replication>) {
@@ -264,7 +262,6 @@ impl Store {
     fn enter(&mut self, slot: Slot<Held>) {
         assert_eq!(slot.index(), self.len, "values enter in the order in which they lie");
         self.len += 1;
-        self.bytes += self.values[slot].weight();
         self.keys.insert(&mut self.values, slot);
         self.expiries.insert(&mut self.values, slot);
         if self.values[slot].is_replica() {
@@ -281,7 +278,6 @@ impl Store {
         }
         self.expiries.remove(&mut self.values, slot);
         self.keys.remove(&mut self.values, slot);
-        self.bytes -= self.values[slot].weight();
         self.len -= 1;
         let last = Slot::new(self.len);
         if slot != last {
@@ -303,6 +299,15 @@ impl Store {
             self.shares.close_if_empty(held.share);
             dropped(held.key);
         }
+    }
+}
+
+fn newcomer(value_bytes: usize, terms: Terms) -> Newcomer {
+    let Terms { source, purpose, is_near, expires } = terms;
+    Newcomer {
+        owner: Owner { source, rank: Rank::new(purpose, is_near) },
+        weight: weight(value_bytes),
+        eviction: Eviction::new(purpose, expires),
     }
 }
 

@@ -210,6 +210,15 @@ impl RoutingTable {
         closest.iter().take_while(|contact| contact.id ^ key < own).count()
     }
 
+    /// Whether this node is far from being among the K closest to `key`: the bucket into
+    /// whose range the key falls is full of contacts that are closer. So is the next, which
+    /// covers half as many ids: there are some 2 K closer nodes at least.
+    pub(crate) fn is_far(&self, key: Id) -> bool {
+        let is_full = |bucket: &Bucket| bucket.entries().len() >= self.k;
+        let index = self.index(key);
+        self.buckets.get(index..index + 2).is_some_and(|buckets| buckets.iter().all(is_full))
+    }
+
     /// Every contact, of the farthest bucket first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.buckets.iter().flat_map(Bucket::entries)

@@ -56,7 +56,8 @@ pub(crate) struct NodeArgs {
     pub(crate) steering: Steering,
     /// How much other nodes may store on this node, all shards together. Each value
     /// counts 128 bytes more than its size, for its key and the indexes. A full store
-    /// makes room for a new value by removing values of the peer that stored most.
+    /// makes room for a new value by removing those first that other nodes are closer to,
+    /// then those of the subnet that stored most.
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = value::store_bytes)]
     pub(crate) store_bytes: usize,
     #[command(flatten)]

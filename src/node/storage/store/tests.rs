@@ -1,15 +1,20 @@
 //! The store against a plain list of values.
 
+mod model;
+
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
+use self::model::{Kept, Model, due, kept, replication};
 use super::*;
 use crate::node::samples::id;
+use crate::node::storage::source::Source;
 
-const BYTES_MAX: usize = 12 * VALUE_OVERHEAD_BYTES;
+const BYTES_MAX: usize = 12 * VALUE_OVERHEAD_BYTES + 3 * SOURCE_OVERHEAD_BYTES;
 const VALUES_MAX: usize = 8;
 
 impl Store {
@@ -18,20 +23,18 @@ impl Store {
         &mut self,
         key: Id,
         value: &[u8],
-        source: Source,
-        purpose: Purpose,
-        life: Life,
+        terms: Terms,
+        replication: Replication,
     ) -> Result<Vec<Id>, StoreFull> {
         let mut evicted = Vec::new();
-        self.store((key, value), source, purpose, life, |key| evicted.push(key))?;
+        self.store((key, value), terms, replication, |key| evicted.push(key))?;
         Ok(evicted)
     }
 
     /// Counts everything anew and compares.
     fn assert_consistent(&mut self) {
-        assert!(self.bytes <= self.bytes_max && self.len <= self.values_max);
+        assert!(self.bytes() <= self.bytes_max && self.len <= self.values_max);
         assert_eq!(self.values.len(), self.len, "what has left is dropped");
-        assert_eq!(self.bytes, self.values.iter().map(Held::weight).sum::<usize>());
         self.expiries.assert_ordered(&mut self.values);
         assert_eq!(self.expiries.len(), self.len);
         self.replications.assert_ordered(&mut self.values);
@@ -46,106 +49,34 @@ impl Store {
     }
 }
 
-/// What the store ought to hold, and how it ought to decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Kept {
-    key: Id,
-    bytes: usize,
-    source: Source,
-    purpose: Purpose,
-    expires: Instant,
-    replication: Option<Replication>,
-}
-
-fn replication(due: Instant) -> Replication {
-    Replication { due, latest: due + Duration::from_secs(9) }
-}
-
-fn due(kept: &Kept) -> Option<Instant> {
-    kept.replication.map(|replication| replication.due)
-}
-
-#[derive(Clone, Debug, Default)]
-struct Model(Vec<Kept>);
-
-impl Model {
-    fn weight(&self, source: Option<Source>) -> usize {
-        let of = self.0.iter().filter(|kept| source.is_none_or(|source| source == kept.source));
-        of.map(|kept| kept.bytes + VALUE_OVERHEAD_BYTES).sum()
-    }
-
-    fn store(&mut self, new: Kept) -> Result<u64, StoreFull> {
-        if let Some(kept) = self.0.iter_mut().find(|kept| kept.key == new.key) {
-            kept.expires = kept.expires.max(new.expires);
-            if new.purpose == Purpose::Replica {
-                (kept.purpose, kept.replication) = (Purpose::Replica, new.replication);
-            }
-            return Ok(0);
-        }
-        if new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX {
-            return Err(StoreFull);
-        }
-        let before = self.0.clone();
-        let mut evicted = 0;
-        while self.weight(None) + new.bytes + VALUE_OVERHEAD_BYTES > BYTES_MAX
-            || self.0.len() == VALUES_MAX
-        {
-            let sources = self.0.iter().map(|kept| kept.source);
-            let heaviest = sources.max_by_key(|&source| (self.weight(Some(source)), source));
-            let heaviest = heaviest.expect("a full store holds something");
-            let with_new = self.weight(Some(new.source)) + new.bytes + VALUE_OVERHEAD_BYTES;
-            let is_heaviest = with_new > self.weight(Some(heaviest));
-            let pays = if is_heaviest { new.source } else { heaviest };
-            let of = self.0.iter().filter(|kept| kept.source == pays);
-            let order = |kept: &Kept| (kept.purpose == Purpose::Replica, kept.expires);
-            let first = of.min_by_key(|kept| (order(kept), kept.key));
-            let first = first.filter(|first| pays != new.source || order(first) < order(&new));
-            let Some(first) = first.map(|first| first.key) else {
-                self.0 = before;
-                return Err(StoreFull);
-            };
-            self.0.retain(|kept| kept.key != first);
-            evicted += 1;
-        }
-        self.0.push(new);
-        Ok(evicted)
-    }
-}
-
-/// The values of `store`, by key.
-fn kept(store: &Store) -> Vec<Kept> {
-    let kept = store.values.iter().map(|held| Kept {
-        key: held.key,
-        bytes: held.value.len(),
-        source: store.shares.source(held.share),
-        purpose: held.purpose(),
-        expires: held.expires,
-        replication: held.replication(),
-    });
-    let mut kept: Vec<Kept> = kept.collect();
-    kept.sort_by_key(|kept| kept.key);
-    kept
-}
-
 #[derive(Clone, Debug)]
 enum Act {
-    Store { number: u16, bytes: usize, source: u8, purpose: Purpose, life_s: u64, wait_s: u64 },
+    Store { number: u16, bytes: usize, terms: Terms, wait_s: u64 },
     Demote { number: u16 },
     Expire,
     Replicate { again_s: u64 },
 }
 
+/// Terms that hold for so long after the origin of time.
+fn terms() -> impl Strategy<Value = Terms> {
+    let purpose = prop_oneof![3 => Just(Purpose::Replica), 1 => Just(Purpose::Cache)];
+    let terms = (0..7_u8, purpose, proptest::bool::weighted(0.7), 0..100_u64);
+    terms.prop_map(|(from, purpose, is_near, life_s)| Terms {
+        source: source(from),
+        purpose,
+        is_near,
+        expires: Instant::ZERO + Duration::from_secs(life_s),
+    })
+}
+
 fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
-    let purpose = prop_oneof![Just(Purpose::Replica), Just(Purpose::Cache)];
     let bytes =
-        prop_oneof![4 => 0..200_usize, 2 => 0..1112_usize, 1 => Just(13 * VALUE_OVERHEAD_BYTES)];
-    let store = (0..24_u16, bytes, 0..4_u8, purpose, 0..100_u64, 0..50_u64);
-    let store = store.prop_map(|(number, bytes, source, purpose, life_s, wait_s)| Act::Store {
+        prop_oneof![4 => 0..200_usize, 2 => 0..1112_usize, 1 => Just(17 * VALUE_OVERHEAD_BYTES)];
+    let store = (0..24_u16, bytes, terms(), 0..50_u64);
+    let store = store.prop_map(|(number, bytes, terms, wait_s)| Act::Store {
         number,
         bytes,
-        source,
-        purpose,
-        life_s,
+        terms,
         wait_s,
     });
     let act = prop_oneof![
@@ -157,10 +88,11 @@ fn acts() -> impl Strategy<Value = Vec<(Act, u64)>> {
     vec((act, 0..8_u64), 1..150)
 }
 
+/// This node, and six hosts of three subnets.
 fn source(number: u8) -> Source {
     match number {
         0 => Source::Own,
-        number => Source::of_ip(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number))),
+        number => Source::of_ip(IpAddr::V4(Ipv4Addr::new(10, 0, number % 3, number))),
     }
 }
 
@@ -176,20 +108,22 @@ proptest! {
         for (act, seconds) in acts {
             now = now + Duration::from_secs(seconds);
             match act {
-                Act::Store { number, bytes, source: from, purpose, life_s, wait_s } => {
-                    let life = Life {
-                        expires: now + Duration::from_secs(life_s),
-                        replication: replication(now + Duration::from_secs(wait_s)),
-                    };
+                Act::Store { number, bytes, terms, wait_s } => {
+                    let expires = now + terms.expires.since(Instant::ZERO);
+                    let terms = Terms { expires, ..terms };
+                    let wait = replication(now + Duration::from_secs(wait_s));
                     let key = id(number);
                     let before = store.held(key).map(|held| (held.purpose(), held.expires));
-                    let source = source(from);
-                    let value = &[0; 13 * VALUE_OVERHEAD_BYTES][..bytes];
-                    let storing = store.put(key, value, source, purpose, life);
-                    let replication = (purpose == Purpose::Replica).then_some(life.replication);
-                    let expires = life.expires;
-                    let new = Kept { key, bytes, source, purpose, expires, replication };
-                    prop_assert_eq!(storing.map(|evicted| evicted.len() as u64), model.store(new));
+                    let Terms { source, purpose, is_near, .. } = terms;
+                    let replication = (purpose == Purpose::Replica).then_some(wait);
+                    let owner = Owner { source, rank: Rank::new(purpose, is_near) };
+                    let new = Kept { key, bytes, owner, purpose, expires, replication };
+                    let expected = model.store(&new, is_near, &store.shares);
+                    let value = &[0; 17 * VALUE_OVERHEAD_BYTES][..bytes];
+                    let may_hold = store.may_hold(bytes, terms);
+                    let storing = store.put(key, value, terms, wait);
+                    prop_assert!(may_hold || before.is_some() || storing.is_err());
+                    prop_assert_eq!(storing.map(|evicted| evicted.len() as u64), expected);
                     let after = store.held(key).map(|held| (held.purpose(), held.expires));
                     if let Some((purpose, expires)) = before {
                         let (now_is, now_expires) = after.expect("what is held stays held");
@@ -199,9 +133,7 @@ proptest! {
                 }
                 Act::Demote { number } => {
                     store.demote(id(number));
-                    for kept in model.0.iter_mut().filter(|kept| kept.key == id(number)) {
-                        (kept.purpose, kept.replication) = (Purpose::Cache, None);
-                    }
+                    model.demote(id(number));
                 }
                 Act::Expire => {
                     let before = model.0.len();
@@ -225,6 +157,7 @@ proptest! {
                 }
             }
             store.assert_consistent();
+            prop_assert_eq!(store.bytes(), model.weight(|_| true));
             model.0.sort_by_key(|kept| kept.key);
             prop_assert_eq!(kept(&store), model.0.clone());
             let expiry = model.0.iter().map(|kept| kept.expires).min();
@@ -235,25 +168,30 @@ proptest! {
     }
 }
 
-fn until(seconds: u64) -> Life {
-    let at = Instant::ZERO + Duration::from_secs(seconds);
-    Life { expires: at, replication: replication(at) }
+/// Terms of a source for a replica near to this node.
+fn replica(from: u8, seconds: u64) -> Terms {
+    let expires = Instant::ZERO + Duration::from_secs(seconds);
+    Terms { source: source(from), purpose: Purpose::Replica, is_near: true, expires }
 }
+
+/// Later than anything that happens here.
+const LATER: Replication =
+    Replication { due: Instant::from_micros(1 << 60), latest: Instant::from_micros(1 << 61) };
 
 #[test]
 fn room_is_made_at_the_heaviest_sources_cost_and_the_light_one_is_spared() {
     let mut store = store();
-    store.put(id(0), &[][..], source(1), Purpose::Replica, until(10)).expect("there is room");
+    store.put(id(0), &[][..], replica(1, 10), LATER).expect("there is room");
     for number in 1..VALUES_MAX as u16 {
-        let storing = store.put(id(number), &[][..], source(2), Purpose::Replica, until(100));
+        let storing = store.put(id(number), &[][..], replica(2, 100), LATER);
         assert_eq!(storing, Ok(vec![]));
     }
     for number in 100..103 {
-        let storing = store.put(id(number), &[][..], source(3), Purpose::Replica, until(1));
+        let storing = store.put(id(number), &[][..], replica(3, 1), LATER);
         assert_eq!(storing.map(|evicted| evicted.len()), Ok(1));
     }
     assert!(store.held(id(0)).is_some(), "the light source keeps what it has");
-    let refused = store.put(id(200), &[][..], source(2), Purpose::Replica, until(100));
+    let refused = store.put(id(200), &[][..], replica(2, 100), LATER);
     assert_eq!(refused, Err(StoreFull), "the heaviest gets no more than it has");
 }
 
@@ -265,56 +203,109 @@ fn a_source_of_large_values_pushes_out_none_of_the_small_ones_of_others() {
     let room = 1000 * (SMALL + VALUE_OVERHEAD_BYTES) + 2 * LARGE;
     let mut store = Store::new(room, 5000, Keyed::new([7; 16]));
     for number in 0..1000_u16 {
-        let source = source(1 + (number / 100) as u8);
-        let storing = store.put(id(number), &[0; SMALL][..], source, Purpose::Replica, until(100));
+        let terms = replica(1 + (number / 100) as u8, 100);
+        let storing = store.put(id(number), &[0; SMALL][..], terms, LATER);
         assert_eq!(storing, Ok(vec![]));
     }
     let large = vec![0; LARGE];
     for number in 0..8_u16 {
-        let may = store.may_hold(LARGE, source(99));
-        let life = until(50 + u64::from(number));
-        let stored = store.put(id(2000 + number), &large[..], source(99), Purpose::Replica, life);
+        let terms = replica(99, 50 + u64::from(number));
+        let may = store.may_hold(LARGE, terms);
+        let stored = store.put(id(2000 + number), &large[..], terms, LATER);
         // The first one is the heaviest share; each that follows takes the place of one.
         assert_eq!(stored.map(|evicted| evicted.len()), Ok(usize::from(number > 0)));
         assert!(may);
     }
     assert!((0..1000).all(|number| store.held(id(number)).is_some()));
     // One more that would not live as long as those that its source has.
-    let stored = store.put(id(3000), &large[..], source(99), Purpose::Replica, until(1));
+    let stored = store.put(id(3000), &large[..], replica(99, 1), LATER);
     assert_eq!(stored, Err(StoreFull));
     // Nor is there room for one of a new source, whose share it would make the heaviest but one.
     let huge = vec![0; 2 * LARGE];
-    assert_eq!(
-        store.put(id(3001), &huge[..], source(98), Purpose::Replica, until(500)),
-        Err(StoreFull)
-    );
+    assert_eq!(store.put(id(3001), &huge[..], replica(98, 500), LATER), Err(StoreFull));
     store.assert_consistent();
 }
 
 #[test]
 fn a_demoted_replica_keeps_its_life_and_is_the_first_of_its_source_to_be_evicted() {
     let mut store = store();
+    let cached_for = |seconds| Terms { purpose: Purpose::Cache, ..replica(1, seconds) };
     for number in 0..VALUES_MAX as u16 {
-        let life = until(100 - u64::from(number));
-        store.put(id(number), &[][..], source(1), Purpose::Replica, life).expect("there is room");
+        let terms = replica(1, 100 - u64::from(number));
+        store.put(id(number), &[][..], terms, LATER).expect("there is room");
     }
     store.demote(id(0));
-    assert_eq!(store.held(id(0)).map(|held| held.expires), Some(until(100).expires));
-    let cached = store.put(id(100), &[][..], source(1), Purpose::Cache, until(100));
+    assert_eq!(store.held(id(0)).map(|held| held.expires), Some(replica(1, 100).expires));
+    let cached = store.put(id(100), &[][..], cached_for(100), LATER);
     assert_eq!(cached, Err(StoreFull), "it is no better than what would go");
-    let stored = store.put(id(100), &[][..], source(1), Purpose::Replica, until(1));
+    let stored = store.put(id(100), &[][..], replica(1, 1), LATER);
     assert_eq!(stored, Ok(vec![id(0)]));
-    let cached = store.put(id(101), &[][..], source(1), Purpose::Cache, until(1000));
+    let cached = store.put(id(101), &[][..], cached_for(1000), LATER);
     assert_eq!(cached, Err(StoreFull), "no replica goes for a cached copy of its source");
+}
+
+#[test]
+fn what_yields_makes_way_for_what_stays_and_never_the_other_way_round() {
+    let mut store = store();
+    let far = |from, seconds| Terms { is_near: false, ..replica(from, seconds) };
+    for number in 0..4 {
+        store.put(id(number), &[], replica(1, 10), LATER).expect("there is room");
+        let terms = far(2, 100 + u64::from(number));
+        store.put(id(100 + number), &[], terms, LATER).expect("there is room");
+    }
+    // It is the light one of the two, and lives longer.
+    assert_eq!(store.put(id(200), &[], far(3, 1000), LATER), Ok(vec![id(100)]));
+    let evicted = [10, 11, 12, 13]
+        .map(|number| store.put(id(number), &[], replica(1, 10), LATER).expect("others yield"));
+    let evicted: BTreeSet<Id> = evicted.into_iter().flatten().collect();
+    assert_eq!(evicted, [101, 102, 103, 200].map(id).into());
+    assert_eq!(store.put(id(201), &[], far(3, 1000), LATER), Err(StoreFull));
+    // A replica that has come to be far yields too.
+    assert_eq!(store.put(id(0), &[], far(3, 1000), LATER), Ok(vec![]), "it is held");
+    assert_eq!(store.put(id(14), &[], replica(1, 10), LATER), Ok(vec![id(0)]));
+    store.assert_consistent();
+}
+
+#[test]
+fn a_subnet_of_many_hosts_pays_for_all_of_them() {
+    let room = 300 * (VALUE_OVERHEAD_BYTES + SOURCE_OVERHEAD_BYTES);
+    let mut store = Store::new(room, usize::MAX, Keyed::new([7; 16]));
+    let of = |host: [u8; 4]| Source::of_ip(IpAddr::V4(host.into()));
+    let terms = |source| Terms { source, ..replica(1, 100) };
+    for number in 0..20 {
+        store.put(id(number), &[], terms(of([10, 1, 1, 1])), LATER).expect("there is room");
+    }
+    for number in 0..1000_u16 {
+        let host = of([10, 2, 2, number as u8]);
+        let storing = store.put(id(1000 + number), &[], terms(host), LATER);
+        assert!(storing.is_ok() || number > 200, "there is room for the first {number}");
+    }
+    assert!((0..20).all(|number| store.held(id(number)).is_some()));
+    store.assert_consistent();
+}
+
+#[test]
+fn of_sources_that_weigh_the_same_no_address_always_pays() {
+    let first_to_go = |secret: u8| {
+        let mut store = Store::new(usize::MAX, 20, Keyed::new([secret; 16]));
+        for host in 1..=20 {
+            let source = Source::of_ip(IpAddr::V4([10, 1, host, 1].into()));
+            let terms = Terms { source, ..replica(1, 100) };
+            store.put(id(host.into()), &[], terms, LATER).expect("there is room");
+        }
+        let terms = replica(99, 100);
+        store.put(id(1000), &[], terms, LATER).expect("another makes way")
+    };
+    let gone: BTreeSet<Id> = (0..20).flat_map(first_to_go).collect();
+    assert!(gone.len() > 5, "{gone:?}");
 }
 
 #[test]
 fn no_value_is_evicted_for_one_that_is_refused() {
     const HALF: usize = VALUE_OVERHEAD_BYTES / 2;
-    let mut store = store();
+    let mut store = Store::new(34 * HALF, VALUES_MAX, Keyed::new([7; 16]));
     let mut hold = |number, bytes: usize, from, seconds| {
-        let value = &[0; 24 * HALF][..bytes];
-        store.put(id(number), value, source(from), Purpose::Replica, until(seconds))
+        store.put(id(number), &[0; 24 * HALF][..bytes], replica(from, seconds), LATER)
     };
     for (number, bytes, from, seconds) in
         [(1, 0, 1, 100), (2, 8 * HALF, 2, 95), (3, 0, 2, 90), (4, 6 * HALF, 2, 100)]
@@ -326,7 +317,7 @@ fn no_value_is_evicted_for_one_that_is_refused() {
     assert_eq!(hold(5, 14 * HALF, 1, 50), Err(StoreFull));
     assert!((1..=4).all(|number| store.held(id(number)).is_some()));
     store.assert_consistent();
-    let storing = store.put(id(5), &[0; 14 * HALF][..], source(1), Purpose::Replica, until(200));
+    let storing = store.put(id(5), &[0; 14 * HALF][..], replica(1, 200), LATER);
     assert_eq!(storing, Ok(vec![id(3), id(2), id(1)]));
     store.assert_consistent();
 }
@@ -334,9 +325,10 @@ fn no_value_is_evicted_for_one_that_is_refused() {
 #[test]
 fn a_store_without_room_holds_nothing() {
     let hash = Keyed::new([7; 16]);
-    for (bytes_max, values_max) in [(0, 10), (VALUE_OVERHEAD_BYTES - 1, 10), (BYTES_MAX, 0)] {
+    let least = VALUE_OVERHEAD_BYTES + SOURCE_OVERHEAD_BYTES + SUBNET_OVERHEAD_BYTES;
+    for (bytes_max, values_max) in [(0, 10), (least - 1, 10), (BYTES_MAX, 0)] {
         let mut store = Store::new(bytes_max, values_max, hash.clone());
-        let storing = store.put(id(1), &[][..], source(1), Purpose::Replica, until(1));
+        let storing = store.put(id(1), &[][..], replica(1, 1), LATER);
         assert_eq!(storing, Err(StoreFull));
         store.assert_consistent();
     }
