@@ -41,6 +41,8 @@ fn a_long_run_has_a_line_each_second_a_page_and_metrics() {
     let page = fetch(address, "/");
     assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
     assert!(page.contains("<main data-live=\"/contents\">"), "{page}");
+    // Without it a browser asks for /favicon.ico, and its console tells of a 404.
+    assert!(page.contains("<link rel=\"icon\" href=\"data:,\">"), "{page}");
     assert!(page.contains("latency over time") && page.contains("var uPlot="));
     let contents = fetch(address, "/contents");
     assert!(contents.contains("id=\"charts\"") && !contents.contains("var uPlot="));

@@ -80,7 +80,8 @@ impl Document {
         let mut page = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body>\n\
+             <title>{title}</title>\n<link rel=\"icon\" href=\"data:,\">\n\
+             <style>\n{}{STYLE}</style>\n</head>\n<body>\n\
              <main{live}>\n{contents}</main>\n",
             uplot::STYLE
         );

@@ -86,10 +86,12 @@ const options = (chart, width) => {
     const [low, high] = [lower(min), upper(max)];
     return low < high ? [low, high] : [low, low * 10];
   };
+  // One second alone is a point at its left edge.
+  const secondsRange = (u, min, max) => [min ?? 0, Math.max(max ?? 0, (min ?? 0) + 1)];
   return {
     width, height: isLatency ? Math.max(260, Math.min(400, width * 0.6)) : 200,
     scales: {
-      x: { time: false },
+      x: chart.x === "seconds" ? { time: false, range: secondsRange } : { time: false },
       y: isLatency ? { distr: 3, range: latencyRange } : { range: (u, min, max) => [0, max > 0 ? max * 1.05 : 1] },
     },
     axes: [x, y],
