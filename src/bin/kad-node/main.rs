@@ -6,6 +6,7 @@
 //! that a value was not stored or not found. Then, and for stats and peers, 3: the command
 //! itself failed; 4: no node answers in time.
 #![deny(clippy::print_stderr)] // `eprintln!` panics where standard error cannot be written
+#![cfg_attr(feature = "fuzz", no_main, allow(dead_code))] // the search for inputs begins elsewhere
 
 mod args;
 mod bootstrap;
@@ -16,6 +17,8 @@ mod demo;
 mod departing;
 mod failure;
 mod figures;
+#[cfg(feature = "fuzz")]
+mod fuzz;
 mod generate;
 mod help;
 mod http;
