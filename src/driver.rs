@@ -66,7 +66,7 @@ use crate::seal::SEALED_BYTES_MAX;
 
 pub use choice::{Io, IoChoice, ParseIoError};
 pub use descriptors::{DescriptorLimit, TooFewDescriptors, raise_descriptor_limit};
-pub use disk::Data;
+pub use disk::{Data, IdKeeper};
 pub use error::{ShardError, StartError};
 pub use events::{DriverEvent, Events};
 pub use faults::Faults;
@@ -209,6 +209,11 @@ impl Running {
     /// What its folder counts, where it has one.
     pub fn disk_counters(&self) -> Option<Arc<Counters>> {
         self.disk.as_ref().map(DiskWriter::counters)
+    }
+
+    /// Keeps another id of the node in its folder, where it has one.
+    pub fn id_keeper(&self) -> Option<IdKeeper> {
+        self.disk.as_ref().map(DiskWriter::id_keeper)
     }
 
     /// Hands commands to the node; any number of these may be about.

@@ -125,11 +125,14 @@ pub const CANDIDATES_MAX: usize = 100;
 /// [`UNANSWERED_MAX`] for each liar, or those that a liar of many addresses answers
 /// for.
 pub const ASKED_MAX: usize = 320;
-/// The budget of each reply to a lookup: of the nodes that it names, how many more than
+/// The budget of each namer in a lookup: of the nodes that it names, how many more than
 /// have answered may be asked, while others are left. At 35 % loss each way an RPC fails in
 /// 19 % of the cases, four in a row in one case of 800, and a node that matters is
 /// named by many.
 pub const UNANSWERED_MAX: i16 = 4;
+/// Nodes at one IP that a lookup asks in vain, where subnets count, before it asks no other
+/// there: a liar that names many ports of a victim has it sent so many requests.
+pub const UNANSWERED_PER_IP_MAX: usize = 2;
 /// How often a lookup is offered contacts of the routing table, K each time: to begin
 /// with, and when none of them has answered. Where four nodes in
 /// five are gone, a lookup to the 8 closest that begins with 8 contacts meets the dead
@@ -181,6 +184,9 @@ pub const BOOTSTRAP_ADDRESSES_MAX: usize = 64;
 /// Sends of a request within a lookup: at 35 % loss each way one send is
 /// answered in 42 % of the cases, three in 81 %.
 pub const SENDS_LOOKUP: u8 = 3;
+/// Sends of a request to a candidate that one peer alone has named, the second of which
+/// is but a wait: what it names may be a victim's address.
+pub const SENDS_UNCONFIRMED: u8 = 2;
 /// Sends of a STORE, which no other peer makes up for: four reach 89 %.
 pub const SENDS_STORE: u8 = 4;
 /// Sends of a request of a departing node, given up as it is sent for the last time: it
@@ -215,6 +221,12 @@ pub const SELF_LOOKUP: Duration = Duration::from_mins(10);
 /// the node it joined by may have come just before it, and known no other. It
 /// doubles up to [`SELF_LOOKUP`], so that a small network is soon left in peace.
 pub const SELF_LOOKUP_SPARSE: Duration = Duration::from_secs(5);
+/// How soon a node looks again whether its neighbours list it, where they do not or list
+/// another under its id: a contact that has moved is listed at its new address within 10 s,
+/// when its old one has been silent for three checks.
+pub const OWN_ID_LOOK: Duration = Duration::from_secs(15);
+/// Lookups for its own id in a row by which a node finds its id taken, or itself unlisted.
+pub const OWN_ID_LOOKS: u8 = 3;
 /// First wait between attempts to join; grows up to [`BOOTSTRAP_WAIT_MAX`].
 pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between attempts to join.

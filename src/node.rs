@@ -64,8 +64,10 @@ mod command;
 mod config;
 mod dispatch;
 mod effect;
+mod fit;
 mod handoff;
 mod histograms;
+mod identity;
 mod jobs;
 mod journal;
 mod keeping;
@@ -82,6 +84,7 @@ mod rpc;
 mod samples;
 mod serve;
 mod shard;
+mod sightings;
 mod stats;
 mod storage;
 mod subnet;
@@ -118,8 +121,10 @@ pub use command::{
     Stored, Trace,
 };
 pub use config::Config;
+pub use fit::{fitted_id, id_fits};
 pub use handoff::Handoff;
 pub use histograms::{HOP_BOUNDS, Histogram, Histograms, Hops, TIME_BOUNDS_US, Times};
+pub use identity::{IdFault, IdPolicy};
 pub use journal::{
     BatchNumber, Change, HeldValue, JournalBatch, Kept, Persistence, PublishedValue,
 };
@@ -278,6 +283,7 @@ impl Node {
                 self.join_if_met();
             }
             Message::Joined { found_beyond } => self.note_joined(found_beyond),
+            Message::Renamed { id } => self.rename(id),
         }
         self.drain(outbox);
     }

@@ -38,7 +38,9 @@
 //! A contact is family 1 (4 or 6), id 20, IP address 4 or 16, port 2; an
 //! announced address is the same without the id. An IPv4 address in IPv6 form
 //! (`::ffff:a.b.c.d`) is written and read as the IPv4 address that it is; an IPv6
-//! address travels without its scope. A NODES reply holds at most 28 contacts.
+//! address travels without its scope. A NODES reply holds at most 28 contacts. One that
+//! answers a `FIND_NODE` for the sender's own id begins with that id at the address where the
+//! sender is seen, and, where the replier lists the id, with it again at the address there.
 //!
 //! Purposes: 0 replica, 1 cache. Error codes: 1 token, 2 mismatch, 3 too large,
 //! 4 full, 5 busy; their meaning is that of [`Purpose`] and [`ErrorCode`].

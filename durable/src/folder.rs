@@ -122,7 +122,12 @@ impl Folder {
 
     /// Writes down who the node is. When it returns, the disk has it.
     pub fn set_identity(&self, identity: &Identity) -> Result<(), OpenError> {
-        identity::write(&*self.disk, identity).map_err(OpenError::io("write identity"))
+        self.identity_writer().set(identity)
+    }
+
+    /// Writes down who the node is while the folder's writer runs.
+    pub fn identity_writer(&self) -> IdentityWriter {
+        IdentityWriter(Arc::clone(&self.disk))
     }
 
     /// Hands `changes` to the operating system, and under [`SyncPolicy::Always`] to the disk,
@@ -141,6 +146,20 @@ impl Folder {
     /// What is counted, here and by the writer.
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.log.counters)
+    }
+}
+
+/// Writes down who the node of a folder is.
+#[derive(Clone)]
+pub struct IdentityWriter(Arc<dyn Disk>);
+
+impl IdentityWriter {
+    /// Replaces what stands there. When it returns, the disk has it.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn set(&self, identity: &Identity) -> Result<(), OpenError> {
+        identity::write(&*self.0, identity).map_err(OpenError::io("write identity"))
     }
 }
 

@@ -50,7 +50,7 @@ pub use check::{Checked, check};
 pub use clock::{Clocks, Down, SystemClocks};
 pub use counters::{Counters, Snapshot};
 pub use error::OpenError;
-pub use folder::{Contents, Folder, Options};
+pub use folder::{Contents, Folder, IdentityWriter, Options};
 pub use replay::Damage;
 pub use types::{Change, Contact, Held, Identity, Key, Published, Purpose, SyncPolicy, key_of};
 pub use writer::{Batch, Event, Queue, Refused, Unwritten, Writer};

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use kad_durable::{Counters, Event, Writer};
 
-pub use self::data::Data;
+pub use self::data::{Data, IdKeeper};
 pub(super) use self::link::DiskLink;
 use self::link::shard_of_tag;
 use self::translate::FolderTime;
@@ -44,6 +44,7 @@ pub(super) type Settled = (BatchNumber, Kept);
 pub(super) struct DiskWriter {
     writer: Writer,
     counters: Arc<Counters>,
+    id_keeper: IdKeeper,
 }
 
 impl DiskWriter {
@@ -57,7 +58,7 @@ impl DiskWriter {
         shutdown: &Shutdown,
         clock: Clock,
     ) -> io::Result<Self> {
-        let counters = data.counters();
+        let (counters, id_keeper) = (data.counters(), data.id_keeper());
         let now = clock.now();
         let time = FolderTime::new(data.now_ms(), now);
         let (folder, mut values) = data.into_parts(ShardPosition::new(0, shards.len()), time);
@@ -78,7 +79,7 @@ impl DiskWriter {
             let values = values.take(shard);
             links.disk = Some(DiskLink::new(shard, writer.queue(), time, values, now));
         }
-        Ok(Self { writer, counters })
+        Ok(Self { writer, counters, id_keeper })
     }
 
     /// Ends when all is written, or the disk hangs.
@@ -86,6 +87,10 @@ impl DiskWriter {
         if let Err(unwritten) = self.writer.stop() {
             tracing::error!("the disk hangs: {unwritten}");
         }
+    }
+
+    pub(super) fn id_keeper(&self) -> IdKeeper {
+        self.id_keeper.clone()
     }
 
     /// What the folder counts.

@@ -8,6 +8,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::histograms::Histograms;
+use super::identity::IdFault;
 use super::journal::Kept;
 use super::log_event::{LogEvent, LogLevel};
 use super::progress::{Hop, Progress, PulledRange};
@@ -153,6 +154,15 @@ pub enum Event {
         /// Contacts in the routing table.
         contacts: usize,
     },
+    /// The node's id cannot be used.
+    BadId {
+        /// The id.
+        id: Id,
+        /// Why.
+        fault: IdFault,
+        /// The id that the node has taken instead; none where it keeps the one it was given.
+        replaced_by: Option<Id>,
+    },
     /// A put has ended.
     Put {
         /// The command's.
@@ -257,7 +267,7 @@ impl Event {
     /// The command that it answers; none of an event that comes unasked.
     pub const fn operation(&self) -> Option<OperationId> {
         match self {
-            Self::Joined { .. } | Self::Log { .. } => None,
+            Self::Joined { .. } | Self::BadId { .. } | Self::Log { .. } => None,
             Self::Put { operation, .. }
             | Self::Get { operation, .. }
             | Self::Hop { operation, .. }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::identity::IdPolicy;
 use super::journal::Persistence;
 use super::log_event::LogLevel;
 use super::shard::ShardPosition;
@@ -20,6 +21,8 @@ use crate::wire::{NetworkId, Role};
 pub struct Config {
     /// The node's id.
     pub id: Id,
+    /// Whether it takes another where that cannot be used.
+    pub id_policy: IdPolicy,
     /// The network that it belongs to.
     pub network: NetworkId,
     /// Whether it serves, or only asks.
@@ -61,6 +64,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("id", &self.id)
+            .field("id_policy", &self.id_policy)
             .field("network", &self.network)
             .field("role", &self.role)
             .field("announce", &self.announce)
@@ -98,6 +102,7 @@ impl Config {
     pub fn new(id: Id, seed: [u8; SEED_BYTES]) -> Self {
         Self {
             id,
+            id_policy: IdPolicy::Replaceable,
             network: NetworkId::of_name("default"),
             role: Role::Peer,
             announce: None,

@@ -3,7 +3,7 @@
 //! Apart from `node.rs`, which begins things, since each is a page to read by itself: this
 //! is the one place where what one engine does becomes known to another.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use super::effect::{Effect, FetchPurpose, QueryKind};
 use super::handoff::{Handoff, Message};
@@ -13,7 +13,7 @@ use super::request::{Answer, Ask, Purpose, Reply, Request};
 use super::rpc::{Late, RpcId};
 use super::table::Entry;
 use super::transfer::FetchesFull;
-use super::{Event, Node};
+use super::{Config, Event, IdFault, IdPolicy, Node, fitted_id};
 use crate::id::Id;
 use crate::limits::{IN_FLIGHT_MAX, QUERIES_MAX};
 use crate::wire::{Body, Contact, Datagram, Role};
@@ -81,14 +81,8 @@ impl Node {
                 table.routing.forget_lookups();
                 table.routing.looked_up_beyond(turn.now, found_beyond);
             }
-            Effect::Joined(found_beyond) => {
-                self.note_joined(found_beyond);
-                for shard in self.turn.config.position.others() {
-                    outbox.handoff(shard, Handoff(Message::Joined { found_beyond }));
-                }
-                let contacts = self.table.routing.entries().count();
-                outbox.event(Event::Joined { contacts });
-            }
+            Effect::Joined(found_beyond) => self.tell_joined(found_beyond, outbox),
+            Effect::BadId { fault, seen } => self.replace_id(fault, seen, outbox),
             Effect::ContactsLost => jobs.join.lost(turn.now),
             Effect::PeerDeparted(addr) => {
                 if turn.is_departing() {
@@ -275,6 +269,16 @@ impl Node {
         }
     }
 
+    /// The node has joined, by the first shard: tells the others and the user.
+    fn tell_joined(&mut self, found_beyond: Option<u8>, outbox: &mut Outbox) {
+        self.note_joined(found_beyond);
+        for shard in self.turn.config.position.others() {
+            outbox.handoff(shard, Handoff(Message::Joined { found_beyond }));
+        }
+        let contacts = self.table.routing.entries().count();
+        outbox.event(Event::Joined { contacts });
+    }
+
     /// The node has joined: every bucket that the join has not found full is to be filled
     /// (Kademlia 2.3), and what was put while it was alone is to be stored on others.
     pub(super) fn note_joined(&mut self, found_beyond: Option<u8>) {
@@ -282,6 +286,31 @@ impl Node {
         self.storage.joined(self.turn.now);
         let contacts = self.table.routing.entries().count();
         self.jobs.refresh.joined(&mut self.turn, contacts);
+    }
+
+    /// The node's id cannot be used: it takes another and joins anew, where it may.
+    fn replace_id(&mut self, fault: IdFault, seen: Option<IpAddr>, outbox: &mut Outbox) {
+        let Config { id, id_policy, .. } = self.turn.config;
+        // A node that is listed nowhere would not be listed under another id either.
+        let is_replaced =
+            id_policy == IdPolicy::Replaceable && !matches!(fault, IdFault::Unlisted { .. });
+        let random = self.turn.rng.id();
+        let replaced_by = is_replaced.then(|| seen.map_or(random, |ip| fitted_id(random, ip)));
+        if let Some(id) = replaced_by {
+            self.turn.stats.ids_replaced += 1;
+            for shard in self.turn.config.position.others() {
+                outbox.handoff(shard, Handoff(Message::Renamed { id }));
+            }
+            self.rename(id);
+            self.jobs.join.restart(self.turn.now);
+        }
+        outbox.event(Event::BadId { id, fault, replaced_by });
+    }
+
+    /// The node goes by another id from now on.
+    pub(super) fn rename(&mut self, id: Id) {
+        self.turn.config.id = id;
+        self.table.rename(&mut self.turn, id);
     }
 
     /// Begins to hand off as many values as there is room for.

@@ -10,12 +10,14 @@ use super::command::{Event, OperationId, Trace};
 use super::config::Config;
 use super::handoff::Message;
 use super::histograms::Histograms;
+use super::identity::IdFault;
 use super::journal::Journal;
 use super::known::Known;
 use super::log_event::{LogBudget, LogEvent, LogLevel};
 use super::progress::PulledRange;
 use super::request::{QueryId, Request};
 use super::shard::ShardIndex;
+use super::sightings::Sighting;
 use super::stats::Stats;
 use crate::id::Id;
 use crate::rng::Rng;
@@ -132,6 +134,9 @@ pub(crate) enum Effect {
     /// To `table`, `storage` and `jobs`: the node has joined, and has found every node
     /// beyond this bucket.
     Joined(Option<u8>),
+    /// To every engine: the node's id cannot be used, and it takes another, which fits the
+    /// address at which it is seen.
+    BadId { fault: IdFault, seen: Option<IpAddr> },
     /// To `jobs`: no good contact is left.
     ContactsLost,
     /// To `jobs`: a peer has proved that it departs.
@@ -258,6 +263,8 @@ pub(crate) struct Finished {
     pub(crate) outcome: Outcome,
     /// The K closest nodes that answered, the closest first, each with its hops.
     pub(crate) closest: Vec<(Contact, u8)>,
+    /// Of a lookup for the node's own id, what the closest have said of that.
+    pub(crate) sightings: Vec<Sighting>,
     /// Nodes that were asked.
     pub(crate) asked: usize,
     pub(crate) elapsed: Duration,

@@ -5,6 +5,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::shard::{HANDOFF_SLOTS, Weight};
 use super::table::TableMessage;
+use crate::id::Id;
 
 /// A message from one shard of a node to another; opaque to the driver that
 /// carries it. Between two shards they must arrive in the order in which they
@@ -13,7 +14,8 @@ use super::table::TableMessage;
 pub struct Handoff(pub(super) Message);
 
 const JOINED_SLOT: u8 = crate::id::ID_BITS as u8;
-const _: () = assert!((JOINED_SLOT as usize) < HANDOFF_SLOTS);
+const RENAMED_SLOT: u8 = JOINED_SLOT + 1;
+const _: () = assert!((RENAMED_SLOT as usize) < HANDOFF_SLOTS);
 
 #[derive(Clone, Debug)]
 pub(super) enum Message {
@@ -29,6 +31,8 @@ pub(super) enum Message {
     /// From the first shard: the node has joined, and has found every node beyond this
     /// bucket.
     Joined { found_beyond: Option<u8> },
+    /// From the first shard: the node has taken this id.
+    Renamed { id: Id },
 }
 
 impl Handoff {
@@ -56,6 +60,7 @@ impl Handoff {
             Message::Table(TableMessage::Bucket { index, .. }) => Weight::Binding { slot: index },
             Message::Datagram { .. } | Message::Table(_) => Weight::Droppable,
             Message::Joined { .. } => Weight::Binding { slot: JOINED_SLOT },
+            Message::Renamed { .. } => Weight::Binding { slot: RENAMED_SLOT },
         }
     }
 }
@@ -73,9 +78,10 @@ impl Handoff {
                 Message::Datagram { source, local: None, bytes: Box::new([]) }
             }
             Weight::Binding { slot: JOINED_SLOT } => Message::Joined { found_beyond: None },
+            Weight::Binding { slot: RENAMED_SLOT } => Message::Renamed { id: Id::new([0; 20]) },
             Weight::Binding { slot } => {
-                let bucket = Box::new(Bucket::new());
-                Message::Table(TableMessage::Bucket { index: slot, bucket })
+                let (own, bucket) = (Id::new([0; 20]), Box::new(Bucket::new()));
+                Message::Table(TableMessage::Bucket { own, index: slot, bucket })
             }
         })
     }

@@ -3,6 +3,7 @@
 
 mod depart;
 mod join;
+mod own_id;
 mod refresh;
 
 use alloc::vec::Vec;
@@ -14,9 +15,10 @@ use super::request::{Ask, Purpose, Request};
 use crate::id::Id;
 use crate::limits::MAINTENANCE_PACE;
 use crate::time::Instant;
-use crate::wire;
+use crate::wire::{self, Role};
 use depart::Depart;
 use join::Join;
+use own_id::OwnId;
 use refresh::Refresh;
 
 /// The jobs of one shard.
@@ -24,6 +26,7 @@ pub(crate) struct Jobs {
     pub(crate) join: Join,
     pub(crate) refresh: Refresh,
     pub(crate) depart: Depart,
+    own_id: OwnId,
     /// When maintenance may begin its next query.
     next_query: Instant,
 }
@@ -31,7 +34,13 @@ pub(crate) struct Jobs {
 impl Jobs {
     pub(crate) fn new(turn: &mut Turn) -> Self {
         let refresh = Refresh::new(turn);
-        Self { join: Join::new(), refresh, depart: Depart::default(), next_query: Instant::ZERO }
+        Self {
+            join: Join::new(),
+            refresh,
+            depart: Depart::default(),
+            own_id: OwnId::default(),
+            next_query: Instant::ZERO,
+        }
     }
 
     /// When maintenance that is due at `due` may begin its query.
@@ -65,7 +74,7 @@ impl Jobs {
         if turn.now < self.refresh.next() {
             return None;
         }
-        self.refresh.schedule(turn, contacts);
+        self.refresh.begin(turn, contacts);
         turn.push(Effect::CheckStale);
         turn.config.position.is_first().then(|| {
             self.ping_addresses(turn);
@@ -83,8 +92,14 @@ impl Jobs {
     /// Does what a query was made for. `contacts` are in the table.
     pub(crate) fn finished(&mut self, turn: &mut Turn, finished: Finished, contacts: usize) {
         match &finished.kind {
-            QueryKind::Join => self.join_finished(turn, &finished),
-            QueryKind::Refresh => self.refresh.finished(turn, &finished, contacts),
+            QueryKind::Join => {
+                self.join_finished(turn, &finished);
+                self.judge_id(turn, &finished);
+            }
+            QueryKind::Refresh => {
+                self.refresh.finished(turn, &finished, contacts);
+                self.judge_id(turn, &finished);
+            }
             QueryKind::Get { operation, .. } => get_finished(turn, *operation, finished),
             QueryKind::Publish { reason, .. } => {
                 let (asked, holders) = match finished.outcome {
@@ -118,6 +133,14 @@ impl Jobs {
         }
         self.join.joined();
         turn.push(Effect::Joined(refresh::found_beyond(turn, finished)));
+    }
+
+    /// Looks whether the node's id is its own. No node lists a client.
+    fn judge_id(&mut self, turn: &mut Turn, finished: &Finished) {
+        let is_of_own = finished.target == turn.config.id && turn.config.role == Role::Peer;
+        if is_of_own && self.own_id.judge(turn, &finished.sightings) {
+            self.refresh.look_again(turn);
+        }
     }
 
     /// Begins to depart: sends the goodbyes, and hands off the values of `keys`, the last

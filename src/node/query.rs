@@ -28,6 +28,7 @@ use super::known::Known;
 use super::log_event::LogEvent;
 use super::progress::HopAnswer;
 use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
+use super::sightings::Sightings;
 use super::subnet::SubnetLimit;
 use crate::id::Id;
 use crate::limits::{ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, SEEDINGS_MAX};
@@ -57,6 +58,8 @@ struct Query {
     unasked: usize,
     /// Of a get, those that have offered a large value.
     holders: Holders,
+    /// Of a lookup for the node's own id, what peers have said of that.
+    sightings: Sightings,
 }
 
 /// How far a query has come.
@@ -118,6 +121,7 @@ impl Queries {
             seedings: 0,
             unasked: 0,
             holders: Holders::default(),
+            sightings: Sightings::default(),
         };
         let id = QueryId { slot: self.slots.insert(query), generation };
         self.seed(turn, id);
@@ -305,7 +309,7 @@ impl Queries {
 
     /// Hands the result to the job that asked for the query.
     fn finish(&mut self, turn: &mut Turn, id: QueryId, outcome: Outcome) {
-        let Query { kind, lookup, started, holders, .. } = self.slots.remove(id.slot);
+        let Query { kind, lookup, started, holders, sightings, .. } = self.slots.remove(id.slot);
         if holders.is_pulling() {
             turn.push(Effect::StopFetch(FetchPurpose::Query(id)));
         }
@@ -316,6 +320,7 @@ impl Queries {
             kind,
             outcome,
             closest: lookup.closest().map(|node| (node.contact, node.hops)).collect(),
+            sightings: sightings.of(|peer| lookup.closest().any(|node| node.contact == peer)),
             asked: lookup.asked(),
             elapsed: turn.now.since(started),
         }));

@@ -6,7 +6,10 @@ use core::time::Duration;
 
 use super::known::Known;
 use crate::id::Id;
-use crate::limits::{PIECE_BYTES_MAX, SENDS_HURRIED, SENDS_LOOKUP, SENDS_STORE};
+use crate::limits::{
+    CONTACT_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER_BYTES, PIECE_BYTES_MAX, SENDS_HURRIED,
+    SENDS_LOOKUP, SENDS_STORE, SENDS_UNCONFIRMED,
+};
 use crate::time::Instant;
 use crate::wire::{self, Body, Contact, Role, Store};
 
@@ -22,6 +25,9 @@ pub(crate) struct Request {
     pub(crate) purpose: Purpose,
     pub(crate) sends_max: u8,
     pub(crate) patience: Patience,
+    /// Bytes of a reply that it makes room for where it has no token to show: a reply may be
+    /// but so many times its size.
+    pub(crate) reply_bytes: usize,
     /// Whether it was sent anew with the token that came with a refusal.
     pub(crate) is_renewed: bool,
 }
@@ -69,6 +75,8 @@ pub(crate) enum Patience {
     /// Not at all: it is given up as it is sent for the last time. A departing node
     /// has seconds.
     Hurried,
+    /// As long as the peer may take, but for the first send there is no other.
+    Unconfirmed,
 }
 
 impl Request {
@@ -86,6 +94,7 @@ impl Request {
             purpose,
             sends_max,
             patience: Patience::Full,
+            reply_bytes: DATAGRAM_BYTES_MAX,
             is_renewed: false,
         }
     }
@@ -105,8 +114,27 @@ impl Request {
             purpose: Purpose::Bootstrap,
             sends_max: SENDS_LOOKUP,
             patience: Patience::Full,
+            reply_bytes: DATAGRAM_BYTES_MAX,
             is_renewed: false,
         }
+    }
+
+    /// The same request to a peer that one peer alone has named: sent once, and no larger
+    /// than a reply needs it that names so many contacts.
+    pub(crate) fn unconfirmed(self, contacts: usize) -> Self {
+        let contact_bytes =
+            if self.addr.is_ipv4() { CONTACT_BYTES_MAX - 12 } else { CONTACT_BYTES_MAX };
+        let reply_bytes = HEADER_BYTES + 1 + contacts * contact_bytes;
+        Self { sends_max: SENDS_UNCONFIRMED, patience: Patience::Unconfirmed, reply_bytes, ..self }
+    }
+
+    /// The same request once its peer has shown that it is there.
+    pub(crate) fn confirmed(self) -> Self {
+        if self.patience != Patience::Unconfirmed {
+            return self;
+        }
+        let reply_bytes = DATAGRAM_BYTES_MAX;
+        Self { sends_max: SENDS_LOOKUP, patience: Patience::Full, reply_bytes, ..self }
     }
 
     /// The same request, sent [`SENDS_HURRIED`] times and given up as it is sent for the

@@ -12,7 +12,7 @@ use super::known::{Known, PeerToken};
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Patience, Reply, Request};
-use crate::limits::REQUEST_PADDED_BYTES;
+use crate::limits::AMPLIFICATION_MAX;
 use crate::time::Instant;
 use crate::wire::{self, Body, Datagram, ErrorCode, Token, TransactionId};
 use in_flight::{InFlight, Overdue, Rpc};
@@ -111,7 +111,7 @@ impl Rpcs {
             matches!(reply.answer, Answer::Reply { body: Body::Error(ErrorCode::Token), .. });
         is_refused && !reply.request.is_renewed && {
             let request = Request { known: reply.known, is_renewed: true, ..reply.request.clone() };
-            self.begin(turn, request, outbox)
+            self.begin(turn, request.confirmed(), outbox)
         }
     }
 
@@ -132,7 +132,8 @@ impl Rpcs {
         self.in_flight.remove(id);
     }
 
-    /// Sends a request once more. Returns what came of a hurried one that was sent for
+    /// Sends a request once more, or waits once more for the answer to one that is not to be.
+    /// Returns what came of a hurried one that was sent for
     /// the last time.
     pub(crate) fn resend(
         &mut self,
@@ -141,6 +142,9 @@ impl Rpcs {
         outbox: &mut Outbox,
     ) -> Option<Reply<'static>> {
         let transaction = self.in_flight.resend(turn.now, &mut turn.rng, id);
+        if self.request(id).patience == Patience::Unconfirmed {
+            return None;
+        }
         turn.stats.requests_retransmitted += 1;
         let Request { addr: peer, ref ask, .. } = *self.request(id);
         turn.log(|| LogEvent::RequestResent { request: ask.name(), peer });
@@ -151,7 +155,7 @@ impl Rpcs {
     }
 
     fn send(&self, turn: &mut Turn, id: RpcId, transaction: TransactionId, outbox: &mut Outbox) {
-        let Request { addr, known, ask, .. } = self.request(id);
+        let &Request { addr, known, ref ask, reply_bytes, .. } = self.request(id);
         let datagram = Datagram {
             network: turn.config.network,
             transaction,
@@ -163,11 +167,14 @@ impl Rpcs {
             body: ask.body(),
         };
         // Without a token the reply may be only so many times the request's size, so
-        // the request is made large enough for any reply.
+        // the request is made large enough for it.
         let is_find = matches!(ask, Ask::FindNode { .. } | Ask::FindValue { .. });
-        let length_min =
-            if is_find && datagram.token == Token::NONE { REQUEST_PADDED_BYTES } else { 0 };
-        let sent = outbox.datagram(*addr, |buffer| {
+        let length_min = if is_find && datagram.token == Token::NONE {
+            reply_bytes.div_ceil(AMPLIFICATION_MAX)
+        } else {
+            0
+        };
+        let sent = outbox.datagram(addr, |buffer| {
             let length = wire::encode(&datagram, buffer);
             if length < length_min {
                 buffer[length..length_min].fill(0);

@@ -33,6 +33,14 @@ pub(super) struct Asked<'a> {
     asks_proof: bool,
 }
 
+impl Asked<'_> {
+    /// The sender, where it is to be reached.
+    fn contact(&self) -> Contact {
+        let addr = self.datagram.announce.unwrap_or(self.source);
+        Contact { id: self.datagram.sender, addr }
+    }
+}
+
 impl Node {
     /// Answers a request that came in `length` bytes, padding included, and takes
     /// note of its sender.
@@ -107,8 +115,11 @@ impl Node {
     }
 
     pub(super) fn reply_contacts(&mut self, asked: &Asked<'_>, target: Id, outbox: &mut Outbox) {
-        let sender = asked.datagram.sender;
-        let closest = self.table.routing.closest(target, self.turn.config.k, Health::Good, sender);
+        let (sender, k) = (asked.datagram.sender, self.turn.config.k);
+        let mut closest = self.table.routing.closest(target, k, Health::Good, sender);
+        if target == sender {
+            self.table.routing.say_of_asker(asked.contact(), &mut closest);
+        }
         let mut count = closest.len();
         while Body::Nodes(Contacts::new(&closest[..count])).encoded_bytes() > asked.room
             && count > 0
@@ -217,8 +228,8 @@ impl Node {
         if asked.datagram.role == Role::Client || !asked.is_proved {
             return;
         }
-        let addr = asked.datagram.announce.unwrap_or(asked.source);
-        let contact = Contact { id: asked.datagram.sender, addr };
+        let contact = asked.contact();
+        let addr = contact.addr;
         let is_at_source = addr == asked.source;
         if asked.datagram.role == Role::Departing {
             if is_at_source {

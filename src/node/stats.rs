@@ -146,9 +146,18 @@ counters! {
         lookups_refused,
         /// Candidates not taken up: a lookup keeps only the closest.
         candidates_dropped,
+        /// Times that the node found its id taken by another host.
+        ids_taken,
+        /// Times that the node found that its id does not fit its address.
+        ids_unfit,
+        /// Times that the node found that no neighbour lists it.
+        ids_unlisted,
+        /// Ids that it took instead.
+        ids_replaced,
         /// Peers that did not enter the routing table: too many of their subnet are in it.
         contacts_crowded,
-        /// Lookups that ended with more nodes of one subnet than count: there were no others.
+        /// Lookups that ended with nodes that do not count, since there were no others: too many
+        /// of one subnet, or their ids do not fit their addresses.
         lookups_crowded,
         /// Contacts that entered the routing table.
         contacts_inserted,

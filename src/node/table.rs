@@ -61,8 +61,8 @@ pub(crate) enum TableMessage {
     /// To a bucket's owner: a peer of this subnet has asked something, and announces that
     /// it is to be reached at another address.
     Asked(Contact, Subnet),
-    /// From a bucket's owner: the bucket as it is now.
-    Bucket { index: u8, bucket: Box<Bucket> },
+    /// From a bucket's owner: the bucket as it is now, of a node of this id.
+    Bucket { own: Id, index: u8, bucket: Box<Bucket> },
 }
 
 impl Table {
@@ -88,7 +88,11 @@ impl Table {
         let closest = |health| self.routing.closest(target, count, health, turn.config.id);
         let good = closest(Health::Good);
         let seeds = if good.is_empty() { closest(Health::Any) } else { good };
-        seeds.into_iter().map(|contact| (contact, self.known(contact))).collect()
+        // Where two claim one id, either may be the node that the values of a key are on.
+        let claimants = seeds.iter().filter_map(|contact| self.routing.claimant(contact.id));
+        let claimants: Vec<Contact> = claimants.collect();
+        let all = seeds.into_iter().chain(claimants);
+        all.map(|contact| (contact, self.known(contact))).collect()
     }
 
     /// Takes in a contact that has just answered.
@@ -200,9 +204,12 @@ impl Table {
             TableMessage::Failed(contact) => self.failed(turn, contact),
             TableMessage::Gone(contact) => self.gone(turn, contact),
             TableMessage::Asked(contact, source) => self.asked(turn, contact, source),
-            TableMessage::Bucket { index, bucket } => {
-                self.routing.adopt(turn.now, index.into(), *bucket);
-                self.say_if_lost(turn);
+            TableMessage::Bucket { own, index, bucket } => {
+                // Until the node's new id has come to both, each has buckets of its own.
+                if own == self.routing.own() {
+                    self.routing.adopt(turn.now, index.into(), *bucket);
+                    self.say_if_lost(turn);
+                }
             }
         }
     }
@@ -337,15 +344,27 @@ impl Table {
         let index = self.routing.index(id);
         let before = self.routing.revision(index);
         let outcome = change(&mut self.routing);
-        if self.routing.revision(index) != before
-            && let Some(bucket) = self.routing.buckets().get(index)
-        {
-            for shard in self.position.others() {
-                let bucket = Box::new(bucket.clone());
-                turn.push(tell(shard, TableMessage::Bucket { index: index as u8, bucket }));
-            }
+        if self.routing.revision(index) != before {
+            self.tell_bucket(turn, index);
         }
         outcome
+    }
+
+    /// Tells the other shards how a bucket is now.
+    fn tell_bucket(&self, turn: &mut Turn, index: usize) {
+        let Some(bucket) = self.routing.buckets().get(index) else { return };
+        for shard in self.position.others() {
+            let (own, bucket) = (self.routing.own(), Box::new(bucket.clone()));
+            turn.push(tell(shard, TableMessage::Bucket { own, index: index as u8, bucket }));
+        }
+    }
+
+    /// The node takes another id: every contact moves to the bucket in which it is now.
+    pub(crate) fn rename(&mut self, turn: &mut Turn, own: Id) {
+        self.routing = self.routing.renamed(own);
+        for index in (0..self.routing.buckets().len()).filter(|&index| self.owns(index)) {
+            self.tell_bucket(turn, index);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod departing;
 #[path = "../harness/disk.rs"]
 mod disk;
 mod durable;
+mod identity;
 mod joining;
 mod keeping;
 mod large;

@@ -7,7 +7,8 @@ use kad_node::limits::{
     AMPLIFICATION_MAX, DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES, VERIFICATIONS_MAX,
 };
 use kad_node::wire::{
-    self, Body, Datagram, ErrorCode, HEADER_BYTES, Role, Store, Token, TransactionId,
+    self, Body, Contact, Contacts, Datagram, ErrorCode, HEADER_BYTES, Role, Store, Token,
+    TransactionId,
 };
 
 use crate::datagram::{datagram, encoded, store};
@@ -297,4 +298,44 @@ fn announced_addresses_are_verified_at_a_bounded_pace_that_no_subnet_uses_up() {
     assert_eq!(net.stats(0).contacts, 0);
     net.run_for(std::time::Duration::from_secs(1));
     assert!(announce_of(&mut net, 0, 201), "there is room again once they have come to nothing");
+}
+
+/// The liar names twenty ports of a victim in each reply, and node 0 knows no other node.
+#[test]
+fn what_one_peer_alone_names_is_sent_one_small_request() {
+    let mut net = Net::new(12);
+    net.add(0);
+    let victim = |port: u16| SocketAddr::from(([192, 0, 2, 1], port));
+    let named: Vec<Contact> = (0..20)
+        .map(|port| Contact { id: Id::of_value(&[port]), addr: victim(9000 + u16::from(port)) })
+        .collect();
+    let named: &'static [Contact] = named.leak();
+    let nodes = Body::Nodes(Contacts::new(named));
+    net.add_puppet(
+        UNKNOWN,
+        Id::of_value(b"liar"),
+        Box::new(move |request| match request.body {
+            Body::Ping => Some(Body::Pong),
+            Body::FindNode { .. } | Body::FindValue { .. } => Some(nodes),
+            _ => None,
+        }),
+    );
+    net.introduce(UNKNOWN, 0, Id::of_value(b"liar"));
+    for lookup in 0..20_u8 {
+        let before = net.sent.len();
+        net.get(0, Id::of_value(&[lookup]));
+        net.run_for(std::time::Duration::from_secs(30));
+        // The node looks for its neighbours meanwhile.
+        let is_of_get = |bytes: &[u8]| {
+            matches!(wire::decode(bytes).expect("no garbage").body, Body::FindValue { .. })
+        };
+        let to_victim = net.sent[before..].iter().filter(|sent| sent.to.ip() == victim(0).ip());
+        let to_victim: Vec<_> = to_victim.filter(|sent| is_of_get(&sent.bytes)).collect();
+        let mut ports: Vec<_> = to_victim.iter().map(|sent| sent.to.port()).collect();
+        ports.dedup();
+        assert_eq!((ports.len(), to_victim.len()), (2, 2), "one request each, to two ports");
+        // As much as brings 20 IPv4 contacts, each of 27 bytes.
+        let most = (HEADER_BYTES + 1 + 20 * 27_usize).div_ceil(AMPLIFICATION_MAX);
+        assert!(to_victim.iter().all(|sent| sent.bytes.len() == most));
+    }
 }

@@ -2,100 +2,22 @@
 //! kind of lie. Where its lie has no answer to a question, it names no contact.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use kad_node::id::{ID_BYTES, Id};
 use kad_node::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX};
-use kad_node::node::Outbox;
+use kad_node::node::{Outbox, fitted_id};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{
     self, Body, Contact, Contacts, Datagram, Purpose, Role, Store, Token, TransactionId, Value,
 };
 
+use crate::crowd::{Crowd, VICTIM};
 use crate::datagram::{datagram, store};
-use crate::peers::{Crowd, PEERS_MAX, PeerIndex, Period, address_of, empty_address};
-
-/// How an attacker answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Malice {
-    /// Random bytes under a valid header, or no header at all; replies that no
-    /// node waits for, and STOREs without a token.
-    Garbage,
-    /// A value that does not hash to the key; it says STORED and keeps nothing.
-    WrongValues,
-    /// Contacts that do not exist, closer to the target than any node.
-    MadeUpContacts,
-    /// Contacts with the addresses of real peers and names that are not theirs.
-    MisnamedContacts,
-    /// Answers under a name of its choosing, close to the target.
-    FalseNames,
-    /// Goes by another name each time it speaks unasked, and answers to the last.
-    ManyNames,
-    /// Fills stores: answers NODES, which bring a token, with STOREs.
-    Flood { values_max: u32 },
-    /// Offers large values, and never sends any.
-    HalfOpen { offers_max: u32 },
-    /// Is close to a key, one of many on one host, and names only the others; it says STORED
-    /// and keeps nothing.
-    Surround(Crowd),
-    /// Floods nodes with requests of made-up peers at made-up addresses.
-    ForgedSenders,
-    /// Is close to a stored value's key, says STORED and keeps nothing, so that holders
-    /// take the value to be stored closer than they are.
-    Erasure,
-    /// Each of those above by turns, but for those by which it would change its own
-    /// name, the flood and the erasure.
-    Everything,
-}
-
-const EACH: [Malice; 5] = [
-    Malice::Garbage,
-    Malice::WrongValues,
-    Malice::MadeUpContacts,
-    Malice::MisnamedContacts,
-    Malice::FalseNames,
-];
-
-/// What nodes notice of lies, each a counter of theirs: where nothing is lost and
-/// no node dies they stand at zero without a liar.
-pub(crate) const SIGNS: [&str; 4] =
-    ["datagrams_malformed", "values_mismatched", "rpcs_failed", "replies_misnamed"];
-
-impl Malice {
-    /// Those of [`SIGNS`] that nodes must see, and no others.
-    pub(crate) const fn signs(self) -> &'static [&'static str] {
-        match self {
-            // A question that garbage answers has no answer.
-            Self::Garbage => &["datagrams_malformed", "rpcs_failed"],
-            Self::WrongValues => &["values_mismatched"],
-            Self::MadeUpContacts => &["rpcs_failed"],
-            // One of the addresses is the asker's own, where no node answers it.
-            Self::MisnamedContacts => &["replies_misnamed", "rpcs_failed"],
-            Self::FalseNames | Self::ManyNames => &["replies_misnamed"],
-            Self::Flood { .. }
-            | Self::HalfOpen { .. }
-            | Self::Surround(_)
-            | Self::ForgedSenders
-            | Self::Erasure => &[],
-            Self::Everything => &SIGNS,
-        }
-    }
-}
-
-/// What a swarm draws from: all but those that change their names, with which no oracle
-/// can say which nodes were the closest.
-pub(crate) const SWARM: [Malice; 7] = [
-    Malice::Garbage,
-    Malice::WrongValues,
-    Malice::MadeUpContacts,
-    Malice::MisnamedContacts,
-    Malice::FalseNames,
-    // A thousand in all, of the largest network: holders store each anew every hour,
-    // and a run is to end within seconds.
-    Malice::Flood { values_max: 64 },
-    Malice::Everything,
-];
+use crate::malice::{EACH, Malice};
+use crate::peers::{PEERS_MAX, PeerIndex, Period, address_of, empty_address};
 
 /// Peers to which an attacker speaks unasked each [`PERIOD`].
 const VICTIMS: u64 = 2;
@@ -104,8 +26,12 @@ const FLOOD: u32 = 16;
 /// Bytes of such a value, and of one that is offered and never sent.
 const FLOOD_BYTES: usize = 512;
 const OFFER_BYTES: usize = 200_000;
+/// Addresses among which an attacker looks for one that suits a contact that it makes up.
+const TRIED: usize = 256;
 /// How often an attacker speaks unasked.
 const PERIOD: Duration = Duration::from_secs(10);
+/// How often those in league do, to every peer.
+const LEAGUE_PERIOD: Duration = Duration::from_secs(30);
 /// How often one that forges senders does so, and how many requests it sends then: 400 a
 /// second.
 const FORGING_PERIOD: Duration = Duration::from_millis(10);
@@ -121,13 +47,34 @@ pub(crate) struct Attacker {
     flooded: u32,
     /// Peers that the world has, as far as the attacker knows.
     peers: u32,
+    /// Those with which it is in league.
+    crowd: Crowd,
+    mates: Arc<[Contact]>,
+    /// Bytes of the NODES in which it has named a victim.
+    pub(crate) named_bytes: u64,
     rng: Rng,
     next: Instant,
 }
 
 impl Attacker {
     pub(crate) fn new(id: Id, malice: Malice, peers: u32, rng: Rng, now: Instant) -> Self {
-        Self { id, names: vec![(now, id)], malice, flooded: 0, peers, rng, next: now }
+        Self {
+            id,
+            names: vec![(now, id)],
+            malice,
+            flooded: 0,
+            peers,
+            crowd: Crowd::default(),
+            mates: Arc::default(),
+            named_bytes: 0,
+            rng,
+            next: now,
+        }
+    }
+
+    /// The same, in league with those of a crowd.
+    pub(crate) fn in_league(self, crowd: Crowd, mates: Arc<[Contact]>) -> Self {
+        Self { crowd, mates, ..self }
     }
 
     /// The names that it has gone by at any time of `period`.
@@ -154,28 +101,33 @@ impl Attacker {
             self.next = now + self.rng.jitter(FORGING_PERIOD);
             return (0..FORGED).for_each(|_| self.forge(outbox));
         }
-        self.next = now + self.rng.jitter(PERIOD);
+        let is_in_league = !self.mates.is_empty();
+        self.next = now + self.rng.jitter(if is_in_league { LEAGUE_PERIOD } else { PERIOD });
         if self.malice == Malice::ManyNames {
             self.id = self.rng.id();
             self.names.push((now, self.id));
         }
-        // One that surrounds a key makes itself known to all.
-        let is_known_to_all = matches!(self.malice, Malice::Surround(_));
-        let victims = if is_known_to_all { u64::from(self.peers) } else { VICTIMS };
-        for number in 0..victims {
-            let victim = if is_known_to_all {
-                address_of(PeerIndex(number as u32))
-            } else {
-                self.some_peer()
-            };
-            let transaction = TransactionId::new(self.rng.bytes());
-            send(victim, transaction, self.id, Body::Ping, outbox);
-            let target = self.rng.id();
-            send(victim, transaction, self.id, Body::FindNode { target }, outbox);
-            if matches!(self.malice, Malice::Garbage | Malice::Everything) {
-                self.nonsense(victim, outbox);
-                self.garbage(victim, outbox);
+        if is_in_league {
+            let crowd = self.crowd;
+            for peer in (0..self.peers).map(PeerIndex).filter(|&peer| !crowd.contains(peer)) {
+                self.speak_to(address_of(peer), outbox);
             }
+        } else {
+            for _ in 0..VICTIMS {
+                let victim = self.some_peer();
+                self.speak_to(victim, outbox);
+            }
+        }
+    }
+
+    fn speak_to(&mut self, victim: SocketAddr, outbox: &mut Outbox) {
+        let transaction = TransactionId::new(self.rng.bytes());
+        send(victim, transaction, self.id, Body::Ping, outbox);
+        let target = self.rng.id();
+        send(victim, transaction, self.id, Body::FindNode { target }, outbox);
+        if matches!(self.malice, Malice::Garbage | Malice::Everything) {
+            self.nonsense(victim, outbox);
+            self.garbage(victim, outbox);
         }
     }
 
@@ -277,13 +229,22 @@ impl Attacker {
                     std::array::from_fn(|_| self.made_up(target, malice));
                 send(to, transaction, self.id, Body::Nodes(Contacts::new(&contacts)), outbox);
             }
-            (Malice::Surround(crowd), _) => {
-                let names: [Contact; K_MAX] = std::array::from_fn(|number| Contact {
-                    id: near(target, &mut self.rng),
-                    addr: crowd.address_of(PeerIndex(crowd.first + number as u32)),
-                });
-                send(to, transaction, self.id, Body::Nodes(Contacts::new(&names)), outbox);
+            (Malice::Surround, _) => {
+                let mut mates = self.mates.to_vec();
+                mates.sort_unstable_by_key(|mate| mate.id ^ target);
+                mates.truncate(K_MAX);
+                send(to, transaction, self.id, Body::Nodes(Contacts::new(&mates)), outbox);
             }
+            (Malice::Reflect, _) => {
+                let ports: [Contact; K_MAX] = std::array::from_fn(|_| Contact {
+                    id: near(target, &mut self.rng),
+                    addr: SocketAddr::new(VICTIM, 1024 + self.rng.below(60_000) as u16),
+                });
+                let nodes = Body::Nodes(Contacts::new(&ports));
+                self.named_bytes += nodes.encoded_bytes() as u64;
+                send(to, transaction, self.id, nodes, outbox);
+            }
+            (Malice::Drop, _) => {}
             (Malice::FalseNames, _) => {
                 let name = near(target, &mut self.rng);
                 send(to, transaction, name, none, outbox);
@@ -294,6 +255,7 @@ impl Attacker {
                 | Malice::Flood { .. }
                 | Malice::HalfOpen { .. }
                 | Malice::ForgedSenders
+                | Malice::Squat
                 | Malice::Erasure,
                 _,
             ) => {
@@ -319,11 +281,14 @@ impl Attacker {
     }
 
     fn made_up(&mut self, target: Id, malice: Malice) -> Contact {
-        let addr = match malice {
-            Malice::MisnamedContacts => self.some_peer(),
-            _ => empty_address(self.rng.u32()),
-        };
-        Contact { id: near(target, &mut self.rng), addr }
+        let wanted = near(target, &mut self.rng);
+        if malice == Malice::MisnamedContacts {
+            return Contact { id: wanted, addr: self.some_peer() };
+        }
+        // Where it looks for one, there is an address that an id close to the target fits.
+        let addrs = (0..TRIED).map(|_| empty_address(self.rng.u32()));
+        let fit = addrs.map(|addr| Contact { id: fitted_id(wanted, addr.ip()), addr });
+        fit.min_by_key(|one| one.id ^ target).expect("some were tried")
     }
 
     fn some_peer(&mut self) -> SocketAddr {

@@ -7,7 +7,7 @@ use kad_node::limits::{
     PROOFS_MAX, STALE_CHECKS_MAX,
 };
 
-use crate::attacker::{Malice, SIGNS};
+use crate::malice::{Malice, SIGNS};
 use crate::peers::PeerIndex;
 use crate::shards::Shards;
 use crate::turn::Load;

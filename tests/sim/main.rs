@@ -9,11 +9,11 @@
 //! ```text
 //! main  ->  suite  ->  script  ->  world  ->  network  ->  faults  ->  ratio
 //!             |           |          |-->  windows  ->  ahead  ->  turn
-//!             |           |          |-->  peers  ->  shards, disks, attacker
+//!             |           |          |-->  peers  ->  shards, disks, attacker  ->  malice, crowd
 //!             |           |          '-->  trace, queue, allocator
 //!             |           |-->  oracle, checks, operations
 //!             |           '-->  scenario
-//!             |-->  catalogue, swarm, figures, growth  ->  scenario
+//!             |-->  catalogue, swarm, figures, growth, plots  ->  scenario
 //!             '-->  twins  ->  shards
 //! ```
 //!
@@ -30,6 +30,7 @@ mod allocator;
 mod attacker;
 mod catalogue;
 mod checks;
+mod crowd;
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod departing;
@@ -39,11 +40,13 @@ mod disks;
 mod faults;
 mod figures;
 mod growth;
+mod malice;
 mod network;
 mod operations;
 mod options;
 mod oracle;
 mod peers;
+mod plots;
 mod queue;
 mod ratio;
 mod regressions;
@@ -78,6 +81,9 @@ use crate::suite::{Job, Score};
 
 fn main() -> ExitCode {
     let mut options = Options::parse();
+    if options.attackers {
+        return ExitCode::from(u8::from(!plots::table(options.seed, options.test_threads)));
+    }
     let jobs = match jobs(&options) {
         Ok(jobs) => jobs,
         Err(message) => {

@@ -9,8 +9,9 @@ use kad_node::limits::DATAGRAM_BYTES_MAX;
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
+use crate::crowd::{Crowd, VICTIM};
 use crate::faults::Faults;
-use crate::peers::{Crowd, PeerIndex, WELL_KNOWN};
+use crate::peers::{PeerIndex, WELL_KNOWN};
 use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
 use crate::spoilers::{Drips, Spoiling};
@@ -57,6 +58,8 @@ pub(crate) struct Tally {
     pub(crate) unreachable: u64,
     pub(crate) overflowed: u64,
     pub(crate) in_flight_peak: usize,
+    /// Bytes sent to the host that attackers name.
+    pub(crate) victim_bytes: u64,
 }
 
 /// The network.
@@ -157,6 +160,9 @@ impl Network {
         queue: &mut Queue,
     ) -> (Fate, Option<Fate>) {
         self.tally.sent += 1;
+        if destination.ip() == VICTIM {
+            self.tally.victim_bytes += bytes.len() as u64;
+        }
         let Some(destination) = self.crowd.peer_at(destination) else {
             self.tally.unreachable += 1;
             return (Fate::Unreachable, None);

@@ -47,6 +47,8 @@ pub(crate) struct Tally {
     pub(crate) get_hops: Samples,
     pub(crate) get_asked: Samples,
     pub(crate) get_elapsed_us: Samples,
+    /// Of gets that found nothing.
+    pub(crate) get_missing_us: Samples,
 }
 
 /// The operations of a world.
@@ -195,6 +197,9 @@ impl World {
             tally.get_hops.add(u64::from(found.hops));
             tally.get_asked.add(asked as u64);
             tally.get_elapsed_us.add(elapsed.as_micros() as u64);
+        }
+        if found.is_none() {
+            self.operations.tally.get_missing_us.add(elapsed.as_micros() as u64);
         }
         match (expect, found) {
             (Expect::Found, None) => {

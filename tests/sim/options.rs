@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Log what concerns one node or one key: node:NUMBER or key:HEX
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) trace: Option<Subject>,
+    /// Print what each attack comes to, as a table
+    #[arg(long, conflicts_with_all = ["figures", "fresh", "choice", "list", "scenario"])]
+    pub(crate) attackers: bool,
     /// Run the swarm under seeds that follow from this text, such as a commit's hash
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["figures", "choice", "list"])]
     pub(crate) fresh: Option<String>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::FAILURES_STALE;
-use kad_node::node::Node;
+use kad_node::node::{Node, id_fits};
 use kad_node::time::Instant;
 
 use crate::peers::{PeerIndex, Period};
@@ -179,9 +179,9 @@ impl World {
             self.drain(peer);
             let contacts = self.show_peers(peer).into_iter().flat_map(|bucket| bucket.contacts);
             let good = contacts.filter(|contact| contact.failures < FAILURES_STALE);
-            let mut sorted: Vec<_> = good.map(|contact| contact.contact.id).collect();
-            sorted.sort_unstable_by_key(|id| *id ^ target);
-            sorted.truncate(k);
+            let mut good: Vec<_> = good.map(|contact| contact.contact).collect();
+            good.sort_unstable_by_key(|one| (!id_fits(one.id, one.addr.ip()), one.id ^ target));
+            let sorted: Vec<_> = good.into_iter().take(k).map(|contact| contact.id).collect();
             let Some(node) = self.peers[peer.as_usize()].node() else { continue };
             let answers: Vec<_> = node.nodes().iter().map(|shard| ids(shard, target, k)).collect();
             for (shard, answer) in answers.into_iter().enumerate().filter(|(_, ids)| *ids != sorted)

@@ -52,35 +52,6 @@ pub(crate) fn address_of(peer: PeerIndex) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(NETWORK | peer.0 << 8 | HOST)), PORT)
 }
 
-/// Attackers on one host, each at a port of its own: peers from `first` on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Crowd {
-    pub(crate) first: u32,
-    pub(crate) count: u32,
-}
-
-const CROWD_HOST: Ipv4Addr = Ipv4Addr::new(96, 0, 0, 1);
-const CROWD_PORT: u32 = 10_000;
-
-impl Crowd {
-    /// The address of a peer, of the crowd or not.
-    pub(crate) fn address_of(self, peer: PeerIndex) -> SocketAddr {
-        match peer.0.checked_sub(self.first).filter(|&place| place < self.count) {
-            Some(place) => SocketAddr::from((CROWD_HOST, (CROWD_PORT + place) as u16)),
-            None => address_of(peer),
-        }
-    }
-
-    /// The peer that may live at `address`, where one may.
-    pub(crate) fn peer_at(self, address: SocketAddr) -> Option<PeerIndex> {
-        if address.ip() != IpAddr::V4(CROWD_HOST) {
-            return peer_at(address);
-        }
-        let place = u32::from(address.port()).checked_sub(CROWD_PORT)?;
-        (place < self.count).then(|| PeerIndex(self.first + place))
-    }
-}
-
 /// The peer that may live at `address`, where one may.
 pub(crate) fn peer_at(address: SocketAddr) -> Option<PeerIndex> {
     let IpAddr::V4(ip) = address.ip() else { return None };

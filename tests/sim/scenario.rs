@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::attacker::Malice;
 use crate::disks::Disks;
 use crate::faults::Faults;
+use crate::malice::Malice;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
 use crate::shards::{Count, Layout};

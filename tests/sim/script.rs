@@ -32,7 +32,7 @@ pub(crate) fn play(scenario: &Scenario, world: &mut World) {
 }
 
 impl World {
-    fn step(&mut self, step: &Step) {
+    pub(crate) fn step(&mut self, step: &Step) {
         match step {
             Step::Join { count, over } => self.join_all(*count, *over),
             Step::Attack { count, malice } => {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::figures::{self, Size};
 use crate::options::Options;
+use crate::plots::{self, HEAD, Plot};
 use crate::regressions::{self, Regression};
 use crate::report::line;
 use crate::scenario::{Scenario, Verdict};
@@ -48,6 +49,11 @@ pub(crate) enum Job {
         seed: u64,
         shards: u8,
     },
+    /// An attack does no more harm than it may.
+    Attack {
+        plot: Plot,
+        seed: u64,
+    },
     /// Each seed that once failed has a test of what was wrong.
     Pinned,
 }
@@ -66,6 +72,7 @@ impl Job {
             Self::Twins { .. } => "seen-unlike-twins".to_owned(),
             Self::Growth { .. } => growth::NAME.to_owned(),
             Self::SameTrace { shards, .. } => format!("same-seed-same-trace-of-{shards}-shards"),
+            Self::Attack { plot, .. } => plot.job_name(),
             Self::Pinned => "regressions-are-pinned".to_owned(),
         }
     }
@@ -88,6 +95,7 @@ impl Job {
             | Self::Figures { seed, .. }
             | Self::Twins { seed, .. }
             | Self::Growth { seed }
+            | Self::Attack { seed, .. }
             | Self::SameTrace { seed, .. } => Some(*seed),
             Self::Pinned => None,
         }
@@ -100,6 +108,7 @@ impl Job {
             Self::Twins { twins, verdict, seed } => compare_twins(twins, *verdict, *seed),
             Self::Growth { seed } => compare_sizes(*seed, options),
             Self::SameTrace { seed, shards } => same_trace(*seed, *shards),
+            Self::Attack { plot, seed } => attack(plot, *seed),
             Self::Pinned => check_pinned(),
         }
     }
@@ -234,6 +243,13 @@ fn hash_in_another_process(seed: u64, shards: u8) -> Result<u64, String> {
     u64::from_str_radix(text.trim(), 16).map_err(|error| format!("{text:?}: {error}"))
 }
 
+fn attack(plot: &Plot, seed: u64) -> Outcome {
+    let mut world = plot.world(seed);
+    let row = plot.play(&mut world);
+    let lines = [vec![HEAD.to_owned(), row.to_string()], of_violations(&world.violations)].concat();
+    Outcome { passed: world.violations.is_empty(), hash: world.trace.hash(), lines }
+}
+
 fn check_pinned() -> Outcome {
     let missing: Vec<_> =
         regressions::all().filter_map(|regression| regression.unpinned()).collect();
@@ -269,6 +285,9 @@ fn named(seed: u64, shards: Option<u8>) -> Vec<Job> {
     jobs.push(Job::Growth { seed });
     jobs.extend(twins(seed, shards));
     jobs.extend(catalogue::all().into_iter().map(|scenario| scenario_job(scenario, seed)));
+    if !cfg!(debug_assertions) {
+        jobs.extend(plots::all().into_iter().map(|plot| Job::Attack { plot, seed }));
+    }
     jobs.push(Job::Pinned);
     jobs
 }

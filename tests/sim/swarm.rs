@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use kad_node::rng::Rng;
 
-use crate::attacker;
 use crate::catalogue::DATAGRAMS_MAX;
 use crate::faults::{Delay, Faults, ROOMY};
+use crate::malice;
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
 use crate::scenario::{ALL, Check, Going, Identity, Scenario, Step, Verdict};
@@ -33,7 +33,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     let room = draw_room(seed);
     let faults = draw_faults(&mut rng, room);
     let attackers = if rng.ratio(1, 4) { nodes / 10 } else { 0 };
-    let malice = attacker::SWARM[rng.below(attacker::SWARM.len() as u64) as usize];
+    let malice = malice::SWARM[rng.below(malice::SWARM.len() as u64) as usize];
     let mut script = vec![
         Step::Join { count: nodes, over: Duration::from_secs(1 + rng.below(60)) },
         Step::Attack { count: attackers, malice },

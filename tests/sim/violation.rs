@@ -55,6 +55,8 @@ pub(crate) enum Wrong {
     Lies,
     /// A node of several shards answers otherwise than a node of one.
     Unlike,
+    /// An attack does more harm than it may.
+    Attacked,
     /// The node panicked.
     Panic,
 }

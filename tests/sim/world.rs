@@ -8,13 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kad_node::id::Id;
-use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox};
+use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox, fitted_id};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
 use crate::ahead::Ahead;
 use crate::allocator::held_bytes;
-use crate::attacker::{Attacker, Malice, near};
 use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
@@ -100,6 +99,13 @@ impl World {
         self.start(peer);
     }
 
+    /// The same, under this id.
+    pub(crate) fn join_as(&mut self, id: Id) {
+        let peer = self.add_peer();
+        self.peers[peer.as_usize()].id = id;
+        self.start(peer);
+    }
+
     /// Starts `peer` with nothing but its id, at its old address.
     pub(crate) fn start(&mut self, peer: PeerIndex) {
         let seed = self.rng.seed();
@@ -125,37 +131,19 @@ impl World {
 
     /// Starts `peer` under another id at its old address.
     pub(crate) fn start_renamed(&mut self, peer: PeerIndex) {
-        self.peers[peer.as_usize()].id = self.rng.id();
+        self.peers[peer.as_usize()].id = self.id_of(peer);
         self.start(peer);
     }
 
-    /// Adds an attacker.
-    pub(crate) fn add_attacker(&mut self, malice: Malice) {
-        let number = self.peers.len();
-        let mut id = self.rng.id();
-        if malice == Malice::Erasure {
-            let values = self.oracle.stored_values();
-            id = near(values[number % values.len()].key, &mut self.rng);
-        }
-        self.add_attacker_called(id, malice, number as u32);
+    /// A random id that fits the peer's address.
+    pub(crate) fn id_of(&mut self, peer: PeerIndex) -> Id {
+        fitted_id(self.rng.id(), address_of(peer).ip())
     }
 
-    /// Adds an attacker that goes by `id` and knows so many peers.
-    pub(crate) fn add_attacker_called(&mut self, id: Id, malice: Malice, peers: u32) {
-        let peer = self.add_peer();
-        let rng = Rng::from_seed(self.rng.seed());
-        let slot = &mut self.peers[peer.as_usize()];
-        slot.id = id;
-        let attacker = Attacker::new(id, malice, peers, rng, self.now);
-        let due = Some(attacker.next_timeout());
-        slot.being = Being::Attacker(Box::new(attacker));
-        self.arm(peer, due);
-    }
-
-    fn add_peer(&mut self) -> PeerIndex {
+    pub(crate) fn add_peer(&mut self) -> PeerIndex {
         assert!(self.peers.len() < PEERS_MAX as usize, "a world has at most {PEERS_MAX} peers");
         let peer = PeerIndex(self.peers.len() as u32);
-        let id = self.rng.id();
+        let id = self.id_of(peer);
         self.peers.push(Peer::new(id));
         peer
     }
@@ -319,7 +307,7 @@ impl World {
     }
 
     /// Schedules the peer's next wake, unless one is pending that comes before it.
-    fn arm(&mut self, peer: PeerIndex, due: Option<Instant>) {
+    pub(crate) fn arm(&mut self, peer: PeerIndex, due: Option<Instant>) {
         let wake = self.peers[peer.as_usize()].timer.set(self.now, due);
         schedule_wake(&mut self.queue, peer, wake);
     }
@@ -329,6 +317,11 @@ impl World {
             Event::Joined { contacts } => {
                 self.peers[peer.as_usize()].has_joined = true;
                 self.trace.note(self.now, peer, None, || format!("joined, {contacts} contacts"));
+            }
+            Event::BadId { id, fault, replaced_by } => {
+                self.trace.note(self.now, peer, None, || format!("{id}: {fault}"));
+                let slot = &mut self.peers[peer.as_usize()];
+                slot.id = replaced_by.unwrap_or(id);
             }
             Event::Put { operation, key, outcome, elapsed } => {
                 self.trace.note(self.now, peer, Some(key), || {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use kad_durable::Snapshot;
 use kad_node::driver::ShardStats;
 
+use crate::own_id::OwnId;
 use crate::reply::{counted, time};
 use crate::shard_table;
 
@@ -23,7 +24,7 @@ pub(crate) fn counter(named: &Named, name: &str) -> u64 {
 /// Which node it is, and how it runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    pub(crate) id: String,
+    pub(crate) id: OwnId,
     pub(crate) address: String,
     pub(crate) network: String,
     /// The driver.
@@ -198,6 +199,8 @@ mod tests {
     use kad_node::driver::DriverStats;
     use kad_node::node::Stats;
 
+    use kad_node::id::Id;
+
     use super::*;
 
     #[test]
@@ -225,7 +228,7 @@ mod tests {
 
     fn identity() -> Identity {
         Identity {
-            id: "f".repeat(40),
+            id: OwnId::new(Id::new([0xff; 20]), None),
             address: "[2001:db8:1111:2222:3333:4444:5555:6666]:65535".into(),
             network: "default".into(),
             io: "tokio-uring".into(),

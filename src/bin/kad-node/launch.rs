@@ -8,7 +8,7 @@ use kad_node::driver::{
     self, Data, Faults, Loss, Pin, Running, Settings, ShardCount, Steering, Stopped,
 };
 use kad_node::id::Id;
-use kad_node::node::{Command, Config};
+use kad_node::node::{Command, Config, IdPolicy};
 use kad_node::quantity::Percent;
 use kad_node::rng::{Rng, SEED_BYTES};
 use kad_node::wire::{NetworkId, Role};
@@ -16,6 +16,7 @@ use kad_node::wire::{NetworkId, Role};
 use crate::args::{IoArgs, LifeArgs, LookupArgs};
 use crate::failure::Failure;
 use crate::figures::Identity;
+use crate::own_id::OwnId;
 
 /// A generator seeded by the operating system.
 pub(crate) fn rng() -> Result<Rng, Failure> {
@@ -27,8 +28,10 @@ pub(crate) fn rng() -> Result<Rng, Failure> {
 
 /// The configuration of a node of `role` with this `id`, or a random one.
 pub(crate) fn config(rng: &mut Rng, id: Option<Id>, role: Role, lookup: &LookupArgs) -> Config {
+    let id_policy = if id.is_some() { IdPolicy::Fixed } else { IdPolicy::Replaceable };
     let id = id.unwrap_or_else(|| rng.id());
     Config {
+        id_policy,
         role,
         network: NetworkId::of_name(&lookup.network),
         k: lookup.k,
@@ -111,11 +114,11 @@ pub(crate) fn stop(running: Running) -> Result<Stopped, Failure> {
 /// Which node it is that was just started, for `stats`.
 pub(crate) fn identity(
     running: &Running,
-    (id, address): (Id, SocketAddr),
+    (id, address): (OwnId, SocketAddr),
     lookup: &LookupArgs,
 ) -> Identity {
     Identity {
-        id: id.to_string(),
+        id,
         address: address.to_string(),
         network: lookup.network.clone(),
         io: running.io().to_string(),

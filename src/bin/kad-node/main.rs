@@ -34,6 +34,7 @@ mod one_shot;
 mod ongoing;
 mod operations;
 mod output;
+mod own_id;
 mod ping;
 mod pipe;
 mod progress;

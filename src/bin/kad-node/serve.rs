@@ -1,7 +1,7 @@
 //! Runs a node with its prompt.
 
 use std::io::{self, BufWriter, IsTerminal as _};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use kad_durable::Counters;
 use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running, ShardStats};
 use kad_node::id::Id;
-use kad_node::node::{Command, Config, Event};
+use kad_node::node::{Command, Config, Event, IdFault, IdPolicy, fitted_id};
 use kad_node::printable;
 use kad_node::rng::Rng;
 use kad_node::wire::Role;
@@ -26,6 +26,7 @@ use crate::joining::Joining;
 use crate::launch::{self, RESOLVE_MAX, Shards};
 use crate::membership::Membership;
 use crate::ongoing::Ongoing;
+use crate::own_id::OwnId;
 use crate::reply::{self, Audience};
 use crate::service::Supervisor;
 use crate::session::{About, Session, SessionError};
@@ -47,10 +48,8 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let terminal = Terminal::open(args.prompt.history());
     let mut rng = launch::rng()?;
     let data = data::open(&args.data, args.life.expire)?;
-    let mut own_id = args.id;
-    if let Some(data) = &data {
-        own_id = Some(data::claim(data, own_id, rng.id())?);
-    }
+    let claim = |data| data::claim(data, args.id, fitted_id(rng.id(), own_ip(args)));
+    let own_id = data.as_ref().map(claim).transpose()?.or(args.id);
     let known = data.as_ref().map(Data::contacts).unwrap_or_default();
     let config = config(args, own_id, &mut rng);
     let (id, announce) = (config.id, config.announce);
@@ -58,6 +57,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let node = (config, membership.keys.clone());
     let mut running = launch::start(args.listen, shards, &args.io, 0, node, data)?;
     launch::warn_of_fallback(&running);
+    let id = OwnId::new(id, running.id_keeper());
     let bound = running.address();
     let address = match announce {
         Some(announce) if announce.port() == 0 => SocketAddr::new(announce.ip(), bound.port()),
@@ -75,12 +75,13 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
     let known = reach.filter(known);
     let is_alone = args.bootstrap.is_empty() && known.is_empty();
     let joining = Joining::default();
-    join(args, &running, Joiner { id, membership, reach }, known, &joining)?;
+    join(args, &running, Joiner { id: id.clone(), membership, reach }, known, &joining)?;
     if io::stdin().is_terminal() {
         welcome(address);
     }
     let http = endpoint.map(|endpoint| {
-        let about = http::About::new(&running, (id, address), &args.lookup, joining.clone());
+        let about =
+            http::About::new(&running, (id.clone(), address), &args.lookup, joining.clone());
         Server::start(
             endpoint,
             http::About { has_bootstrap: !is_alone, ..about },
@@ -131,6 +132,11 @@ fn join(
 /// The protocol's settings, as the command line says.
 fn config(args: &NodeArgs, own_id: Option<Id>, rng: &mut Rng) -> Config {
     let mut config = launch::config(rng, own_id, Role::Peer, &args.lookup);
+    // What was drawn once and kept in the folder may be replaced.
+    config.id_policy = if args.id.is_some() { IdPolicy::Fixed } else { IdPolicy::Replaceable };
+    if own_id.is_none() {
+        config.id = fitted_id(config.id, own_ip(args));
+    }
     launch::set_life(&mut config, &args.life);
     config.store_bytes_max = args.store_bytes;
     config.log_level = log_events::level();
@@ -139,6 +145,11 @@ fn config(args: &NodeArgs, own_id: Option<Id>, rng: &mut Rng) -> Config {
         SocketAddr::new(announce.ip, announce.port.unwrap_or(args.listen.port()))
     });
     config
+}
+
+/// The address at which peers see the node, as far as the command line says.
+fn own_ip(args: &NodeArgs) -> IpAddr {
+    args.announce.map_or(args.listen.ip(), |announce| announce.ip)
 }
 
 /// A peer whose route decides the node's address, when the bound address is a wildcard.
@@ -198,6 +209,7 @@ pub(crate) fn attend(
     let (on_signal, interrupted) = (stops.clone(), ongoing.clone());
     thread::spawn(move || signals.forward(&interrupted, &on_signal));
     let routes = Routes {
+        own_id: node.identity.id.clone(),
         joining: node.joining.clone(),
         prompt: answers,
         http: node.http.as_ref().map(Server::sink),
@@ -267,6 +279,7 @@ fn log_stop(stop: Stop, leave: Duration) -> Result<(), Failure> {
 
 /// Where the node's events go.
 struct Routes {
+    own_id: OwnId,
     joining: Joining,
     prompt: Sender<DriverEvent>,
     http: Option<EventSink>,
@@ -287,6 +300,9 @@ impl Routes {
                 (_, DriverEvent::Node(Event::Joined { contacts })) => {
                     tracing::info!(contacts, "joined");
                     self.joining.complete();
+                }
+                (_, DriverEvent::Node(Event::BadId { id, fault, replaced_by })) => {
+                    self.note_bad_id(id, fault, replaced_by);
                 }
                 // The program may no longer wait for it.
                 (_, DriverEvent::Node(Event::Departed { .. })) => {
@@ -311,6 +327,23 @@ impl Routes {
                 // The prompt may have ended.
                 (_, answer) => drop(self.prompt.send(answer)),
             }
+        }
+    }
+}
+
+impl Routes {
+    fn note_bad_id(&self, id: Id, fault: IdFault, replaced_by: Option<Id>) {
+        match (replaced_by, fault) {
+            (Some(new), _) => {
+                tracing::warn!("the id {id} cannot be used: {fault}; the node takes the id {new}");
+                self.own_id.replace(new);
+            }
+            (None, IdFault::Taken { .. } | IdFault::Unfit { .. }) => tracing::warn!(
+                "the id {id} cannot be used: {fault}; leave --id out, or give another"
+            ),
+            (None, IdFault::Unlisted { .. }) => tracing::warn!(
+                "the node serves no peer: {fault}; check that peers reach it at its address"
+            ),
         }
     }
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kad_durable::{
-    Contents, Counters, Damage, Down, Folder, Identity, OpenError, Options, SyncPolicy,
-    SystemClocks,
+    Contents, Counters, Damage, Down, Folder, Identity, IdentityWriter, OpenError, Options,
+    SyncPolicy, SystemClocks,
 };
 
 use super::translate::{FolderTime, held_value, published_value};
@@ -19,6 +19,26 @@ use crate::node::{HeldValue, PublishedValue, ShardPosition};
 pub struct Data {
     folder: Folder,
     contents: Contents,
+}
+
+/// Keeps a node's id in its folder.
+#[derive(Clone)]
+pub struct IdKeeper(IdentityWriter);
+
+impl IdKeeper {
+    /// Makes it the folder of the node called `id`.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn keep(&self, id: Id) -> Result<(), OpenError> {
+        self.0.set(&Identity { id: id.to_bytes(), key_material: Vec::new() })
+    }
+}
+
+impl std::fmt::Debug for IdKeeper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IdKeeper").finish_non_exhaustive()
+    }
 }
 
 /// The values of one shard.
@@ -60,8 +80,12 @@ impl Data {
     /// # Errors
     /// When the disk does not take it.
     pub fn set_id(&self, id: Id) -> Result<(), OpenError> {
-        let identity = Identity { id: id.to_bytes(), key_material: Vec::new() };
-        self.folder.set_identity(&identity)
+        self.id_keeper().keep(id)
+    }
+
+    /// Keeps another id in the folder while the node runs.
+    pub(super) fn id_keeper(&self) -> IdKeeper {
+        IdKeeper(self.folder.identity_writer())
     }
 
     /// Where the contacts of the node of before were.

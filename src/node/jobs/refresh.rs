@@ -2,13 +2,15 @@
 
 use core::time::Duration;
 
-use crate::limits::{SELF_LOOKUP, SELF_LOOKUP_SPARSE};
+use crate::limits::{OWN_ID_LOOK, SELF_LOOKUP, SELF_LOOKUP_SPARSE};
 use crate::node::effect::{Effect, Finished, Turn};
 use crate::time::Instant;
 
 /// When the next self lookup is due.
 pub(crate) struct Refresh {
     next: Instant,
+    /// When what the last one has found is to be seen again.
+    look_again: Option<Instant>,
     /// The next wait while the table is sparse: while it holds fewer than K contacts.
     sparse_wait: Duration,
 }
@@ -16,21 +18,31 @@ pub(crate) struct Refresh {
 impl Refresh {
     pub(super) fn new(turn: &mut Turn) -> Self {
         let next = turn.now + turn.rng.jitter(SELF_LOOKUP);
-        Self { next, sparse_wait: SELF_LOOKUP_SPARSE }
+        Self { next, look_again: None, sparse_wait: SELF_LOOKUP_SPARSE }
     }
 
-    pub(crate) const fn next(&self) -> Instant {
-        self.next
+    pub(crate) fn next(&self) -> Instant {
+        self.look_again.map_or(self.next, |look_again| look_again.min(self.next))
     }
 
-    /// Plans the next one. `contacts` are in the table.
-    pub(super) fn schedule(&mut self, turn: &mut Turn, contacts: usize) {
+    /// One begins: plans the next. `contacts` are in the table.
+    pub(super) fn begin(&mut self, turn: &mut Turn, contacts: usize) {
+        self.look_again = None;
+        self.schedule(turn, contacts);
+    }
+
+    fn schedule(&mut self, turn: &mut Turn, contacts: usize) {
         let mut wait = SELF_LOOKUP;
         if contacts < turn.config.k {
             wait = self.sparse_wait;
             self.sparse_wait = (wait * 2).min(SELF_LOOKUP);
         }
         self.next = turn.now + turn.rng.jitter(wait);
+    }
+
+    /// Brings the next one forward.
+    pub(super) fn look_again(&mut self, turn: &mut Turn) {
+        self.look_again = Some(turn.now + turn.rng.jitter(OWN_ID_LOOK));
     }
 
     /// The node has joined.

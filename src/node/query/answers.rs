@@ -21,6 +21,9 @@ impl Query {
         };
         let Candidate { contact, known, .. } = candidate;
         let request = Request::new(contact, known, ask, Purpose::Query(id));
+        if candidate.is_asked_once {
+            return request.unconfirmed(self.lookup.k());
+        }
         request.hurried_if(self.kind.is_hurried())
     }
 
@@ -78,6 +81,9 @@ impl Query {
         contacts: Contacts<'_>,
         known: impl Fn(Contact) -> Option<Known>,
     ) {
+        if self.lookup.target() == turn.config.id {
+            self.sightings.note(turn.config.id, from.contact, contacts);
+        }
         let is_local = from.contact.addr.ip().is_loopback();
         // No answer needs more than the K closest, so no liar gets in more.
         for contact in contacts.iter().take(turn.config.k) {

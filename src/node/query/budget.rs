@@ -1,17 +1,20 @@
-//! Limits how many unresponsive candidates one reply can make a lookup query.
+//! Limits how many unresponsive candidates one party can make a lookup query.
 //!
-//! Each reply gets a budget of [`UNANSWERED_MAX`]: a request to a candidate that it named
+//! Each namer gets a budget of [`UNANSWERED_MAX`]: a request to a candidate that it named
 //! costs 1, an answer of one earns 2. What the own routing table names is not limited.
 
 use alloc::vec::Vec;
 
 use crate::limits::UNANSWERED_MAX;
+use crate::node::subnet::Subnet;
 
-/// Numbers the replies to a lookup; 0 is the own routing table.
+/// Numbers those whose replies name candidates; 0 is the own routing table. Where subnets
+/// count, all that answer from one subnet are one namer, however many ids they have; where
+/// they do not, each node is its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ReplyNumber(pub(super) u16);
+pub(super) struct Namer(pub(super) u16);
 
-impl ReplyNumber {
+impl Namer {
     pub(super) const TABLE: Self = Self(0);
 
     fn index(self) -> Option<usize> {
@@ -19,50 +22,56 @@ impl ReplyNumber {
     }
 }
 
-/// The budget of each reply to a lookup.
+#[derive(Clone, Debug)]
+struct Budget {
+    subnet: Option<Subnet>,
+    /// How many more candidates may be asked.
+    left: i16,
+}
+
+/// The budget of each namer.
 #[derive(Clone, Debug)]
 pub(super) struct Budgets {
-    /// How many more candidates may be asked, by the reply's number, less one.
-    replies: Vec<i16>,
+    /// By the namer's number, less one.
+    namers: Vec<Budget>,
     is_refilled: bool,
 }
 
 impl Budgets {
     pub(super) const fn new() -> Self {
-        Self { replies: Vec::new(), is_refilled: false }
+        Self { namers: Vec::new(), is_refilled: false }
     }
 
-    /// How many replies there are.
-    pub(super) const fn replies(&self) -> usize {
-        self.replies.len()
+    /// Numbers what answers from `subnet`.
+    pub(super) fn open(&mut self, subnet: Option<Subnet>) -> Namer {
+        let known = subnet.and_then(|_| self.namers.iter().position(|one| one.subnet == subnet));
+        let index = known.unwrap_or_else(|| {
+            self.namers.push(Budget { subnet, left: UNANSWERED_MAX });
+            self.namers.len() - 1
+        });
+        Namer(index as u16 + 1)
     }
 
-    /// Numbers one more reply.
-    pub(super) fn open(&mut self) -> ReplyNumber {
-        self.replies.push(UNANSWERED_MAX);
-        ReplyNumber(self.replies.len() as u16)
+    /// How many more candidates may be asked on a namer's budget.
+    pub(super) fn left(&self, namer: Namer) -> i16 {
+        namer.index().map_or(i16::MAX, |index| self.namers[index].left)
     }
 
-    /// How many more candidates may be asked on a reply's budget.
-    pub(super) fn left(&self, number: ReplyNumber) -> i16 {
-        number.index().map_or(i16::MAX, |index| self.replies[index])
-    }
-
-    pub(super) fn is_spent(&self, number: ReplyNumber) -> bool {
-        self.left(number) <= 0
+    pub(super) fn is_spent(&self, namer: Namer) -> bool {
+        self.left(namer) <= 0
     }
 
     /// A candidate is asked for the first time: a retry costs nothing.
-    pub(super) fn ask(&mut self, number: ReplyNumber) {
-        if let Some(left) = self.of(number) {
-            *left -= 1;
+    pub(super) fn ask(&mut self, namer: Namer) {
+        if let Some(budget) = self.of(namer) {
+            budget.left -= 1;
         }
     }
 
     /// A candidate has answered.
-    pub(super) fn earn(&mut self, number: ReplyNumber) {
-        if let Some(left) = self.of(number) {
-            *left += 2;
+    pub(super) fn earn(&mut self, namer: Namer) {
+        if let Some(budget) = self.of(namer) {
+            budget.left += 2;
         }
     }
 
@@ -75,13 +84,13 @@ impl Budgets {
     pub(super) fn refill(&mut self) {
         if !self.is_refilled {
             self.is_refilled = true;
-            for left in &mut self.replies {
-                *left = (*left).max(UNANSWERED_MAX);
+            for budget in &mut self.namers {
+                budget.left = budget.left.max(UNANSWERED_MAX);
             }
         }
     }
 
-    fn of(&mut self, number: ReplyNumber) -> Option<&mut i16> {
-        self.replies.get_mut(number.index()?)
+    fn of(&mut self, namer: Namer) -> Option<&mut Budget> {
+        self.namers.get_mut(namer.index()?)
     }
 }

@@ -1,6 +1,6 @@
 //! The nodes that a lookup has heard of.
 
-use super::budget::ReplyNumber;
+use super::budget::Namer;
 use crate::id::Distance;
 use crate::node::known::Known;
 use crate::node::subnet::Subnet;
@@ -15,13 +15,20 @@ pub(super) struct Candidate {
     pub(super) hops: u8,
     /// How often it failed.
     pub(super) failures: u8,
-    /// The reply that first named it.
-    pub(super) named_in: ReplyNumber,
-    /// Of the replies that named it, the one whose budget had most left.
-    pub(super) paid_by: ReplyNumber,
-    /// The number of its own reply.
-    pub(super) reply: ReplyNumber,
+    /// What first named it.
+    pub(super) named_by: Namer,
+    /// Of those that named it, the one whose budget had most left.
+    pub(super) paid_by: Namer,
+    /// Its number, once it has answered.
+    pub(super) namer: Namer,
+    /// Whether the own table or two namers have named it. What one peer alone names may
+    /// be a victim's address: it is sent one request, and not waited for.
+    pub(super) is_confirmed: bool,
+    /// Whether it was asked before it was confirmed, and so but once.
+    pub(super) is_asked_once: bool,
     pub(super) distance: Distance,
+    /// Whether its id fits its address.
+    pub(super) is_fit: bool,
     /// Where it counts of which subnet the candidate is.
     pub(super) subnet: Option<Subnet>,
     pub(super) state: State,
@@ -33,7 +40,26 @@ impl Candidate {
     }
 
     pub(super) fn may_be_retried(&self) -> bool {
-        self.state == State::Failed && self.failures < FAILURES_MAX
+        self.state == State::Failed && self.failures < FAILURES_MAX && self.is_confirmed
+    }
+
+    /// Whether it was asked but once, in vain.
+    pub(super) fn has_failed_once(&self) -> bool {
+        self.state == State::Failed && self.is_asked_once
+    }
+
+    /// Whether it was asked in vain so far, and is not waited for.
+    pub(super) const fn is_silent(&self) -> bool {
+        match self.state {
+            State::Failed => true,
+            State::Slow => !self.is_confirmed,
+            _ => false,
+        }
+    }
+
+    /// Whether it may still be one of the closest that answer, and is worth a wait.
+    pub(super) const fn is_awaited(&self) -> bool {
+        self.state.is_hopeful() && (self.is_confirmed || !matches!(self.state, State::Slow))
     }
 }
 

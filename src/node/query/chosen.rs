@@ -1,5 +1,5 @@
-//! Which candidates a lookup counts among the K closest: no more than so many of one subnet,
-//! or a host with a few addresses close to a key would own it.
+//! Which candidates a lookup counts among the K closest: none whose id does not fit its address
+//! and no more than so many of one subnet, or a host with a few ids close to a key would own it.
 
 use core::iter::Take;
 
@@ -26,7 +26,8 @@ pub(super) enum Chosen<'a, I> {
 
 impl<'a, I: Iterator<Item = &'a Candidate>> Chosen<'a, I> {
     /// The `k` closest of `candidates`, which come the closest first; where subnets count,
-    /// `most` at most are of one. Where these are fewer, the closest of the others fill them up.
+    /// `most` at most are of one, and whose ids fit their addresses. Where these are fewer, the
+    /// closest of the others fill them up.
     pub(super) fn of(candidates: I, k: usize, most: Option<usize>) -> Self {
         match most {
             Some(most) => Self::limited(candidates, k, most),
@@ -44,7 +45,8 @@ impl<'a, I: Iterator<Item = &'a Candidate>> Chosen<'a, I> {
             let of_subnet = |subnet: Subnet| {
                 chosen.iter().filter(|chosen| chosen.subnet == Some(subnet)).count()
             };
-            if candidate.subnet.is_some_and(|subnet| of_subnet(subnet) >= most) {
+            let is_crowded = candidate.subnet.is_some_and(|subnet| of_subnet(subnet) >= most);
+            if is_crowded || !candidate.is_fit {
                 if others.len() < k {
                     others.push(candidate);
                 }

@@ -1,14 +1,16 @@
 //! The iterative lookup (Kademlia 2.3) as a pure state machine: which node to ask next,
 //! and when the lookup has ended.
 
-use alloc::vec::Vec;
-use core::net::SocketAddr;
+mod addresses;
 
-use super::budget::{Budgets, ReplyNumber};
+use alloc::vec::Vec;
+
+use super::budget::{Budgets, Namer};
 use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
 use super::chosen::Chosen;
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
+use crate::node::fit::id_fits;
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
 use crate::node::subnet::SubnetLimit;
@@ -22,12 +24,14 @@ use crate::wire::Contact;
 /// K have answered, those that failed are retried once before it ends: with few to ask, a
 /// loss is likelier than a death, and a get must not call a value absent because of it.
 ///
-/// Two rules keep liars at bay. Where there are too many candidates, those make way that
-/// were named in the reply that named most: a liar can make up any number of nodes closer
-/// than the real ones, but it cannot crowd out what honest nodes have named. And each
-/// reply has a [budget](super::budget): a liar can name any victim's address, and what a
-/// lookup sends there is sent in this node's name. A candidate that several replies name
-/// is asked on the largest of their budgets.
+/// Rules that keep liars at bay. Where there are too many candidates, those make way whose
+/// namer named most: a liar can make up any number of nodes closer than the real ones, but it
+/// cannot crowd out what honest nodes have named. And a liar can name any victim's address, and
+/// what a lookup sends there is sent in this node's name. So each namer has a
+/// [budget](super::budget); a candidate that several name is asked on the largest of theirs.
+/// A candidate that one peer alone names is sent one request and not waited for when it is
+/// late. And where subnets count, [few](addresses) requests to one IP are without an answer,
+/// whatever names it.
 ///
 /// Use: [`offer`](Self::offer) the first contacts; ask the node that [`next`](Self::next)
 /// names until it names none; report each outcome by [`answered`](Self::answered),
@@ -42,6 +46,8 @@ pub(super) struct Lookup {
     outstanding: usize,
     /// Candidates that were ever asked.
     asked: usize,
+    /// Candidates that have answered.
+    replies: usize,
     extent: Extent,
     subnets: SubnetLimit,
     /// Whether any candidate counts in a subnet: in a private network none does.
@@ -58,6 +64,7 @@ impl Lookup {
             alpha,
             outstanding: 0,
             asked: 0,
+            replies: 0,
             extent,
             subnets: SubnetLimit::new(None),
             has_subnets: false,
@@ -75,6 +82,10 @@ impl Lookup {
         self.target
     }
 
+    pub(super) const fn k(&self) -> usize {
+        self.k
+    }
+
     /// Takes up a node to ask, with what is known of it.
     pub(super) fn offer(&mut self, contact: Contact, named_by: NamedBy, known: Known) -> Offer {
         if self.is_candidate(contact, named_by) {
@@ -85,27 +96,30 @@ impl Lookup {
 
     /// Takes up a node that is [no candidate](Self::is_candidate) yet.
     pub(super) fn add(&mut self, contact: Contact, named_by: NamedBy, known: Known) -> Offer {
-        if self.is_settled_at(contact) {
+        let subnet = self.subnets.subnet(contact.addr.ip());
+        self.has_subnets |= subnet.is_some();
+        if self.is_settled_at(contact) || subnet.is_some() && self.is_silent(contact.addr.ip()) {
             return Offer::Dropped;
         }
         let (hops, named_in) = match named_by {
-            NamedBy::Table => (1, ReplyNumber::TABLE),
-            NamedBy::Reply(from) => (from.hops.saturating_add(1), from.reply),
+            NamedBy::Table => (1, Namer::TABLE),
+            NamedBy::Reply(from) => (from.hops.saturating_add(1), from.namer),
         };
         // A node that has given a token is there.
-        let paid_by = if known.token.is_none() { named_in } else { ReplyNumber::TABLE };
+        let paid_by = if known.token.is_none() { named_in } else { Namer::TABLE };
         let distance = contact.id ^ self.target;
-        let subnet = self.subnets.subnet(contact.addr.ip());
-        self.has_subnets |= subnet.is_some();
         let candidate = Candidate {
             contact,
             known,
             hops,
             failures: 0,
-            named_in,
+            named_by: named_in,
             paid_by,
-            reply: ReplyNumber::TABLE,
+            namer: Namer::TABLE,
+            is_confirmed: paid_by == Namer::TABLE,
+            is_asked_once: false,
             distance,
+            is_fit: subnet.is_none() || id_fits(contact.id, contact.addr.ip()),
             subnet,
             state: State::New,
         };
@@ -113,8 +127,7 @@ impl Lookup {
         self.candidates.insert(index, candidate);
         // Candidates that failed stay, so as not to be asked again, but do not count:
         // liars would fill the lookup with them.
-        let count = self.candidates.iter().filter(|other| other.state.is_hopeful()).count();
-        if count > CANDIDATES_MAX && self.drop_one() == Some(contact) {
+        if self.count_hopeful() > CANDIDATES_MAX && self.drop_one() == Some(contact) {
             return Offer::Dropped;
         }
         Offer::Taken
@@ -126,12 +139,22 @@ impl Lookup {
         let Some(index) = self.position(contact) else {
             return false;
         };
-        let Candidate { state, paid_by, .. } = self.candidates[index];
-        if let NamedBy::Reply(from) = named_by
-            && state == State::New
-            && self.budgets.left(from.reply) > self.budgets.left(paid_by)
+        let namer = match named_by {
+            NamedBy::Table => Namer::TABLE,
+            NamedBy::Reply(from) => from.namer,
+        };
+        let candidate = &mut self.candidates[index];
+        if !candidate.is_confirmed && candidate.named_by != namer {
+            candidate.is_confirmed = true;
+            if candidate.has_failed_once() && self.count_hopeful() < CANDIDATES_MAX {
+                self.candidates[index].state = State::New;
+            }
+        }
+        let candidate = &mut self.candidates[index];
+        if candidate.state == State::New
+            && self.budgets.left(namer) > self.budgets.left(candidate.paid_by)
         {
-            self.candidates[index].paid_by = from.reply;
+            candidate.paid_by = namer;
         }
         true
     }
@@ -142,14 +165,14 @@ impl Lookup {
         let mut named = [0_u16; ASKED_MAX + 1];
         let may_go = |other: &Candidate| other.state == State::New && !other.is_retry();
         for other in self.candidates.iter().filter(|other| may_go(other)) {
-            named[usize::from(other.named_in.0)] += 1;
+            named[usize::from(other.named_by.0)] += 1;
         }
         let most = named.into_iter().max().filter(|&most| most > 0)?;
         let spent = |other: &Candidate| self.is_beyond_budget(other);
         let victim = self.candidates.iter().rposition(spent).or_else(|| {
             self.candidates
                 .iter()
-                .rposition(|other| may_go(other) && named[usize::from(other.named_in.0)] == most)
+                .rposition(|other| may_go(other) && named[usize::from(other.named_by.0)] == most)
         })?;
         Some(self.candidates.remove(victim).contact)
     }
@@ -167,8 +190,10 @@ impl Lookup {
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
         let next = self.chosen(State::is_hopeful).find(ready)?.contact;
         let index = self.position(next)?;
-        self.candidates[index].state = State::Asked;
-        let next = self.candidates[index];
+        let candidate = &mut self.candidates[index];
+        candidate.state = State::Asked;
+        candidate.is_asked_once = !candidate.is_confirmed;
+        let next = *candidate;
         self.outstanding += 1;
         if !next.is_retry() {
             self.asked += 1;
@@ -185,7 +210,8 @@ impl Lookup {
         self.budgets.earn(self.candidates[index].paid_by);
         let candidate = &mut self.candidates[index];
         candidate.known = known;
-        candidate.reply = self.budgets.open();
+        candidate.namer = self.budgets.open(candidate.subnet);
+        self.replies += 1;
         let answered = *candidate;
         self.forget_others_at(contact, contact.id);
         Some(answered)
@@ -219,6 +245,8 @@ impl Lookup {
         {
             self.candidates[index].state = State::Slow;
             self.outstanding -= 1;
+            let slow = self.candidates[index];
+            self.forget_silent(&slow);
         }
     }
 
@@ -232,7 +260,11 @@ impl Lookup {
         candidate.failures += 1;
         candidate.known.round_trip = RoundTrip::default();
         let failed = *candidate;
+        if failed.is_confirmed && failed.is_asked_once {
+            candidate.state = State::New;
+        }
         self.forget_others_at(contact, contact.id);
+        self.forget_silent(&failed);
         Some(failed)
     }
 
@@ -261,10 +293,9 @@ impl Lookup {
     /// Whether an [`Extent::Few`] has alpha replies, or one and a candidate that is late.
     fn has_enough_replies(&self) -> bool {
         let is_late = |other: &Candidate| matches!(other.state, State::Slow | State::Failed);
-        let replies = self.budgets.replies();
         self.extent == Extent::Few
-            && replies > 0
-            && (replies >= self.alpha || self.candidates.iter().any(is_late))
+            && self.replies > 0
+            && (self.replies >= self.alpha || self.candidates.iter().any(is_late))
     }
 
     /// Whether all hopeful candidates have answered, they are fewer than K, and another can
@@ -312,7 +343,7 @@ impl Lookup {
 
     /// Whether no candidate has answered, and it may ask more.
     pub(super) const fn is_unanswered(&self) -> bool {
-        self.budgets.replies() == 0 && self.asked < ASKED_MAX
+        self.replies == 0 && self.asked < ASKED_MAX
     }
 
     /// How many nodes were asked.
@@ -323,7 +354,7 @@ impl Lookup {
     /// Those that may still be one of the closest that answer: they have neither failed nor
     /// departed, and were asked or may be.
     fn hopeful(&self) -> impl Iterator<Item = &Candidate> {
-        let may_be = |other: &Candidate| other.state.is_hopeful() && !self.is_beyond_budget(other);
+        let may_be = |other: &Candidate| other.is_awaited() && !self.is_beyond_budget(other);
         self.candidates.iter().filter(move |other| may_be(other))
     }
 
@@ -332,6 +363,10 @@ impl Lookup {
         candidate.state == State::New
             && !candidate.is_retry()
             && self.budgets.is_spent(candidate.paid_by)
+    }
+
+    fn count_hopeful(&self) -> usize {
+        self.candidates.iter().filter(|other| other.state.is_hopeful()).count()
     }
 
     /// Ends the wait for a candidate's answer, and returns the candidate's index.
@@ -354,44 +389,6 @@ impl Lookup {
         let start = self.candidates.partition_point(|other| bits(other) < first);
         let similar = self.candidates[start..].iter().take_while(|other| bits(other) == first);
         similar.into_iter().position(|other| other.contact == contact).map(|index| start + index)
-    }
-
-    /// Whether the address has shown which node is there, or that none is.
-    fn is_settled_at(&self, contact: Contact) -> bool {
-        let is_settled = |other: &Candidate| {
-            matches!(other.state, State::Answered | State::Departing | State::Failed)
-        };
-        self.candidates.iter().any(|other| is_settled(other) && other.contact.addr == contact.addr)
-    }
-
-    /// Whether a candidate's address has been asked and has not answered yet.
-    fn owes(&self, candidate: &Candidate) -> bool {
-        let addr = candidate.contact.addr;
-        self.candidates
-            .iter()
-            .any(|other| other.state.owes_an_answer() && other.contact.addr == addr)
-    }
-
-    /// Drops those that have not been asked yet and are said to be at `addr`.
-    pub(super) fn forget_at(&mut self, addr: SocketAddr) {
-        self.candidates.retain(|other| other.state != State::New || other.contact.addr != addr);
-    }
-
-    /// Drops those that have not been asked yet and are said to be at the contact's
-    /// address, but for the one called `name`.
-    fn forget_others_at(&mut self, contact: Contact, name: Id) {
-        let is_other = |other: &Candidate| {
-            other.state == State::New
-                && other.contact.addr == contact.addr
-                && other.contact.id != name
-        };
-        // A candidate that was asked before stays, so as not to be asked anew.
-        for other in self.candidates.iter_mut().filter(|other| other.is_retry()) {
-            if is_other(other) {
-                other.state = State::Misnamed;
-            }
-        }
-        self.candidates.retain(|other| !is_other(other));
     }
 }
 

@@ -20,8 +20,8 @@ pub enum Weight {
     },
 }
 
-/// Binding messages of different slots: one for each bucket, and one more.
-pub const HANDOFF_SLOTS: usize = ID_BITS + 1;
+/// Binding messages of different slots: one for each bucket, and two more.
+pub const HANDOFF_SLOTS: usize = ID_BITS + 2;
 
 const _: () = assert!(HANDOFF_SLOTS <= u8::MAX as usize + 1);
 

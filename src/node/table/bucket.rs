@@ -8,6 +8,7 @@ use crate::id::Id;
 use crate::limits::{
     CONTACT_FRESH, CONTACT_NEWS, FAILURES_FORGET, FAILURES_STALE, K_DEFAULT, REPLACEMENTS_MAX,
 };
+use crate::node::fit::id_fits;
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
 use crate::time::{Instant, Tick};
@@ -22,17 +23,31 @@ pub(crate) struct Entry {
     pub(crate) known: Known,
     /// RPCs failed in a row.
     pub(crate) failures: u8,
+    /// Whether its id fits its address.
+    is_fit: bool,
 }
 
 /// A cache line: id 20, address 18, token 8 and its date 4, round trip 8, last
-/// seen 4, failures 1.
+/// seen 4, failures 1, fit 1.
 const _: () = assert!(size_of::<Entry>() <= 64);
 const _: () = assert!(CONTACT_NEWS.as_micros() >= 100 * Tick::LENGTH.as_micros());
 
 impl Entry {
     /// A contact that answered at `seen`.
     pub(crate) fn new(contact: Contact, seen: Instant, known: Known) -> Self {
-        Self { contact: CompactContact::new(contact), seen: Tick::of(seen), known, failures: 0 }
+        let is_fit = id_fits(contact.id, contact.addr.ip());
+        let contact = CompactContact::new(contact);
+        Self { contact, seen: Tick::of(seen), known, failures: 0, is_fit }
+    }
+
+    /// Whether its id fits its address: one that does not is named after all others.
+    pub(crate) const fn is_fit(&self) -> bool {
+        self.is_fit
+    }
+
+    /// Whether it makes way for a newcomer.
+    const fn yields_to(&self, newcomer: &Self) -> bool {
+        self.is_stale() || newcomer.is_fit && !self.is_fit
     }
 
     pub(crate) const fn id(&self) -> Id {
@@ -92,7 +107,8 @@ pub(crate) enum Admission {
     Known,
     /// It has entered the bucket.
     Inserted,
-    /// It has entered the bucket in place of a stale contact.
+    /// It has entered the bucket in place of a stale contact, or of one whose id does not fit
+    /// its address.
     Replaced,
     /// It waits in the replacement cache; `check` is the contact in its way, to be pinged:
     /// the least recently seen, or the one that has its id at another address.
@@ -154,6 +170,11 @@ impl Bucket {
         self.entries.iter().chain(&self.replacements)
     }
 
+    /// What waits for the place of the contact called `id`, and has that id itself.
+    pub(crate) fn claimant(&self, id: Id) -> Option<&Entry> {
+        self.replacements.iter().find(|waiting| waiting.id() == id)
+    }
+
     /// Whether a peer is a contact, at this address.
     pub(crate) fn has(&self, contact: Contact) -> bool {
         self.entries.iter().any(|entry| entry.is(contact))
@@ -170,7 +191,7 @@ impl Bucket {
         }
         let has_room = self.entries.len() < k
             || self.replacements.len() < REPLACEMENTS_MAX
-            || self.entries.iter().any(Entry::is_stale);
+            || self.entries.iter().any(|entry| entry.is_stale() || !entry.is_fit);
         has_room && !self.replacements.iter().any(|waiting| waiting.id() == contact.id)
     }
 
@@ -201,7 +222,7 @@ impl Bucket {
             push(&mut self.entries, newcomer);
             return Admission::Inserted;
         }
-        if let Some(index) = self.entries.iter().position(Entry::is_stale) {
+        if let Some(index) = self.entries.iter().position(|entry| entry.yields_to(&newcomer)) {
             self.revision += 1;
             self.entries.remove(index);
             self.entries.push(newcomer);

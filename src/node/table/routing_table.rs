@@ -82,6 +82,11 @@ impl RoutingTable {
         bucket.entries().iter().find(|entry| entry.id() == id)
     }
 
+    /// What waits for the place of the contact that has its id.
+    pub(crate) fn claimant(&self, id: Id) -> Option<Contact> {
+        self.buckets.get(self.index(id))?.claimant(id).map(Entry::contact)
+    }
+
     /// Takes in a contact that has just answered.
     pub(crate) fn answered(&mut self, entry: Entry) -> Admission {
         let index = self.index(entry.id());
@@ -159,7 +164,7 @@ impl RoutingTable {
     }
 
     /// The `count` contacts closest to `target`, the closest first, without the
-    /// one called `except`.
+    /// one called `except`. Those whose ids do not fit their addresses come after all others.
     ///
     /// Buckets are visited in the order of their distance from the target, so
     /// that sorting within a bucket sorts the whole. With `d` the distance from
@@ -179,7 +184,7 @@ impl RoutingTable {
         let zoom_out = deeper.rev().filter(|&index| !distance.bit(index));
         let shallower = (0..prefix.min(built)).rev();
 
-        let mut closest = Closest::new();
+        let (mut closest, mut unfit) = (Closest::new(), Closest::new());
         for index in first.chain(zoom_in).chain(zoom_out).chain(shallower) {
             let entries = self.buckets[index].entries();
             // What is moved while it is sorted are 16 bytes: the first bits of each
@@ -194,13 +199,32 @@ impl RoutingTable {
                 let distances = || (entry.id() ^ target).cmp(&(other.id() ^ target));
                 first.cmp(other_first).then_with(distances)
             });
-            let missing = count - closest.len();
-            closest.extend(sorted.iter().take(missing).map(|&(_, entry)| entry.contact()));
+            for (_, entry) in sorted {
+                let (of_kind, most) = if entry.is_fit() {
+                    (&mut closest, count)
+                } else {
+                    (&mut unfit, count - closest.len())
+                };
+                if of_kind.len() < most {
+                    of_kind.push(entry.contact());
+                }
+            }
             if closest.len() == count {
                 break;
             }
         }
+        unfit.truncate(count - closest.len());
+        closest.extend(unfit);
         closest
+    }
+
+    /// Puts what this node knows of one that looks for its own id before the contacts closest
+    /// to that: where it sees it, and then where it lists the id, if it does. An asker that is
+    /// listed elsewhere has an id that is taken.
+    pub(crate) fn say_of_asker(&self, asker: Contact, closest: &mut Closest) {
+        let listed = self.entry(asker.id).map(Entry::contact);
+        closest.truncate(K_MAX - 1 - usize::from(listed.is_some()));
+        closest.insert_many(0, core::iter::once(asker).chain(listed));
     }
 
     /// How many of the K closest contacts to `key` are closer than this node.
@@ -217,6 +241,22 @@ impl RoutingTable {
         let is_full = |bucket: &Bucket| bucket.entries().len() >= self.k;
         let index = self.index(key);
         self.buckets.get(index..index + 2).is_some_and(|buckets| buckets.iter().all(is_full))
+    }
+
+    /// The same contacts, and those that wait, about another id.
+    pub(crate) fn renamed(&self, own: Id) -> Self {
+        let mut renamed = Self::new(own, self.k, self.subnets);
+        let all = self.buckets.iter().flat_map(Bucket::all).filter(|entry| entry.id() != own);
+        let mut all: Vec<Entry> = all.copied().collect();
+        all.sort_unstable_by_key(Entry::seen);
+        for entry in all {
+            renamed.answered(entry);
+        }
+        renamed
+    }
+
+    pub(crate) const fn own(&self) -> Id {
+        self.own
     }
 
     /// Every contact, of the farthest bucket first.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use kad_node::limits::{PIECE_BYTES_MAX, RANGE_PIECES_MAX, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX};
 
 use super::{each_is_found, minutes, network, scenario, seconds, told};
-use crate::attacker::Malice;
 use crate::faults::{Delay, Faults};
+use crate::malice::Malice;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Scenario, Step};
 use crate::shards::Layout;

@@ -3,8 +3,8 @@
 use kad_node::limits::K_DEFAULT;
 
 use super::{each_is_found, minutes, network, placed_on_all, scenario, seconds, told, values};
-use crate::attacker::Malice;
 use crate::faults::Faults;
+use crate::malice::Malice;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Scenario, Step, Verdict};

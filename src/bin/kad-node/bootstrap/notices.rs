@@ -10,6 +10,7 @@ use kad_node::id::Id;
 use super::{Follower, Reach};
 use crate::joining::Joining;
 use crate::membership::Membership;
+use crate::own_id::OwnId;
 use crate::ping;
 
 /// How long a node tries to join before the first warning: time for several attempts.
@@ -24,7 +25,7 @@ const ADDRESSES_SHOWN_MAX: usize = 3;
 /// The node that joins.
 #[derive(Clone, Debug)]
 pub(crate) struct Joiner {
-    pub(crate) id: Id,
+    pub(crate) id: OwnId,
     pub(crate) membership: Membership,
     pub(crate) reach: Reach,
 }
@@ -66,7 +67,7 @@ impl Notices {
             return;
         }
         for probe in &probes {
-            if probe.outcome == Ok(self.node.id) && self.twins.insert(probe.addr) {
+            if probe.outcome == Ok(self.node.id.id()) && self.twins.insert(probe.addr) {
                 self.warn_of_twin(probe.addr);
             }
         }
@@ -93,7 +94,7 @@ impl Notices {
     }
 
     fn warn_of_twin(&self, addr: SocketAddr) {
-        let id = self.node.id;
+        let id = &self.node.id;
         tracing::warn!(
             "the node at {addr} has the same id {id} as this node: it is this node itself, or one \
              of the two needs another --id"
@@ -102,7 +103,7 @@ impl Notices {
 
     fn shown(&self, Probe { addr, outcome }: &Probe) -> String {
         match outcome {
-            Ok(id) if *id == self.node.id => format!("{addr} (has this node's id)"),
+            Ok(id) if *id == self.node.id.id() => format!("{addr} (has this node's id)"),
             Ok(_) => format!("{addr} (answers a PING)"),
             Err(reason) => format!("{addr} ({reason})"),
         }

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use kad_durable::Counters as DiskCounters;
 use kad_node::driver::{Io, Running, ShardCount};
-use kad_node::id::Id;
 use kad_node::node::LogLevel;
 use tokio::sync::{Semaphore, watch};
 
@@ -20,11 +19,12 @@ use crate::args::LookupArgs;
 use crate::demo::Control;
 use crate::joining::Joining;
 use crate::log_events;
+use crate::own_id::OwnId;
 
 /// What the server says of its node.
 #[derive(Clone)]
 pub(crate) struct About {
-    pub(crate) id: Id,
+    pub(crate) id: OwnId,
     /// Where peers reach it.
     pub(crate) address: SocketAddr,
     pub(crate) shards: ShardCount,
@@ -46,7 +46,7 @@ impl About {
     /// What a node of this id, at this address, says. It has no bootstrap addresses.
     pub(crate) fn new(
         running: &Running,
-        (id, address): (Id, SocketAddr),
+        (id, address): (OwnId, SocketAddr),
         lookup: &LookupArgs,
         joining: Joining,
     ) -> Self {
@@ -139,6 +139,7 @@ pub(crate) mod tests {
     use std::time::Duration;
 
     use kad_node::driver::{DriverEvent, Running};
+    use kad_node::id::Id;
     use kad_node::node::{Command, Event, OperationId, Trace};
 
     use super::*;
@@ -151,7 +152,7 @@ pub(crate) mod tests {
     /// server is, which has stopped when it is dropped.
     pub(crate) fn unserved(running: &Running) -> (Arc<App>, watch::Sender<Phase>) {
         let about = About {
-            id: Id::of_value(b"unserved"),
+            id: OwnId::new(Id::of_value(b"unserved"), None),
             address: running.address(),
             shards: running.shards(),
             io: running.io(),

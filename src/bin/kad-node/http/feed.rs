@@ -64,6 +64,13 @@ impl Feed {
             Event::Joined { contacts } => {
                 self.tell("joined", || json!({ "contacts": contacts }));
             }
+            Event::BadId { id, fault, replaced_by } => self.tell("bad_id", || {
+                json!({
+                    "id": id.to_string(),
+                    "fault": fault.to_string(),
+                    "replaced_by": replaced_by.map(|id| id.to_string()),
+                })
+            }),
             Event::Put { key, outcome, elapsed, operation } => self.tell("put", || {
                 let stored = outcome.as_ref().ok();
                 json!({

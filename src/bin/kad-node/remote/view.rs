@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 use crate::figures::{Counters, Figures, Identity, Named};
+use crate::own_id::OwnId;
 
 /// A traced get.
 pub(super) struct Trace {
@@ -97,8 +98,11 @@ fn unread(why: impl std::fmt::Display) -> Failure {
 }
 
 fn contact(id: &str, addr: SocketAddr) -> Result<Contact, Failure> {
-    let id: Id = id.parse().map_err(|_| unread("an id is 40 hexadecimal digits"))?;
-    Ok(Contact { id, addr })
+    Ok(Contact { id: parsed_id(id)?, addr })
+}
+
+fn parsed_id(id: &str) -> Result<Id, Failure> {
+    id.parse().map_err(|_| unread("an id is 40 hexadecimal digits"))
 }
 
 /// Reads the answer of `/v1/trace/KEY`.
@@ -148,6 +152,7 @@ fn peer(view: &PeerView) -> Result<ContactView, Failure> {
 /// Reads the answer of `/v1/node`.
 pub(super) fn identity(answer: Value) -> Result<Identity, Failure> {
     let NodeView { id, address, network, io, uptime_us } = read(answer)?;
+    let id = OwnId::new(parsed_id(&id)?, None);
     let now = Instant::now();
     let started = now.checked_sub(Duration::from_micros(uptime_us)).unwrap_or(now);
     Ok(Identity { id, address, network, io, started })

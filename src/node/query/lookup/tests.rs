@@ -175,7 +175,7 @@ proptest! {
         let closest: Vec<&Candidate> = lookup.hopeful().take(k).collect();
         prop_assert!(closest.iter().all(|known| known.state == State::Answered));
         let chances = |known: &Candidate| {
-            (known.state != State::Failed || known.failures == FAILURES_MAX)
+            (known.state != State::Failed || known.failures == FAILURES_MAX || !known.is_confirmed)
                 && (lookup.budgets.is_refilled() || !lookup.is_beyond_budget(known))
         };
         let all_had_chances = lookup.candidates.iter().all(chances);

@@ -4,13 +4,14 @@ use core::net::SocketAddr;
 
 use super::*;
 use crate::limits::PEERS_PER_SUBNET;
+use crate::node::fitted_id;
 
 const K: usize = 4;
 
 /// The `number`th of a series of contacts of a subnet of public addresses.
 fn of_subnet(subnet: u8, number: u8) -> Contact {
-    let id = id(u16::from_be_bytes([subnet, number]));
-    Contact { id, addr: SocketAddr::from(([192, 0, subnet, number], 9000)) }
+    let addr = SocketAddr::from(([192, 0, subnet, number], 9000));
+    Contact { id: fitted_id(id(u16::from_be_bytes([subnet, number])), addr.ip()), addr }
 }
 
 /// A lookup to the K closest of `nodes`, all of which answer, and which it has asked.
@@ -54,5 +55,21 @@ fn where_there_are_no_others_those_of_one_subnet_fill_the_k_up() {
     assert_eq!(asked.len(), K);
     assert_eq!(lookup.closest().count(), K);
     assert!(lookup.closest().any(|known| known.contact == of_subnet(2, 1)), "however far");
+    assert!(lookup.is_crowded());
+}
+
+#[test]
+fn what_does_not_fit_its_address_counts_only_where_there_are_no_others() {
+    let unfit = |number: u8| Contact { id: id(number.into()), ..of_subnet(100 + number, 1) };
+    let mut nodes: Vec<Contact> = (0..40).map(unfit).collect();
+    nodes.extend((10..10 + K as u8).map(|subnet| of_subnet(subnet, 1)));
+    let (lookup, _) = looked_up(&nodes);
+    assert!(lookup.closest().all(|known| known.is_fit), "however far");
+    assert!(!lookup.is_crowded());
+    let (lookup, asked) = looked_up(&nodes[..40]);
+    let closest: Vec<_> = lookup.closest().map(|known| known.contact).collect();
+    nodes.truncate(40);
+    nodes.sort_unstable_by_key(|node| node.id ^ id(0));
+    assert_eq!((closest, asked.len()), (nodes[..K].to_vec(), K), "as before ids had to fit");
     assert!(lookup.is_crowded());
 }
