@@ -40,6 +40,7 @@ mod io;
 mod launch;
 mod loss;
 mod mailbox;
+mod put_off;
 mod sealed;
 mod settings;
 mod shard;

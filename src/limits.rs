@@ -268,6 +268,12 @@ pub const SOURCE_OVERHEAD_BYTES: usize = 144;
 pub const SUBNET_OVERHEAD_BYTES: usize = 132;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
+/// STOREs that one shard takes up in a turn of its loop: each costs several times what a
+/// PING or a get does, which wait for the turn's end.
+pub const STORES_PER_TURN_MAX: usize = 64;
+/// STOREs that one shard has wait for its next turns: more are dropped, and their senders
+/// send them again.
+pub const STORES_PUT_OFF_MAX: usize = 1024;
 /// Values whose life is ended at one time-out; the rest follow at the next, which
 /// is at once: a shard that has [`STORE_VALUES_MAX`] of them to forget must not be
 /// deaf meanwhile.

@@ -17,9 +17,11 @@ use super::io::Datapath;
 use super::mailbox::Links;
 use super::mailbox::inbox::Inbox;
 use super::mailbox::peers::Peers;
+use super::put_off::{Admission, PutOff, StoreQueue};
 use super::stats::{DriverStats, ShardStats};
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
+use crate::wire;
 
 /// Longest wait. The kernel does not count the time in which the machine sleeps into a
 /// wait, so that a shard sees so much later at most that it has slept past a deadline. An
@@ -32,6 +34,7 @@ pub(super) struct Shard<D> {
     outbox: Outbox,
     inbox: Inbox,
     outlet: Outlet<D>,
+    stores: StoreQueue,
     disk: Option<DiskLink>,
     clock: Clock,
     /// The moment of the turn.
@@ -48,7 +51,8 @@ impl<D: Datapath> Shard<D> {
     ) -> Self {
         let Links { inbox, peers, disk } = links;
         let outlet = Outlet { datapath, peers, events };
-        Self { node, outbox: Outbox::new(), inbox, outlet, disk, clock, now: clock.now() }
+        let (outbox, stores, now) = (Outbox::new(), StoreQueue::default(), clock.now());
+        Self { node, outbox, inbox, outlet, stores, disk, clock, now }
     }
 
     /// Turns until it is told to stop, or the datapath fails.
@@ -79,7 +83,7 @@ impl<D: Datapath> Shard<D> {
     fn wait(&mut self) -> io::Result<()> {
         let begun = self.clock.now();
         self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
-        if self.inbox.begin_wait() {
+        if self.stores.is_empty() && self.inbox.begin_wait() {
             let due = self.node.next_timeout().map(|due| due.since(begun));
             let disk = self.disk.as_ref().and_then(|disk| disk.wait(begun));
             let timeout = [due, disk, self.outlet.peers.retry(), Some(WAIT_MAX)];
@@ -94,11 +98,23 @@ impl<D: Datapath> Shard<D> {
         Ok(())
     }
 
+    /// Takes in the STOREs that have waited, as many as a turn may, and what has come.
     fn take_datagrams(&mut self) -> io::Result<()> {
-        let Self { node, outbox, outlet, now, .. } = self;
+        let Self { node, outbox, outlet, stores, now, .. } = self;
+        stores.begin_turn();
+        while let Some(PutOff { source, local, bytes }) = stores.take() {
+            if let Some(local) = local {
+                outlet.note_local(source, local, outbox);
+            }
+            node.handle_datagram(*now, source, &bytes, outbox);
+            outlet.relieve(outbox);
+        }
         while outlet.datapath.advance()? {
+            let (source, bytes) = outlet.datapath.datagram();
+            if wire::is_store(bytes) && outlet.puts_off(stores) {
+                continue;
+            }
             if let Some(local) = outlet.datapath.local() {
-                let (source, _) = outlet.datapath.datagram();
                 outlet.note_local(source, local, outbox);
             }
             let (source, bytes) = outlet.datapath.datagram();
@@ -163,6 +179,21 @@ impl<D: Datapath> Outlet<D> {
     fn flush(&mut self, outbox: &mut Outbox) {
         self.pass_handoffs(outbox);
         self.send(outbox);
+    }
+
+    /// Whether the STORE that has just come is not for this turn.
+    fn puts_off(&mut self, stores: &mut StoreQueue) -> bool {
+        match stores.admit() {
+            Admission::Now => return false,
+            Admission::Later => {
+                let local = self.datapath.local();
+                let (source, bytes) = self.datapath.datagram();
+                stores.put_off(PutOff { source, local, bytes: bytes.into() });
+                self.stats().stores_put_off += 1;
+            }
+            Admission::Dropped => self.stats().stores_dropped += 1,
+        }
+        true
     }
 
     /// Notes that `peer` has asked `local`. Replies that wait are sent before that, where

@@ -49,6 +49,10 @@ counters! {
         receives_failed,
         /// Datagrams received whose source was no IP address.
         receives_sourceless,
+        /// STOREs that waited for a later turn, since one takes up a bounded number.
+        stores_put_off,
+        /// STOREs dropped, to be sent again: as many waited as may.
+        stores_dropped,
         /// Times that the multishot receive ended and was begun again.
         receives_rearmed,
         /// Of these, for want of a free buffer (ENOBUFS).

@@ -51,6 +51,11 @@ fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeEr
 }
 
 /// Whether `bytes` begin as a datagram does, as far as they go.
+/// Whether it would be a STORE, if it is well-formed.
+pub fn is_store(bytes: &[u8]) -> bool {
+    bytes.get(2) == Some(&kind::STORE)
+}
+
 fn check_prefix(bytes: &[u8]) -> Result<(), DecodeError> {
     match bytes {
         [MAGIC, VERSION, ..] | [MAGIC] => Ok(()),

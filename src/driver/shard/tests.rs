@@ -13,7 +13,9 @@ use crate::driver::mailbox::{self, Mailboxes};
 use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
 use crate::handoff::Consumer;
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX};
+use crate::limits::{
+    DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
+};
 use crate::node::{Command, Config, Handoff, OperationId};
 use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
 use udp::LocalAddresses;
@@ -182,6 +184,44 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
     assert_eq!(datapath.answered, pings);
     assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
     assert_eq!(shard.node.stats().outbox_full, 0);
+}
+
+#[test]
+fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_first() {
+    const FLOOD: usize = STORES_PUT_OFF_MAX + 3 * STORES_PER_TURN_MAX;
+    let (mut mailboxes, mut senders, _events) = rig(1);
+    let node = Node::new(config(), Instant::ZERO);
+    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
+    let store = Body::Store(wire::Store {
+        key: Id::of_value(b"value"),
+        offset: 0,
+        total: 5,
+        life_s: 60,
+        purpose: wire::Purpose::Replica,
+        value: b"value",
+    });
+    let datapath = Burst::of(FLOOD, store, Ending::Never);
+    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    let mut turn = |pings: usize| {
+        let datapath = &mut shard.outlet.datapath;
+        if pings > 0 {
+            let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
+            (datapath.bytes, datapath.datagrams) = (bytes, pings);
+        }
+        // As at its first wait, it does not wait for a wake.
+        datapath.waits = 0;
+        assert!(shard.turn().expect("it is sound").is_continue());
+        let stats = shard.node.stats();
+        (stats.stores_without_token as usize, stats.pings_answered as usize)
+    };
+    assert_eq!(turn(0), (STORES_PER_TURN_MAX, 0));
+    assert_eq!(turn(9), (2 * STORES_PER_TURN_MAX, 9), "a PING waits for one turn's STOREs");
+    let turns = (2..100).take_while(|turns| turn(0).0 > turns * STORES_PER_TURN_MAX).count();
+    assert_eq!(turns, STORES_PUT_OFF_MAX / STORES_PER_TURN_MAX - 1);
+    assert_eq!(turn(0).0, STORES_PER_TURN_MAX + STORES_PUT_OFF_MAX, "all that waited");
+    let stats = shard.outlet.stats();
+    assert_eq!(stats.stores_put_off as usize, STORES_PUT_OFF_MAX);
+    assert_eq!(stats.stores_dropped as usize, 2 * STORES_PER_TURN_MAX);
 }
 
 /// The kernel counts no sleep of the machine into a wait, whose end would come so much late.
