@@ -8,6 +8,9 @@ use core::ops::Range;
 use crate::id::{Id, KeyHasher};
 use crate::limits::PIECE_BYTES_MAX;
 
+/// Bytes that are hashed at once, but for the last: a piece at a time costs more.
+const HASHED_BYTES: usize = 16 << 10;
+
 /// What is known of one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece {
@@ -19,16 +22,18 @@ enum Piece {
 
 /// A value that is put together from pieces of [`PIECE_BYTES_MAX`], the last one shorter.
 ///
-/// It is hashed as far as it is whole from its beginning, piece by piece: the bytes are in
-/// the processor's cache then, and no large value stops the shard at its end.
+/// It is hashed as far as it is whole from its beginning, as it comes: the bytes are in the
+/// processor's cache then, and no large value stops the shard at its end.
 pub(super) struct Pieces {
     bytes: Arc<[u8]>,
     states: Vec<Piece>,
     here: usize,
     /// Before this piece none is missing.
     cursor: usize,
+    /// Before this piece all are here.
+    in_order: usize,
     hasher: KeyHasher,
-    hashed: usize,
+    hashed_bytes: usize,
 }
 
 impl Pieces {
@@ -39,8 +44,9 @@ impl Pieces {
             states: vec![Piece::Missing; total.div_ceil(PIECE_BYTES_MAX)],
             here: 0,
             cursor: 0,
+            in_order: 0,
             hasher: KeyHasher::default(),
-            hashed: 0,
+            hashed_bytes: 0,
         }
     }
 
@@ -56,7 +62,7 @@ impl Pieces {
     /// Forgets all that has come.
     pub(super) fn clear(&mut self) {
         self.states.fill(Piece::Missing);
-        (self.here, self.cursor, self.hashed) = (0, 0, 0);
+        (self.here, self.cursor, self.in_order, self.hashed_bytes) = (0, 0, 0, 0);
         self.hasher = KeyHasher::default();
     }
 
@@ -84,10 +90,13 @@ impl Pieces {
         let range = self.byte_range(&(index..index + 1));
         let value = Arc::get_mut(&mut self.bytes).expect("it is shared once it is whole");
         value[range].copy_from_slice(bytes);
-        while self.states.get(self.hashed) == Some(&Piece::Here) {
-            let range = self.byte_range(&(self.hashed..self.hashed + 1));
-            self.hasher.update(&self.bytes[range]);
-            self.hashed += 1;
+        while self.states.get(self.in_order) == Some(&Piece::Here) {
+            self.in_order += 1;
+        }
+        let end = (self.in_order * PIECE_BYTES_MAX).min(self.total());
+        if end >= self.hashed_bytes + HASHED_BYTES || self.is_whole() {
+            self.hasher.update(&self.bytes[self.hashed_bytes..end]);
+            self.hashed_bytes = end;
         }
         true
     }
@@ -132,7 +141,7 @@ impl Pieces {
 
     /// The key of the value, which is whole.
     pub(super) fn key(&self) -> Id {
-        debug_assert!(self.is_whole() && self.hashed == self.states.len());
+        debug_assert!(self.is_whole() && self.hashed_bytes == self.total());
         self.hasher.clone().finish()
     }
 

@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use core::ops::Range;
 use core::time::Duration;
 
-use super::window::Window;
+use super::window::{NEAR, Window};
 use crate::limits::{
     FETCH_CHECK, FETCH_CHECK_BYTES, PIECE_BYTES_MAX, RANGE_PIECES_MAX, SOURCE_TIMEOUTS_MAX,
     TIMEOUT_MAX,
@@ -25,9 +25,6 @@ const REORDERING_FOURTHS: u32 = 1;
 const REORDERING_FOURTHS_MAX: u32 = 16;
 /// Least time by which they may be: that of a wake-up.
 const REORDERING_MIN: Duration = Duration::from_millis(1);
-/// Where the round trip is shorter requests are not paced: to wait so little costs more
-/// than the queue does.
-const PACED_MIN: Duration = Duration::from_millis(2);
 
 /// A request of which some pieces may still come.
 #[derive(Debug)]
@@ -95,7 +92,7 @@ impl Source {
             contact,
             known,
             nonce,
-            window: Window::new(now),
+            window: Window::new(now, known.round_trip.smoothed()),
             first_number: 0,
             asked: VecDeque::new(),
             on_way: 0,
@@ -148,7 +145,8 @@ impl Source {
         self.asked.push_back(asked);
         self.on_way += count;
         if let Some(round_trip) = self.known.round_trip.smoothed()
-            && round_trip >= PACED_MIN
+            // To wait so little costs more than the queue does.
+            && round_trip >= NEAR
         {
             let window = u64::from(self.window.pieces());
             let micros = round_trip.as_micros() as u64 * u64::from(count) * 4
