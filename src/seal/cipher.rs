@@ -5,11 +5,9 @@
 //! The crates that offer it derive the key for each message. Here a sender keeps the first 12
 //! bytes, so that either end derives once for as long as the sender runs.
 
-use aes_gcm::aead::consts::U12;
-use aes_gcm::aead::inout::InOutBuf;
-use aes_gcm::aes::cipher::BlockCipherEncrypt as _;
-use aes_gcm::aes::{Aes256Enc, Block};
-use aes_gcm::{AeadInOut as _, AesGcm, KeyInit as _};
+use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _};
+use aes::{Aes256Enc, Block};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::key::{KEY_BYTES, NetworkKey};
 
@@ -52,7 +50,8 @@ impl Root {
             let mixed = u128::from_be_bytes(block) ^ self.subkey;
             half.copy_from_slice(&encrypted(&self.aes, mixed).to_be_bytes());
         }
-        Cipher(AesGcm::new(&key.into()))
+        let key = UnboundKey::new(&AES_256_GCM, &key).expect("as many bytes as a key has");
+        Cipher(LessSafeKey::new(key))
     }
 }
 
@@ -63,7 +62,7 @@ fn encrypted(aes: &Aes256Enc, block: u128) -> u128 {
 }
 
 /// The cipher of one sealer.
-pub(super) struct Cipher(AesGcm<Aes256Enc, U12>);
+pub(super) struct Cipher(LessSafeKey);
 
 impl Cipher {
     /// Encrypts `bytes` in place; the tag over them and over `clear`.
@@ -73,19 +72,21 @@ impl Cipher {
         clear: &[u8],
         bytes: &mut [u8],
     ) -> [u8; TAG_BYTES] {
-        let sealed = self.0.encrypt_inout_detached(rest.into(), clear, InOutBuf::from(bytes));
-        sealed.expect("a datagram is shorter than 64 GiB").into()
+        let nonce = Nonce::assume_unique_for_key(*rest);
+        let tag = self.0.seal_in_place_separate_tag(nonce, Aad::from(clear), bytes);
+        let tag = tag.expect("a datagram is shorter than 64 GiB");
+        tag.as_ref().try_into().expect("its length")
     }
 
-    /// Decrypts `bytes` in place; whether the tag is theirs. If not, they stay as they are.
+    /// Decrypts in place the bytes before a tag; whether it is theirs. If not, what they are
+    /// then says nothing.
     pub(super) fn open(
         &self,
         rest: &[u8; REST_BYTES],
         clear: &[u8],
-        bytes: &mut [u8],
-        tag: &[u8; TAG_BYTES],
+        bytes_and_tag: &mut [u8],
     ) -> bool {
-        let bytes = InOutBuf::from(bytes);
-        self.0.decrypt_inout_detached(rest.into(), clear, bytes, tag.into()).is_ok()
+        let nonce = Nonce::assume_unique_for_key(*rest);
+        self.0.open_in_place(nonce, Aad::from(clear), bytes_and_tag).is_ok()
     }
 }

@@ -7,7 +7,7 @@ use super::key::NetworkKeys;
 use super::{CLEAR_BYTES, KIND_BYTES, KIND_OFFSET, SEAL_BYTES, SEALED, SEALED_BYTES_MAX};
 use crate::wire::{MAGIC, VERSION};
 
-/// Senders whose ciphers are remembered at most, some 120 KiB. The cipher of another is
+/// Senders whose ciphers are remembered at most, some 140 KiB. The cipher of another is
 /// derived for each of its datagrams.
 pub(super) const CIPHERS_MAX: usize = 256;
 
@@ -59,33 +59,36 @@ impl Opener {
         let (datagram, seal) = bytes.split_at(end + KIND_BYTES);
         let (nonce, tag) = seal.split_at(NONCE_BYTES);
         let nonce: &[u8; NONCE_BYTES] = nonce.try_into().expect("its length");
-        let tag: &[u8; TAG_BYTES] = tag.try_into().expect("the length of what is left");
-        room[..datagram.len()].copy_from_slice(datagram);
-        let (clear, encrypted) = room[..datagram.len()].split_at_mut(CLEAR_BYTES);
-        if !self.decrypt(nonce, clear, encrypted, tag) {
+        let is_opened = self.try_ciphers(nonce, |cipher, rest| {
+            let room = &mut room[..datagram.len() + TAG_BYTES];
+            room[..datagram.len()].copy_from_slice(datagram);
+            room[datagram.len()..].copy_from_slice(tag);
+            let (clear, bytes_and_tag) = room.split_at_mut(CLEAR_BYTES);
+            cipher.open(rest, clear, bytes_and_tag)
+        });
+        if !is_opened {
             return Err(Unopened::Refused);
         }
         room[KIND_OFFSET] = room[end];
         Ok(&room[..end])
     }
 
-    fn decrypt(
+    /// Whether a cipher that `nonce` chooses opens.
+    fn try_ciphers(
         &mut self,
         nonce: &[u8; NONCE_BYTES],
-        clear: &[u8],
-        encrypted: &mut [u8],
-        tag: &[u8; TAG_BYTES],
+        mut opens: impl FnMut(&Cipher, &[u8; REST_BYTES]) -> bool,
     ) -> bool {
         let prefix: &Prefix = nonce.first_chunk().expect("it is longer");
         let rest: &[u8; REST_BYTES] = nonce.last_chunk().expect("it is longer");
         let place = &mut self.ciphers[usize::from(prefix[0]) % CIPHERS_MAX];
         if let Some(known) = place.as_ref().filter(|known| known.prefix == *prefix) {
-            return known.cipher.open(rest, clear, encrypted, tag);
+            return opens(&known.cipher, rest);
         }
         let mut ciphers = self.roots.iter().map(|root| root.derive(prefix));
-        let opens = ciphers.find(|cipher| cipher.open(rest, clear, encrypted, tag));
+        let found = ciphers.find(|cipher| opens(cipher, rest));
         // Only a sender that has the key takes the place of another.
-        opens.is_some_and(|cipher| {
+        found.is_some_and(|cipher| {
             *place = Some(Known { prefix: *prefix, cipher });
             true
         })
