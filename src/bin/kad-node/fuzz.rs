@@ -3,12 +3,10 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use clap::Parser as _;
 use kad_node::driver::Running;
-use kad_node::id::Id;
 use kad_node::wire::Role;
 
 use crate::args::Cli;
@@ -36,9 +34,8 @@ fn prompt(bytes: &[u8]) {
 /// A connection that says these bytes is answered, or closed, in time; and what answers is
 /// never a fault of the server.
 fn http(bytes: &[u8]) {
-    static SERVED: OnceLock<Served> = OnceLock::new();
-    let served = SERVED.get_or_init(Served::start);
-    let mut stream = TcpStream::connect(served.address).expect("it listens");
+    thread_local!(static SERVED: Served = Served::start());
+    let mut stream = TcpStream::connect(SERVED.with(|it| it.address)).expect("it listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
     // It may close the connection before all is said.
     let _ = stream.write_all(bytes).and_then(|()| stream.shutdown(Shutdown::Write));
