@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use kad_node::driver::{
-    Coalescing, DriverEvent, IoChoice, Pin, Running, Settings, ShardCount, ShardStats, Steering,
-    start,
-};
+use kad_node::driver::{DriverEvent, Running, Settings, ShardStats, start};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event, KeyedValue, OperationId, Stored, Trace};
 
@@ -16,19 +13,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A node that listens at `listen` and holds at most so many bytes for others.
 pub(super) fn node(listen: SocketAddr, seed: u8, store_bytes_max: usize) -> Outcome<Running> {
-    Ok(start(Settings {
-        listen,
-        io: IoChoice::Auto,
-        shards: ShardCount::ONE,
-        steering: Steering::Kernel,
-        pin: Pin::Free,
-        coalescing: Coalescing::On,
-        loss: None,
-        faults: None,
-        keys: None,
-        data: None,
-        node: Config { store_bytes_max, ..Config::new(Id::of_value(&[seed]), [seed; 32]) },
-    })?)
+    let node = Config { store_bytes_max, ..Config::new(Id::of_value(&[seed]), [seed; 32]) };
+    Ok(start(Settings::new(listen, node))?)
 }
 
 /// Joins `node` by `other`.

@@ -44,6 +44,25 @@ pub struct Settings {
     pub node: Config,
 }
 
+impl Settings {
+    /// A node on one free thread, without a disk or faults, by the best driver that there is.
+    pub const fn new(listen: SocketAddr, node: Config) -> Self {
+        Self {
+            listen,
+            io: IoChoice::Auto,
+            shards: ShardCount::ONE,
+            steering: Steering::Kernel,
+            pin: Pin::Free,
+            coalescing: Coalescing::On,
+            loss: None,
+            faults: None,
+            keys: None,
+            data: None,
+            node,
+        }
+    }
+}
+
 /// A number of shards, from 1 to [`SHARDS_MAX`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShardCount(u8);

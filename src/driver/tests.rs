@@ -10,8 +10,8 @@ use super::mailbox::peers::{RETRY, ring_capacity};
 use super::mailbox::{self, Links, Mailboxes};
 use super::stats::DriverStats;
 use super::{
-    COMMANDS_MAX, Coalescing, Commander, DriverEvent, IoChoice, Pin, Running, SendError, Settings,
-    ShardCount, Steering, start, start_by,
+    COMMANDS_MAX, Commander, DriverEvent, IoChoice, Running, SendError, Settings, ShardCount,
+    start, start_by,
 };
 use crate::id::Id;
 use crate::node::{
@@ -214,18 +214,9 @@ fn a_long_turn_wakes_a_shard_that_waits_for_each_half_of_its_ring_and_loses_noth
 fn after_the_machine_has_slept_values_expire_and_are_republished() {
     static SLEPT_US: AtomicU64 = AtomicU64::new(0);
     const NIGHT: Duration = Duration::from_hours(10);
-    let settings = |name: &[u8]| Settings {
-        listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        io: IoChoice::Mmsg,
-        shards: ShardCount::ONE,
-        steering: Steering::Off,
-        pin: Pin::Free,
-        coalescing: Coalescing::On,
-        loss: None,
-        faults: None,
-        keys: None,
-        data: None,
-        node: Config { expire: NIGHT / 2, ..Config::new(Id::of_value(name), [name[0]; 32]) },
+    let settings = |name: &[u8]| {
+        let node = Config { expire: NIGHT / 2, ..Config::new(Id::of_value(name), [name[0]; 32]) };
+        Settings { io: IoChoice::Mmsg, ..Settings::new((Ipv4Addr::LOCALHOST, 0).into(), node) }
     };
     let laptop = start_by(Clock::ahead_by(&SLEPT_US), settings(b"laptop")).expect("it starts");
     let peer = start(settings(b"peer")).expect("it starts");

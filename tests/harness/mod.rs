@@ -10,8 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use kad_node::driver::{
-    Coalescing, DriverEvent, DriverStats, IoChoice, Pin, Running, Settings, ShardCount, ShardStats,
-    Steering, start,
+    DriverEvent, DriverStats, IoChoice, Running, Settings, ShardCount, ShardStats, Steering, start,
 };
 use kad_node::id::Id;
 use kad_node::limits::DATAGRAM_BYTES_MAX;
@@ -55,19 +54,8 @@ macro_rules! for_each_driver {
 
 /// Settings of a node of one shard.
 pub(crate) fn settings(io: IoChoice, listen: &str) -> Settings {
-    Settings {
-        listen: listen.parse().expect("an address"),
-        io,
-        shards: ShardCount::ONE,
-        steering: Steering::Kernel,
-        pin: Pin::Free,
-        coalescing: Coalescing::On,
-        loss: None,
-        faults: None,
-        keys: None,
-        data: None,
-        node: Config::new(Id::of_value(b"node"), [1; 32]),
-    }
+    let node = Config::new(Id::of_value(b"node"), [1; 32]);
+    Settings { io, ..Settings::new(listen.parse().expect("an address"), node) }
 }
 
 /// Settings of a node of `shards` shards.

@@ -4,9 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
 
-use kad_node::driver::{
-    self, Coalescing, DriverEvent, IoChoice, Pin, Running, Settings, ShardCount, Steering,
-};
+use kad_node::driver::{self, DriverEvent, IoChoice, Running, Settings};
 use kad_node::node::{self, Config, Event};
 use kad_node::rng::Rng;
 use serde_json::Value;
@@ -19,20 +17,9 @@ const NODES: u64 = 40;
 
 fn node(listen: &str, number: u64) -> Running {
     let mut rng = Rng::from_u64(number);
-    let settings = Settings {
-        listen: listen.parse().expect("an address"),
-        io: IoChoice::Mmsg,
-        shards: ShardCount::ONE,
-        steering: Steering::Off,
-        pin: Pin::Free,
-        coalescing: Coalescing::On,
-        loss: None,
-        faults: None,
-        keys: None,
-        data: None,
-        node: Config::new(rng.id(), rng.seed()),
-    };
-    driver::start(settings).expect("loopback is there")
+    let node = Config::new(rng.id(), rng.seed());
+    let settings = Settings::new(listen.parse().expect("an address"), node);
+    driver::start(Settings { io: IoChoice::Mmsg, ..settings }).expect("loopback is there")
 }
 
 /// A network of real nodes; the first is the one to ask.
