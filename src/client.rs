@@ -113,8 +113,8 @@ impl Client {
     ///
     /// # Errors
     /// The answer is an error where the node is busy or has stopped, or the value is larger
-    /// than [`VALUE_BYTES_DEFAULT`](crate::limits::VALUE_BYTES_DEFAULT). That no other node
-    /// stores it is none: then [`Stored::holders`] is 0.
+    /// than [`Builder::value_bytes_max`]. That no other node stores it is none: then
+    /// [`Stored::holders`] is 0.
     pub fn put(&self, value: impl Into<Vec<u8>>) -> Answer<Stored> {
         let value = KeyedValue::new(value.into());
         let key = value.key();
@@ -124,8 +124,9 @@ impl Client {
     /// Finds the value of `key`; none where the network has none.
     ///
     /// # Errors
-    /// The answer is an error where the node is busy or has stopped, and where none of the
-    /// nodes that were asked has answered: then the value may exist.
+    /// The answer is an error where the node is busy or has stopped, where the value is larger
+    /// than [`Builder::value_bytes_max`], and where none of the nodes that were asked has
+    /// answered: then the value may exist.
     pub fn get(&self, key: Id) -> Answer<Option<Fetched>> {
         self.router.ask(key, |operation| traced_get(operation, key), fetched)
     }

@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use udp::Coalescing;
-
 use super::Client;
 use super::error::ClientError;
 use super::router::Router;
-use crate::driver::{
-    self, Data, IoChoice, Pin, Settings, ShardCount, StartError, Steering, SyncPolicy,
-};
+use crate::driver::{self, Data, Settings, ShardCount, StartError, SyncPolicy};
 use crate::id::Id;
-use crate::limits::EXPIRE_DEFAULT;
+use crate::limits::{EXPIRE_DEFAULT, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX};
 use crate::node::Config;
 use crate::rng::{Rng, SEED_BYTES};
 use crate::seal::NetworkKeys;
@@ -51,6 +47,7 @@ pub struct Builder {
     keys: Option<NetworkKeys>,
     data: Option<PathBuf>,
     shards: ShardCount,
+    value_bytes_max: usize,
     join_timeout: Duration,
 }
 
@@ -66,6 +63,7 @@ impl Builder {
             keys: None,
             data: None,
             shards: ShardCount::ONE,
+            value_bytes_max: VALUE_BYTES_DEFAULT,
             join_timeout: JOIN_TIMEOUT,
         }
     }
@@ -115,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// The largest value in bytes that is put, held for others and fetched: 1 MiB where
+    /// nothing is said, and never more than 16 MiB.
+    pub const fn value_bytes_max(mut self, bytes: usize) -> Self {
+        self.value_bytes_max = if bytes < VALUE_BYTES_MAX { bytes } else { VALUE_BYTES_MAX };
+        self
+    }
+
     /// How long [`start`](Self::start) of a client waits for a bootstrap node's answer.
     pub const fn join_timeout(mut self, timeout: Duration) -> Self {
         self.join_timeout = timeout;
@@ -137,20 +142,10 @@ impl Builder {
         node.role = self.role;
         node.network = NetworkId::of_name(&self.network);
         node.announce = self.announce;
-        let mut running = driver::start(Settings {
-            listen: self.listen.unwrap_or_else(any_address),
-            io: IoChoice::Auto,
-            shards: self.shards,
-            steering: Steering::Kernel,
-            pin: Pin::Free,
-            coalescing: Coalescing::On,
-            loss: None,
-            faults: None,
-            keys: self.keys,
-            data,
-            node,
-        })
-        .map_err(ClientError::Start)?;
+        node.value_bytes_max = self.value_bytes_max;
+        let settings = Settings::new(self.listen.unwrap_or_else(any_address), node);
+        let settings = Settings { shards: self.shards, keys: self.keys, data, ..settings };
+        let mut running = driver::start(settings).map_err(ClientError::Start)?;
         let address = running.address();
         let router = Router::start(running.commander(), running.take_events());
         let router = router.map_err(start_error)?;

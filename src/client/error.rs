@@ -54,7 +54,11 @@ impl fmt::Display for ClientError {
                  network's name and key"
             ),
             Self::Refused(Refusal::TooLarge { bytes, bytes_max }) => {
-                write!(f, "the value is too large: {bytes} bytes, at most {bytes_max}")
+                write!(
+                    f,
+                    "the value is too large: {bytes} bytes, at most {bytes_max} \
+                     (Builder::value_bytes_max)"
+                )
             }
             Self::Refused(Refusal::Unfinished { bytes }) => {
                 write!(

@@ -135,6 +135,22 @@ fn a_value_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn a_builder_sets_how_large_a_value_may_be() {
+    let large = vec![7; crate::limits::VALUE_BYTES_DEFAULT + 1];
+    let at = SocketAddr::from(([127, 0, 0, 1], 0));
+    let node = Builder::node(at).value_bytes_max(usize::MAX).start().expect("a free port");
+    let stored = node.put(large.clone()).wait().expect("it is not too large");
+    let refused = client_of(&node).get(stored.key).wait().expect_err("it is for this client");
+    assert!(refused.to_string().contains("value_bytes_max"), "{refused}");
+    let client = Builder::client().bootstrap(&[node.address()]).join_timeout(DEADLINE);
+    let client = client.value_bytes_max(large.len()).start().expect("the node answers");
+    let fetched = client.get(stored.key).wait().expect("an answer").expect("it is there");
+    assert_eq!(fetched.value, large);
+    let small = Builder::node(at).value_bytes_max(4).start().expect("a free port");
+    assert!(small.put(b"12345".to_vec()).wait().is_err());
+}
+
+#[test]
 fn a_node_with_a_folder_keeps_its_id_and_its_values() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || {
