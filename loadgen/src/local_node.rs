@@ -3,9 +3,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use kad_node::driver::{
-    self, Coalescing, IoChoice, Pin, Running, Settings, ShardCount, StartError, Steering, Stopped,
-};
+use kad_node::driver::{self, IoChoice, Running, Settings, StartError, Steering, Stopped};
+use kad_node::limits::VALUE_BYTES_MAX;
 use kad_node::node::Config;
 use kad_node::rng::Rng;
 
@@ -22,22 +21,11 @@ impl LocalNode {
         let Membership { network, keys } = membership.clone();
         // Any id and any secrets do for a node that lives as long as one run.
         let mut rng = Rng::from_u64(0);
-        let node = Config { network, ..Config::new(rng.id(), rng.seed()) };
+        let value_bytes_max = VALUE_BYTES_MAX;
+        let node = Config { network, value_bytes_max, ..Config::new(rng.id(), rng.seed()) };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // The generator is not pinned either: the scheduler keeps them apart.
-        let settings = Settings {
-            listen,
-            io,
-            shards: ShardCount::ONE,
-            steering: Steering::Off,
-            pin: Pin::Free,
-            coalescing: Coalescing::On,
-            loss: None,
-            faults: None,
-            keys,
-            data: None,
-            node,
-        };
+        let settings = Settings { io, keys, steering: Steering::Off, ..Settings::new(listen, node) };
         Ok(Self { running: driver::start(settings)? })
     }
 

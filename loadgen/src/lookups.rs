@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
 use kad_node::id::Id;
-use kad_node::limits::BOOTSTRAP_ADDRESSES_MAX;
+use kad_node::limits::{BOOTSTRAP_ADDRESSES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::{Command, Config, Event, Node, OperationId, Outbox, Trace};
 use kad_node::rng::Rng;
 use kad_node::seal::{Channel, SEALED_BYTES_MAX};
@@ -55,6 +55,7 @@ impl LookupClient {
             // It keeps nothing of what it finds: each lookup goes out again.
             store_bytes_max: 0,
             store_values_max: 0,
+            value_bytes_max: VALUE_BYTES_MAX,
             ..Config::new(rng.id(), rng.seed())
         };
         let socket = bind(targets).map_err(|error| format!("no socket for lookups: {error}"))?;

@@ -100,8 +100,8 @@ impl Task {
         let key = corpus.key(KeyIndex(index));
         match self {
             Self::Put => format!(
-                "no node of the network takes the value of {key}: use fewer --keys or a smaller \
-                 --value-size"
+                "no node of the network takes the value of {key}: use fewer --keys, a smaller \
+                 --value-size, or nodes with a larger --value-max"
             ),
             Self::Get => format!(
                 "the network does not give back the value of {key}, which it has stored: use fewer \

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use kad_node::limits::{PIECE_BYTES_MAX, VALUE_BYTES_DEFAULT};
+use kad_node::limits::{PIECE_BYTES_MAX, VALUE_BYTES_MAX};
 use kad_node::quantity::{parse_bytes, parse_count};
 use kad_node::rng::Rng;
 
@@ -64,8 +64,8 @@ impl FromStr for ValueSizes {
             let bytes = parse_bytes(size).map_err(|error| {
                 format!("'{size}': {error}; several are 100:90,1kB:10, each with its weight")
             })?;
-            if !(1..=VALUE_BYTES_DEFAULT as u64).contains(&bytes) {
-                return Err(format!("expected 1 to {VALUE_BYTES_DEFAULT} bytes, not {size}"));
+            if !(1..=VALUE_BYTES_MAX as u64).contains(&bytes) {
+                return Err(format!("expected 1 to {VALUE_BYTES_MAX} bytes, not {size}"));
             }
             let weight = parse_count(weight).ok().filter(|weight| *weight > 0);
             let weight = weight.filter(|weight| *weight <= u64::from(WEIGHTS_MAX));
@@ -113,14 +113,15 @@ mod tests {
 
     #[test]
     fn sizes_print_as_they_are_written() {
-        for text in ["100", "1KiB", "100:90,1KiB:10"] {
+        for text in ["100", "1KiB", "16MiB", "100:90,1KiB:10"] {
             assert_eq!(sizes(text).to_string(), text);
         }
         assert_eq!(sizes("100,1KiB"), sizes("100:1,1024:1"));
         for (text, said) in [
             ("", "expected a size"),
             ("0", "1 to"),
-            ("9GiB", "1 to"),
+            ("9GiB", "1 to 16777216 bytes, not 9GiB"),
+            ("16777217", "1 to"),
             ("100:", "a weight"),
             ("100:0", "a weight"),
             ("100:10k,50:1", "sum"),

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::time;
 
-use kad_node::limits::DATAGRAM_BYTES_MAX;
+use kad_node::limits::{DATAGRAM_BYTES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::{Command, Config, Event, Node, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
@@ -32,7 +32,8 @@ pub(super) struct Member {
 
 impl Member {
     pub(super) fn new(network: NetworkId, rng: &mut Rng) -> io::Result<Self> {
-        let config = Config { network, ..Config::new(rng.id(), rng.seed()) };
+        let value_bytes_max = VALUE_BYTES_MAX;
+        let config = Config { network, value_bytes_max, ..Config::new(rng.id(), rng.seed()) };
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFERS.receive_bytes)?;
         socket.set_nonblocking(true)?;

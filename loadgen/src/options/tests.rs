@@ -68,7 +68,7 @@ fn an_error_is_one_line_with_the_value_and_the_remedy() {
         ("--mix get=90,steal=10", "'steal'", "get, put"),
         ("--keys 0", "'0'", "1 to"),
         ("--value-size 2000", "2000", "1132 bytes"),
-        ("--value-size 2MiB", "2MiB", "1 to 1048576"),
+        ("--value-size 17MiB", "17MiB", "1 to 16777216"),
         ("--value-size 100:0", "'100:0'", "a weight"),
         ("--value-size big", "'big'", "100:90,1kB:10"),
         ("--key-dist normal", "'normal'", "zipf"),
