@@ -1,5 +1,6 @@
 //! One container, and the node in it.
 
+use std::path::Path;
 use std::process::Command;
 
 use kad_node::id::Id;
@@ -31,6 +32,13 @@ impl Container {
     /// Gets `key` by a client that joins through its node.
     pub(crate) fn get(&self, key: &str) -> Ended {
         self.kad_node(&["get", "--log", "error", "--bootstrap", INSIDE, key])
+    }
+
+    /// Gets `key` as [`get`](Self::get) does, as a shell of this host writes it to `file`.
+    pub(crate) fn get_to_file(&self, key: &str, file: &Path) {
+        let get = r#"docker exec "$0" /kad-node get --bootstrap "$1" "$2" > "$3""#;
+        let mut shell = Command::new("sh");
+        engine::output(shell.args(["-c", get, &self.0, INSIDE, key]).arg(file));
     }
 
     /// Puts `text` through its node, and returns the key.

@@ -1,6 +1,7 @@
 //! The scenes of the test. Each leaves the network whole for the next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::panic::resume_unwind;
 use std::thread;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use crate::engine::{Compose, docker};
 use crate::profile;
 use crate::project::Project;
 use crate::seed::Seed;
-use crate::values::{Put, text_not_for};
+use crate::values::{Put, put_over_http, text_not_for};
 use crate::wait::wait_for;
 
 const NODES: usize = 50;
@@ -71,6 +72,8 @@ pub(crate) fn play(compose: &Compose) {
     let put = Put::over_http(&published, "put from the host".into());
     put.is_found_in(&nodes[NODES / 2]);
     puts.push(put);
+    scene("put a picture over HTTP from this host, get it in a container");
+    a_picture_crosses(&published, &nodes[1]);
     scene("15 containers are killed");
     let survivors = values_outlive_killed_nodes(&mut seed, &ids, nodes, &puts);
     scene("5 are paused, 5 are cut off, and all come back");
@@ -199,6 +202,16 @@ fn values_cross(seed: &mut Seed, nodes: &[Container]) -> Vec<Put> {
         put.is_found_at_the_seed(seed);
     }
     puts
+}
+
+/// Puts the README's picture as the README says, and compares what a container finds.
+fn a_picture_crosses(published: &str, node: &Container) {
+    let picture = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/page.png")).expect("a file");
+    let key = put_over_http(published, &picture);
+    let folder = tempfile::tempdir().expect("a folder");
+    let got = folder.path().join("picture.png");
+    node.get_to_file(&key, &got);
+    assert!(fs::read(&got).expect("a file") == picture, "{key} in {}", node.account());
 }
 
 /// Kills some nodes, and returns the others.

@@ -34,21 +34,9 @@ impl Put {
         Self { text, key }
     }
 
-    /// Puts a text as `curl` on this host does, at the address where a container's HTTP API is
-    /// published.
+    /// Puts a text over HTTP.
     pub(crate) fn over_http(published: &str, text: String) -> Self {
-        let mut stream = TcpStream::connect(published).expect("the port is published");
-        stream.set_read_timeout(Some(wait::longest())).expect("a deadline");
-        let length = text.len();
-        let request = format!(
-            "POST /v1/values HTTP/1.1\r\nHost: {published}\r\nConnection: close\r\n\
-             Content-Length: {length}\r\n\r\n{text}"
-        );
-        stream.write_all(request.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let key = Id::of_value(text.as_bytes()).to_string();
-        assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains(&key), "{answer}");
+        let key = put_over_http(published, text.as_bytes());
         Self { text, key }
     }
 
@@ -91,6 +79,24 @@ impl Put {
         }
         assert!(remote > 0, "the seed holds all of {puts:?}");
     }
+}
+
+/// Puts a value as `curl` on this host does, at the address where a container's HTTP API is
+/// published. Returns its key.
+pub(crate) fn put_over_http(published: &str, value: &[u8]) -> String {
+    let mut stream = TcpStream::connect(published).expect("the port is published");
+    stream.set_read_timeout(Some(wait::longest())).expect("a deadline");
+    let head = format!(
+        "POST /v1/values HTTP/1.1\r\nHost: {published}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n",
+        value.len()
+    );
+    stream.write_all(&[head.as_bytes(), value].concat()).expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    let key = Id::of_value(value).to_string();
+    assert!(answer.starts_with("HTTP/1.1 201 ") && answer.contains(&key), "{answer}");
+    key
 }
 
 /// A text that begins with `title` and that the node `outsider` will not hold: enough of
