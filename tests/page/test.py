@@ -12,6 +12,7 @@ from browser import SCHEMES, WIDTHS, chromium, demo, node, opened
 from playwright.sync_api import expect
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
+ROOT = pathlib.Path(__file__).parents[2]
 NODES = 25
 CHOSEN = 7
 ALL_HOLD = re.compile(r": 20 of the 20 closest ")
@@ -75,6 +76,27 @@ def a_file_is_put_as_it_is(page, program):
     assert fetched(program, nodes(page)[CHOSEN]["address"], key) == file.read_bytes()
     page.click("#get button")
     expect(page.locator("#value")).to_contain_text("Not a text. It begins with the bytes 00 01 02")
+
+
+def a_picture_is_put_and_shown(page, program):
+    picture = ROOT / "docs" / "page.png"
+    page.set_input_files("#put-file", picture)
+    page.click("#put button")
+    expect(page.locator("#values-said .good")).to_contain_text("page.png, ")
+    key = page.input_value("#get-key")
+    page.set_input_files("#put-file", [])
+    assert fetched(program, nodes(page)[CHOSEN]["address"], key) == picture.read_bytes()
+    page.click("#get button")
+    page.wait_for_selector("#picture:not([hidden])")
+    assert page.evaluate("document.getElementById('picture').naturalWidth") > 100
+    expect(page.locator("#value")).to_be_hidden()
+    # Neither a file that only begins so nor one that may hold scripts is shown as a picture.
+    for text in ("GIF89a is how it begins", "<svg xmlns='http://www.w3.org/2000/svg'/>"):
+        put(page, text)
+        expect(page.locator("#picture")).to_be_hidden()
+        page.click("#get button")
+        expect(page.locator("#value")).to_have_text(text)
+        expect(page.locator("#picture")).to_be_hidden()
 
 
 def what_others_do_with_the_node_is_drawn_too(page, _):
@@ -166,6 +188,7 @@ OF_DEMO = (
     a_put_is_drawn_hop_by_hop_and_store_by_store,
     a_put_through_the_page_is_found_through_another_node,
     a_file_is_put_as_it_is,
+    a_picture_is_put_and_shown,
     what_others_do_with_the_node_is_drawn_too,
     a_lookup_that_finds_nothing_is_drawn_hop_by_hop,
     a_killed_node_disappears_and_one_that_starts_comes_back,

@@ -48,7 +48,7 @@ pub(crate) async fn page() -> Result<Response, Problem> {
     let page = PAGE.replacen("<!--styles-->", &styles, 1).replacen("<!--scripts-->", &scripts, 1);
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
-         img-src data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+         img-src data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'"
     );
     let fields =

@@ -4,6 +4,7 @@ const BACKGROUND_MAX = 8, BACKGROUND_HOPS_MAX = 24, BACKGROUND_MS = 2500;
 // A lookup is shown for so long at least before the next one takes its place.
 const SHOWN_MS = 600, PASSED_MAX = 256;
 const ANSWERS = {value: hop => `has the value, ${bytes(hop.bytes)}`, contacts: hop => `names ${count(hop.contacts, 'node')}`,
+  too_large: hop => `has the value, ${bytes(hop.bytes)}: more than this node takes`,
   wrong_value: () => 'a wrong value: its hash is not the key', refused: () => 'refuses', timed_out: () => 'no answer'};
 const VERBS = {put: 'Putting', get: 'Getting'};
 function curve(own, to) {
@@ -16,7 +17,7 @@ function drawLookups(own) {
     {class: `hop ${hop.answer} fresh`, d: curve(own, place(hop.id)), 'data-hop': index + 1}]));
   const others = [...state.background.entries()];
   ring.background.draw(others.flatMap(([target, lookup]) => lookup.hops.map(id =>
-    [`${target} ${id}`, {class: 'hop background fresh', d: curve(own, place(id))}])));
+    [`${target} ${id}`, {class: 'hop background', d: curve(own, place(id))}])));
 }
 // Puts and gets of which no more is shown: another one took their place, or was in it.
 const passed = new Set();
@@ -61,10 +62,10 @@ function onBackground(target, purpose, id) {
     if (background.size >= BACKGROUND_MAX) return;
     lookup = {purpose, hops: []};
     background.set(target, lookup);
-    setTimeout(() => { background.delete(target); changedKey(); }, BACKGROUND_MS);
+    setTimeout(() => { background.delete(target); changedBackground(); }, BACKGROUND_MS);
   }
   if (lookup.hops.length < BACKGROUND_HOPS_MAX && !lookup.hops.includes(id)) lookup.hops.push(id);
-  changedKey();
+  changedBackground();
 }
 function onStored(event) {
   const {operation, key, id, address, stored, elapsed_us} = event;

@@ -25,28 +25,28 @@ function tripClass(contact) {
 }
 let ring;
 function startRing() {
-  const svg = document.createElementNS(SVG, 'svg');
-  svg.setAttribute('viewBox', '0 0 700 700');
-  svg.setAttribute('role', 'img');
-  if (isDemo()) svg.classList.add('pick');
+  // What changes together has a sheet of its own, so that a hop has no node painted anew.
+  const sheet = attributes => shape('svg', {viewBox: '0 0 700 700', ...attributes}, $('ring'));
+  const svg = sheet({role: 'img'}), lookups = sheet({'aria-hidden': 'true'}), dots = sheet({'aria-hidden': 'true'});
+  if (isDemo()) dots.classList.add('pick');
   const arcs = new Layer('path', svg, 'buckets'), names = new Layer('text', svg);
   shape('circle', {class: 'circle', cx: CENTER, cy: CENTER, r: RADIUS}, svg);
-  const layer = (tag, name) => new Layer(tag, svg, name);
-  ring = {svg, arcs, names, edges: layer('line'), cut: layer('line'), keys: layer('line'),
-    background: layer('path'), hops: layer('path'), halos: layer('circle'), nodes: layer('circle'),
-    self: layer('circle'), key: layer('path'), labels: layer('text'), known: []};
+  const [known, others, above] = [svg, lookups, dots].map(of => tag => new Layer(tag, of));
+  ring = {svg, arcs, names, edges: known('line'), cut: known('line'), keys: known('line'), labels: known('text'),
+    background: others('path'), hops: others('path'), halos: others('circle'), key: others('path'),
+    nodes: above('circle'), self: above('circle'), known: []};
   const about = event => event.target.dataset && ring.known.find(node => node.id === event.target.dataset.id);
-  svg.addEventListener('click', event => {
+  dots.addEventListener('click', event => {
     const node = about(event);
     if (node && node.index > 0) choose(node.index);
   });
-  svg.addEventListener('mouseover', event => {
+  dots.addEventListener('mouseover', event => {
     const node = about(event);
     if (node) $('ring-detail').textContent = node.title();
   });
   // What moves has a layer of its own, so that its frames draw nothing else anew.
   ring.moves = element('div', undefined, {class: 'moves', 'aria-hidden': 'true'});
-  $('ring').replaceChildren(svg, ring.moves);
+  $('ring').append(ring.moves);
 }
 function bucketArc(bucket) {
   const own = parseInt(state.node.id.slice(0, 8), 16);

@@ -50,3 +50,11 @@ function changedKey() {
     drawKey();
   });
 }
+// The same for what no one waits for, and so not sixty times a second.
+const BACKGROUND_PERIOD_MS = 250;
+let backgroundWaits = false;
+function changedBackground() {
+  if (backgroundWaits) return;
+  backgroundWaits = true;
+  setTimeout(() => { backgroundWaits = false; changedKey(); }, BACKGROUND_PERIOD_MS);
+}

@@ -10,16 +10,17 @@ async function put() {
   const stored = await askJson('/v1/values', {method: 'POST', body, headers});
   showKey(stored.key);
   $('get-key').value = stored.key;
-  $('value').hidden = true;
+  hideValue();
   const what = file ? `${file.name}, ${bytes(file.size)}` : bytes(body.size);
   if (stored.holders === 0) return say(`Held only by this node: no other took it. Its key is ${stored.key}`, 'bad');
-  say(`${what}, held by ${stored.holders} of the ${stored.asked} closest nodes, after ${time(stored.elapsed_us)}. Its key is ${stored.key}`, 'good');
+  const refused = stored.too_large > 0 ? `; too large for ${count(stored.too_large, 'node')}` : '';
+  say(`${what}, held by ${stored.holders} of the ${stored.asked} closest nodes${refused}, after ${time(stored.elapsed_us)}. Its key is ${stored.key}`, 'good');
 }
 async function get() {
   const key = $('get-key').value.trim().toLowerCase();
   if (!/^[0-9a-f]{40}$/.test(key)) return say('A key has 40 hexadecimal digits, such as a put gives.', 'bad');
   showKey(key);
-  $('value').hidden = true;
+  hideValue();
   say('Looking…');
   // A value that is not found is no error, which the browser would call a plain get's 404.
   const trace = await askJson(`/v1/trace/${key}`);
@@ -27,9 +28,36 @@ async function get() {
   const value = new Uint8Array(await (await ask(`/v1/values/${key}`)).arrayBuffer());
   say(trace.from ? `${bytes(value.length)} from ${trace.from}, ${count(trace.asked, 'node')} asked, in ${time(trace.elapsed_us)}.`
     : `${bytes(value.length)}, from this node itself.`, 'good');
-  $('value').textContent = asText(value);
-  $('value').hidden = false;
+  if (!await showPicture(value)) {
+    $('value').textContent = asText(value);
+    $('value').hidden = false;
+  }
   $('values-said').append(element('a', 'Save it as a file', {href: `/v1/values/${key}`, download: key}));
+}
+function hideValue() {
+  $('value').hidden = $('picture').hidden = true;
+  URL.revokeObjectURL($('picture').src);
+  $('picture').removeAttribute('src');
+}
+// How the files of pictures begin that are nothing but pixels. One of SVG is shown as text: it may
+// hold more.
+const PICTURES = {'image/png': /^\x89PNG\r\n\x1a\n/, 'image/jpeg': /^\xff\xd8\xff/, 'image/gif': /^GIF8[79]a/,
+  'image/webp': /^RIFF....WEBP/s};
+const BEGINNING_BYTES = 16;
+// Shows a value that is a picture. Whether it is one.
+async function showPicture(value) {
+  const beginning = String.fromCharCode(...value.slice(0, BEGINNING_BYTES));
+  const type = Object.keys(PICTURES).find(type => PICTURES[type].test(beginning));
+  if (!type) return false;
+  $('picture').src = URL.createObjectURL(new Blob([value], {type}));
+  try {
+    await $('picture').decode();
+  } catch {
+    hideValue();
+    return false;
+  }
+  $('picture').hidden = false;
+  return true;
 }
 // As much of a value as can be looked at.
 const SHOWN_BYTES_MAX = 4096, DUMPED_BYTES_MAX = 32;
