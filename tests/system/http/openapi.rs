@@ -58,6 +58,9 @@ pub(super) fn check(description: &Value, schema: &Value, value: &Value, at: &str
         "null" => value.is_null(),
         other => panic!("{at}: {other} is no type"),
     };
+    if let Some(all) = schema["enum"].as_array() {
+        assert!(all.contains(value), "{at}: {value} is none of {all:?}");
+    }
     match &schema["type"] {
         Value::Null => {}
         Value::Array(kinds) => assert!(kinds.iter().any(fits), "{at}: {value}"),

@@ -139,3 +139,27 @@ fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
         assert!(answer.member("detail").is_string(), "{head}");
     }
 }
+
+#[test]
+fn a_value_above_the_limit_of_this_node_is_refused_with_the_limit_and_the_remedy() {
+    let (mut large, http_of_large) = serving(&[]);
+    let peer = large.addr.to_string();
+    let (mut small, http) = serving(&["--bootstrap", &peer, "--value-max", "2000"]);
+    small.await_log(" joined contacts=");
+    large.await_contact(&mut small);
+    let put = request(&http_of_large, "POST /v1/values", &[], &[7; 2001]);
+    assert_eq!((put.status, put.member("too_large")), (201, json!(1)), "{}", put.text());
+    let key = put.member("key");
+    let key = key.as_str().expect("a key");
+    for head in [format!("GET /v1/values/{key}"), format!("GET /v1/trace/{key}")] {
+        let refused = request(&http, &head, &[], b"");
+        assert_eq!(refused.status, 413, "{head}: {}", refused.text());
+        assert_eq!(refused.member("limit_bytes"), json!(2000));
+        assert_eq!(refused.member("bytes"), json!(2001));
+        let detail = refused.member("detail");
+        let detail = detail.as_str().expect("a sentence");
+        assert!(detail.contains("2001 bytes") && detail.contains("--value-max"), "{detail}");
+    }
+    let announced = request(&http, "POST /v1/values", &[], &[7; 2001]);
+    assert_eq!((announced.status, announced.member("bytes")), (413, json!(2001)));
+}

@@ -89,14 +89,14 @@ pub(crate) async fn read(
     limit_bytes: usize,
 ) -> Result<(Vec<u8>, BodyBytes), Problem> {
     let counters = &memory.counters;
-    let too_large = || {
+    let too_large = |bytes| {
         counters.refused_too_large.add(1);
-        Problem::too_large(limit_bytes)
+        Problem::too_large(bytes, limit_bytes)
     };
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|field| field.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > limit_bytes) {
-        return Err(too_large());
+        return Err(too_large(announced));
     }
     let mut taken = memory.take(announced.unwrap_or(0))?;
     let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
@@ -111,7 +111,7 @@ pub(crate) async fn read(
         let cut = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ends early");
         let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
         if bytes.len() + data.len() > limit_bytes {
-            return Err(too_large());
+            return Err(too_large(None));
         }
         taken.grow(memory, bytes.len() + data.len())?;
         bytes.extend_from_slice(&data);

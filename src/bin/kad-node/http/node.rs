@@ -231,29 +231,16 @@ impl Drop for Asked<'_> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use kad_node::driver::{
-        self, Coalescing, IoChoice, Pin, Running, Settings, ShardCount, Steering,
-    };
+    use kad_node::driver::{self, IoChoice, Running, Settings};
     use kad_node::node::Config;
 
     use super::*;
 
     /// A node whose answers no thread brings to those that wait for them.
     pub(crate) fn unrouted() -> Running {
-        driver::start(Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            io: IoChoice::Mmsg,
-            shards: ShardCount::ONE,
-            steering: Steering::Off,
-            pin: Pin::Free,
-            coalescing: Coalescing::On,
-            loss: None,
-            faults: None,
-            keys: None,
-            data: None,
-            node: Config::new(Id::of_value(b"unrouted"), [1; 32]),
-        })
-        .expect("a node")
+        let node = Config::new(Id::of_value(b"unrouted"), [1; 32]);
+        let settings = Settings::new(([127, 0, 0, 1], 0).into(), node);
+        driver::start(Settings { io: IoChoice::Mmsg, ..settings }).expect("a node")
     }
 
     #[tokio::test(start_paused = true)]

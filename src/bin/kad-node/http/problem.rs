@@ -3,7 +3,7 @@
 use axum::http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use kad_node::limits::PUBLISHED_VALUES_MAX;
+use kad_node::limits::{PUBLISHED_VALUES_MAX, VALUE_BYTES_MAX};
 use kad_node::node::Refusal;
 use serde_json::{Map, Value, json};
 
@@ -61,10 +61,24 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail).with("key", text)
     }
 
-    /// A body larger than a value may be.
-    pub(crate) fn too_large(limit_bytes: usize) -> Self {
-        let detail = format!("the value is too large: at most {limit_bytes} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with("limit_bytes", limit_bytes)
+    /// A value of more than the `limit_bytes` that this node takes; `bytes` where it is known
+    /// how many it has.
+    pub(crate) fn too_large(bytes: Option<usize>, limit_bytes: usize) -> Self {
+        let size = bytes.map_or_else(String::new, |bytes| format!(" ({bytes} bytes)"));
+        let remedy = if limit_bytes < VALUE_BYTES_MAX {
+            "its --value-max sets the limit"
+        } else {
+            "no value may be larger"
+        };
+        let detail = format!(
+            "the value is too large{size}: this node takes {limit_bytes} bytes at most; {remedy}"
+        );
+        let problem =
+            Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with("limit_bytes", limit_bytes);
+        match bytes {
+            Some(bytes) => problem.with("bytes", bytes),
+            None => problem,
+        }
     }
 
     /// A token is missing or wrong.
@@ -77,7 +91,7 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
-            Refusal::TooLarge { bytes_max, .. } => Self::too_large(bytes_max),
+            Refusal::TooLarge { bytes, bytes_max } => Self::too_large(Some(bytes), bytes_max),
             Refusal::Unfinished { bytes } => Self::busy(format!(
                 "nodes have a value of {bytes} bytes, and none sent the whole of it: try again"
             )),

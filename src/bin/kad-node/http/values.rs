@@ -38,6 +38,8 @@ struct PutView {
     holders: usize,
     /// Closest nodes that were asked to.
     asked: usize,
+    /// Those of them whose `--value-max` is less than its size.
+    too_large: usize,
     hops: u8,
     elapsed_us: u64,
     /// Whether it is on this node's disk.
@@ -81,6 +83,7 @@ async fn store(app: &App, request: Request, expected: Option<Id>) -> Result<Resp
         key: key.to_string(),
         holders: stored.holders,
         asked: stored.asked,
+        too_large: stored.too_large,
         hops: stored.hops,
         elapsed_us: views::micros(answer.elapsed),
         durable: stored.kept == Some(Kept::OnDisk),
