@@ -1,14 +1,10 @@
-//! Shows text of others on a terminal: values, arguments, names of files. What a reader does
+//! Shows text of others on a terminal: arguments, names of files. What a reader does
 //! not see, or what moves the cursor or turns the writing direction, is escaped as `\u{202e}`.
 
 use std::fmt;
 
 /// Most characters of a text that [`beginning`] shows.
 const BEGINNING_CHARS_MAX: usize = 60;
-
-/// What follows the first line of a value is indented by this, so that it cannot pass for
-/// what the program itself prints.
-const INDENT: &str = "    ";
 
 /// Whether a terminal shows nothing for `character`, or does something else than show it:
 /// control characters, bidirectional marks, zero-width characters, tags.
@@ -59,24 +55,6 @@ pub fn beginning(text: &str) -> impl fmt::Display {
     Line { text, chars_max: BEGINNING_CHARS_MAX }
 }
 
-/// A value. Its tabs stay, and so do its line ends; what follows the first is indented.
-pub fn value(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => {
-                shown.push('\n');
-                shown.push_str(INDENT);
-            }
-            '\t' => shown.push('\t'),
-            _ if is_hidden(character) => shown.extend(character.escape_default()),
-            _ => shown.push(character),
-        }
-    }
-    shown
-}
-
 struct Line<'a> {
     text: &'a str,
     chars_max: usize,
@@ -114,7 +92,6 @@ mod tests {
                 assert!(is_hidden(character), "{name}: {character:?}");
                 let text = character.to_string();
                 assert!(line(&text).to_string().starts_with('\\'), "{name}: {character:?}");
-                assert!(value(text.as_bytes()).starts_with('\\'), "{name}: {character:?}");
             }
         }
     }
@@ -131,15 +108,7 @@ mod tests {
             "'\"\\",
         ] {
             assert_eq!(line(text).to_string(), text);
-            assert_eq!(value(text.as_bytes()), text);
         }
-    }
-
-    #[test]
-    fn a_value_cannot_pass_for_what_the_program_prints() {
-        assert_eq!(value(b"one\nfrom local\nkad> \ttwo"), "one\n    from local\n    kad> \ttwo");
-        assert_eq!(value(b"one\r\nkad> "), "one\\r\n    kad> ");
-        assert_eq!(value(b"\xff"), "\u{fffd}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod child;
 mod datagram;
 mod durable;
 mod errors;
+mod files;
 mod frozen;
 mod full_store;
 mod history;

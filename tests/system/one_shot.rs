@@ -217,7 +217,7 @@ fn bad_usage_is_status_2() {
     let node = Node::start(Io::Mmsg, &[]);
     let too_large = vec![b'x'; VALUE_BYTES_DEFAULT + 7];
     let size_error = format!(
-        "ERR value too large ({} bytes, at most {VALUE_BYTES_DEFAULT})",
+        "ERR value too large ({} bytes, at most {VALUE_BYTES_DEFAULT}): --value-max sets the limit",
         VALUE_BYTES_DEFAULT + 7
     );
     for (subcommand, argument, input, error) in [

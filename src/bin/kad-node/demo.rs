@@ -96,6 +96,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Failure> {
         events: first.take_events(),
         commander: first.commander(),
         identity: launch::identity(first, (id, address), &args.lookup),
+        value_bytes_max: args.lookup.value_max,
         joining,
         disk: None,
         http,

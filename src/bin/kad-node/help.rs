@@ -5,10 +5,12 @@ use std::io::{self, Write};
 use crate::request::LINE_BYTES_MAX;
 
 /// Each command, its usage, and what it does.
-const LINES: [(&str, &str, &str); 10] = [
+const LINES: [(&str, &str, &str); 12] = [
     ("put", "put TEXT", "store TEXT in the network; prints its key"),
     ("put", "put -", "store the lines that follow, up to a line with a single dot"),
+    ("put", "put @FILE", "store what is in a file of this machine"),
     ("get", "get KEY", "print the value of KEY, and which node had it"),
+    ("get", "get KEY > FILE", "write the value to a file, byte for byte"),
     ("forget", "forget KEY", "stop republishing a value that was put here"),
     ("peers", "peers", "show the routing table, bucket by bucket"),
     ("stats", "stats [all]", "show counters, with all also those that are zero, and latencies"),
@@ -31,11 +33,16 @@ pub(crate) fn write(command: Option<&'static str>, out: &mut impl Write) -> io::
             out,
             "TEXT is everything after the one blank that follows put, at most \
              {LINE_BYTES_MAX} bytes with it.\n\
-             After put -, type one more dot at the start of a line that begins with a dot."
+             After put -, type one more dot at the start of a line that begins with a dot.\n\
+             FILE is the rest of the line; quotes around it, blanks in it are fine, and ~ is not \
+             expanded. To put a text that begins with @, type one more."
         ),
-        Some("get" | "trace") => {
-            writeln!(out, "KEY is 40 hexadecimal digits, as put prints them.")
-        }
+        Some("get") => writeln!(
+            out,
+            "KEY is 40 hexadecimal digits, as put prints them. FILE appears whole, in place of \
+             one that is there; quotes around it, blanks in it are fine, and ~ is not expanded."
+        ),
+        Some("trace") => writeln!(out, "KEY is 40 hexadecimal digits, as put prints them."),
         Some("forget") => {
             writeln!(
                 out,

@@ -45,9 +45,11 @@ mod serve;
 mod service;
 mod session;
 mod shard_table;
+mod shown;
 mod stop;
 mod terminal;
 mod text;
+mod value_file;
 mod watch;
 
 use std::process::ExitCode;

@@ -7,16 +7,16 @@ use std::io::Write as _;
 use std::path::Path;
 
 use kad_node::id::Id;
-use kad_node::node::{Config, Hop, HopAnswer, Trace};
+use kad_node::node::{Config, Hop, HopAnswer, KeyedValue, Trace};
 
 use self::source::Source;
 use crate::args::{Format, GetArgs, PutArgs};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::operations::{GetAnswer, PutError};
-use crate::output::{print, print_info, print_json, write_file};
+use crate::output::{print, print_info, print_json};
 use crate::reply::{self, Audience};
-use crate::{log, request};
+use crate::{log, request, value_file};
 
 /// Stores values, and prints only their keys.
 pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
@@ -70,8 +70,10 @@ fn store(
     file: Option<&Path>,
     format: Format,
 ) -> Result<Outcome, Failure> {
-    let (key, bytes) = (Id::of_value(&value), value.len());
-    let answer = client.ask(|operations| operations.put(key, value))?;
+    let bytes = value.len();
+    let value = KeyedValue::new(value);
+    let key = value.key();
+    let answer = client.ask(|operations| operations.put(value))?;
     let stored = answer.outcome.map_err(|error| match error {
         PutError::Refused(refusal) => Failure::Refused(refusal),
         PutError::DiskHangs => Failure::Failed("a client has no disk to wait for".into()),
@@ -129,7 +131,7 @@ fn find(client: &mut Client<'_>, key: Id, args: &GetArgs) -> Result<Outcome, Fai
         )));
     }
     if let (Some(found), Some(path)) = (outcome, &args.output_file) {
-        write_file(path, &found.value)?;
+        value_file::write(path, &found.value)?;
     }
     match args.output.output {
         Format::Json => print_json(&view::get(key, args.output_file.as_deref(), &answer))?,

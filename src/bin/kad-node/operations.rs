@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, OperationId, Refusal, Stats, Stored, Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, OperationId, Refusal, Stats,
+    Stored, Trace,
 };
 
 use crate::clients::{Client, OperationIds};
@@ -81,9 +82,9 @@ impl Operations {
     }
 
     /// Stores a value.
-    pub(crate) fn put(&mut self, key: Id, value: Box<[u8]>) -> Result<PutAnswer, NodeGone> {
-        let expected = self.ids.next();
-        self.send(Command::put(expected, value))?;
+    pub(crate) fn put(&mut self, value: KeyedValue) -> Result<PutAnswer, NodeGone> {
+        let (expected, key) = (self.ids.next(), value.key());
+        self.send(Command::Put { operation: expected, value })?;
         self.ongoing.await_operation(expected, key);
         let mut wait = PutWait::begin();
         loop {

@@ -1,6 +1,7 @@
 //! Prints results, for a person on a terminal and for a program.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX};
@@ -10,6 +11,7 @@ use kad_node::printable;
 use crate::latencies::{Latencies, SessionLatencies};
 use crate::operations::GetAnswer;
 use crate::request::RequestError;
+use crate::shown;
 
 /// The reader of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,13 +67,25 @@ pub(crate) fn found(
     out: &mut impl Write,
 ) -> io::Result<()> {
     match audience {
-        Audience::Person => writeln!(out, "{}", printable::value(&found.value))?,
+        Audience::Person => writeln!(out, "{}", shown::value(&found.value, shown::columns()))?,
         Audience::Program => {
             out.write_all(&found.value)?;
             out.write_all(b"\n")?;
         }
     }
     origin(found, answer, audience, out)
+}
+
+/// Prints that a value was written to a file, in place of another one where that `was_there`.
+pub(crate) fn written(
+    bytes: usize,
+    file: &Path,
+    was_there: bool,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let (bytes, file) = (counted(bytes, "byte"), file.display().to_string());
+    let instead = if was_there { ", in place of what it held" } else { "" };
+    writeln!(out, "{bytes} written to '{}'{instead}", printable::line(&file))
 }
 
 /// Prints which node had a value.
@@ -238,7 +252,7 @@ pub(crate) fn time(duration: Duration) -> String {
 /// Prints only a value: for a program its exact bytes, for a person text and a line end.
 pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> io::Result<()> {
     match audience {
-        Audience::Person => writeln!(out, "{}", printable::value(value)),
+        Audience::Person => writeln!(out, "{}", shown::value(value, shown::columns())),
         Audience::Program => out.write_all(value),
     }
 }

@@ -1,6 +1,7 @@
 //! Parses the lines of the prompt.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use kad_node::id::Id;
 use kad_node::limits::VALUE_BYTES_MAX;
@@ -10,6 +11,9 @@ use crate::figures::Zeros;
 
 /// Most bytes of one line. A larger text is put by `put -`.
 pub(crate) const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// How a get whose value goes to a file is typed.
+const GET_FILE: &str = "get KEY > FILE";
 
 /// The names of the commands.
 pub(crate) const COMMANDS: [&str; 10] =
@@ -21,7 +25,11 @@ pub(crate) enum Request {
     Put(Box<[u8]>),
     /// A put whose text follows on the next lines.
     PutLines,
+    /// A put of what is in this file.
+    PutFile(PathBuf),
     Get(Id),
+    /// A get whose value goes to this file.
+    GetFile(Id, PathBuf),
     Forget(Id),
     Peers,
     Stats(Zeros),
@@ -49,6 +57,10 @@ pub(crate) enum RequestError {
     LineTooLong,
     /// The input ended inside the text of a `put -`.
     TextUnended,
+    /// A name of a file begins with a tilde, which the prompt does not expand.
+    Tilde { name: String },
+    /// A name of a file begins with a quote that no other one ends.
+    QuoteUnended { name: String },
     /// Not UTF-8.
     NotUtf8 { column: usize },
 }
@@ -72,13 +84,25 @@ impl fmt::Display for RequestError {
                 write!(f, "ERR unknown command '{}': try help", beginning(text))
             }
             Self::TooLarge { bytes, bytes_max } => {
-                write!(f, "ERR value too large ({bytes} bytes, at most {bytes_max})")
+                write!(f, "ERR value too large ({bytes} bytes, at most {bytes_max})")?;
+                if *bytes_max < VALUE_BYTES_MAX {
+                    f.write_str(": --value-max sets the limit")?;
+                }
+                Ok(())
             }
             Self::LineTooLong => {
                 write!(f, "ERR line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
             }
             Self::TextUnended => {
                 f.write_str("ERR put - without an end: end the text by a line with a single dot")
+            }
+            Self::Tilde { name } => write!(
+                f,
+                "ERR invalid file '{}': ~ is not expanded: write the folder out, or ./~",
+                beginning(name)
+            ),
+            Self::QuoteUnended { name } => {
+                write!(f, "ERR invalid file {}: the quote has no end", beginning(name))
             }
             Self::NotUtf8 { column } => {
                 write!(
@@ -92,7 +116,7 @@ impl fmt::Display for RequestError {
 
 /// Parses a line; a blank line is `None`. Commands are not case-sensitive. The text of a put
 /// is everything after the one blank that follows `put`: other blanks at its ends are part
-/// of it, as in a one-shot put.
+/// of it, as in a one-shot put. A text that begins with @ is typed with one more.
 pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
     let line = std::str::from_utf8(without_end(line))
         .map_err(|error| RequestError::NotUtf8 { column: error.valid_up_to() + 1 })?
@@ -105,8 +129,15 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Request>, RequestError> {
     let request = match command.to_ascii_lowercase().as_str() {
         "" => return Ok(None),
         "put" if rest.trim() == "-" => Request::PutLines,
-        "put" => Request::Put(text(rest)?),
-        "get" => Request::Get(key(rest, "get KEY")?),
+        "put" => match rest.strip_prefix('@') {
+            Some(text) if text.starts_with('@') => Request::Put(value_of(text)?),
+            Some(name) => Request::PutFile(file(name, "put @FILE")?),
+            None => Request::Put(value_of(rest)?),
+        },
+        "get" => match rest.split_once('>') {
+            Some((text, name)) => Request::GetFile(key(text, GET_FILE)?, file(name, GET_FILE)?),
+            None => Request::Get(key(rest, "get KEY")?),
+        },
         "forget" => Request::Forget(key(rest, "forget KEY")?),
         "trace" => Request::Trace(key(rest, "trace KEY")?),
         "peers" => alone("peers", Request::Peers)?,
@@ -135,20 +166,41 @@ fn command_name(text: &str) -> Result<Option<&'static str>, RequestError> {
     name.map(Some).ok_or_else(|| RequestError::UnknownCommand { text: text.into() })
 }
 
-fn text(text: &str) -> Result<Box<[u8]>, RequestError> {
+fn value_of(text: &str) -> Result<Box<[u8]>, RequestError> {
     if text.trim().is_empty() {
         return Err(RequestError::MissingArgument { usage: "put TEXT" });
     }
-    value(text.as_bytes())
+    value(text.as_bytes(), VALUE_BYTES_MAX)
 }
 
-/// Checks that `bytes` fit into a value.
-pub(crate) fn value(bytes: &[u8]) -> Result<Box<[u8]>, RequestError> {
-    if bytes.len() > VALUE_BYTES_MAX {
-        let (bytes, bytes_max) = (bytes.len(), VALUE_BYTES_MAX);
+/// Checks that a value may have so many `bytes`.
+pub(crate) fn value(bytes: &[u8], bytes_max: usize) -> Result<Box<[u8]>, RequestError> {
+    if bytes.len() > bytes_max {
+        let bytes = bytes.len();
         return Err(RequestError::TooLarge { bytes, bytes_max });
     }
     Ok(bytes.into())
+}
+
+/// Parses the name of a file: the rest of a line, or what stands between quotes, which it may
+/// not hold itself.
+fn file(text: &str, usage: &'static str) -> Result<PathBuf, RequestError> {
+    let text = text.trim();
+    let quote = text.chars().next().filter(|first| matches!(first, '"' | '\''));
+    let name = match quote {
+        None if text.starts_with('~') => {
+            return Err(RequestError::Tilde { name: text.into() });
+        }
+        None => text,
+        Some(quote) => {
+            let inner = text[1..].strip_suffix(quote).filter(|inner| !inner.contains(quote));
+            inner.ok_or_else(|| RequestError::QuoteUnended { name: text.into() })?
+        }
+    };
+    if name.is_empty() {
+        return Err(RequestError::MissingArgument { usage });
+    }
+    Ok(name.into())
 }
 
 /// Parses a key. `usage` goes into the error when `text` is empty.
@@ -181,6 +233,8 @@ mod tests {
             ("put hello\r\n", "hello"),
             ("put put\n", "put"),
             ("put größe", "größe"),
+            ("put @@home", "@home"),
+            ("put  @home", " @home"),
         ] {
             let expected = Request::Put(text.as_bytes().into());
             assert_eq!(parse(line.as_bytes()), Ok(Some(expected)), "{line:?}");
@@ -203,6 +257,14 @@ mod tests {
             ("help Put ".into(), Request::Help(Some("put"))),
             (" put  - ".into(), Request::PutLines),
             (format!("GET {KEY}"), Request::Get(id)),
+            ("put @notes".into(), Request::PutFile("notes".into())),
+            ("put @ two  words.txt ".into(), Request::PutFile("two  words.txt".into())),
+            ("put @' both '".into(), Request::PutFile(" both ".into())),
+            ("put @\"it's\"".into(), Request::PutFile("it's".into())),
+            ("put @it's".into(), Request::PutFile("it's".into())),
+            ("put @\"~\"".into(), Request::PutFile("~".into())),
+            (format!("get {KEY} > out"), Request::GetFile(id, "out".into())),
+            (format!("get {KEY}>'> out'"), Request::GetFile(id, "> out".into())),
         ] {
             assert_eq!(parse(line.as_bytes()), Ok(Some(request)), "{line:?}");
         }
@@ -221,16 +283,27 @@ mod tests {
             ("puts x", "ERR unknown command", "'puts'"),
             ("help puts", "ERR unknown command", "'puts'"),
             ("\u{1b}[2J", "ERR unknown command", "'\\u{1b}[2J'"),
+            ("put @", "ERR missing argument", "put @FILE"),
+            ("put @''", "ERR missing argument", "put @FILE"),
+            ("put @~/notes", "ERR invalid file", "'~/notes'"),
+            ("put @'notes", "ERR invalid file", "'notes"),
+            ("put @'a' 'b'", "ERR invalid file", "'a' 'b'"),
+            ("put @\"", "ERR invalid file", "no end"),
+            ("get > out", "ERR missing argument", "get KEY > FILE"),
+            ("get 12 > out", "ERR invalid key", "'12'"),
         ] {
             let said = refusal(line.as_bytes());
             assert!(said.starts_with(begin) && said.contains(value), "{line}: {said}");
             assert!(!said.contains(char::is_control), "{said:?}");
         }
         let largest = vec![b'x'; VALUE_BYTES_MAX];
-        assert!(value(&largest).is_ok());
+        assert!(value(&largest, VALUE_BYTES_MAX).is_ok());
         let (bytes, bytes_max) = (VALUE_BYTES_MAX + 1, VALUE_BYTES_MAX);
         let too_large = [&largest[..], b"x"].concat();
-        assert_eq!(value(&too_large), Err(RequestError::TooLarge { bytes, bytes_max }));
+        assert_eq!(
+            value(&too_large, VALUE_BYTES_MAX),
+            Err(RequestError::TooLarge { bytes, bytes_max })
+        );
         assert!(refusal(b"put \xff").starts_with("ERR not UTF-8 at byte 5"));
     }
 }

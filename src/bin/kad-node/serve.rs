@@ -94,6 +94,7 @@ pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
         events: running.take_events(),
         commander: running.commander(),
         identity: launch::identity(&running, (id, address), &args.lookup),
+        value_bytes_max: args.lookup.value_max,
         joining,
         join_wait,
         leave: args.leave,
@@ -181,6 +182,8 @@ pub(crate) struct Attended {
     pub(crate) events: Events,
     pub(crate) commander: Commander,
     pub(crate) identity: Identity,
+    /// Most bytes of a value that it takes.
+    pub(crate) value_bytes_max: usize,
     pub(crate) joining: Joining,
     /// How long the first command of a pipe waits for the node to join.
     pub(crate) join_wait: Duration,
@@ -224,7 +227,8 @@ pub(crate) fn attend(
     });
     let audience = Audience::of_stdout();
     let recent = terminal.as_ref().map(Terminal::recent_keys).unwrap_or_default();
-    let about = About { identity: node.identity, disk: node.disk, recent };
+    let Attended { identity, value_bytes_max, disk, .. } = node;
+    let about = About { identity, value_bytes_max, disk, recent };
     let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone(), about);
     thread::spawn(move || match terminal {
         Some(terminal) => prompt(session, terminal, &ongoing, &stops),

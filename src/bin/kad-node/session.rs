@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use std::time::Instant;
 use kad_durable::Counters;
 use kad_node::driver::{Commander, DriverEvent};
 use kad_node::id::Id;
-use kad_node::node::{Forgotten, Refusal, Trace};
+use kad_node::node::{Forgotten, KeyedValue, Refusal, Trace};
 
 use crate::figures::{self, Figures, Identity, Traffic, Zeros};
 use crate::latencies::SessionLatencies;
@@ -19,7 +20,7 @@ use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
 use crate::terminal::RecentKeys;
 use crate::text::{Added, Text};
-use crate::{help, log, watch};
+use crate::{help, log, value_file, watch};
 
 /// The answer to `forget`.
 const FORGOTTEN: &str =
@@ -52,6 +53,8 @@ impl From<NodeGone> for SessionError {
 /// What a session knows of its node.
 pub(crate) struct About {
     pub(crate) identity: Identity,
+    /// Most bytes of a value that it takes.
+    pub(crate) value_bytes_max: usize,
     /// What the node's folder counts, where it has one.
     pub(crate) disk: Option<Arc<Counters>>,
     /// The keys that the line editor completes.
@@ -148,8 +151,10 @@ impl Session {
         match request {
             Request::Put(value) => self.put(value, out)?,
             Request::PutLines => self.text = Some(Text::default()),
-            Request::Get(key) => self.get(key, Trace::Off, out)?,
-            Request::Trace(key) => self.get(key, Trace::Hops, out)?,
+            Request::PutFile(file) => self.put_file(&file, out)?,
+            Request::Get(key) => self.get(key, Trace::Off, None, out)?,
+            Request::GetFile(key, file) => self.get_file(key, &file, out)?,
+            Request::Trace(key) => self.get(key, Trace::Hops, None, out)?,
             Request::Forget(key) => match self.operations.forget(key)? {
                 Forgotten::Forgotten => writeln!(out, "{FORGOTTEN}")?,
                 Forgotten::Unknown => {
@@ -205,14 +210,15 @@ impl Session {
     /// first; a program only when the value is stored, so that the key can be used as soon
     /// as it is printed.
     fn put(&mut self, value: Box<[u8]>, out: &mut impl Write) -> Result<(), SessionError> {
-        let key = Id::of_value(&value);
+        let value = KeyedValue::new(value);
+        let key = value.key();
         self.about.recent.note(key);
         let is_shown_first = self.audience == Audience::Person && self.about.disk.is_none();
         if is_shown_first {
             writeln!(out, "{key}")?;
             out.flush()?;
         }
-        let answer = self.operations.put(key, value)?;
+        let answer = self.operations.put(value)?;
         match answer.outcome {
             Ok(stored) => {
                 self.latencies.puts.record(answer.elapsed);
@@ -238,7 +244,32 @@ impl Session {
         Ok(())
     }
 
-    fn get(&mut self, key: Id, trace: Trace, out: &mut impl Write) -> Result<(), SessionError> {
+    fn put_file(&mut self, file: &Path, out: &mut impl Write) -> Result<(), SessionError> {
+        let bytes_max = self.about.value_bytes_max;
+        let read = value_file::refuse_special(file)
+            .and_then(|()| value_file::check(file, bytes_max))
+            .and_then(|()| value_file::read(file, bytes_max));
+        match read {
+            Ok(value) => self.put(value, out),
+            Err(error) => Ok(writeln!(out, "{error}")?),
+        }
+    }
+
+    fn get_file(&mut self, key: Id, file: &Path, out: &mut impl Write) -> Result<(), SessionError> {
+        match value_file::refuse_special(file) {
+            Ok(()) => self.get(key, Trace::Off, Some(file), out),
+            Err(error) => Ok(writeln!(out, "{error}")?),
+        }
+    }
+
+    /// Finds a value, and prints it or writes it to `file`.
+    fn get(
+        &mut self,
+        key: Id,
+        trace: Trace,
+        file: Option<&Path>,
+        out: &mut impl Write,
+    ) -> Result<(), SessionError> {
         self.about.recent.note(key);
         let mut printed = Ok(());
         let answer = self.operations.get(key, trace, |hop| {
@@ -250,9 +281,20 @@ impl Session {
         match &answer.outcome {
             Ok(found) => {
                 self.latencies.gets.record(answer.elapsed);
-                match found {
-                    Some(found) => reply::found(found, &answer, self.audience, out)?,
-                    None => reply::not_found(&answer, self.audience, out)?,
+                match (found, file) {
+                    (Some(found), None) => reply::found(found, &answer, self.audience, out)?,
+                    (Some(found), Some(file)) => {
+                        let is_there = file.exists();
+                        match value_file::write(file, &found.value) {
+                            Ok(()) => {
+                                let bytes = found.value.len();
+                                reply::written(bytes, file, is_there, out)?;
+                                reply::origin(found, &answer, self.audience, out)?;
+                            }
+                            Err(error) => writeln!(out, "{error}")?,
+                        }
+                    }
+                    (None, _) => reply::not_found(&answer, self.audience, out)?,
                 }
             }
             Err(refusal) => writeln!(out, "{}", reply::refusal(*refusal))?,

@@ -56,7 +56,7 @@ impl Text {
         if self.bytes.is_empty() {
             return Err(RequestError::MissingArgument { usage: "put -, lines of text, and a dot" });
         }
-        request::value(&self.bytes)
+        request::value(&self.bytes, VALUE_BYTES_MAX)
     }
 }
 

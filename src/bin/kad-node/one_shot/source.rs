@@ -1,13 +1,13 @@
 //! Where the values of a put come from.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::request::{self, RequestError};
+use crate::value_file;
 
 /// One value to put.
 #[derive(Debug)]
@@ -26,8 +26,10 @@ impl Source {
         bytes_max: usize,
     ) -> Result<Vec<Self>, Failure> {
         let texts = texts.iter().map(|text| value(text, bytes_max).map(Self::Value));
-        let check = |path: &PathBuf| check(path, bytes_max).map(|()| Self::File(path.clone()));
-        let files = files.iter().map(check);
+        let files = files.iter().map(|path| {
+            value_file::check(path, bytes_max)?;
+            Ok(Self::File(path.clone()))
+        });
         texts.chain(files).collect()
     }
 
@@ -43,65 +45,19 @@ impl Source {
     pub(super) fn read(self, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
         match self {
             Self::Value(value) => Ok(value),
-            Self::File(path) => {
-                let file = File::open(&path).map_err(|error| unread(&shown(&path), &error))?;
-                whole(file, &shown(&path), bytes_max)
-            }
+            Self::File(path) => Ok(value_file::read(&path, bytes_max)?),
         }
     }
-}
-
-fn shown(path: &Path) -> String {
-    format!("'{}'", path.display())
-}
-
-fn unread(name: &str, error: &io::Error) -> Failure {
-    Failure::Failed(format!("cannot read {name}: {error}"))
-}
-
-/// Refuses a file that is too large, empty, or not there. A pipe shows only when it is read.
-fn check(path: &Path, bytes_max: usize) -> Result<(), Failure> {
-    let about = fs::metadata(path)
-        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", shown(path))))?;
-    if about.is_dir() {
-        return Err(Failure::Usage(format!("{} is a folder: give files", shown(path))));
-    }
-    match usize::try_from(about.len()).unwrap_or(usize::MAX) {
-        0 if about.is_file() => Err(empty(&shown(path))),
-        bytes if bytes > bytes_max => {
-            Err(Failure::Request(RequestError::TooLarge { bytes, bytes_max }))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn empty(name: &str) -> Failure {
-    Failure::Usage(format!("{name} is empty: there is nothing to put"))
 }
 
 /// The value to store: `text`, or all of standard input when `text` is `-`.
 fn value(text: &OsStr, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
     if text == "-" {
-        return whole(io::stdin().lock(), "standard input", bytes_max);
+        let whole = value_file::whole(io::stdin().lock(), "standard input", bytes_max);
+        return Ok(whole?);
     }
     if text.is_empty() {
         return Err(Failure::Request(RequestError::MissingArgument { usage: "put TEXT" }));
     }
-    request::value(text.as_bytes()).map_err(Failure::Request)
-}
-
-/// All that `input` gives, `bytes_max` at most.
-fn whole(mut input: impl Read, name: &str, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
-    let mut value = Vec::new();
-    let read = input.by_ref().take(bytes_max as u64).read_to_end(&mut value);
-    let rest = read.and_then(|_| io::copy(&mut input, &mut io::sink()));
-    let rest = rest.map_err(|error| unread(name, &error))?;
-    if rest > 0 {
-        let bytes = bytes_max.saturating_add(usize::try_from(rest).unwrap_or(usize::MAX));
-        return Err(Failure::Request(RequestError::TooLarge { bytes, bytes_max }));
-    }
-    if value.is_empty() {
-        return Err(empty(name));
-    }
-    Ok(value.into())
+    request::value(text.as_bytes(), bytes_max).map_err(Failure::Request)
 }

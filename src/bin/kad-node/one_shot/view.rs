@@ -22,6 +22,8 @@ pub(super) struct PutView {
     /// None has it where this is 0.
     holders: usize,
     asked: usize,
+    /// Those of them whose `--value-max` is less than its size.
+    too_large: usize,
     hops: u8,
     elapsed_us: u64,
 }
@@ -39,6 +41,7 @@ pub(super) fn put(
         file: file.map(|path| path.to_string_lossy().into_owned()),
         holders: stored.holders,
         asked: stored.asked,
+        too_large: stored.too_large,
         hops: stored.hops,
         elapsed_us: micros(elapsed),
     }
