@@ -121,7 +121,7 @@ mod tests {
         let wrapped = value(b"0123456789from local", 10);
         assert_eq!(wrapped, "0123456789\n    from l\n    ocal");
         assert_eq!(value(b"0123456789", 10), "0123456789", "it fits");
-        assert_eq!(value(b"012345\tkad> ", 10), "012345\n    kad> ");
+        assert_eq!(value(b"01234567\tkad> ", 10), "01234567\n    kad> ");
         for text in ["\u{1f600}", "日", "\u{2764}\u{fe0f}", "\u{b1}", "\u{1}", "e\u{301}", "\t"] {
             for row in value(text.repeat(100).as_bytes(), 21).lines().skip(1) {
                 assert!(row.starts_with(INDENT), "{row}");
