@@ -41,7 +41,7 @@ function hideValue() {
 }
 // How the files of pictures begin that are nothing but pixels. One of SVG is shown as text: it may
 // hold more.
-const PICTURES = {'image/png': /^\x89PNG\r\n\x1a\n/, 'image/jpeg': /^\xff\xd8\xff/, 'image/gif': /^GIF8[79]a/,
+const PICTURES = {'image/png': /^\x89PNG\r\n\x1a\n/, 'image/jpeg': /^\xff\xd8\xff/,
   'image/webp': /^RIFF....WEBP/s};
 const BEGINNING_BYTES = 16;
 // Shows a value that is a picture. Whether it is one.
