@@ -27,7 +27,8 @@ fn items(path: &Path, found: &mut Vec<Item>) {
         }
     } else if path.extension().is_some_and(|extension| extension == "rs") {
         let text = fs::read_to_string(path).expect("a source");
-        let file = syn::parse_file(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let file =
+            syn::parse_file(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         found.extend(file.items);
     }
 }
@@ -155,7 +156,7 @@ fn listing() -> String {
             _ => {}
         }
     }
-    listed.iter().map(|line| format!("{line}\n")).collect()
+    listed.into_iter().collect::<Vec<_>>().join("\n") + "\n"
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn a_file_that_cannot_be_put_or_written_is_one_line_and_nothing_is_done() {
     fs::write(path("empty"), b"").expect("a disk");
     fs::write(path("large"), [7; 101]).expect("a disk");
     fs::write(path("locked"), b"secret").expect("a disk");
-    fs::set_permissions(path("locked"), Permissions::from_mode(0)).expect("its mode is ours");
+    fs::set_permissions(path("locked"), Permissions::from_mode(0o000)).expect("its mode is ours");
     let made = Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo is there");
     assert!(made.success());
     let is_root = fs::read(path("locked")).is_ok();
