@@ -125,7 +125,8 @@ mod tests {
         for text in ["\u{1f600}", "日", "\u{2764}\u{fe0f}", "\u{b1}", "\u{1}", "e\u{301}", "\t"] {
             for row in value(text.repeat(100).as_bytes(), 21).lines().skip(1) {
                 assert!(row.starts_with(INDENT), "{row}");
-                let column = row.chars().filter_map(|one| one.width()).sum::<usize>();
+                let column =
+                    row.chars().filter_map(unicode_width::UnicodeWidthChar::width).sum::<usize>();
                 assert!(column <= 21, "{row}");
             }
         }
