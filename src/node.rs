@@ -135,7 +135,7 @@ pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPositio
 pub use stats::Stats;
 #[cfg(feature = "std")]
 pub(crate) use stats::counters;
-pub use view::{Holding, SourceView, ValuesView};
+pub use view::{Holding, Pending, SourceView, ValuesView};
 
 /// The protocol state of one shard.
 pub struct Node {
@@ -317,6 +317,10 @@ impl Node {
             }
             Command::Abandon { operation, key } => {
                 self.queries.abandon(&mut self.turn, operation, key);
+            }
+            Command::Pending { operation, key } => {
+                let pending = self.queries.pending(operation, key);
+                outbox.event(Event::Pending { operation, pending });
             }
             Command::Peers { operation } => {
                 outbox.event(Event::Peers { operation, buckets: self.table.view(now) });

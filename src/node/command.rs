@@ -13,7 +13,7 @@ use super::journal::Kept;
 use super::log_event::{LogEvent, LogLevel};
 use super::progress::{Hop, Progress, PulledRange};
 use super::stats::Stats;
-use super::view::ValuesView;
+use super::view::{Pending, ValuesView};
 use crate::id::Id;
 use crate::wire::Contact;
 
@@ -59,15 +59,14 @@ impl fmt::Debug for KeyedValue {
 /// What the user asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Join the network by these addresses, and come back by them when every
-    /// contact is lost. They replace those of an earlier command; at most
+    /// Join the network by these addresses, and come back by them when every contact is lost. They
+    /// replace those of an earlier command; at most
     /// [`BOOTSTRAP_ADDRESSES_MAX`](crate::limits::BOOTSTRAP_ADDRESSES_MAX) count.
     Bootstrap {
         /// Where nodes of the network listen.
         addresses: Vec<SocketAddr>,
     },
-    /// Store a value on the K closest nodes, and go on republishing it.
-    /// Answered by [`Event::Put`].
+    /// Store a value on the K closest nodes, and go on republishing it. Answered by [`Event::Put`].
     Put {
         /// Names the answer.
         operation: OperationId,
@@ -92,9 +91,16 @@ pub enum Command {
         key: Id,
     },
     /// End a put or a get that is in progress. It is then answered at once, with
-    /// [`Refusal::Abandoned`]. A put's value stays published here, and STOREs that are
-    /// on their way stay so. Nothing happens where the operation has ended already.
+    /// [`Refusal::Abandoned`]. A put's value stays published here, and STOREs that are on their way
+    /// stay so. Nothing happens where the operation has ended already.
     Abandon {
+        /// The put's or the get's.
+        operation: OperationId,
+        /// The value's key.
+        key: Id,
+    },
+    /// Show what a put or a get waits for. Answered by [`Event::Pending`].
+    Pending {
         /// The put's or the get's.
         operation: OperationId,
         /// The value's key.
@@ -120,10 +126,10 @@ pub enum Command {
         /// How much.
         level: LogLevel,
     },
-    /// Depart: tell the contacts, hand every value off to the nodes that are closest to
-    /// it and stay, and go on answering meanwhile. It cannot be
-    /// undone. Answered by [`Event::Departed`], after which the node may be stopped; it
-    /// may be so at any time before, too, and then what is left to do is left undone.
+    /// Depart: tell the contacts, hand every value off to the nodes that are closest to it and
+    /// stay, and go on answering meanwhile. It cannot be undone. Answered by [`Event::Departed`],
+    /// after which the node may be stopped; it may be so at any time before, too, and then what is
+    /// left to do is left undone.
     Depart {
         /// Names the answer.
         operation: OperationId,
@@ -220,6 +226,13 @@ pub enum Event {
         /// Whether the value had been put here.
         outcome: Forgotten,
     },
+    /// What a put or a get waits for.
+    Pending {
+        /// The put's or the get's.
+        operation: OperationId,
+        /// None where it waits for no node.
+        pending: Option<Pending>,
+    },
     /// The routing table.
     Peers {
         /// The command's.
@@ -274,6 +287,7 @@ impl Event {
             | Self::Progress { operation, .. }
             | Self::Range { operation, .. }
             | Self::Forget { operation, .. }
+            | Self::Pending { operation, .. }
             | Self::Peers { operation, .. }
             | Self::Stats { operation, .. }
             | Self::Values { operation, .. }
@@ -311,28 +325,27 @@ pub struct Found {
 /// Why a command was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The value is larger than
-    /// [`Config::value_bytes_max`](super::Config::value_bytes_max): of a get, as nodes that
-    /// have it say.
+    /// The value is larger than [`Config::value_bytes_max`](super::Config::value_bytes_max): of a
+    /// get, as nodes that have it say.
     TooLarge {
         /// The value's size in bytes.
         bytes: usize,
         /// The most that this node takes.
         bytes_max: usize,
     },
-    /// Nodes have offered a value, and none has sent the whole of it: each fell silent, was
-    /// too slow, or sent something else.
+    /// Nodes have offered a value, and none has sent the whole of it: each fell silent, was too
+    /// slow, or sent something else.
     Unfinished {
         /// The value's size in bytes, as they say.
         bytes: usize,
     },
     /// As many lookups are in progress as the user may have, of
-    /// [`QUERIES_MAX`](crate::limits::QUERIES_MAX) in all; or so many requests were
-    /// in flight ([`IN_FLIGHT_MAX`](crate::limits::IN_FLIGHT_MAX)) that a get could
-    /// not ask every node that may have the value.
+    /// [`QUERIES_MAX`](crate::limits::QUERIES_MAX) in all; or so many requests were in flight
+    /// ([`IN_FLIGHT_MAX`](crate::limits::IN_FLIGHT_MAX)) that a get could not ask every node that
+    /// may have the value.
     Busy,
-    /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are
-    /// kept because they were put here.
+    /// [`PUBLISHED_VALUES_MAX`](crate::limits::PUBLISHED_VALUES_MAX) values are kept because they
+    /// were put here.
     Full,
     /// As many changes wait for the disk as may
     /// ([`JOURNAL_CHANGES_MAX`](crate::limits::JOURNAL_CHANGES_MAX),

@@ -220,13 +220,16 @@ impl Queries {
     /// Ends the user's put or get of `key`, where it is in progress. Its lookup's requests
     /// are not sent again once it is gone.
     pub(crate) fn abandon(&mut self, turn: &mut Turn, operation: OperationId, key: Id) {
-        let is_asked = |query: &Query| {
-            query.lookup.target() == key && query.kind.operation() == Some(operation)
-        };
-        let found = self.slots.iter().find(|(_, query)| is_asked(query));
-        if let Some((slot, &Query { generation, .. })) = found {
+        if let Some((slot, &Query { generation, .. })) = self.of_operation(operation, key) {
             self.finish(turn, QueryId { slot, generation }, Outcome::Abandoned);
         }
+    }
+
+    /// The user's put or get of `key`, where it is in progress.
+    fn of_operation(&self, operation: OperationId, key: Id) -> Option<(usize, &Query)> {
+        self.slots.iter().find(|(_, query)| {
+            query.lookup.target() == key && query.kind.operation() == Some(operation)
+        })
     }
 
     /// No query asks a node at `addr` any more: it departs.

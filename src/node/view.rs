@@ -1,4 +1,5 @@
-//! What the node holds, for show: how much, of which sources, and where its keys are.
+//! What the node shows: what it waits for; how much it holds, of which sources, and where
+//! its keys are.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -7,6 +8,15 @@ use core::net::IpAddr;
 
 use crate::id::Id;
 use crate::limits::SOURCES_SHOWN_MAX;
+
+/// What a put or a get waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Nodes that were asked.
+    pub asked: usize,
+    /// Those of them that have neither answered nor been given up.
+    pub waiting: usize,
+}
 
 /// The values that a node holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

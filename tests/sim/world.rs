@@ -348,6 +348,7 @@ impl World {
                 self.note_departed(peer, handed_off, failed);
             }
             Event::Hop { .. }
+            | Event::Pending { .. }
             | Event::Progress { .. }
             | Event::Range { .. }
             | Event::Forget { .. }

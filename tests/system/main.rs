@@ -28,6 +28,7 @@ mod scripts;
 #[path = "../harness/seccomp.rs"]
 mod seccomp;
 mod service;
+mod shown;
 mod signals;
 mod sources;
 mod standard_error;

@@ -58,7 +58,7 @@ pub(crate) fn type_line(terminal: &mut PtySession, line: &str) {
     terminal.flush().expect("the terminal takes it");
 }
 
-fn press(terminal: &mut PtySession, control: char) {
+pub(crate) fn press(terminal: &mut PtySession, control: char) {
     terminal.send_control(control).expect("the terminal takes it");
 }
 

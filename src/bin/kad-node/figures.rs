@@ -145,13 +145,14 @@ pub(crate) fn head(
     writeln!(out, "rates     {received} datagrams/s in, {sent}/s out, in {}", time(elapsed))
 }
 
-fn rate(count: u64, elapsed: Duration) -> u64 {
+/// How many a second.
+pub(crate) fn rate(count: u64, elapsed: Duration) -> u64 {
     let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
     count.saturating_mul(1_000_000) / elapsed_us
 }
 
 /// Formats a number of bytes.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = (bytes.max(1).ilog2() / 10).min(UNITS.len() as u32 - 1);
     if unit == 0 {

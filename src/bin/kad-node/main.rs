@@ -50,6 +50,7 @@ mod stop;
 mod terminal;
 mod text;
 mod value_file;
+mod wait;
 mod watch;
 
 use std::process::ExitCode;

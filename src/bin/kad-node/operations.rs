@@ -1,19 +1,17 @@
 //! Operations on a running node: each sends a command and waits for its answer.
 
-use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, OperationId, Refusal, Stats,
-    Stored, Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, Refusal, Stored, Trace,
 };
 
 use crate::clients::{Client, OperationIds};
 use crate::ongoing::Ongoing;
 use crate::progress::Progress;
-use crate::reply;
+use crate::wait::Wait;
 
 /// The node has stopped.
 #[derive(Debug)]
@@ -23,13 +21,10 @@ pub(crate) struct NodeGone;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PutError {
     Refused(Refusal),
-    /// The disk has not taken the value for [`DISK_WAIT_MAX`]. It is in memory, and published.
+    /// The disk has not taken the value for [`DISK_WAIT_MAX`](crate::wait::DISK_WAIT_MAX).
+    /// It is in memory, and published.
     DiskHangs,
 }
-
-/// How long a put waits for a disk, when for nothing else. A disk that is busy, not hung,
-/// answers within a second or two.
-pub(crate) const DISK_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// How a put ended.
 pub(crate) struct PutAnswer {
@@ -86,29 +81,19 @@ impl Operations {
         let (expected, key) = (self.ids.next(), value.key());
         self.send(Command::Put { operation: expected, value })?;
         self.ongoing.await_operation(expected, key);
-        let mut wait = PutWait::begin();
+        let mut wait = Wait::begin(expected, key);
         loop {
-            match (self.answers)(Progress::PERIOD) {
-                Next::Event(DriverEvent::Node(Event::Put {
-                    operation, outcome, elapsed, ..
-                })) if operation == expected => {
+            match self.next(&mut wait)? {
+                Some(DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }))
+                    if operation == expected =>
+                {
                     return Ok(PutAnswer { outcome: outcome.map_err(PutError::Refused), elapsed });
                 }
-                Next::Event(DriverEvent::Stats { operation, shards }) => {
-                    wait.take(operation, &ShardStats::total(&shards).node);
+                None if wait.is_of_a_hung_disk() => {
+                    let (outcome, elapsed) = (Err(PutError::DiskHangs), wait.elapsed());
+                    return Ok(PutAnswer { outcome, elapsed });
                 }
-                Next::Event(DriverEvent::Node(_)) => {}
-                Next::Late => {
-                    if let Some(question) = wait.question(&self.ids) {
-                        self.send(Command::Stats { operation: question })?;
-                    }
-                    wait.show();
-                    if wait.is_of_a_hung_disk() {
-                        let (outcome, elapsed) = (Err(PutError::DiskHangs), wait.elapsed());
-                        return Ok(PutAnswer { outcome, elapsed });
-                    }
-                }
-                Next::Gone => return Err(NodeGone),
+                _ => {}
             }
         }
     }
@@ -121,26 +106,40 @@ impl Operations {
         mut on_hop: impl FnMut(&Hop),
     ) -> Result<GetAnswer, NodeGone> {
         let expected = self.ids.next();
-        // The hops are counted while it is waited, shown or not.
-        self.send(Command::Get { operation: expected, key, trace: Trace::Hops })?;
+        self.send(Command::Get { operation: expected, key, trace })?;
         self.ongoing.await_operation(expected, key);
-        let hops = Cell::new(0);
-        let waits = || format!("{} answered or given up", reply::counted(hops.get(), "node"));
-        self.answer_showing(waits, |event| match event {
-            DriverEvent::Node(Event::Hop { operation, hop }) if operation == expected => {
-                hops.set(hops.get() + 1);
-                if trace == Trace::Hops {
+        let mut wait = Wait::begin(expected, key);
+        loop {
+            let Some(DriverEvent::Node(event)) = self.next(&mut wait)? else { continue };
+            match event {
+                Event::Hop { operation, hop } if operation == expected => {
+                    wait.hide();
                     on_hop(&hop);
                 }
-                None
+                Event::Get { operation, outcome, asked, elapsed, .. } if operation == expected => {
+                    return Ok(GetAnswer { outcome, asked, elapsed });
+                }
+                _ => {}
             }
-            DriverEvent::Node(Event::Get { operation, outcome, asked, elapsed, .. })
-                if operation == expected =>
-            {
-                Some(GetAnswer { outcome, asked, elapsed })
+        }
+    }
+
+    /// The node's next event but those that say what is waited for, which are shown; none
+    /// when none has come in a while.
+    fn next(&mut self, wait: &mut Wait) -> Result<Option<DriverEvent>, NodeGone> {
+        match (self.answers)(Progress::PERIOD) {
+            Next::Event(DriverEvent::Node(Event::Pending { operation, pending })) => {
+                wait.take(operation, pending);
             }
-            _ => None,
-        })
+            Next::Event(event) => return Ok(Some(event)),
+            Next::Late => {}
+            Next::Gone => return Err(NodeGone),
+        }
+        if let Some(question) = wait.question() {
+            self.send(question)?;
+        }
+        wait.show();
+        Ok(None)
     }
 
     /// Stops republishing a value.
@@ -184,16 +183,7 @@ impl Operations {
     }
 
     /// The first event that `pick` takes.
-    fn answer<T>(&mut self, pick: impl FnMut(DriverEvent) -> Option<T>) -> Result<T, NodeGone> {
-        self.answer_showing(|| "waiting for the node".to_owned(), pick)
-    }
-
-    /// The first event that `pick` takes. Meanwhile it is shown how it `waits`.
-    fn answer_showing<T>(
-        &mut self,
-        waits: impl Fn() -> String,
-        mut pick: impl FnMut(DriverEvent) -> Option<T>,
-    ) -> Result<T, NodeGone> {
+    fn answer<T>(&mut self, mut pick: impl FnMut(DriverEvent) -> Option<T>) -> Result<T, NodeGone> {
         let mut progress = Progress::begin();
         loop {
             match (self.answers)(Progress::PERIOD) {
@@ -203,65 +193,9 @@ impl Operations {
                         return Ok(answer);
                     }
                 }
-                Next::Late => progress.show(waits()),
+                Next::Late => progress.show("waiting for the node"),
                 Next::Gone => return Err(NodeGone),
             }
         }
-    }
-}
-
-/// What a put waits for: asked of the node again and again, once it takes long.
-struct PutWait {
-    progress: Progress,
-    /// The question that has no answer yet.
-    question: Option<OperationId>,
-    asked_at: Instant,
-    /// Since when the put waits for the disk alone.
-    disk_since: Option<Instant>,
-}
-
-impl PutWait {
-    /// How often the node is asked what a put waits for.
-    const QUESTION_PERIOD: Duration = Duration::from_millis(500);
-
-    fn begin() -> Self {
-        let progress = Progress::begin();
-        Self { progress, question: None, asked_at: Instant::now(), disk_since: None }
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.progress.elapsed()
-    }
-
-    /// The number of the next question, if it is time for one.
-    fn question(&mut self, ids: &OperationIds) -> Option<OperationId> {
-        if self.question.is_some() || self.asked_at.elapsed() < Self::QUESTION_PERIOD {
-            return None;
-        }
-        self.asked_at = Instant::now();
-        self.question = Some(ids.next());
-        self.question
-    }
-
-    /// Takes in the answer to a question.
-    fn take(&mut self, operation: OperationId, stats: &Stats) {
-        if self.question != Some(operation) {
-            return;
-        }
-        self.question = None;
-        let is_of_disk = stats.lookups == 0 && stats.changes_waiting > 0;
-        self.disk_since = self.disk_since.or(Some(self.asked_at)).filter(|_| is_of_disk);
-    }
-
-    fn show(&mut self) {
-        let what = match self.disk_since {
-            Some(_) => "waiting for the disk",
-            None => "storing on the closest nodes",
-        };
-        self.progress.show(what);
-    }
-
-    fn is_of_a_hung_disk(&self) -> bool {
-        self.disk_since.is_some_and(|since| since.elapsed() > DISK_WAIT_MAX)
     }
 }

@@ -15,11 +15,12 @@ use kad_node::node::{Forgotten, KeyedValue, Refusal, Trace};
 use crate::figures::{self, Figures, Identity, Traffic, Zeros};
 use crate::latencies::SessionLatencies;
 use crate::ongoing::Ongoing;
-use crate::operations::{DISK_WAIT_MAX, Next, NodeGone, Operations, PutError};
+use crate::operations::{Next, NodeGone, Operations, PutError};
 use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
 use crate::terminal::RecentKeys;
 use crate::text::{Added, Text};
+use crate::wait::DISK_WAIT_MAX;
 use crate::{help, log, value_file, watch};
 
 /// The answer to `forget`.

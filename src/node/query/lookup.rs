@@ -53,7 +53,7 @@ pub(super) struct Lookup {
     /// Whether any candidate counts in a subnet: in a private network none does.
     has_subnets: bool,
     budgets: Budgets,
-    candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl Lookup {

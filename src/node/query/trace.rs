@@ -1,11 +1,13 @@
 //! What a query tells before it ends: to the user that asked for it, and to the log.
 
 use super::{Phase, Queries, Query};
-use crate::node::command::{Event, Trace};
+use crate::id::Id;
+use crate::node::command::{Event, OperationId, Trace};
 use crate::node::effect::{Effect, QueryKind, Turn};
 use crate::node::log_event::{LogEvent, LogLevel};
 use crate::node::progress::{Hop, HopAnswer, Progress, PulledRange};
 use crate::node::request::QueryId;
+use crate::node::view::Pending;
 use crate::time::Instant;
 use crate::wire::Contact;
 
@@ -52,6 +54,19 @@ impl Query {
 }
 
 impl Queries {
+    /// What the user's put or get of `key` waits for, where it is in progress.
+    pub(crate) fn pending(&self, operation: OperationId, key: Id) -> Option<Pending> {
+        let (_, query) = self.of_operation(operation, key)?;
+        Some(match query.phase {
+            Phase::Looking => {
+                let candidates = query.lookup.candidates.iter();
+                let waiting = candidates.filter(|other| other.state.owes_an_answer()).count();
+                Pending { asked: query.lookup.asked(), waiting }
+            }
+            Phase::Storing { asked, outstanding, .. } => Pending { asked, waiting: outstanding },
+        })
+    }
+
     /// So many bytes of a query's value are here; of a publish, were asked for by nodes that
     /// pull it.
     pub(crate) fn progressed(&mut self, turn: &mut Turn, id: QueryId, bytes: usize) {

@@ -114,7 +114,8 @@ impl ShardPosition {
             Command::Put { value, .. } => Route::One(self.of_key(value.key())),
             Command::Get { key, .. }
             | Command::Forget { key, .. }
-            | Command::Abandon { key, .. } => Route::One(self.of_key(*key)),
+            | Command::Abandon { key, .. }
+            | Command::Pending { key, .. } => Route::One(self.of_key(*key)),
             Command::Peers { .. }
             | Command::Stats { .. }
             | Command::Values { .. }

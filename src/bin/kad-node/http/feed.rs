@@ -105,6 +105,7 @@ impl Feed {
             Event::Log { event, .. } => self.observe_log(event),
             // A hop of a traced get comes as an event for the log, as those of others do.
             Event::Hop { .. }
+            | Event::Pending { .. }
             | Event::Progress { .. }
             | Event::Range { .. }
             | Event::Peers { .. }
