@@ -25,7 +25,8 @@ impl LocalNode {
         let node = Config { network, value_bytes_max, ..Config::new(rng.id(), rng.seed()) };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // The generator is not pinned either: the scheduler keeps them apart.
-        let settings = Settings { io, keys, steering: Steering::Off, ..Settings::new(listen, node) };
+        let settings =
+            Settings { io, keys, steering: Steering::Off, ..Settings::new(listen, node) };
         Ok(Self { running: driver::start(settings)? })
     }
 
