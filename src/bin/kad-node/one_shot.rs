@@ -13,7 +13,7 @@ use self::source::Source;
 use crate::args::{Format, GetArgs, PutArgs};
 use crate::client::Client;
 use crate::failure::Failure;
-use crate::operations::{GetAnswer, PutError};
+use crate::operations::{GetAnswer, PutError, Step};
 use crate::output::{print, print_info, print_json};
 use crate::reply::{self, Audience};
 use crate::{log, request, value_file};
@@ -120,7 +120,10 @@ pub(crate) fn keys(texts: &[std::ffi::OsString], usage: &'static str) -> Result<
 
 fn find(client: &mut Client<'_>, key: Id, args: &GetArgs) -> Result<Outcome, Failure> {
     let mut has_answer = false;
-    let mut note = |hop: &Hop| has_answer |= hop.answer != HopAnswer::TimedOut;
+    let mut note = |step| {
+        let is_silence = matches!(step, Step::Hop(Hop { answer: HopAnswer::TimedOut, .. }));
+        has_answer |= !is_silence;
+    };
     let answer = client.ask(|operations| operations.get(key, Trace::Hops, &mut note))?;
     let outcome = answer.outcome.as_ref().map_err(|refusal| Failure::Refused(*refusal))?;
     // When no node answers, the value may still exist.

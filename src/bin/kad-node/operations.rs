@@ -5,7 +5,8 @@ use std::time::Duration;
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, Refusal, Stored, Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, PulledRange, Refusal, Stored,
+    Trace,
 };
 
 use crate::clients::{Client, OperationIds};
@@ -37,6 +38,14 @@ pub(crate) struct GetAnswer {
     pub(crate) outcome: Result<Option<Found>, Refusal>,
     pub(crate) asked: usize,
     pub(crate) elapsed: Duration,
+}
+
+/// A step of a traced get.
+pub(crate) enum Step {
+    /// A node has answered, or was given up.
+    Hop(Hop),
+    /// A holder has sent a part of a large value.
+    Range(PulledRange),
 }
 
 /// What comes of waiting for the node's next event.
@@ -98,12 +107,12 @@ impl Operations {
         }
     }
 
-    /// Finds a value. A traced get calls `on_hop` for each hop.
+    /// Finds a value. A traced get calls `on_step` for each step.
     pub(crate) fn get(
         &mut self,
         key: Id,
         trace: Trace,
-        mut on_hop: impl FnMut(&Hop),
+        mut on_step: impl FnMut(Step),
     ) -> Result<GetAnswer, NodeGone> {
         let expected = self.ids.next();
         self.send(Command::Get { operation: expected, key, trace })?;
@@ -114,7 +123,11 @@ impl Operations {
             match event {
                 Event::Hop { operation, hop } if operation == expected => {
                     wait.hide();
-                    on_hop(&hop);
+                    on_step(Step::Hop(hop));
+                }
+                Event::Range { operation, range } if operation == expected => {
+                    wait.hide();
+                    on_step(Step::Range(range));
                 }
                 Event::Get { operation, outcome, asked, elapsed, .. } if operation == expected => {
                     return Ok(GetAnswer { outcome, asked, elapsed });
@@ -130,6 +143,9 @@ impl Operations {
         match (self.answers)(Progress::PERIOD) {
             Next::Event(DriverEvent::Node(Event::Pending { operation, pending })) => {
                 wait.take(operation, pending);
+            }
+            Next::Event(DriverEvent::Node(Event::Progress { operation, progress, .. })) => {
+                wait.moved(operation, progress);
             }
             Next::Event(event) => return Ok(Some(event)),
             Next::Late => {}

@@ -78,6 +78,9 @@ fn show(trace: &Trace) -> Result<(), Failure> {
         for hop in &trace.hops {
             reply::hop(hop, out)?;
         }
+        for range in &trace.ranges {
+            reply::range(range, out)?;
+        }
         match (&trace.from, trace.found) {
             (Some(from), true) => write!(out, "from {from}")?,
             (None, true) => write!(out, "from local")?,

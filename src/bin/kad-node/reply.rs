@@ -5,11 +5,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use kad_node::limits::{PUBLISHED_VALUES_MAX, QUERIES_MAX};
-use kad_node::node::{BucketView, ContactView, Found, Hop, HopAnswer, Kept, Refusal, Stored};
+use kad_node::node::{
+    BucketView, ContactView, Found, Hop, HopAnswer, Kept, PulledRange, Refusal, Stored,
+};
 use kad_node::printable;
 
+use crate::figures;
 use crate::latencies::{Latencies, SessionLatencies};
-use crate::operations::GetAnswer;
+use crate::operations::{GetAnswer, Step};
 use crate::request::RequestError;
 use crate::shown;
 
@@ -143,6 +146,28 @@ pub(crate) fn refusal(refusal: Refusal) -> String {
         }
         Refusal::Abandoned => "ERR abandoned".into(),
     }
+}
+
+/// Prints one step of a traced get.
+pub(crate) fn step(step: &Step, out: &mut impl Write) -> io::Result<()> {
+    match step {
+        Step::Hop(one) => hop(one, out),
+        Step::Range(one) => range(one, out),
+    }
+}
+
+/// Prints which part of a large value a holder has sent, and when its last byte came.
+pub(crate) fn range(range: &PulledRange, out: &mut impl Write) -> io::Result<()> {
+    let id = range.holder.id.to_string();
+    writeln!(
+        out,
+        "range  {:<21}  {}..  at {:>12}  {:>8}  {} of the value",
+        range.holder.addr,
+        &id[..8],
+        range.offset,
+        time(range.elapsed),
+        figures::size(range.length as u64),
+    )
 }
 
 /// Prints one hop of a traced get.

@@ -273,9 +273,9 @@ impl Session {
     ) -> Result<(), SessionError> {
         self.about.recent.note(key);
         let mut printed = Ok(());
-        let answer = self.operations.get(key, trace, |hop| {
+        let answer = self.operations.get(key, trace, |step| {
             if printed.is_ok() {
-                printed = reply::hop(hop, out).and_then(|()| out.flush());
+                printed = reply::step(&step, out).and_then(|()| out.flush());
             }
         })?;
         printed?;

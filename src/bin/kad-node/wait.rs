@@ -5,15 +5,19 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
-use kad_node::node::{Command, OperationId, Pending};
+use kad_node::node::{Command, OperationId, Pending, Progress as Transfer};
 
+use crate::figures;
 use crate::progress::Progress;
+use crate::reply;
 
 /// How long a put waits for a disk, when for nothing else. A disk that is busy, not hung,
 /// answers within a second or two.
 pub(crate) const DISK_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How often the node is asked what it waits for: first before anything is shown.
 const QUESTION_PERIOD: Duration = Duration::from_millis(400);
+/// From when on the rate of a transfer tells something.
+const RATE_AFTER: Duration = Duration::from_secs(1);
 
 /// A put or a get that is waited for.
 pub(crate) struct Wait {
@@ -24,6 +28,7 @@ pub(crate) struct Wait {
     is_asking: bool,
     asked_at: Instant,
     pending: Option<Pending>,
+    transfer: Option<Transfer>,
     /// Since when it waits for no node: a put then waits for the disk alone.
     disk_since: Option<Instant>,
 }
@@ -38,6 +43,7 @@ impl Wait {
             is_asking: false,
             asked_at: Instant::now(),
             pending: None,
+            transfer: None,
             disk_since: None,
         }
     }
@@ -67,8 +73,15 @@ impl Wait {
         self.disk_since = self.disk_since.or(Some(self.asked_at)).filter(|_| is_of_disk);
     }
 
+    /// Takes in how far its value is.
+    pub(crate) fn moved(&mut self, operation: OperationId, transfer: Transfer) {
+        if operation == self.operation {
+            self.transfer = Some(transfer);
+        }
+    }
+
     pub(crate) fn show(&mut self) {
-        let what = What { pending: self.pending };
+        let what = What { pending: self.pending, transfer: self.transfer };
         match self.disk_since {
             Some(_) => self.progress.show("waiting for the disk"),
             None => self.progress.show(what),
@@ -89,10 +102,14 @@ impl Wait {
 /// What is shown of it.
 struct What {
     pending: Option<Pending>,
+    transfer: Option<Transfer>,
 }
 
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(transfer) = self.transfer {
+            return moved(transfer, f);
+        }
         match self.pending {
             Some(Pending { asked, waiting }) => write!(f, "asked {asked}, waiting for {waiting}"),
             None => f.write_str("waiting for the node"),
@@ -100,15 +117,41 @@ impl fmt::Display for What {
     }
 }
 
+/// Writes how much of a value has come, and, when that tells something, how fast and how long
+/// the rest will take.
+fn moved(transfer: Transfer, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Transfer { bytes_done, bytes_total, holders, elapsed } = transfer;
+    let size = |bytes: usize| figures::size(bytes as u64);
+    write!(f, "{} of {}, ", size(bytes_done), size(bytes_total))?;
+    if elapsed >= RATE_AFTER && bytes_done > 0 {
+        let rate = figures::rate(bytes_done as u64, elapsed);
+        let left_ms = 1000 * bytes_total.saturating_sub(bytes_done) as u64 / rate.max(1);
+        let left = reply::time(Duration::from_millis(left_ms));
+        write!(f, "{} a second, {left} left, ", figures::size(rate))?;
+    }
+    f.write_str(&reply::counted(holders, "holder"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_lookup_says_how_many_it_asked_and_waits_for() {
+    fn a_lookup_says_how_many_it_asked_and_a_transfer_how_fast_it_is() {
         let pending = Some(Pending { asked: 12, waiting: 3 });
-        assert_eq!(What { pending }.to_string(), "asked 12, waiting for 3");
-        assert_eq!(What { pending: None }.to_string(), "waiting for the node");
+        let said = |pending, transfer| What { pending, transfer }.to_string();
+        assert_eq!(said(pending, None), "asked 12, waiting for 3");
+        assert_eq!(said(None, None), "waiting for the node");
+        let transfer = |millis, bytes_done| {
+            let elapsed = Duration::from_millis(millis);
+            Some(Transfer { bytes_done, bytes_total: 16 << 20, holders: 1, elapsed })
+        };
+        assert_eq!(said(pending, transfer(600, 1 << 20)), "1.0 MiB of 16.0 MiB, 1 holder");
+        assert_eq!(
+            said(pending, transfer(2000, 4 << 20)),
+            "4.0 MiB of 16.0 MiB, 2.0 MiB a second, 6.0 s left, 1 holder"
+        );
+        assert_eq!(said(pending, transfer(2000, 0)), "0 B of 16.0 MiB, 1 holder");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, LogLevel, OperationId, Refusal,
-    Stored, Trace, ValuesView,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, LogLevel, OperationId,
+    PulledRange, Refusal, Stored, Trace, ValuesView,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time;
@@ -38,6 +38,8 @@ pub(crate) struct PutAnswer {
 pub(crate) struct GetAnswer {
     pub(crate) outcome: Result<Option<Found>, Refusal>,
     pub(crate) hops: Vec<Hop>,
+    /// Which holder has sent which part of a large value.
+    pub(crate) ranges: Vec<PulledRange>,
     pub(crate) asked: usize,
     pub(crate) elapsed: Duration,
 }
@@ -91,16 +93,20 @@ impl NodeClient {
     pub(crate) async fn get(&self, key: Id, trace: Trace) -> Result<GetAnswer, Unanswered> {
         let operation = self.ids.next();
         let asked = self.ask(Command::Get { operation, key, trace }, operation, Some(key))?;
-        let mut hops = Vec::new();
+        let (mut hops, mut ranges) = (Vec::new(), Vec::new());
         asked
             .answer(|event| match event {
                 DriverEvent::Node(Event::Hop { hop, .. }) => {
                     hops.push(hop);
                     None
                 }
+                DriverEvent::Node(Event::Range { range, .. }) => {
+                    ranges.push(range);
+                    None
+                }
                 DriverEvent::Node(Event::Get { outcome, asked, elapsed, .. }) => {
-                    let hops = std::mem::take(&mut hops);
-                    Some(GetAnswer { outcome, hops, asked, elapsed })
+                    let (hops, ranges) = (std::mem::take(&mut hops), std::mem::take(&mut ranges));
+                    Some(GetAnswer { outcome, hops, ranges, asked, elapsed })
                 }
                 _ => None,
             })

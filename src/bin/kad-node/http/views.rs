@@ -5,7 +5,7 @@ use std::time::Duration;
 use kad_durable::Snapshot;
 use kad_node::driver::ShardStats;
 use kad_node::id::Id;
-use kad_node::node::{BucketView, ContactView, Holding, Hop, HopAnswer, ValuesView};
+use kad_node::node::{BucketView, ContactView, Holding, Hop, HopAnswer, PulledRange, ValuesView};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,30 @@ pub(crate) struct TraceView {
     asked: usize,
     elapsed_us: u64,
     hops: Vec<HopView>,
+    /// Which holder has sent which part of a value larger than a datagram.
+    ranges: Vec<RangeView>,
+}
+
+/// A part of a large value.
+#[derive(Serialize)]
+struct RangeView {
+    id: String,
+    address: String,
+    offset: usize,
+    bytes: usize,
+    elapsed_us: u64,
+}
+
+impl From<&PulledRange> for RangeView {
+    fn from(range: &PulledRange) -> Self {
+        Self {
+            id: range.holder.id.to_string(),
+            address: range.holder.addr.to_string(),
+            offset: range.offset,
+            bytes: range.length,
+            elapsed_us: micros(range.elapsed),
+        }
+    }
 }
 
 /// One node that a lookup has asked.
@@ -54,6 +78,7 @@ pub(crate) fn trace(key: Id, answer: &GetAnswer) -> TraceView {
         asked: answer.asked,
         elapsed_us: micros(answer.elapsed),
         hops: answer.hops.iter().map(HopView::from).collect(),
+        ranges: answer.ranges.iter().map(RangeView::from).collect(),
     }
 }
 

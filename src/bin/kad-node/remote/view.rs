@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use kad_node::id::Id;
-use kad_node::node::{BucketView, ContactView, Hop, HopAnswer};
+use kad_node::node::{BucketView, ContactView, Hop, HopAnswer, PulledRange};
 use kad_node::wire::Contact;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +23,7 @@ pub(super) struct Trace {
     pub(super) asked: usize,
     pub(super) elapsed: Duration,
     pub(super) hops: Vec<Hop>,
+    pub(super) ranges: Vec<PulledRange>,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +33,16 @@ struct TraceView {
     asked: usize,
     elapsed_us: u64,
     hops: Vec<HopView>,
+    ranges: Vec<RangeView>,
+}
+
+#[derive(Deserialize)]
+struct RangeView {
+    id: String,
+    address: SocketAddr,
+    offset: usize,
+    bytes: usize,
+    elapsed_us: u64,
 }
 
 #[derive(Deserialize)]
@@ -107,9 +118,19 @@ fn parsed_id(id: &str) -> Result<Id, Failure> {
 
 /// Reads the answer of `/v1/trace/KEY`.
 pub(super) fn trace(answer: Value) -> Result<Trace, Failure> {
-    let TraceView { found, from, asked, elapsed_us, hops } = read(answer)?;
+    let TraceView { found, from, asked, elapsed_us, hops, ranges } = read(answer)?;
     let hops = hops.iter().map(hop).collect::<Result<_, _>>()?;
-    Ok(Trace { found, from, asked, elapsed: Duration::from_micros(elapsed_us), hops })
+    let ranges = ranges.iter().map(range).collect::<Result<_, _>>()?;
+    Ok(Trace { found, from, asked, elapsed: Duration::from_micros(elapsed_us), hops, ranges })
+}
+
+fn range(view: &RangeView) -> Result<PulledRange, Failure> {
+    Ok(PulledRange {
+        holder: contact(&view.id, view.address)?,
+        offset: view.offset,
+        length: view.bytes,
+        elapsed: Duration::from_micros(view.elapsed_us),
+    })
 }
 
 fn hop(view: &HopView) -> Result<Hop, Failure> {
