@@ -264,11 +264,6 @@ impl Node {
         }
     }
 
-    fn dropped(&mut self, source: SocketAddr, reason: &'static str, outbox: &mut Outbox) {
-        self.turn.log(|| LogEvent::DatagramDropped { source, reason });
-        self.drain(outbox);
-    }
-
     /// Takes in what another shard of the node passes on.
     pub fn handle_handoff(&mut self, now: Instant, handoff: Handoff, outbox: &mut Outbox) {
         self.turn.now = now;
@@ -319,8 +314,7 @@ impl Node {
                 self.queries.abandon(&mut self.turn, operation, key);
             }
             Command::Pending { operation, key } => {
-                let pending = self.queries.pending(operation, key);
-                outbox.event(Event::Pending { operation, pending });
+                outbox.event(self.queries.pending(operation, key));
             }
             Command::Peers { operation } => {
                 outbox.event(Event::Peers { operation, buckets: self.table.view(now) });

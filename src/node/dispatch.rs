@@ -36,6 +36,17 @@ impl Node {
         }
     }
 
+    /// Tells that a datagram was dropped.
+    pub(super) fn dropped(
+        &mut self,
+        source: SocketAddr,
+        reason: &'static str,
+        outbox: &mut Outbox,
+    ) {
+        self.turn.log(|| LogEvent::DatagramDropped { source, reason });
+        self.drain(outbox);
+    }
+
     fn apply(&mut self, effect: Effect, outbox: &mut Outbox) {
         let Self { turn, table, storage, jobs, queries, fetches, .. } = self;
         match effect {

@@ -55,16 +55,17 @@ impl Query {
 
 impl Queries {
     /// What the user's put or get of `key` waits for, where it is in progress.
-    pub(crate) fn pending(&self, operation: OperationId, key: Id) -> Option<Pending> {
-        let (_, query) = self.of_operation(operation, key)?;
-        Some(match query.phase {
+    pub(crate) fn pending(&self, operation: OperationId, key: Id) -> Event {
+        let query = self.of_operation(operation, key);
+        let pending = query.map(|(_, query)| match query.phase {
             Phase::Looking => {
                 let candidates = query.lookup.candidates.iter();
                 let waiting = candidates.filter(|other| other.state.owes_an_answer()).count();
                 Pending { asked: query.lookup.asked(), waiting }
             }
             Phase::Storing { asked, outstanding, .. } => Pending { asked, waiting: outstanding },
-        })
+        });
+        Event::Pending { operation, pending }
     }
 
     /// So many bytes of a query's value are here; of a publish, were asked for by nodes that
