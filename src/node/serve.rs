@@ -64,7 +64,8 @@ impl Node {
         match datagram.body {
             Body::Ping => {
                 self.turn.stats.pings_answered += 1;
-                self.reply(asked, Body::Pong, outbox);
+                let sent = self.encode_reply(asked, Body::Pong, outbox);
+                self.turn.stats.count_sent(sent);
             }
             Body::FindNode { target } => {
                 self.turn.stats.find_nodes_answered += 1;
