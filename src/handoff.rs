@@ -1,6 +1,6 @@
 //! Messages from one shard's thread to another's, without a lock.
 //!
-//! Each ordered pair of shards has a [`ring`]; each shard has one [`waker`]'s
+//! Each ordered pair of shards has a `ring`; each shard has one `waker`'s
 //! word. The sender pushes a turn's messages, publishes them with one store, and
 //! wakes the receiver, which costs a system call only if the receiver waits:
 //!
