@@ -141,6 +141,15 @@ fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
 }
 
 #[test]
+fn a_client_that_sends_all_of_a_body_that_is_refused_gets_the_answer() {
+    let (_node, http) = serving(&[]);
+    let large = vec![b'x'; VALUE_BYTES_MAX];
+    for _ in 0..20 {
+        assert_eq!(request(&http, "POST /v1/values", &[], &large).status, 413);
+    }
+}
+
+#[test]
 fn a_value_above_the_limit_of_this_node_is_refused_with_the_limit_and_the_remedy() {
     let (mut large, http_of_large) = serving(&[]);
     let peer = large.addr.to_string();

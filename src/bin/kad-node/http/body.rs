@@ -77,8 +77,8 @@ impl Drop for BodyBytes {
     }
 }
 
-/// Reads a request's body of `limit_bytes` at most, frame by frame. What it announces to be
-/// too large is refused before it is sent.
+/// Reads a request's body of `limit_bytes` at most, frame by frame. One that waits to be told
+/// to go on is refused before it is sent, where it is announced to be too large.
 ///
 /// # Errors
 /// When it is too large, stalls, or finds no memory.
@@ -86,6 +86,33 @@ pub(crate) async fn read(
     memory: &BodyMemory,
     headers: &HeaderMap,
     mut body: Body,
+    limit_bytes: usize,
+) -> Result<(Vec<u8>, BodyBytes), Problem> {
+    let read = keep(memory, headers, &mut body, limit_bytes).await;
+    // To ask one for its body that waits to be told to go on would be to tell it.
+    if read.is_err() && !headers.contains_key(header::EXPECT) {
+        tokio::spawn(discard(body));
+    }
+    read
+}
+
+/// Reads what still comes of a body that is refused, while the answer leaves: a connection that
+/// is closed while more comes is reset, and its client may never see the answer (RFC 9112, 9.6).
+async fn discard(mut body: Body) {
+    let deadline = Instant::now() + BODY_TIME_MAX;
+    let mut bytes = 0;
+    while bytes < BODY_BYTES_MAX
+        && let Ok(Some(Ok(frame))) =
+            timeout_at(deadline.min(Instant::now() + STALL_MAX), body.frame()).await
+    {
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
+async fn keep(
+    memory: &BodyMemory,
+    headers: &HeaderMap,
+    body: &mut Body,
     limit_bytes: usize,
 ) -> Result<(Vec<u8>, BodyBytes), Problem> {
     let counters = &memory.counters;
