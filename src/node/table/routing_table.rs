@@ -199,16 +199,12 @@ impl RoutingTable {
                 let distances = || (entry.id() ^ target).cmp(&(other.id() ^ target));
                 first.cmp(other_first).then_with(distances)
             });
-            for (_, entry) in sorted {
-                let (of_kind, most) = if entry.is_fit() {
-                    (&mut closest, count)
-                } else {
-                    (&mut unfit, count - closest.len())
-                };
-                if of_kind.len() < most {
-                    of_kind.push(entry.contact());
-                }
-            }
+            let of_fit = |is_fit| {
+                let of = sorted.iter().filter(move |(_, entry)| entry.is_fit() == is_fit);
+                of.map(|&(_, entry)| entry.contact())
+            };
+            closest.extend(of_fit(true).take(count - closest.len()));
+            unfit.extend(of_fit(false).take((count - closest.len()).saturating_sub(unfit.len())));
             if closest.len() == count {
                 break;
             }
