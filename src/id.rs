@@ -54,6 +54,11 @@ impl Id {
         bytes
     }
 
+    /// The number that the first `bits` bits make, 32 at most.
+    pub(crate) const fn prefix(self, bits: usize) -> usize {
+        (self.high >> 32 >> (32 - bits)) as usize
+    }
+
     /// The least significant byte. Unlike the first one it is uniform even
     /// among the ids that are close to one another, so it spreads the load.
     pub const fn last_byte(self) -> u8 {

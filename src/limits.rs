@@ -145,6 +145,21 @@ pub const QUERIES_MAX: usize = 1024;
 /// Queries in progress that maintenance may start: refresh, replicate and
 /// republish are paced by it.
 pub const MAINTENANCE_QUERIES_MAX: usize = 4;
+/// Puts in progress at once from which on what their lookups find is remembered for other keys
+/// ([`REGION_LIFE`]): a few puts are no reason to take the memory.
+pub const REGION_PUTS_MIN: usize = 4;
+/// How long the nodes of a region of the id space are remembered: a put finds a node that has
+/// joined so much later at most. The tokens that they gave last five times as long.
+pub const REGION_LIFE: Duration = Duration::from_mins(1);
+/// Of the puts in a region in the second half of its life, one in so many looks up and so
+/// renews it: at 50 a second it is found anew within 2 s mostly, long before its end.
+pub const RENEWAL_PARTS: u64 = 64;
+/// First bits of an id by which the smallest regions are told apart: of 80 000 nodes, as many
+/// as K lie in each. What larger networks find is smaller, and is not remembered.
+pub const REGION_BITS_MAX: usize = 12;
+/// Nodes of regions that one shard remembers, of some 80 bytes each. Beyond it all are
+/// forgotten and found anew.
+pub const REGION_NODES_MAX: usize = 16_384;
 /// Least time from the beginning of one query of maintenance to that of the next:
 /// where peers answer within a millisecond, those in progress at once are no
 /// bound, and a peer that fills a store with values that are to be replicated would
@@ -341,6 +356,7 @@ const _: () = assert!(IN_FLIGHT_MAX <= 1 << 13, "a transaction id names its slot
 const _: () = assert!(IN_FLIGHT_MAX >= QUERIES_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_QUERIES_MAX < QUERIES_MAX);
 const _: () = assert!(DEPART_QUERIES_MAX < QUERIES_MAX);
+const _: () = assert!(REGION_LIFE.as_secs() * 2 < TOKEN_EPOCH.as_secs());
 const _: () = assert!(
     DEPART_QUERIES_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
     "all values that are handed off at once may be on their last step"

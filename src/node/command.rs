@@ -307,6 +307,9 @@ pub struct Stored {
     pub too_large: usize,
     /// Hops to the farthest-fetched of them.
     pub hops: u8,
+    /// Requests of the put that were sent again, or not sent since too much was in flight: of a
+    /// network or a node that is busy, many.
+    pub resent: usize,
     /// What became of the value on this node's disk; none where it has none.
     pub kept: Option<Kept>,
 }

@@ -71,9 +71,10 @@ impl Node {
             Effect::Progress { query, bytes } => queries.progressed(turn, query, bytes),
             Effect::Range { query, range } => queries.range_pulled(turn, query, range),
             Effect::Query { target, kind } => {
-                table.routing.looked_up(turn.now, target);
                 turn.log(|| LogEvent::LookupStarted { purpose: kind.name(), target });
-                queries.begin(turn, target, kind);
+                if queries.begin(turn, target, kind) {
+                    table.routing.looked_up(turn.now, target);
+                }
             }
             Effect::Seed { query, target, count } => {
                 let seeds = table.seeds(turn, target, count);
@@ -247,13 +248,13 @@ impl Node {
         }
     }
 
-    /// Sends a request again, unless its query has ended. A STORE is sent all the same: the
-    /// value is to be kept.
+    /// Sends a request again, unless its query looks for no node any more. A STORE is sent all
+    /// the same: the value is to be kept.
     fn resend(&mut self, id: RpcId, outbox: &mut Outbox) {
         let Request { addr, id: peer, purpose, ref ask, .. } = *self.rpcs.request(id);
         if let Purpose::Query(query) = purpose
             && !matches!(ask, Ask::Store { .. })
-            && !self.queries.contains(query)
+            && !self.queries.is_looking(query)
         {
             return self.rpcs.forget(id);
         }

@@ -214,6 +214,11 @@ impl QueryKind {
         }
     }
 
+    /// Whether it is a put of the user's.
+    pub(crate) const fn is_put(&self) -> bool {
+        matches!(self, Self::Publish { reason: PublishReason::Put(_), .. })
+    }
+
     /// Whether the node has only seconds for it.
     pub(crate) const fn is_hurried(&self) -> bool {
         matches!(self, Self::Publish { reason: PublishReason::Depart, .. })
@@ -267,6 +272,8 @@ pub(crate) struct Finished {
     pub(crate) sightings: Vec<Sighting>,
     /// Nodes that were asked.
     pub(crate) asked: usize,
+    /// Requests that were sent again, or not sent since too much was in flight.
+    pub(crate) resent: usize,
     pub(crate) elapsed: Duration,
 }
 

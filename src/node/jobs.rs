@@ -161,7 +161,8 @@ fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
         Outcome::Stored { asked, holders, too_large } => {
             turn.push(Effect::Published { key: finished.target, holders });
             let hops = finished.closest.iter().map(|&(_, hops)| hops).max().unwrap_or(0);
-            Ok(Stored { holders, asked, too_large, hops, kept: None })
+            let resent = finished.resent;
+            Ok(Stored { holders, asked, too_large, hops, resent, kept: None })
         }
         _ => Err(Refusal::Abandoned),
     };

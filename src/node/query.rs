@@ -14,9 +14,10 @@ mod candidate;
 mod chosen;
 mod holders;
 mod lookup;
+mod regions;
+mod stores;
 mod trace;
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -27,16 +28,20 @@ use super::effect::{Effect, FetchPurpose, Finished, Outcome, QueryKind, Turn};
 use super::known::Known;
 use super::log_event::LogEvent;
 use super::progress::HopAnswer;
-use super::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
+use super::request::{Answer, Ask, QueryId, Reply};
 use super::sightings::Sightings;
 use super::subnet::SubnetLimit;
 use crate::id::Id;
-use crate::limits::{ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, SEEDINGS_MAX};
+use crate::limits::{
+    ALPHA_MAX, MAINTENANCE_QUERIES_MAX, QUERIES_MAX, REGION_PUTS_MIN, SEEDINGS_MAX,
+};
 use crate::time::Instant;
-use crate::wire::{self, Body, Contact, ErrorCode, Role};
+use crate::wire::{Body, Contact, Role};
 use candidate::{Candidate, Extent, NamedBy, Offer};
 use holders::Holders;
 use lookup::Lookup;
+use regions::Regions;
+use stores::Nodes;
 
 /// The queries in progress.
 #[derive(Default)]
@@ -44,6 +49,9 @@ pub(crate) struct Queries {
     slots: Slab<Query>,
     generation: u32,
     maintenance: usize,
+    /// Of the user's puts, how many are among them.
+    puts: usize,
+    regions: Regions,
 }
 
 struct Query {
@@ -56,6 +64,13 @@ struct Query {
     seedings: usize,
     /// Candidates that could not be asked, since too much was in flight.
     unasked: usize,
+    /// Requests that were sent again, or not sent since too much was in flight.
+    resent: usize,
+    nodes: Nodes,
+    /// Whether it is one of several puts, as it began: others may use what its lookup finds.
+    is_shared: bool,
+    /// Of a put that did not look up at first, the nodes that hold the value.
+    stored: Vec<Contact>,
     /// Of a get, those that have offered a large value.
     holders: Holders,
     /// Of a lookup for the node's own id, what peers have said of that.
@@ -76,9 +91,10 @@ impl Queries {
         self.slots.len()
     }
 
-    /// Whether a query is in progress.
-    pub(crate) fn contains(&self, id: QueryId) -> bool {
-        self.slots.get(id.slot).is_some_and(|query| query.generation == id.generation)
+    /// Whether a query is in progress and looks for nodes still.
+    pub(crate) fn is_looking(&self, id: QueryId) -> bool {
+        let query = self.slots.get(id.slot).filter(|query| query.generation == id.generation);
+        query.is_some_and(|query| query.phase == Phase::Looking)
     }
 
     /// Whether maintenance may begin one more.
@@ -97,34 +113,39 @@ impl Queries {
         has_room
     }
 
-    /// Begins a query, for which there is room, and has it seeded.
-    pub(crate) fn begin(&mut self, turn: &mut Turn, target: Id, kind: QueryKind) {
-        turn.stats.lookups_started += 1;
+    /// Begins a query, for which there is room. Whether it looks up: a put need not where the
+    /// nodes around its key are known.
+    pub(crate) fn begin(&mut self, turn: &mut Turn, target: Id, kind: QueryKind) -> bool {
+        let known = if kind.is_put() { self.regions.lookup(turn, target) } else { None };
+        let looks_up = known.is_none();
+        turn.stats.lookups_started += u64::from(looks_up);
+        turn.stats.lookups_spared += u64::from(!looks_up);
         self.maintenance += usize::from(kind.is_maintenance());
+        self.puts += usize::from(kind.is_put());
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
-        let alpha = turn.config.alpha;
-        let (k, subnets) = (turn.config.k, SubnetLimit::new(turn.config.peers_per_subnet));
-        let (alpha, extent) = match kind {
-            _ if kind.is_hurried() => (ALPHA_MAX, Extent::Hurried),
-            // No node adds a client to a table, so a client has no neighbours to find,
-            // and need not wait for dead ones.
-            QueryKind::Join if turn.config.role == Role::Client => (alpha, Extent::Few),
-            _ => (alpha, Extent::Closest),
-        };
         let query = Query {
             generation,
+            lookup: known.unwrap_or_else(|| lookup_of(turn, target, &kind)),
             kind,
-            lookup: Lookup::new(target, k, alpha, extent).with_subnets(subnets),
             phase: Phase::Looking,
             started: turn.now,
             seedings: 0,
             unasked: 0,
+            resent: 0,
+            nodes: if looks_up { Nodes::Looked } else { Nodes::OfRegion },
+            is_shared: self.puts >= REGION_PUTS_MIN,
+            stored: Vec::new(),
             holders: Holders::default(),
             sightings: Sightings::default(),
         };
         let id = QueryId { slot: self.slots.insert(query), generation };
-        self.seed(turn, id);
+        if looks_up {
+            self.seed(turn, id)
+        } else {
+            self.store(turn, id)
+        }
+        looks_up
     }
 
     /// Asks for contacts of the table: the K closest, then K others of the 2 K closest, ...
@@ -150,6 +171,7 @@ impl Queries {
     /// A candidate is late: another is asked meanwhile.
     pub(crate) fn slow(&mut self, turn: &mut Turn, id: QueryId, contact: Contact) {
         if let Some(query) = self.query(id) {
+            query.resent += 1;
             query.lookup.slow(contact);
             self.advance(turn, id);
         }
@@ -158,13 +180,14 @@ impl Queries {
     /// A request of a query could not be sent, since too much is in flight.
     pub(crate) fn refused(&mut self, turn: &mut Turn, id: QueryId, contact: Contact) {
         let Some(query) = self.query(id) else { return };
+        query.resent += 1;
         match query.phase {
             Phase::Looking => {
                 query.unasked += 1;
                 query.lookup.failed(contact);
                 self.advance(turn, id);
             }
-            Phase::Storing { .. } => self.store_settled(turn, id, |asked, _, _| *asked -= 1),
+            Phase::Storing { .. } => self.store_refused(turn, id),
         }
     }
 
@@ -180,16 +203,7 @@ impl Queries {
         let (Some(query), Some(contact)) = (self.query(id), reply.contact()) else { return };
         match (query.phase, &reply.request.ask) {
             (Phase::Storing { .. }, Ask::Store { .. }) => {
-                let is = |wanted: Body<'_>| {
-                    let Answer::Reply { body, .. } = reply.answer else { return false };
-                    body == wanted
-                };
-                query.tell_store(turn, contact, reply.first_sent, is(Body::Stored));
-                let is_too_large = is(Body::Error(ErrorCode::TooLarge));
-                self.store_settled(turn, id, |_, holders, too_large| {
-                    *holders += usize::from(is(Body::Stored));
-                    *too_large += usize::from(is_too_large);
-                });
+                self.store_settled(turn, id, contact, reply);
             }
             // A late answer to the lookup changes nothing any more.
             (Phase::Storing { .. }, _) | (Phase::Looking, Ask::Store { .. }) => {}
@@ -269,54 +283,23 @@ impl Queries {
     /// The lookup has ended without a value: the query ends, or stores its own.
     fn looked(&mut self, turn: &mut Turn, id: QueryId) {
         let query = &mut self.slots[id.slot];
-        let QueryKind::Publish { value, life, .. } = &query.kind else {
-            let outcome = if query.unasked == 0 { Outcome::Looked } else { Outcome::Incomplete };
-            let outcome = query.holders.outcome_or(outcome);
-            return self.finish(turn, id, outcome);
-        };
-        let (key, is_hurried) = (query.lookup.target(), query.kind.is_hurried());
-        let mut asked = 0;
-        for candidate in query.lookup.closest() {
-            let (value, purpose) = (Arc::clone(value), wire::Purpose::Replica);
-            let ask = Ask::Store { key, value, life: *life, purpose };
-            let purpose = Purpose::Query(id);
-            let request = Request::new(candidate.contact, candidate.known, ask, purpose);
-            turn.push(Effect::Request(request.hurried_if(is_hurried)));
-            asked += 1;
+        if matches!(query.kind, QueryKind::Publish { .. }) {
+            return self.store(turn, id);
         }
-        query.phase = Phase::Storing { asked, outstanding: asked, holders: 0, too_large: 0 };
-        if asked == 0 {
-            self.finish(turn, id, Outcome::Stored { asked, holders: 0, too_large: 0 });
-        }
-    }
-
-    /// One of the STOREs has come to something: `count` changes how many were asked, how many
-    /// nodes hold the value, and for how many it is too large.
-    fn store_settled(
-        &mut self,
-        turn: &mut Turn,
-        id: QueryId,
-        count: impl FnOnce(&mut usize, &mut usize, &mut usize),
-    ) {
-        let query = &mut self.slots[id.slot];
-        let Phase::Storing { asked, outstanding, holders, too_large } = &mut query.phase else {
-            return;
-        };
-        *outstanding -= 1;
-        count(asked, holders, too_large);
-        let (asked, holders, too_large) = (*asked, *holders, *too_large);
-        if *outstanding == 0 {
-            self.finish(turn, id, Outcome::Stored { asked, holders, too_large });
-        }
+        let outcome = if query.unasked == 0 { Outcome::Looked } else { Outcome::Incomplete };
+        let outcome = query.holders.outcome_or(outcome);
+        self.finish(turn, id, outcome);
     }
 
     /// Hands the result to the job that asked for the query.
     fn finish(&mut self, turn: &mut Turn, id: QueryId, outcome: Outcome) {
-        let Query { kind, lookup, started, holders, sightings, .. } = self.slots.remove(id.slot);
+        let Query { kind, lookup, started, resent, holders, sightings, .. } =
+            self.slots.remove(id.slot);
         if holders.is_pulling() {
             turn.push(Effect::StopFetch(FetchPurpose::Query(id)));
         }
         self.maintenance -= usize::from(kind.is_maintenance());
+        self.puts -= usize::from(kind.is_put());
         turn.stats.lookups_crowded += u64::from(lookup.is_crowded());
         turn.push(Effect::Finished(Finished {
             target: lookup.target(),
@@ -325,7 +308,22 @@ impl Queries {
             closest: lookup.closest().map(|node| (node.contact, node.hops)).collect(),
             sightings: sightings.of(|peer| lookup.closest().any(|node| node.contact == peer)),
             asked: lookup.asked(),
+            resent,
             elapsed: turn.now.since(started),
         }));
     }
+}
+
+/// A lookup that begins, for a query of this kind.
+fn lookup_of(turn: &Turn, target: Id, kind: &QueryKind) -> Lookup {
+    let (k, alpha) = (turn.config.k, turn.config.alpha);
+    let (alpha, extent) = match kind {
+        _ if kind.is_hurried() => (ALPHA_MAX, Extent::Hurried),
+        // No node adds a client to a table, so a client has no neighbours to find,
+        // and need not wait for dead ones.
+        QueryKind::Join if turn.config.role == Role::Client => (alpha, Extent::Few),
+        _ => (alpha, Extent::Closest),
+    };
+    let subnets = SubnetLimit::new(turn.config.peers_per_subnet);
+    Lookup::new(target, k, alpha, extent).with_subnets(subnets)
 }

@@ -144,6 +144,12 @@ counters! {
         lookups_seeded_again,
         /// Lookups not begun: too many in progress.
         lookups_refused,
+        /// Puts that needed no lookup: others have found the nodes of their region lately.
+        lookups_spared,
+        /// Puts among them that looked up after all, since one of these nodes did not answer.
+        lookups_after_all,
+        /// Times that the nodes of all regions were forgotten: too many.
+        regions_forgotten,
         /// Candidates not taken up: a lookup keeps only the closest.
         candidates_dropped,
         /// Times that the node found its id taken by another host.

@@ -18,6 +18,7 @@ mod load;
 mod lookups;
 mod manners;
 mod net;
+mod regions;
 mod sharded;
 mod shards;
 mod stores;

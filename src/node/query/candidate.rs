@@ -1,9 +1,10 @@
 //! The nodes that a lookup has heard of.
 
 use super::budget::Namer;
-use crate::id::Distance;
+use crate::id::{Distance, Id};
+use crate::node::fit::id_fits;
 use crate::node::known::Known;
-use crate::node::subnet::Subnet;
+use crate::node::subnet::{Subnet, SubnetLimit};
 use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
@@ -35,6 +36,27 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
+    /// A contact of the own table.
+    pub(super) fn new(contact: Contact, known: Known, target: Id, subnets: SubnetLimit) -> Self {
+        let ip = contact.addr.ip();
+        let subnet = subnets.subnet(ip);
+        Self {
+            contact,
+            known,
+            hops: 1,
+            failures: 0,
+            named_by: Namer::TABLE,
+            paid_by: Namer::TABLE,
+            namer: Namer::TABLE,
+            is_confirmed: true,
+            is_asked_once: false,
+            distance: contact.id ^ target,
+            is_fit: subnet.is_none() || id_fits(contact.id, ip),
+            subnet,
+            state: State::New,
+        }
+    }
+
     pub(super) const fn is_retry(&self) -> bool {
         self.failures > 0
     }

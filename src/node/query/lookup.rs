@@ -2,6 +2,7 @@
 //! and when the lookup has ended.
 
 mod addresses;
+mod ended;
 
 use alloc::vec::Vec;
 
@@ -10,7 +11,6 @@ use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
 use super::chosen::Chosen;
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
-use crate::node::fit::id_fits;
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
 use crate::node::subnet::SubnetLimit;
@@ -107,22 +107,14 @@ impl Lookup {
         };
         // A node that has given a token is there.
         let paid_by = if known.token.is_none() { named_in } else { Namer::TABLE };
-        let distance = contact.id ^ self.target;
         let candidate = Candidate {
-            contact,
-            known,
             hops,
-            failures: 0,
             named_by: named_in,
             paid_by,
-            namer: Namer::TABLE,
             is_confirmed: paid_by == Namer::TABLE,
-            is_asked_once: false,
-            distance,
-            is_fit: subnet.is_none() || id_fits(contact.id, contact.addr.ip()),
-            subnet,
-            state: State::New,
+            ..Candidate::new(contact, known, self.target, self.subnets)
         };
+        let distance = candidate.distance;
         let index = self.candidates.partition_point(|other| other.distance < distance);
         self.candidates.insert(index, candidate);
         // Candidates that failed stay, so as not to be asked again, but do not count:

@@ -1,0 +1,53 @@
+//! What a lookup that has ended has found out, and a lookup that has ended as it begins.
+
+use alloc::vec::Vec;
+
+use super::{
+    CANDIDATES_MAX, Candidate, Contact, Extent, Id, Known, Lookup, Namer, State, SubnetLimit,
+};
+
+impl Lookup {
+    /// A lookup that needs no question: these nodes have answered others, each with its hops.
+    pub(in crate::node::query) fn ended(
+        (target, k): (Id, usize),
+        subnets: SubnetLimit,
+        nodes: impl Iterator<Item = (Contact, Known, u8)>,
+    ) -> Self {
+        let mut lookup = Self::new(target, k, 0, Extent::Closest).with_subnets(subnets);
+        let candidate = |(contact, known, hops)| {
+            let candidate = Candidate::new(contact, known, target, subnets);
+            Candidate { hops, state: State::Answered, namer: Namer::TABLE, ..candidate }
+        };
+        let mut candidates: Vec<Candidate> = nodes.map(candidate).collect();
+        candidates.sort_unstable_by_key(|candidate| candidate.distance);
+        candidates.truncate(CANDIDATES_MAX);
+        lookup.has_subnets = candidates.iter().any(|candidate| candidate.subnet.is_some());
+        lookup.replies = candidates.len();
+        lookup.candidates = candidates;
+        lookup
+    }
+
+    /// How many first bits of the target name the largest subtree of which every node that can
+    /// be reached is among those that have answered; none where that is not known.
+    ///
+    /// Every node closer to the target than the K-th is known, so that is the subtree of all
+    /// ids that share one bit more with the target than the K-th does. Where candidates as close
+    /// were passed over, since their subnet has enough, they would count for other keys: then
+    /// nothing is known. Where fewer than K have answered it is the whole space, if none has
+    /// failed: those that did may be back in a moment.
+    pub(in crate::node::query) fn explored_bits(&self) -> Option<usize> {
+        if self.is_crowded() {
+            return None;
+        }
+        let (count, farthest) = (self.closest().count(), self.closest().last()?);
+        if count < self.k {
+            let is_settled = |other: &Candidate| {
+                matches!(other.state, State::Answered | State::Departing | State::Misnamed)
+            };
+            return self.candidates.iter().all(is_settled).then_some(0);
+        }
+        let is_closer = |other: &&Candidate| other.distance <= farthest.distance;
+        let counting = self.hopeful().take_while(is_closer).filter(|other| other.is_fit);
+        (counting.count() == self.k).then(|| farthest.distance.shared_prefix_bits() + 1)
+    }
+}
