@@ -41,7 +41,7 @@ manual() {
     gzip -9 -n > "$root/usr/share/man/man1/$1.1.gz"
 }
 "$KAD_NODE" man | manual kad-node
-for command in put get ping stats peers trace demo check completions man; do
+for command in put get import ping stats peers trace demo check completions man; do
     "$KAD_NODE" man "$command" | manual "kad-node-$command"
 done
 "$KAD_NODE" completions bash > "$root/usr/share/bash-completion/completions/kad-node"

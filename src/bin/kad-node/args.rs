@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use kad_node::program;
 
 pub(crate) use address::{Announce, HostPort};
-pub(crate) use client::{ClientArgs, GetArgs, PingArgs, PutArgs};
+pub(crate) use client::{ClientArgs, GetArgs, ImportArgs, Layout, PingArgs, PutArgs};
 pub(crate) use data::{CheckArgs, DataArgs};
 pub(crate) use demo::DemoArgs;
 pub(crate) use generate::{CompletionsArgs, ManArgs};
@@ -54,6 +54,11 @@ const LONG_VERSION: &str = concat!(
 const PUT_STATUS: &str = "\
 Exit status: 0 all stored; 1 no node stored one of them; 2 bad usage; 3 the client itself
 failed; 4 no node answers within --timeout.";
+
+const IMPORT_STATUS: &str = "\
+Exit status: 0 all stored; 1 no node stored one of them; 2 bad usage, or a value that is none:
+those before it are stored; 3 the client itself failed; 4 no node answers within --timeout; 130
+and 143 ended by SIGINT and SIGTERM.";
 
 const GET_STATUS: &str = "\
 Exit status: 0 all found; 1 one of them not found; 2 bad usage; 3 the client itself failed;
@@ -89,6 +94,13 @@ pub(crate) enum Mode {
     /// Store texts and files in a network, print their keys, and exit.
     #[command(after_help = PUT_STATUS)]
     Put(PutArgs),
+    /// Store the values of a file in a network, many at a time, and print their keys.
+    ///
+    /// As many are in flight as the network takes. Keys are printed in the order of the values,
+    /// each when its value is stored; a terminal shows how far it is. SIGINT ends it: it says
+    /// how many are stored.
+    #[command(after_help = IMPORT_STATUS)]
+    Import(ImportArgs),
     /// Find the values of keys in a network, print them, and exit.
     ///
     /// Standard output carries the values' exact bytes, one after the other. Standard error
@@ -209,6 +221,8 @@ mod tests {
             ("ping seed", "'seed'", "HOST:PORT"),
             ("--colour", "'--colour'", ""),
             ("put --bootstrap a:1", "<TEXT>", "required"),
+            ("import --bootstrap a:1", "<FILE>", "required"),
+            ("import --bootstrap a:1 --layout csv f", "'csv'", "lines or records"),
             ("trace", "<KEY>", "required"),
             ("stats --output xml", "'xml'", "text or json"),
             ("peers --http 9080", "'9080'", "HOST:PORT"),

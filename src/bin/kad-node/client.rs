@@ -28,21 +28,40 @@ const ANY_V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
 /// A client that has joined.
 pub(crate) struct Client<'a> {
     args: &'a ClientArgs,
-    deadline: Instant,
+    /// None where only joining has one.
+    deadline: Option<Instant>,
     running: Running,
     operations: Operations,
 }
 
 impl<'a> Client<'a> {
-    /// Joins through the first bootstrap node that answers.
+    /// Joins through the first bootstrap node that answers, for operations that end within
+    /// `--timeout`.
     pub(crate) fn join(
         args: &'a ClientArgs,
         adjust: impl FnOnce(Config) -> Config,
     ) -> Result<Self, Failure> {
+        let deadline = Instant::now() + args.timeout;
+        Self::join_within(args, adjust, deadline, Some(deadline))
+    }
+
+    /// The same, for any number of operations: only joining has to end in that time.
+    pub(crate) fn join_for_long(
+        args: &'a ClientArgs,
+        adjust: impl FnOnce(Config) -> Config,
+    ) -> Result<Self, Failure> {
+        Self::join_within(args, adjust, Instant::now() + args.timeout, None)
+    }
+
+    fn join_within(
+        args: &'a ClientArgs,
+        adjust: impl FnOnce(Config) -> Config,
+        joined_by: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Self, Failure> {
         log::start(&args.log)?;
         bootstrap::refuse_hopeless(&args.bootstrap, ANY)?;
         let membership = Membership::of(&args.lookup)?;
-        let deadline = Instant::now() + args.timeout;
         // One name that does not resolve leaves half of the time to the others.
         let patience = RESOLVE_MAX.min(args.timeout / 2);
         let resolved = bootstrap::resolve_within(&args.bootstrap, patience);
@@ -55,7 +74,7 @@ impl<'a> Client<'a> {
         launch::warn_of_fallback(&running);
         let addresses = usable(args, resolved, Reach::of(listen))?;
         let events = running.take_events();
-        if !join_by(&running, &events, &addresses, deadline)? {
+        if !join_by(&running, &events, &addresses, joined_by)? {
             return Err(Failure::Unreachable(format!(
                 "no node of network '{}' answers at {} within {}: check the address, the \
                  network's name, and {}",
@@ -77,7 +96,7 @@ impl<'a> Client<'a> {
         operation: impl FnOnce(&mut Operations) -> Result<T, NodeGone>,
     ) -> Result<T, Failure> {
         operation(&mut self.operations).map_err(|NodeGone| {
-            if Instant::now() < self.deadline {
+            if self.deadline.is_none_or(|deadline| Instant::now() < deadline) {
                 return Failure::Failed("the node's thread has ended".into());
             }
             Failure::Unreachable(format!(
@@ -94,8 +113,9 @@ impl<'a> Client<'a> {
 }
 
 /// Waits for the next event, at most `patience`; after the deadline there is none.
-fn next(events: &Events, deadline: Instant, patience: Duration) -> Next {
-    let remaining = deadline.saturating_duration_since(Instant::now());
+fn next(events: &Events, deadline: Option<Instant>, patience: Duration) -> Next {
+    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
+    let remaining = deadline.map_or(Duration::MAX, left);
     match events.recv_timeout(patience.min(remaining)) {
         Ok(event) => log_events::take(event).map_or(Next::Late, Next::Event),
         Err(RecvTimeoutError::Timeout) if patience < remaining => Next::Late,
@@ -158,7 +178,7 @@ fn join_by(
 /// Waits until the client has a contact. Returns whether it has.
 fn has_joined(events: &Events, until: Instant, progress: &mut Progress) -> bool {
     loop {
-        match next(events, until, Progress::PERIOD) {
+        match next(events, Some(until), Progress::PERIOD) {
             Next::Event(DriverEvent::Node(Event::Joined { contacts })) if contacts > 0 => {
                 return true;
             }

@@ -27,6 +27,9 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// A one-shot command itself failed: exit status 3.
     Broken(String),
+    /// A signal of this number ended a one-shot command; standard error says so already: the
+    /// exit status of a shell, 128 and the number.
+    Interrupted(u8),
 }
 
 impl Failure {
@@ -50,6 +53,7 @@ impl Failure {
                 ExitCode::FAILURE
             }
             Self::NotStored | Self::NotFound => ExitCode::FAILURE,
+            Self::Interrupted(signal) => ExitCode::from(128 + signal),
             Self::Unreachable(text) => {
                 log::fail(text);
                 ExitCode::from(4)

@@ -22,6 +22,7 @@ mod fuzz;
 mod generate;
 mod help;
 mod http;
+mod import;
 mod job_control;
 mod joining;
 mod keygen;
@@ -38,6 +39,7 @@ mod own_id;
 mod ping;
 mod pipe;
 mod progress;
+mod puts;
 mod remote;
 mod reply;
 mod request;
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         None => serve::run(&cli.node),
         Some(Mode::Put(args)) => one_shot::put(&args),
         Some(Mode::Get(args)) => one_shot::get(&args),
+        Some(Mode::Import(args)) => import::run(&args),
         Some(Mode::Ping(args)) => ping::run(&args),
         Some(Mode::Stats(args)) => remote::stats(&args),
         Some(Mode::Peers(args)) => remote::peers(&args),

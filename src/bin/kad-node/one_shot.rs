@@ -1,7 +1,7 @@
 //! Puts and gets by a client that no node adds to its routing table.
 
 mod source;
-mod view;
+pub(crate) mod view;
 
 use std::io::Write as _;
 use std::path::Path;

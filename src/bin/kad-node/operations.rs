@@ -5,8 +5,8 @@ use std::time::Duration;
 use kad_node::driver::{Commander, DriverEvent, SendError, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{
-    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, PulledRange, Refusal, Stored,
-    Trace,
+    BucketView, Command, Event, Forgotten, Found, Hop, KeyedValue, OperationId, PulledRange,
+    Refusal, Stored, Trace,
 };
 
 use crate::clients::{Client, OperationIds};
@@ -83,6 +83,26 @@ impl Operations {
     /// Whether the command that runs was interrupted.
     pub(crate) fn is_interrupted(&self) -> bool {
         self.ongoing.is_interrupted()
+    }
+
+    /// Begins to store a value, whose answer comes by [`hear`](Self::hear); none where the node
+    /// has too many commands before it.
+    pub(crate) fn begin_put(&self, value: KeyedValue) -> Result<Option<OperationId>, NodeGone> {
+        let operation = self.ids.next();
+        match self.commander.send(Command::Put { operation, value }) {
+            Ok(()) => Ok(Some(operation)),
+            Err(SendError::Full(_)) => Ok(None),
+            Err(SendError::Stopped(_)) => Err(NodeGone),
+        }
+    }
+
+    /// The node's next event, if one comes within `patience`.
+    pub(crate) fn hear(&mut self, patience: Duration) -> Result<Option<DriverEvent>, NodeGone> {
+        match (self.answers)(patience) {
+            Next::Event(event) => Ok(Some(event)),
+            Next::Late => Ok(None),
+            Next::Gone => Err(NodeGone),
+        }
     }
 
     /// Stores a value.
@@ -194,7 +214,7 @@ impl Operations {
 
     /// Sends a command. One operation at a time never fills the queue, so sending fails
     /// only when the node has stopped.
-    fn send(&self, command: Command) -> Result<(), NodeGone> {
+    pub(crate) fn send(&self, command: Command) -> Result<(), NodeGone> {
         self.commander.send(command).map_err(|_: SendError| NodeGone)
     }
 

@@ -362,12 +362,12 @@ fn prompt(mut session: Session, mut terminal: Terminal, ongoing: &Ongoing, stops
 }
 
 /// Runs the prompt on a pipe. Its input may end while the node keeps serving.
-fn read_pipe(mut session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
+fn read_pipe(session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
     if !join_wait.is_zero() && !joining.wait(join_wait) {
         tracing::warn!("no bootstrap node answers yet: commands run only on this node");
     }
-    let ended = pipe::run(&mut session, io::stdin().lock(), out);
+    let ended = pipe::run(session, out);
     if matches!(ended, Ok(ControlFlow::Continue(()))) {
         tracing::info!("end of input: the node keeps serving; SIGTERM stops it");
     }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kad_durable::Counters;
 use kad_node::driver::{Commander, DriverEvent};
@@ -15,7 +15,9 @@ use kad_node::node::{Forgotten, KeyedValue, Refusal, Trace};
 use crate::figures::{self, Figures, Identity, Traffic, Zeros};
 use crate::latencies::SessionLatencies;
 use crate::ongoing::Ongoing;
-use crate::operations::{Next, NodeGone, Operations, PutError};
+use crate::operations::{Next, NodeGone, Operations, PutAnswer, PutError};
+use crate::progress::Progress;
+use crate::puts::{Puts, Settled};
 use crate::reply::{self, Audience};
 use crate::request::{self, Request, RequestError};
 use crate::terminal::RecentKeys;
@@ -62,6 +64,13 @@ pub(crate) struct About {
     pub(crate) recent: RecentKeys,
 }
 
+/// Whether the key of a put has been printed before its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyLine {
+    Due,
+    Printed,
+}
+
 /// One user's session with a node.
 pub(crate) struct Session {
     operations: Operations,
@@ -72,6 +81,8 @@ pub(crate) struct Session {
     before: Traffic,
     /// The lines of a `put -` that is being typed.
     text: Option<Text>,
+    /// On a pipe, the puts that have begun: each is answered when those before it are.
+    puts: Option<Puts<()>>,
 }
 
 impl Session {
@@ -91,7 +102,57 @@ impl Session {
         let operations = Operations::new(commander, next, ongoing);
         let before = Traffic::none(about.identity.started);
         let latencies = SessionLatencies::default();
-        Self { operations, audience, latencies, about, before, text: None }
+        Self { operations, audience, latencies, about, before, text: None, puts: None }
+    }
+
+    /// The same session on a pipe: it goes on to the next line before a put has ended.
+    pub(crate) fn piped(self) -> Self {
+        Self { puts: Some(Puts::new(1)), ..self }
+    }
+
+    /// Whether it may go on to the next line.
+    pub(crate) fn has_room(&self) -> bool {
+        self.puts.as_ref().is_none_or(Puts::has_room)
+    }
+
+    /// Whether all that it was given has been answered.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.puts.as_ref().is_none_or(Puts::is_empty)
+    }
+
+    /// Waits for a put to end, at most `patience`, and prints the answers that are due.
+    pub(crate) fn wait(
+        &mut self,
+        patience: Duration,
+        out: &mut impl Write,
+    ) -> Result<(), SessionError> {
+        let Some(puts) = &mut self.puts else { return Ok(()) };
+        let mut has_heard = false;
+        let mut next = self.operations.hear(patience)?;
+        while let Some(event) = next {
+            has_heard |= puts.take(event);
+            next = self.operations.hear(Duration::ZERO)?;
+        }
+        if !has_heard {
+            puts.look(&self.operations)?;
+        }
+        puts.begin_waiting(&self.operations)?;
+        let settled: Vec<Settled<()>> = std::iter::from_fn(|| puts.settled()).collect();
+        if settled.is_empty() {
+            return Ok(());
+        }
+        for Settled { value, answer, .. } in settled {
+            self.print_put(value.key(), &answer, KeyLine::Due, out)?;
+        }
+        Ok(out.flush()?)
+    }
+
+    /// Waits until all that it was given has been answered.
+    fn settle(&mut self, out: &mut impl Write) -> Result<(), SessionError> {
+        while !self.is_settled() {
+            self.wait(Progress::PERIOD, out)?;
+        }
+        Ok(())
     }
 
     /// The prompt to show before the next line.
@@ -125,7 +186,7 @@ impl Session {
             Ok(None) => ControlFlow::Continue(()),
             Ok(Some(request)) => self.carry_out(request, out)?,
             Err(error) => {
-                Self::refuse(&error, out)?;
+                self.refuse(&error, out)?;
                 ControlFlow::Continue(())
             }
         };
@@ -135,11 +196,17 @@ impl Session {
 
     /// Ends the session: the input has ended.
     pub(crate) fn end(&mut self, out: &mut impl Write) -> Result<(), SessionError> {
-        if self.cancel_text() { Self::refuse(&RequestError::TextUnended, out) } else { Ok(()) }
+        self.settle(out)?;
+        if self.cancel_text() { self.refuse(&RequestError::TextUnended, out) } else { Ok(()) }
     }
 
     /// Prints why a line was refused.
-    pub(crate) fn refuse(error: &RequestError, out: &mut impl Write) -> Result<(), SessionError> {
+    pub(crate) fn refuse(
+        &mut self,
+        error: &RequestError,
+        out: &mut impl Write,
+    ) -> Result<(), SessionError> {
+        self.settle(out)?;
         writeln!(out, "{error}")?;
         Ok(out.flush()?)
     }
@@ -149,6 +216,9 @@ impl Session {
         request: Request,
         out: &mut impl Write,
     ) -> Result<ControlFlow<()>, SessionError> {
+        if !matches!(request, Request::Put(_) | Request::PutLines) {
+            self.settle(out)?;
+        }
         match request {
             Request::Put(value) => self.put(value, out)?,
             Request::PutLines => self.text = Some(Text::default()),
@@ -214,19 +284,35 @@ impl Session {
         let value = KeyedValue::new(value);
         let key = value.key();
         self.about.recent.note(key);
-        let is_shown_first = self.audience == Audience::Person && self.about.disk.is_none();
-        if is_shown_first {
+        if let Some(puts) = &mut self.puts {
+            return Ok(puts.give(&self.operations, value, ())?);
+        }
+        let key_line = if self.audience == Audience::Person && self.about.disk.is_none() {
             writeln!(out, "{key}")?;
             out.flush()?;
-        }
+            KeyLine::Printed
+        } else {
+            KeyLine::Due
+        };
         let answer = self.operations.put(value)?;
+        self.print_put(key, &answer, key_line, out)
+    }
+
+    /// Prints how a put has ended.
+    fn print_put(
+        &mut self,
+        key: Id,
+        answer: &PutAnswer,
+        key_line: KeyLine,
+        out: &mut impl Write,
+    ) -> Result<(), SessionError> {
         match answer.outcome {
             Ok(stored) => {
                 self.latencies.puts.record(answer.elapsed);
                 if stored.holders == 0 && stored.asked > 0 {
                     tracing::warn!(%key, asked = stored.asked, "no other node holds the value");
                 }
-                if !is_shown_first {
+                if key_line == KeyLine::Due {
                     writeln!(out, "{key}")?;
                 }
                 if self.audience == Audience::Person {

@@ -177,7 +177,7 @@ impl Terminal {
                     Key::Interrupt { .. } => return Ok(ControlFlow::Break(())),
                 },
                 Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
-                    Session::refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
+                    session.refuse(&RequestError::NotUtf8 { column: 1 }, &mut out)?;
                 }
                 // Another process took the terminal while a line was read from it.
                 Err(ReadlineError::Io(_) | ReadlineError::Errno(_))

@@ -84,6 +84,12 @@ pub(crate) fn check(path: &Path, bytes_max: usize) -> Result<(), FileError> {
     }
 }
 
+/// Opens a file that holds something; a pipe shows only when it is read.
+pub(crate) fn open(path: &Path) -> Result<File, FileError> {
+    check(path, usize::MAX)?;
+    File::open(path).map_err(|error| unread(&shown(path), &error))
+}
+
 /// The bytes of a file, `bytes_max` at most.
 pub(crate) fn read(path: &Path, bytes_max: usize) -> Result<Box<[u8]>, FileError> {
     let file = File::open(path).map_err(|error| unread(&shown(path), &error))?;

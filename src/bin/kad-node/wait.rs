@@ -93,6 +93,11 @@ impl Wait {
         self.progress.hide();
     }
 
+    /// Whether a put waits for a disk alone.
+    pub(crate) const fn is_of_a_disk(&self) -> bool {
+        self.disk_since.is_some()
+    }
+
     /// Whether a put waits for a disk that does not answer.
     pub(crate) fn is_of_a_hung_disk(&self) -> bool {
         self.disk_since.is_some_and(|since| since.elapsed() > DISK_WAIT_MAX)

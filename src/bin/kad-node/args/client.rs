@@ -28,6 +28,41 @@ pub(crate) struct PutArgs {
     pub(crate) text: Vec<OsString>,
 }
 
+/// How the values stand in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// One on each line.
+    Lines,
+    /// One after another, each behind its length.
+    Records,
+}
+
+/// Store the values of a file, many at a time.
+#[derive(Args, Debug)]
+#[command(mut_arg("timeout", |timeout| timeout.help("How long joining may take.")))]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    pub(crate) client: ClientArgs,
+    /// How long the network keeps the values.
+    #[arg(long, value_name = "PERIOD", default_value = "24h", value_parser = value::period)]
+    pub(crate) expire: Duration,
+    /// How the values stand in FILE: lines, whose ends are not part of them and of which empty
+    /// ones are skipped; or records, each of four bytes with the length of the value, the most
+    /// significant first, and the value.
+    #[arg(
+        long,
+        value_name = "lines|records",
+        default_value = "lines",
+        value_parser = value::layout,
+    )]
+    pub(crate) layout: Layout,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// The file; `-` reads standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
 /// Find values.
 #[derive(Args, Debug)]
 pub(crate) struct GetArgs {

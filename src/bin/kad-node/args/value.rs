@@ -10,7 +10,7 @@ use kad_node::limits::{SHARDS_MAX, STORE_BYTES_MIN, VALUE_BYTES_MAX};
 use kad_node::quantity::{parse_bytes, parse_duration};
 use tracing::level_filters::LevelFilter;
 
-use super::Format;
+use super::{Format, Layout};
 
 /// Shortest period: datagrams carry a value's life in whole seconds.
 const PERIOD_MIN: Duration = Duration::from_secs(1);
@@ -41,6 +41,15 @@ pub(super) fn cores(text: &str) -> Result<ShardCount, String> {
 pub(super) fn cores_available() -> ShardCount {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     ShardCount::new(cores).unwrap_or(ShardCount::MAX)
+}
+
+/// Parses how values stand in a file.
+pub(super) fn layout(text: &str) -> Result<Layout, String> {
+    match text {
+        "lines" => Ok(Layout::Lines),
+        "records" => Ok(Layout::Records),
+        _ => Err("expected lines or records".into()),
+    }
 }
 
 /// Parses whether the kernel steers.

@@ -14,7 +14,7 @@ use crate::operations::GetAnswer;
 
 /// A put.
 #[derive(Serialize)]
-pub(super) struct PutView {
+pub(crate) struct PutView {
     key: String,
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub(super) struct PutView {
     elapsed_us: u64,
 }
 
-pub(super) fn put(
+pub(crate) fn put(
     key: Id,
     bytes: usize,
     file: Option<&Path>,
