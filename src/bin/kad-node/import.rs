@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
-use kad_node::node::{Config, KeyedValue, Stored};
+use kad_node::node::{Config, KeyedValue, Refusal, Stored};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -116,7 +116,7 @@ impl Import {
     /// Puts value after value, and waits until those that have begun have ended.
     fn run(&mut self, operations: &mut Operations, signals: &Signals) -> Result<Ended, NodeGone> {
         let mut number = 0;
-        let ended = loop {
+        let mut ended = loop {
             if signals.caught().is_some() {
                 break Ended::Interrupted;
             }
@@ -137,6 +137,10 @@ impl Import {
             self.puts.give(operations, KeyedValue::new(value), Given { number, end })?;
         };
         while !self.puts.is_empty() {
+            if signals.caught().is_some() {
+                self.puts.give_up_waiting();
+                ended = Ended::Interrupted;
+            }
             self.hear(operations, Progress::PERIOD)?;
             if let Err(failure) = self.print_settled() {
                 return Ok(Ended::Failed(failure));
@@ -191,6 +195,9 @@ impl Import {
     /// Takes in what has come of one value, and writes its line.
     fn note(&mut self, settled: &Settled<Given>, lines: &mut Vec<u8>) -> Result<(), Failure> {
         let Settled { value, tag: Given { number, end }, answer } = settled;
+        if matches!(answer.outcome, Err(PutError::Refused(Refusal::Abandoned))) {
+            return Ok(()); // it had not begun when the import was interrupted
+        }
         let key = value.key();
         let stored = answer.outcome.map_err(|error| match error {
             PutError::Refused(refusal) => Failure::Refused(refusal),

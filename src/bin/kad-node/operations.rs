@@ -212,7 +212,7 @@ impl Operations {
         })
     }
 
-    /// Sends a command. One operation at a time never fills the queue, so sending fails
+    /// Sends a command. What is in progress at once never fills the queue, so sending fails
     /// only when the node has stopped.
     pub(crate) fn send(&self, command: Command) -> Result<(), NodeGone> {
         self.commander.send(command).map_err(|_: SendError| NodeGone)

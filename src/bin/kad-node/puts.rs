@@ -1,9 +1,14 @@
 //! Many puts at once: as many in flight as the network takes, and each settled in the order in
 //! which they were given.
+//!
+//! They are begun in the order of the last bytes of their keys, again and again. That byte steers
+//! a STORE to a shard of its receiver, and the datagrams to one node that are steered alike leave
+//! as one message: a STORE costs the kernel more than both nodes.
 
 mod window;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
 use std::time::{Duration, Instant};
 
 use kad_node::driver::DriverEvent;
@@ -13,11 +18,13 @@ use self::window::{PUTS_MAX, Sign, Window};
 use crate::operations::{NodeGone, Operations, PutAnswer, PutError};
 use crate::wait::Wait;
 
-/// Puts that are kept at once: those in flight, and those that have ended and wait for an
-/// earlier one.
-const KEPT_MAX: usize = 4 * PUTS_MAX;
+/// Puts that are kept at once: those that wait, those in flight, and those that have ended before
+/// an earlier one.
+const KEPT_MAX: usize = 16 * PUTS_MAX;
+/// Bytes of their values from which on no more are taken.
+const KEPT_BYTES_MAX: usize = 16 << 20;
 /// Once as many are in flight as may be, the next are begun when one part of so many has ended,
-/// and then together: what goes to one node at one time costs little more than one datagram.
+/// and then together.
 const REFILL_PARTS: usize = 4;
 /// How long nothing is begun after the node has refused a put.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
@@ -38,12 +45,6 @@ enum State {
     Ended(PutAnswer),
 }
 
-impl State {
-    fn is_of(&self, expected: OperationId) -> bool {
-        matches!(self, Self::InFlight(operation) if *operation == expected)
-    }
-}
-
 /// A put that has ended, before which all earlier ones have.
 pub(crate) struct Settled<T> {
     pub(crate) value: KeyedValue,
@@ -55,18 +56,24 @@ pub(crate) struct Settled<T> {
 /// The puts of one client, each with what its giver knows it by.
 pub(crate) struct Puts<T> {
     window: Window,
-    /// The oldest first.
+    /// The oldest first, one number after another.
     kept: VecDeque<Put<T>>,
-    in_flight: usize,
+    kept_bytes: usize,
+    next: u64,
+    /// The numbers of those that are to be begun, in the order of the last bytes of their keys.
+    waiting: BTreeSet<(u8, u64)>,
+    /// The last byte of the key of what was begun last.
+    last_byte: u8,
+    /// The numbers of those that have begun.
+    in_flight: HashMap<OperationId, u64>,
+    /// The operation that was begun last.
+    last_begun: u64,
     /// Whether more may be begun, up to the window.
     is_filling: bool,
-    /// Of those that are kept, how many are to be begun.
-    waiting: usize,
-    next: u64,
-    /// How often a value is put that no node stores.
-    tries_max: usize,
     /// Until when nothing is begun.
     pause: Option<Instant>,
+    /// How often a value is put that no node stores.
+    tries_max: usize,
     /// What the oldest waits for.
     wait: Option<(OperationId, Wait)>,
     /// Whether the oldest before it waited for a disk in vain.
@@ -75,16 +82,19 @@ pub(crate) struct Puts<T> {
 
 impl<T> Puts<T> {
     /// None yet. A value that no node stores is put so often before that is the answer.
-    pub(crate) const fn new(tries_max: usize) -> Self {
+    pub(crate) fn new(tries_max: usize) -> Self {
         Self {
             window: Window::new(),
             kept: VecDeque::new(),
-            in_flight: 0,
-            is_filling: true,
-            waiting: 0,
+            kept_bytes: 0,
             next: 0,
-            tries_max,
+            waiting: BTreeSet::new(),
+            last_byte: 0,
+            in_flight: HashMap::new(),
+            last_begun: 0,
+            is_filling: true,
             pause: None,
+            tries_max,
             wait: None,
             is_disk_hung: false,
         }
@@ -96,10 +106,10 @@ impl<T> Puts<T> {
 
     /// Whether one more may be given.
     pub(crate) fn has_room(&self) -> bool {
-        self.in_flight < self.window.puts() && self.kept.len() < KEPT_MAX && self.waiting == 0
+        self.kept.len() < KEPT_MAX && self.kept_bytes < KEPT_BYTES_MAX
     }
 
-    /// Begins one more.
+    /// Has one more put, now or when there is room for it.
     pub(crate) fn give(
         &mut self,
         operations: &Operations,
@@ -107,31 +117,47 @@ impl<T> Puts<T> {
         tag: T,
     ) -> Result<(), NodeGone> {
         let number = self.next;
+        self.next += 1;
+        self.kept_bytes += value.bytes().len();
+        self.waiting.insert((value.key().last_byte(), number));
         self.kept.push_back(Put { number, value, tag, tries: 1, state: State::Waiting });
-        (self.next, self.waiting) = (self.next + 1, self.waiting + 1);
         self.begin_waiting(operations)
     }
 
     /// Begins those that wait, as far as there is room.
     pub(crate) fn begin_waiting(&mut self, operations: &Operations) -> Result<(), NodeGone> {
-        if self.waiting == 0 || self.pause.is_some_and(|until| Instant::now() < until) {
+        if self.pause.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
         self.pause = None;
-        let waiting = self.kept.iter_mut().filter(|put| matches!(put.state, State::Waiting));
-        for put in waiting {
-            if self.in_flight >= self.window.puts() {
-                break;
-            }
+        while self.is_filling
+            && let Some((last_byte, number)) = self.next_waiting()
+        {
+            let Some(put) = self.numbered(number) else { continue };
             let Some(operation) = operations.begin_put(put.value.clone())? else {
+                self.waiting.insert((last_byte, number));
                 self.pause = Some(Instant::now() + REFUSED_PAUSE);
                 break;
             };
             put.state = State::InFlight(operation);
-            (self.in_flight, self.waiting) = (self.in_flight + 1, self.waiting - 1);
-            self.is_filling = self.in_flight < self.window.puts();
+            self.last_begun = operation.0;
+            self.in_flight.insert(operation, number);
+            self.is_filling = self.in_flight.len() < self.window.puts();
         }
         Ok(())
+    }
+
+    fn next_waiting(&mut self) -> Option<(u8, u64)> {
+        let behind = self.waiting.range((self.last_byte, 0)..).next();
+        let next = *behind.or_else(|| self.waiting.first())?;
+        self.last_byte = next.0;
+        self.waiting.remove(&next);
+        Some(next)
+    }
+
+    fn numbered(&mut self, number: u64) -> Option<&mut Put<T>> {
+        let first = self.kept.front()?.number;
+        self.kept.get_mut(usize::try_from(number.checked_sub(first)?).ok()?)
     }
 
     /// Takes in an event; whether it was the answer to one of them.
@@ -157,31 +183,44 @@ impl<T> Puts<T> {
         }
     }
 
-    fn settle(&mut self, expected: OperationId, answer: PutAnswer) -> bool {
-        let mut kept = self.kept.iter_mut();
-        let Some(put) = kept.find(|put| put.state.is_of(expected)) else { return false };
+    fn settle(&mut self, operation: OperationId, answer: PutAnswer) -> bool {
+        let in_flight = self.in_flight.len();
+        let Some(number) = self.in_flight.remove(&operation) else { return false };
+        let tries_max = self.tries_max;
+        let Some(put) = self.numbered(number) else { return false };
         let (sign, is_final) = match answer.outcome {
             Ok(stored) => {
                 let is_lost = stored.asked > 0 && stored.holders == 0 && stored.too_large == 0;
                 let (asked, resent) = (stored.asked, stored.resent);
-                (Sign::Ended { asked, resent }, !is_lost || put.tries == self.tries_max)
+                (Sign::Ended { asked, resent }, !is_lost || put.tries == tries_max)
             }
             Err(PutError::Refused(Refusal::Busy | Refusal::DiskBusy)) => (Sign::Refused, false),
             Err(_) => (Sign::Ended { asked: 0, resent: 0 }, true),
         };
-        self.window.take(put.number, self.next, self.in_flight, sign);
-        self.in_flight -= 1;
-        let puts = self.window.puts();
-        self.is_filling |= self.in_flight <= puts - puts / REFILL_PARTS;
         if is_final {
             put.state = State::Ended(answer);
         } else {
             put.tries += usize::from(sign != Sign::Refused);
             put.state = State::Waiting;
-            self.waiting += 1;
+            let last_byte = put.value.key().last_byte();
+            self.waiting.insert((last_byte, number));
             self.pause = Some(Instant::now() + REFUSED_PAUSE);
         }
+        self.window.take(operation.0, self.last_begun, in_flight, sign);
+        let puts = self.window.puts();
+        self.is_filling |= self.in_flight.len() <= puts - puts / REFILL_PARTS;
         true
+    }
+
+    /// Gives those up that have not begun.
+    pub(crate) fn give_up_waiting(&mut self) {
+        for (_, number) in mem::take(&mut self.waiting) {
+            if let Some(put) = self.numbered(number) {
+                let (outcome, elapsed) =
+                    (Err(PutError::Refused(Refusal::Abandoned)), Duration::ZERO);
+                put.state = State::Ended(PutAnswer { outcome, elapsed });
+            }
+        }
     }
 
     /// The oldest, if it has ended.
@@ -191,6 +230,7 @@ impl<T> Puts<T> {
         }
         let Put { value, tag, state, .. } = self.kept.pop_front()?;
         let State::Ended(answer) = state else { return None };
+        self.kept_bytes -= value.bytes().len();
         self.is_disk_hung = matches!(answer.outcome, Err(PutError::DiskHangs));
         self.wait = None; // which clears what it shows
         Some(Settled { value, tag, answer })

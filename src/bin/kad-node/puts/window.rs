@@ -31,8 +31,8 @@ pub(super) struct Window {
     is_slow_start: bool,
     /// Puts that have ended well since it grew.
     growth: usize,
-    /// The first put that was begun after it was last halved.
-    reduced: u64,
+    /// The last put that was begun before it was last halved.
+    reduced: Option<u64>,
 }
 
 /// How a put has ended, as far as it matters here.
@@ -46,24 +46,24 @@ pub(super) enum Sign {
 
 impl Window {
     pub(super) const fn new() -> Self {
-        Self { puts: PUTS_FIRST, is_slow_start: true, growth: 0, reduced: 0 }
+        Self { puts: PUTS_FIRST, is_slow_start: true, growth: 0, reduced: None }
     }
 
     pub(super) const fn puts(&self) -> usize {
         self.puts
     }
 
-    /// Takes in how put number `number` has ended, before put number `next` is begun, while
-    /// so many were `in_flight`.
-    pub(super) fn take(&mut self, number: u64, next: u64, in_flight: usize, sign: Sign) {
+    /// Takes in how put `begun` has ended, where `last` is the last that was begun, and so many
+    /// were `in_flight`.
+    pub(super) fn take(&mut self, begun: u64, last: u64, in_flight: usize, sign: Sign) {
         let keeps_up = match sign {
             Sign::Ended { asked, resent } => resent * RESENT_PARTS <= asked,
             Sign::Refused => false,
         };
         if !keeps_up {
-            if number >= self.reduced {
+            if self.reduced.is_none_or(|reduced| begun > reduced) {
                 self.puts = (self.puts / 2).max(PUTS_MIN);
-                self.reduced = next;
+                self.reduced = Some(last);
             }
             (self.is_slow_start, self.growth) = (false, 0);
         } else if 2 * in_flight >= self.puts {
@@ -89,10 +89,10 @@ mod tests {
         let puts = window.puts();
         let next = first + puts as u64;
         for number in first..next {
-            let in_flight = window.puts();
-            window.take(number, next + number - first, in_flight, sign);
+            // Another is begun when one has ended.
+            window.take(number, number + puts as u64 - 1, window.puts(), sign);
         }
-        next + puts as u64
+        next + puts as u64 - 1
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn it_stays_within_its_bounds_and_does_not_grow_unused() {
         let mut window = Window::new();
-        window.take(0, 1, PUTS_FIRST / 2 - 1, WELL);
+        window.take(0, 0, PUTS_FIRST / 2 - 1, WELL);
         assert_eq!(window.puts(), PUTS_FIRST);
         let mut next = 1;
         for _ in 0..10 {
