@@ -9,6 +9,7 @@
 #[path = "../../tests/harness/datagram.rs"]
 mod datagram;
 mod lookup;
+mod put;
 mod repeat;
 mod world;
 

@@ -18,6 +18,7 @@ const TURN: Duration = Duration::from_micros(20);
 const HELD: [u8; 100] = [8; 100];
 
 use crate::lookup::Lookup;
+use crate::put::Puts;
 use crate::world::{PEERS, VALUE, World};
 
 /// Does what `--repeat KIND N` on the command line asks for, if it does.
@@ -46,6 +47,14 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
     if kind == "lookup" {
         let mut lookup = Lookup::new(world, Id::of_value(b"absent"));
         (0..times).for_each(|_| _ = black_box(lookup.run()));
+        return Ok(());
+    }
+    if let "put" | "put-known" = kind {
+        let mut puts = match kind {
+            "put" => Puts::that_look_up(world),
+            _ => Puts::of_known_regions(world),
+        };
+        puts.run_at_least(times);
         return Ok(());
     }
     if kind == "find-values" {

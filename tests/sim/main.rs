@@ -13,7 +13,7 @@
 //!             |           |          '-->  trace, queue, allocator
 //!             |           |-->  oracle, checks, operations
 //!             |           '-->  scenario
-//!             |-->  catalogue, swarm, figures, growth, plots  ->  scenario
+//!             |-->  catalogue, swarm, figures, growth, plots, costs  ->  scenario
 //!             '-->  twins  ->  shards
 //! ```
 //!
@@ -30,6 +30,7 @@ mod allocator;
 mod attacker;
 mod catalogue;
 mod checks;
+mod costs;
 mod crowd;
 #[path = "../harness/datagram.rs"]
 mod datagram;
@@ -83,6 +84,10 @@ fn main() -> ExitCode {
     let mut options = Options::parse();
     if options.attackers {
         return ExitCode::from(u8::from(!plots::table(options.seed, options.test_threads)));
+    }
+    if options.costs {
+        costs::table(options.seed);
+        return ExitCode::SUCCESS;
     }
     let jobs = match jobs(&options) {
         Ok(jobs) => jobs,

@@ -47,6 +47,9 @@ pub(crate) struct Options {
     /// Print what each attack comes to, as a table
     #[arg(long, conflicts_with_all = ["figures", "fresh", "choice", "list", "scenario"])]
     pub(crate) attackers: bool,
+    /// Print what one put and one get cost in networks of several sizes, as a table
+    #[arg(long, conflicts_with_all = ["figures", "fresh", "choice", "list", "scenario"])]
+    pub(crate) costs: bool,
     /// Run the swarm under seeds that follow from this text, such as a commit's hash
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["figures", "choice", "list"])]
     pub(crate) fresh: Option<String>,
