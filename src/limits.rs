@@ -55,6 +55,9 @@ pub const FETCH_BYTES_MAX: usize = 128 << 20;
 /// Bytes of the values that one host has offered and one shard pulls at once, but for one
 /// that is larger and alone.
 pub const PULL_BYTES_PER_HOST_MAX: usize = 16 << 20;
+/// Bytes of values that one shard pulls and hashes in a turn: some 60 us, for which what is
+/// small waits.
+pub const HASHED_BYTES_MAX: usize = 64 << 10;
 /// Holders that a value is pulled from at once: where one is slow or dies, the others go on.
 pub const SOURCES_MAX: usize = 4;
 /// Holders that one pull remembers, those in use included.
@@ -289,6 +292,12 @@ pub const STORES_PER_TURN_MAX: usize = 64;
 /// STOREs that one shard has wait for its next turns: more are dropped, and their senders
 /// send them again.
 pub const STORES_PUT_OFF_MAX: usize = 1024;
+/// Requests for parts of large values that one shard answers in a turn, of up to
+/// [`RANGE_PIECES_MAX`] pieces each: some 60 us in all, for which what is small waits.
+pub const RANGES_PER_TURN_MAX: usize = 2;
+/// Such requests that one shard has wait for its next turns: more are dropped, and are asked
+/// again.
+pub const RANGES_PUT_OFF_MAX: usize = 1024;
 /// Values whose life is ended at one time-out; the rest follow at the next, which
 /// is at once: a shard that has [`STORE_VALUES_MAX`] of them to forget must not be
 /// deaf meanwhile.

@@ -81,7 +81,7 @@ pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
 pub use address::{Contact, is_reachable};
 pub use bytes::DecodeError;
 pub use contacts::Contacts;
-pub use decode::{decode, is_store};
+pub use decode::{Costly, costly, decode};
 pub use encode::encode;
 
 /// First byte of every datagram.

@@ -1,11 +1,13 @@
 //! The same bytes without a node: by segmented messages.
 
+use std::hint::black_box;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::thread;
 
 use kad_node::limits::{PIECE_BYTES_MAX, RANGE_PIECES_MAX};
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::{RcvBuf, UdpGroSegment, UdpGsoSegment};
+use sha1::{Digest as _, Sha1};
 
 use super::{Outcome, VALUE_BYTES, VALUES};
 
@@ -19,6 +21,30 @@ const REQUESTS: usize = 3;
 
 /// Asks for messages and receives them, as a get does, and does nothing with them.
 pub(super) fn segments() -> Outcome<()> {
+    receive(|_| {})
+}
+
+/// The same, and puts the pieces of each value together and hashes them: no get that
+/// verifies on one thread can do less.
+pub(super) fn verified_segments() -> Outcome<()> {
+    let (mut value, mut hasher, mut hashes) = (Vec::new(), Sha1::new(), 0);
+    receive(|message| {
+        let begun = value.len();
+        for datagram in message.chunks(DATAGRAM_BYTES) {
+            value.extend_from_slice(&datagram[DATAGRAM_BYTES - PIECE_BYTES_MAX..]);
+        }
+        hasher.update(&value[begun..]);
+        if value.len() >= VALUE_BYTES {
+            black_box(hasher.finalize_reset());
+            value = Vec::with_capacity(VALUE_BYTES + MESSAGE_BYTES);
+            hashes += 1;
+        }
+    })?;
+    if hashes + 1 < VALUES { Err("values are missing".into()) } else { Ok(()) }
+}
+
+/// Asks for messages, and looks at each so.
+fn receive(mut look: impl FnMut(&[u8])) -> Outcome<()> {
     let any = (Ipv4Addr::LOCALHOST, 0);
     let (asks, answers) = (UdpSocket::bind(any)?, UdpSocket::bind(any)?);
     asks.connect(answers.local_addr()?)?;
@@ -43,7 +69,9 @@ pub(super) fn segments() -> Outcome<()> {
                 asks.send(&[0; REQUEST_BYTES])?;
                 asked += 1;
             }
-            received += asks.recv(&mut buffer)?;
+            let length = asks.recv(&mut buffer)?;
+            received += length;
+            look(&buffer[..length]);
         }
         Ok(())
     })

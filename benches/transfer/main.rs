@@ -32,7 +32,7 @@ const ROUNDS: usize = 7;
 #[command(name = "transfer")]
 struct Options {
     /// Cargo gives this to every benchmark.
-    #[arg(long, hide = true)]
+    #[arg(long, hide = true, global = true)]
     bench: bool,
     /// What is measured; without one `get`, `put` and `small`.
     #[command(subcommand)]
@@ -93,31 +93,34 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A get beside bare messages and TCP.
+/// A get beside bare messages, those that are verified, and TCP.
 fn get() -> Outcome<()> {
+    const NAMES: [&str; 4] = ["get of a node", "bare segments", "the same, verified", "TCP"];
     let mut nodes = nodes::Pair::start()?;
-    let (mut rates, mut costs) = (Vec::new(), Vec::new());
-    let mut absolute = [Vec::new(), Vec::new(), Vec::new()];
+    let mut rounds: Vec<[Cost; NAMES.len()]> = Vec::new();
     for round in 0..ROUNDS {
         let keys = nodes.put(round)?;
-        let get = Cost::of(|| nodes.get(&keys))?;
-        let bare = Cost::of(bare::segments)?;
-        let tcp = Cost::of(tcp::over_loopback)?;
-        rates.push(get.mib_per_second() / bare.mib_per_second());
-        costs.push(get.ns_per_kib() / bare.ns_per_kib());
-        for (all, cost) in absolute.iter_mut().zip([get, bare, tcp]) {
-            all.push((cost.mib_per_second(), cost.ns_per_kib()));
-        }
+        rounds.push([
+            Cost::of(|| nodes.get(&keys))?,
+            Cost::of(bare::segments)?,
+            Cost::of(bare::verified_segments)?,
+            Cost::of(tcp::over_loopback)?,
+        ]);
         nodes.forget(&keys)?;
     }
     println!("{VALUES} values of {VALUE_BYTES} bytes, medians of {ROUNDS} rounds");
-    for (name, all) in ["get of a node", "bare segments", "TCP"].iter().zip(&absolute) {
-        let (rate, cost) = (all.iter().map(|one| one.0), all.iter().map(|one| one.1));
-        let (rate, cost) = (median(rate.collect()), median(cost.collect()));
-        println!("{name:<14}  {rate:>7.0} MiB/s  {cost:>6.0} ns of CPU a KiB, both ends");
+    for (subject, name) in NAMES.iter().enumerate() {
+        let rate = median(rounds.iter().map(|round| round[subject].mib_per_second()).collect());
+        let cost = median(rounds.iter().map(|round| round[subject].ns_per_kib()).collect());
+        println!("{name:<18}  {rate:>7.0} MiB/s  {cost:>6.0} ns of CPU a KiB, both ends");
     }
-    println!("throughput, get / bare  {:.2}", median(rates));
-    println!("CPU a byte, get / bare  {:.2}", median(costs));
+    for (subject, name) in [(1, "bare"), (2, "verified")] {
+        let ratio = |of: fn(Cost) -> f64| {
+            median(rounds.iter().map(|round| of(round[0]) / of(round[subject])).collect())
+        };
+        println!("throughput, get / {name:<8}  {:.2}", ratio(Cost::mib_per_second));
+        println!("CPU a byte, get / {name:<8}  {:.2}", ratio(Cost::ns_per_kib));
+    }
     nodes.print_lost()
 }
 

@@ -1,10 +1,14 @@
-//! STOREs that wait for a later turn. A STORE costs several times what a PING or a get does:
-//! a turn takes up a bounded number, so that a flood of them holds up nothing else.
+//! Requests that wait for a later turn. A STORE costs several times what a PING or a get does,
+//! a part of a large value as much as twenty of them: a turn takes up a bounded number of
+//! each, so that a flood of them, or many transfers, hold up nothing else.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::limits::{STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX};
+use crate::limits::{
+    RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
+};
+use crate::wire::Costly;
 
 /// A datagram, with where it came from, and to, where that was noted.
 pub(super) struct PutOff {
@@ -13,7 +17,7 @@ pub(super) struct PutOff {
     pub(super) bytes: Box<[u8]>,
 }
 
-/// What becomes of a STORE that has come.
+/// What becomes of a costly request that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     Now,
@@ -22,25 +26,66 @@ pub(super) enum Admission {
     Dropped,
 }
 
-/// The STOREs of a turn, and those that wait.
-#[derive(Default)]
-pub(super) struct StoreQueue {
-    taken: usize,
-    waiting: VecDeque<PutOff>,
+/// The costly requests of a turn, and those that wait: one kind does not take another's room.
+pub(super) struct PutOffs {
+    stores: Queue,
+    ranges: Queue,
 }
 
-impl StoreQueue {
-    pub(super) fn begin_turn(&mut self) {
-        self.taken = 0;
+impl PutOffs {
+    pub(super) const fn new() -> Self {
+        Self {
+            stores: Queue::new(STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX),
+            ranges: Queue::new(RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX),
+        }
+    }
+
+    pub(super) const fn begin_turn(&mut self) {
+        self.stores.taken = 0;
+        self.ranges.taken = 0;
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.stores.waiting.is_empty() && self.ranges.waiting.is_empty()
     }
 
     /// The next that has waited, unless the turn has taken up as many as it may.
     pub(super) fn take(&mut self) -> Option<PutOff> {
-        if self.taken == STORES_PER_TURN_MAX {
+        self.stores.take().or_else(|| self.ranges.take())
+    }
+
+    /// Decides on one that has just come.
+    pub(super) fn admit(&mut self, kind: Costly) -> Admission {
+        self.queue(kind).admit()
+    }
+
+    pub(super) fn put_off(&mut self, kind: Costly, request: PutOff) {
+        self.queue(kind).waiting.push_back(request);
+    }
+
+    const fn queue(&mut self, kind: Costly) -> &mut Queue {
+        match kind {
+            Costly::Store => &mut self.stores,
+            Costly::FindRange => &mut self.ranges,
+        }
+    }
+}
+
+/// The requests of one kind.
+struct Queue {
+    per_turn_max: usize,
+    waiting_max: usize,
+    taken: usize,
+    waiting: VecDeque<PutOff>,
+}
+
+impl Queue {
+    const fn new(per_turn_max: usize, waiting_max: usize) -> Self {
+        Self { per_turn_max, waiting_max, taken: 0, waiting: VecDeque::new() }
+    }
+
+    fn take(&mut self) -> Option<PutOff> {
+        if self.taken == self.per_turn_max {
             return None;
         }
         let first = self.waiting.pop_front()?;
@@ -48,19 +93,14 @@ impl StoreQueue {
         Some(first)
     }
 
-    /// Decides on one that has just come.
-    pub(super) fn admit(&mut self) -> Admission {
-        if self.taken < STORES_PER_TURN_MAX {
+    fn admit(&mut self) -> Admission {
+        if self.taken < self.per_turn_max {
             self.taken += 1;
             Admission::Now
-        } else if self.waiting.len() < STORES_PUT_OFF_MAX {
+        } else if self.waiting.len() < self.waiting_max {
             Admission::Later
         } else {
             Admission::Dropped
         }
-    }
-
-    pub(super) fn put_off(&mut self, store: PutOff) {
-        self.waiting.push_back(store);
     }
 }

@@ -17,11 +17,11 @@ use super::io::Datapath;
 use super::mailbox::Links;
 use super::mailbox::inbox::Inbox;
 use super::mailbox::peers::Peers;
-use super::put_off::{Admission, PutOff, StoreQueue};
+use super::put_off::{Admission, PutOff, PutOffs};
 use super::stats::{DriverStats, ShardStats};
 use crate::node::{Event, Node, Outbox};
 use crate::time::Instant;
-use crate::wire;
+use crate::wire::{self, Costly};
 
 /// Longest wait. The kernel does not count the time in which the machine sleeps into a
 /// wait, so that a shard sees so much later at most that it has slept past a deadline. An
@@ -34,7 +34,7 @@ pub(super) struct Shard<D> {
     outbox: Outbox,
     inbox: Inbox,
     outlet: Outlet<D>,
-    stores: StoreQueue,
+    put_offs: PutOffs,
     disk: Option<DiskLink>,
     clock: Clock,
     /// The moment of the turn.
@@ -51,8 +51,8 @@ impl<D: Datapath> Shard<D> {
     ) -> Self {
         let Links { inbox, peers, disk } = links;
         let outlet = Outlet { datapath, peers, events };
-        let (outbox, stores, now) = (Outbox::new(), StoreQueue::default(), clock.now());
-        Self { node, outbox, inbox, outlet, stores, disk, clock, now }
+        let (outbox, put_offs, now) = (Outbox::new(), PutOffs::new(), clock.now());
+        Self { node, outbox, inbox, outlet, put_offs, disk, clock, now }
     }
 
     /// Turns until it is told to stop, or the datapath fails.
@@ -83,7 +83,7 @@ impl<D: Datapath> Shard<D> {
     fn wait(&mut self) -> io::Result<()> {
         let begun = self.clock.now();
         self.outlet.stats().busy_us += begun.as_micros() - self.now.as_micros();
-        if self.stores.is_empty() && self.inbox.begin_wait() {
+        if self.put_offs.is_empty() && self.inbox.begin_wait() {
             let due = self.node.next_timeout().map(|due| due.since(begun));
             let disk = self.disk.as_ref().and_then(|disk| disk.wait(begun));
             let timeout = [due, disk, self.outlet.peers.retry(), Some(WAIT_MAX)];
@@ -98,11 +98,12 @@ impl<D: Datapath> Shard<D> {
         Ok(())
     }
 
-    /// Takes in the STOREs that have waited, as many as a turn may, and what has come.
+    /// Takes in the costly requests that have waited, as many as a turn may, and what has
+    /// come.
     fn take_datagrams(&mut self) -> io::Result<()> {
-        let Self { node, outbox, outlet, stores, now, .. } = self;
-        stores.begin_turn();
-        while let Some(PutOff { source, local, bytes }) = stores.take() {
+        let Self { node, outbox, outlet, put_offs, now, .. } = self;
+        put_offs.begin_turn();
+        while let Some(PutOff { source, local, bytes }) = put_offs.take() {
             if let Some(local) = local {
                 outlet.note_local(source, local, outbox);
             }
@@ -111,7 +112,9 @@ impl<D: Datapath> Shard<D> {
         }
         while outlet.datapath.advance()? {
             let (source, bytes) = outlet.datapath.datagram();
-            if wire::is_store(bytes) && outlet.puts_off(stores) {
+            if let Some(kind) = wire::costly(bytes)
+                && outlet.puts_off(put_offs, kind)
+            {
                 continue;
             }
             if let Some(local) = outlet.datapath.local() {
@@ -181,18 +184,23 @@ impl<D: Datapath> Outlet<D> {
         self.send(outbox);
     }
 
-    /// Whether the STORE that has just come is not for this turn.
-    fn puts_off(&mut self, stores: &mut StoreQueue) -> bool {
-        match stores.admit() {
-            Admission::Now => return false,
-            Admission::Later => {
-                let local = self.datapath.local();
-                let (source, bytes) = self.datapath.datagram();
-                stores.put_off(PutOff { source, local, bytes: bytes.into() });
-                self.stats().stores_put_off += 1;
-            }
-            Admission::Dropped => self.stats().stores_dropped += 1,
+    /// Whether the costly request that has just come is not for this turn.
+    fn puts_off(&mut self, put_offs: &mut PutOffs, kind: Costly) -> bool {
+        let admission = put_offs.admit(kind);
+        let (source, bytes) = self.datapath.datagram();
+        if admission == Admission::Later {
+            let local = self.datapath.local();
+            put_offs.put_off(kind, PutOff { source, local, bytes: bytes.into() });
         }
+        let stats = self.stats();
+        let counter = match (admission, kind) {
+            (Admission::Now, _) => return false,
+            (Admission::Later, Costly::Store) => &mut stats.stores_put_off,
+            (Admission::Later, Costly::FindRange) => &mut stats.ranges_put_off,
+            (Admission::Dropped, Costly::Store) => &mut stats.stores_dropped,
+            (Admission::Dropped, Costly::FindRange) => &mut stats.ranges_dropped,
+        };
+        *counter += 1;
         true
     }
 

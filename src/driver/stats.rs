@@ -53,6 +53,12 @@ counters! {
         stores_put_off,
         /// STOREs dropped, to be sent again: as many waited as may.
         stores_dropped,
+        /// Requests for parts of large values that waited for a later turn, since one takes
+        /// up a bounded number.
+        ranges_put_off,
+        /// Requests for parts of large values dropped, to be sent again: as many waited as
+        /// may.
+        ranges_dropped,
         /// Times that the multishot receive ended and was begun again.
         receives_rearmed,
         /// Of these, for want of a free buffer (ENOBUFS).

@@ -21,8 +21,8 @@ use super::effect::{Effect, FetchPurpose, Offered, Turn};
 use super::outbox::Outbox;
 use crate::id::Id;
 use crate::limits::{
-    FETCH_BYTES_MAX, FETCHES_MAX, PULL_BYTES_PER_HOST_MAX, PULLS_MAX, PULLS_PER_HOST_MAX,
-    REQUEST_PADDED_BYTES,
+    FETCH_BYTES_MAX, FETCHES_MAX, HASHED_BYTES_MAX, PULL_BYTES_PER_HOST_MAX, PULLS_MAX,
+    PULLS_PER_HOST_MAX, REQUEST_PADDED_BYTES,
 };
 use crate::time::Instant;
 use crate::wire::{self, Body, Datagram, Range, Token, TransactionId};
@@ -42,6 +42,8 @@ pub(crate) struct Fetches {
     reply_tag: u8,
     bytes_max: usize,
     slots: Slab<Fetch>,
+    /// Whose bytes are hashed first.
+    hashed_next: usize,
 }
 
 impl Fetches {
@@ -49,7 +51,7 @@ impl Fetches {
     /// at most `value_bytes_max`.
     pub(crate) fn new(reply_tag: u8, shards: usize, value_bytes_max: usize) -> Self {
         let bytes_max = (FETCH_BYTES_MAX / shards).max(4 * value_bytes_max);
-        Self { reply_tag, bytes_max, slots: Slab::new() }
+        Self { reply_tag, bytes_max, slots: Slab::new(), hashed_next: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -169,12 +171,30 @@ impl Fetches {
         if self.slots.is_empty() {
             return;
         }
+        self.hash(turn, outbox);
         for slot in 0..FETCHES_MAX {
             if let Some(fetch) = self.slots.get_mut(slot)
                 && fetch.deadline() <= turn.now
             {
                 fetch.find_overdue(turn);
                 self.go_on(turn, slot, outbox);
+            }
+        }
+    }
+
+    /// Hashes what is due, at most [`HASHED_BYTES_MAX`] in a turn, of one fetch after another.
+    fn hash(&mut self, turn: &mut Turn, outbox: &mut Outbox) {
+        let (mut bytes_left, first) = (HASHED_BYTES_MAX, self.hashed_next);
+        for slot in (first..FETCHES_MAX).chain(0..first) {
+            let Some(fetch) = self.slots.get_mut(slot) else { continue };
+            let bytes = fetch.hash(turn.now, bytes_left);
+            if bytes > 0 {
+                self.go_on(turn, slot, outbox);
+            }
+            bytes_left -= bytes;
+            if bytes_left == 0 {
+                self.hashed_next = (slot + 1) % FETCHES_MAX;
+                return;
             }
         }
     }

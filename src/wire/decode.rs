@@ -50,12 +50,25 @@ fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeEr
     read_address(reader).map(Some)
 }
 
-/// Whether `bytes` begin as a datagram does, as far as they go.
-/// Whether it would be a STORE, if it is well-formed.
-pub fn is_store(bytes: &[u8]) -> bool {
-    bytes.get(2) == Some(&kind::STORE)
+/// A kind of request that costs much more than others to answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Costly {
+    /// It has a value to be kept.
+    Store,
+    /// It asks for a part of a large value.
+    FindRange,
 }
 
+/// Which costly request `bytes` would be, if they are well-formed.
+pub fn costly(bytes: &[u8]) -> Option<Costly> {
+    match bytes.get(2) {
+        Some(&kind::STORE) => Some(Costly::Store),
+        Some(&kind::FIND_RANGE) => Some(Costly::FindRange),
+        _ => None,
+    }
+}
+
+/// Whether `bytes` begin as a datagram does, as far as they go.
 fn check_prefix(bytes: &[u8]) -> Result<(), DecodeError> {
     match bytes {
         [MAGIC, VERSION, ..] | [MAGIC] => Ok(()),

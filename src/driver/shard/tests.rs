@@ -14,7 +14,8 @@ use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
 use crate::handoff::Consumer;
 use crate::id::Id;
 use crate::limits::{
-    DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
+    DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, RANGES_PER_TURN_MAX, STORES_PER_TURN_MAX,
+    STORES_PUT_OFF_MAX,
 };
 use crate::node::{Command, Config, Handoff, OperationId};
 use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
@@ -222,6 +223,36 @@ fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_f
     let stats = shard.outlet.stats();
     assert_eq!(stats.stores_put_off as usize, STORES_PUT_OFF_MAX);
     assert_eq!(stats.stores_dropped as usize, 2 * STORES_PER_TURN_MAX);
+}
+
+#[test]
+fn parts_of_large_values_are_sent_over_several_turns_and_a_ping_waits_for_one_of_them() {
+    const ASKED: usize = 5 * RANGES_PER_TURN_MAX;
+    let (mut mailboxes, mut senders, _events) = rig(1);
+    let node = Node::new(config(), Instant::ZERO);
+    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
+    let range = wire::Range { key: Id::of_value(b"value"), offset: 0, length: 1 };
+    let datapath = Burst::of(ASKED, Body::FindRange(range), Ending::Never);
+    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    let mut turn = |pings: usize| {
+        let datapath = &mut shard.outlet.datapath;
+        if pings > 0 {
+            let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
+            (datapath.bytes, datapath.datagrams) = (bytes, pings);
+        }
+        // As at its first wait, it does not wait for a wake.
+        datapath.waits = 0;
+        assert!(shard.turn().expect("it is sound").is_continue());
+        let stats = shard.node.stats();
+        (stats.find_ranges_missed as usize, stats.pings_answered as usize)
+    };
+    assert_eq!(turn(0), (RANGES_PER_TURN_MAX, 0));
+    assert_eq!(turn(1), (2 * RANGES_PER_TURN_MAX, 1));
+    let turns = (3..100).take_while(|turns| turn(0).0 == turns * RANGES_PER_TURN_MAX).count();
+    assert_eq!(turns, ASKED / RANGES_PER_TURN_MAX - 2, "until none waits");
+    let stats = shard.outlet.stats();
+    assert_eq!(stats.ranges_put_off as usize, ASKED - RANGES_PER_TURN_MAX);
+    assert_eq!(stats.ranges_dropped, 0);
 }
 
 /// The kernel counts no sleep of the machine into a wait, whose end would come so much late.

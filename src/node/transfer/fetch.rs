@@ -6,6 +6,7 @@
 
 use alloc::vec::Vec;
 use core::ops::Range;
+use core::time::Duration;
 
 use super::FetchResult;
 use super::pieces::Pieces;
@@ -19,6 +20,9 @@ use crate::node::known::Known;
 use crate::node::progress::PulledRange;
 use crate::time::Instant;
 use crate::wire::{Body, Contact, Datagram, ErrorCode, Value};
+
+/// The clock's least step: what is due after it is not for this turn.
+const HASH_DELAY: Duration = Duration::from_micros(1);
 
 pub(super) struct Fetch {
     pub(super) key: Id,
@@ -39,6 +43,8 @@ pub(super) struct Fetch {
     checked_bytes: usize,
     /// When the next request may be made, where only time forbids it.
     wake: Option<Instant>,
+    /// When what has come is hashed.
+    hash_due: Option<Instant>,
 }
 
 /// A request to make.
@@ -64,6 +70,7 @@ impl Fetch {
             next_check: now + FETCH_CHECK,
             checked_bytes: 0,
             wake: None,
+            hash_due: None,
         }
     }
 
@@ -108,6 +115,7 @@ impl Fetch {
         if !self.contributors.contains(&source) {
             self.contributors.push(source);
         }
+        self.schedule_hash(turn.now);
         if let Some(ended) = self.sources[source].extend_part(piece) {
             self.tell_range(turn, source, &ended);
         }
@@ -118,6 +126,26 @@ impl Fetch {
             let bytes = self.pieces.bytes_here().min(self.total());
             turn.push(Effect::Progress { query, bytes });
         }
+    }
+
+    /// Has what has come hashed in a later turn: the requests for more leave before, so that
+    /// the holder sends while this node hashes.
+    fn schedule_hash(&mut self, now: Instant) {
+        if self.hash_due.is_none() && self.pieces.is_hashable() {
+            self.hash_due = Some(now + HASH_DELAY);
+        }
+    }
+
+    /// Hashes at most so many bytes of what has come, when that is due. Says how many it has
+    /// hashed.
+    pub(super) fn hash(&mut self, now: Instant, bytes_max: usize) -> usize {
+        if self.hash_due.is_none_or(|due| due > now) {
+            return 0;
+        }
+        let bytes = self.pieces.hash(bytes_max);
+        self.hash_due = None;
+        self.schedule_hash(now);
+        bytes
     }
 
     /// Tells the user which pieces a source has sent.
@@ -248,9 +276,9 @@ impl Fetch {
 
     /// What the fetch has come to, if it has ended; none where it goes on.
     pub(super) fn outcome(&mut self, turn: &mut Turn) -> Option<FetchResult> {
-        if self.pieces.is_whole() {
+        if let Some(key) = self.pieces.key() {
             self.end_parts(turn);
-            if self.pieces.key() == self.key {
+            if key == self.key {
                 return Some(Ok(()));
             }
             turn.stats.values_mismatched += 1;
@@ -260,7 +288,7 @@ impl Fetch {
             }
             self.begin_alone();
         }
-        let is_over = self.active().next().is_none();
+        let is_over = self.active().next().is_none() && !self.pieces.is_whole();
         if is_over {
             self.end_parts(turn);
         }
@@ -339,6 +367,7 @@ impl Fetch {
     pub(super) fn deadline(&self) -> Instant {
         let deadlines = self.active().filter_map(|index| self.sources[index].deadline());
         let deadlines = deadlines.chain(self.wake).chain(self.slow_at).chain([self.next_check]);
+        let deadlines = deadlines.chain(self.hash_due);
         deadlines.min().unwrap_or(self.next_check)
     }
 }

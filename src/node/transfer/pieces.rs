@@ -8,8 +8,8 @@ use core::ops::Range;
 use crate::id::{Id, KeyHasher};
 use crate::limits::PIECE_BYTES_MAX;
 
-/// Bytes that are hashed at once, but for the last: a piece at a time costs more.
-const HASHED_BYTES: usize = 16 << 10;
+/// Least that is hashed at once, but for the last bytes: a piece at a time costs more.
+const HASHED_BYTES_MIN: usize = 16 << 10;
 
 /// What is known of one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +22,8 @@ enum Piece {
 
 /// A value that is put together from pieces of [`PIECE_BYTES_MAX`], the last one shorter.
 ///
-/// It is hashed as far as it is whole from its beginning, as it comes: the bytes are in the
-/// processor's cache then, and no large value stops the shard at its end.
+/// It is hashed as far as it is whole from its beginning, a bounded part at a time, so that no
+/// large value stops the shard.
 pub(super) struct Pieces {
     bytes: Arc<[u8]>,
     states: Vec<Piece>,
@@ -93,12 +93,27 @@ impl Pieces {
         while self.states.get(self.in_order) == Some(&Piece::Here) {
             self.in_order += 1;
         }
-        let end = (self.in_order * PIECE_BYTES_MAX).min(self.total());
-        if end >= self.hashed_bytes + HASHED_BYTES || self.is_whole() {
-            self.hasher.update(&self.bytes[self.hashed_bytes..end]);
-            self.hashed_bytes = end;
-        }
         true
+    }
+
+    /// Bytes from the beginning without a gap that are not hashed yet.
+    fn unhashed(&self) -> Range<usize> {
+        self.hashed_bytes..(self.in_order * PIECE_BYTES_MAX).min(self.total())
+    }
+
+    /// Whether there is enough to hash.
+    pub(super) fn is_hashable(&self) -> bool {
+        let bytes = self.unhashed().len();
+        bytes >= HASHED_BYTES_MIN || bytes > 0 && self.is_whole()
+    }
+
+    /// Hashes at most so many bytes, and says how many it has hashed.
+    pub(super) fn hash(&mut self, bytes_max: usize) -> usize {
+        let mut range = self.unhashed();
+        range.end = range.end.min(range.start + bytes_max);
+        self.hasher.update(&self.bytes[range.clone()]);
+        self.hashed_bytes = range.end;
+        range.len()
     }
 
     /// A piece that was asked of a holder will not come.
@@ -139,10 +154,10 @@ impl Pieces {
         self.here == self.states.len()
     }
 
-    /// The key of the value, which is whole.
-    pub(super) fn key(&self) -> Id {
-        debug_assert!(self.is_whole() && self.hashed_bytes == self.total());
-        self.hasher.clone().finish()
+    /// The key of the value, once it is whole and hashed.
+    pub(super) fn key(&self) -> Option<Id> {
+        let is_hashed = self.is_whole() && self.hashed_bytes == self.total();
+        is_hashed.then(|| self.hasher.clone().finish())
     }
 
     /// The value.
@@ -166,7 +181,11 @@ mod tests {
             pieces.take(index, bytes);
         }
         assert!(pieces.is_whole());
-        assert_eq!(pieces.key(), Id::of_value(&value));
+        assert_eq!(pieces.key(), None, "not hashed yet");
+        while pieces.is_hashable() {
+            assert!((1..=1000).contains(&pieces.hash(1000)));
+        }
+        assert_eq!(pieces.key(), Some(Id::of_value(&value)));
         assert_eq!(pieces.into_bytes()[..], value[..]);
     }
 
