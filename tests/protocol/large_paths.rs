@@ -41,16 +41,13 @@ fn get_over(delay_ms: u64, jitter_ms: u64, seed: u64) -> Duration {
     elapsed(&net, 901).expect("it has ended")
 }
 
-/// In one of two a get takes as long as without jitter, in the others up to four times so.
-const SEEDS: u64 = 12;
-
 #[test]
-fn jitter_is_not_taken_for_a_queue_by_a_get() {
+fn a_get_takes_as_long_over_a_path_with_jitter_as_over_one_without() {
     let steady = get_over(80, 0, 0);
-    let jittery: Vec<Duration> = (0..SEEDS).map(|seed| get_over(30, 100, seed)).collect();
-    let mean = jittery.iter().sum::<Duration>() / SEEDS as u32;
-    eprintln!("{jittery:?}, and {steady:?} without");
-    assert!(mean < steady * 3, "{jittery:?}, and {steady:?} without");
+    for seed in 0..12 {
+        let jittery = get_over(30, 100, seed);
+        assert!(jittery < steady * 3 / 2, "{jittery:?} with seed {seed}, {steady:?} without");
+    }
 }
 
 /// Has some nodes take so long to answer, and the pieces that they send come one after
