@@ -27,7 +27,7 @@ pub(super) fn segments() -> Outcome<()> {
 /// The same, and puts the pieces of each value together and hashes them: no get that
 /// verifies on one thread can do less.
 pub(super) fn verified_segments() -> Outcome<()> {
-    let (mut value, mut hasher, mut hashed) = (Vec::new(), Sha1::new(), 0);
+    let (mut value, mut hasher, mut bytes) = (Vec::new(), Sha1::new(), 0);
     receive(|message| {
         let begun = value.len();
         for datagram in message.chunks(DATAGRAM_BYTES) {
@@ -36,12 +36,15 @@ pub(super) fn verified_segments() -> Outcome<()> {
         hasher.update(&value[begun..]);
         if value.len() >= VALUE_BYTES {
             black_box(hasher.finalize_reset());
-            hashed += value.len();
+            bytes += value.len();
             value = Vec::with_capacity(VALUE_BYTES + MESSAGE_BYTES);
         }
     })?;
-    let bytes = hashed + value.len();
-    if bytes < VALUES * VALUE_BYTES { Err("values are missing".into()) } else { Ok(()) }
+    if bytes + value.len() < VALUES * VALUE_BYTES {
+        Err("values are missing".into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Asks for messages, and looks at each so.
