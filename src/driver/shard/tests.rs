@@ -187,6 +187,19 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
     assert_eq!(shard.node.stats().outbox_full, 0);
 }
 
+/// One more turn, to which so many PINGs come.
+fn turn_with_pings(shard: &mut Shard<Burst>, pings: usize) -> crate::node::Stats {
+    let datapath = &mut shard.outlet.datapath;
+    if pings > 0 {
+        let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
+        (datapath.bytes, datapath.datagrams) = (bytes, pings);
+    }
+    // As at its first wait, it does not wait for a wake.
+    datapath.waits = 0;
+    assert!(shard.turn().expect("it is sound").is_continue());
+    shard.node.stats()
+}
+
 #[test]
 fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_first() {
     const FLOOD: usize = STORES_PUT_OFF_MAX + 3 * STORES_PER_TURN_MAX;
@@ -204,15 +217,7 @@ fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_f
     let datapath = Burst::of(FLOOD, store, Ending::Never);
     let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
     let mut turn = |pings: usize| {
-        let datapath = &mut shard.outlet.datapath;
-        if pings > 0 {
-            let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
-            (datapath.bytes, datapath.datagrams) = (bytes, pings);
-        }
-        // As at its first wait, it does not wait for a wake.
-        datapath.waits = 0;
-        assert!(shard.turn().expect("it is sound").is_continue());
-        let stats = shard.node.stats();
+        let stats = turn_with_pings(&mut shard, pings);
         (stats.stores_without_token as usize, stats.pings_answered as usize)
     };
     assert_eq!(turn(0), (STORES_PER_TURN_MAX, 0));
@@ -227,7 +232,7 @@ fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_f
 
 #[test]
 fn parts_of_large_values_are_sent_over_several_turns_and_a_ping_waits_for_one_of_them() {
-    const ASKED: usize = 5 * RANGES_PER_TURN_MAX;
+    const ASKED: usize = 3 * RANGES_PER_TURN_MAX;
     let (mut mailboxes, mut senders, _events) = rig(1);
     let node = Node::new(config(), Instant::ZERO);
     let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
@@ -235,24 +240,13 @@ fn parts_of_large_values_are_sent_over_several_turns_and_a_ping_waits_for_one_of
     let datapath = Burst::of(ASKED, Body::FindRange(range), Ending::Never);
     let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
     let mut turn = |pings: usize| {
-        let datapath = &mut shard.outlet.datapath;
-        if pings > 0 {
-            let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
-            (datapath.bytes, datapath.datagrams) = (bytes, pings);
-        }
-        // As at its first wait, it does not wait for a wake.
-        datapath.waits = 0;
-        assert!(shard.turn().expect("it is sound").is_continue());
-        let stats = shard.node.stats();
+        let stats = turn_with_pings(&mut shard, pings);
         (stats.find_ranges_missed as usize, stats.pings_answered as usize)
     };
     assert_eq!(turn(0), (RANGES_PER_TURN_MAX, 0));
     assert_eq!(turn(1), (2 * RANGES_PER_TURN_MAX, 1));
-    let turns = (3..100).take_while(|turns| turn(0).0 == turns * RANGES_PER_TURN_MAX).count();
-    assert_eq!(turns, ASKED / RANGES_PER_TURN_MAX - 2, "until none waits");
-    let stats = shard.outlet.stats();
-    assert_eq!(stats.ranges_put_off as usize, ASKED - RANGES_PER_TURN_MAX);
-    assert_eq!(stats.ranges_dropped, 0);
+    assert_eq!(turn(0).0, 3 * RANGES_PER_TURN_MAX);
+    assert_eq!(shard.outlet.stats().ranges_put_off as usize, ASKED - RANGES_PER_TURN_MAX);
 }
 
 /// The kernel counts no sleep of the machine into a wait, whose end would come so much late.
