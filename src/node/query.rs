@@ -141,9 +141,9 @@ impl Queries {
         };
         let id = QueryId { slot: self.slots.insert(query), generation };
         if looks_up {
-            self.seed(turn, id)
+            self.seed(turn, id);
         } else {
-            self.store(turn, id)
+            self.store(turn, id);
         }
         looks_up
     }

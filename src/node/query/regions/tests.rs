@@ -42,7 +42,7 @@ fn what_is_known_of_a_key_is_what_a_lookup_would_find() {
     for nodes in [25, 100, 2000] {
         let (mut turn, mut regions, nodes) = (turn(), Regions::default(), network(nodes));
         let mut known = 0;
-        for number in 0..3000 {
+        for number in 0..3000_u32 {
             let target = Id::of_value(&[1, number as u8, (number >> 8) as u8]);
             let due = closest(&nodes, target, K);
             match regions.lookup(&mut turn, target) {
