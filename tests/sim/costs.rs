@@ -72,6 +72,7 @@ fn row(
 }
 
 /// Prints what each costs in each network.
+#[allow(clippy::cast_sign_loss)] // the mean of counts is none
 pub(crate) fn table(seed: u64) {
     line(&[HEAD.to_owned()]);
     for (nodes, loss) in NODES.into_iter().flat_map(|nodes| LOSSES.map(|loss| (nodes, loss))) {

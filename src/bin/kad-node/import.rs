@@ -59,7 +59,13 @@ impl Signals {
             let once = Arc::new(AtomicBool::new(false));
             flag::register_conditional_default(signal, Arc::clone(&once))
                 .and_then(|_| flag::register(signal, once))
-                .and_then(|_| flag::register_usize(signal, Arc::clone(&caught), signal as usize))
+                .and_then(|_| {
+                    flag::register_usize(
+                        signal,
+                        Arc::clone(&caught),
+                        signal.unsigned_abs() as usize,
+                    )
+                })
                 .map_err(|error| Failure::Failed(format!("cannot catch signals: {error}")))?;
         }
         Ok(Self(caught))
@@ -169,7 +175,7 @@ impl Import {
     fn hear(&mut self, operations: &mut Operations, patience: Duration) -> Result<(), NodeGone> {
         let mut next = operations.hear(patience)?;
         while let Some(event) = next {
-            self.puts.take(event);
+            self.puts.take(&event);
             next = operations.hear(Duration::ZERO)?;
         }
         self.puts.begin_waiting(operations)
@@ -287,8 +293,9 @@ impl fmt::Display for Done {
         let rate = figures::rate(self.stored, self.elapsed);
         write!(f, "{} stored, {rate} a second", self.stored)?;
         if let Some((done, total)) = self.bytes.filter(|&(done, _)| done > 0) {
-            let left = total.saturating_sub(done) as f64 / done as f64;
-            write!(f, ", {} left", reply::time(self.elapsed.mul_f64(left)))?;
+            let left = u128::from(total.saturating_sub(done));
+            let left_us = self.elapsed.as_micros() * left / u128::from(done);
+            write!(f, ", {} left", reply::time(Duration::from_micros(left_us as u64)))?;
         }
         Ok(())
     }

@@ -161,8 +161,8 @@ impl<T> Puts<T> {
     }
 
     /// Takes in an event; whether it was the answer to one of them.
-    pub(crate) fn take(&mut self, event: DriverEvent) -> bool {
-        match event {
+    pub(crate) fn take(&mut self, event: &DriverEvent) -> bool {
+        match *event {
             DriverEvent::Node(Event::Put { operation, outcome, elapsed, .. }) => {
                 let outcome = outcome.map_err(PutError::Refused);
                 self.settle(operation, PutAnswer { outcome, elapsed })

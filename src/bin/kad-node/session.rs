@@ -130,7 +130,7 @@ impl Session {
         let mut has_heard = false;
         let mut next = self.operations.hear(patience)?;
         while let Some(event) = next {
-            has_heard |= puts.take(event);
+            has_heard |= puts.take(&event);
             next = self.operations.hear(Duration::ZERO)?;
         }
         if !has_heard {
