@@ -302,7 +302,7 @@ fn a_put_does_not_wait_for_ever_on_a_disk_that_hangs() {
     let folder = Folder::new("hangs");
     let mut node = folder.start(Io::Mmsg, &["--cores", "1"]);
     let key = Id::of_value(b"waits").to_string();
-    let hung = Frozen::thread_of(&node, "durable");
+    let hung = Frozen::thread_of(node.pid(), "durable");
     let said = node.ask("put waits");
     assert!(said.starts_with("ERR disk hangs") && said.contains(&key), "{said}");
     assert_eq!(node.found(&key, "waits"), "local");

@@ -6,7 +6,6 @@ use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
-use crate::child::Node;
 use crate::threads::threads;
 
 /// A stopped thread. It goes on when this is dropped, which must be on the thread of the test
@@ -14,10 +13,10 @@ use crate::threads::threads;
 pub(crate) struct Frozen(Pid);
 
 impl Frozen {
-    /// Stops the thread whose name begins so.
-    pub(crate) fn thread_of(node: &Node, name: &str) -> Self {
-        let thread = threads(&node.pid().to_string(), name).pop();
-        let thread = thread.unwrap_or_else(|| panic!("no thread {name}: {:?}", names(node)));
+    /// Stops the thread of a child whose name begins so.
+    pub(crate) fn thread_of(process: u32, name: &str) -> Self {
+        let thread = threads(&process.to_string(), name).pop();
+        let thread = thread.unwrap_or_else(|| panic!("no thread {name}: {:?}", names(process)));
         let number = thread.file_name().and_then(|name| name.to_str()).expect("a number");
         let thread = Pid::from_raw(number.parse().expect("a number"));
         ptrace::seize(thread, Options::empty()).expect("a child of ours may be traced");
@@ -27,8 +26,8 @@ impl Frozen {
     }
 }
 
-fn names(node: &Node) -> Vec<String> {
-    let all = threads(&node.pid().to_string(), "");
+fn names(process: u32) -> Vec<String> {
+    let all = threads(&process.to_string(), "");
     all.iter().map(|path| fs::read_to_string(path.join("comm")).unwrap_or_default()).collect()
 }
 

@@ -98,7 +98,7 @@ fn the_watchdog_is_not_fed_while_a_shard_is_stuck() {
     let supervisor = Supervisor::new();
     let mut node = supervisor.start(&["--cores", "2"]);
     supervisor.await_line("WATCHDOG=1");
-    let stuck = Frozen::thread_of(&node, "shard-1");
+    let stuck = Frozen::thread_of(node.pid(), "shard-1");
     // What was on its way may still come. The watchdog's period passes many times until the
     // second complaint.
     supervisor.await_line("STATUS=stuck: a shard does not answer");

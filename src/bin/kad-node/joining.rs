@@ -3,6 +3,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::progress::Progress;
+
 /// Set once, when the node has joined.
 #[derive(Clone, Default)]
 pub(crate) struct Joining(Arc<(Mutex<bool>, Condvar)>);
@@ -23,5 +25,20 @@ impl Joining {
             .wait_timeout_while(guard, timeout, |joined| !*joined)
             .unwrap_or_else(PoisonError::into_inner)
             .0
+    }
+
+    /// The same, while `goes_on`, and shows on a terminal what is waited for.
+    pub(crate) fn wait_shown(&self, most: Duration, goes_on: impl Fn() -> bool) -> bool {
+        let mut progress = Progress::begin();
+        loop {
+            let left = most.saturating_sub(progress.elapsed());
+            if self.wait(left.min(Progress::PERIOD)) {
+                return true;
+            }
+            if left.is_zero() || !goes_on() {
+                return false;
+            }
+            progress.show("joining: no answer yet");
+        }
     }
 }

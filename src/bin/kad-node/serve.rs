@@ -35,8 +35,10 @@ use crate::terminal::{self, Terminal};
 use crate::{data, departing, job_control, log, log_events, pipe};
 
 /// How long the first command of a pipe waits for the node to join, so that a script needs
-/// no pause. A prompt on a terminal does not wait.
+/// no pause.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a prompt on a terminal waits: then the log says why it may not have joined.
+const PROMPT_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Runs a node until a signal, the prompt or an error stops it.
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
@@ -185,7 +187,7 @@ pub(crate) struct Attended {
     /// Most bytes of a value that it takes.
     pub(crate) value_bytes_max: usize,
     pub(crate) joining: Joining,
-    /// How long the first command of a pipe waits for the node to join.
+    /// How long the first command waits at most for the node to join.
     pub(crate) join_wait: Duration,
     /// How long the node may take to depart before it is stopped; with zero it is stopped
     /// immediately.
@@ -231,7 +233,10 @@ pub(crate) fn attend(
     let about = About { identity, value_bytes_max, disk, recent };
     let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone(), about);
     thread::spawn(move || match terminal {
-        Some(terminal) => prompt(session, terminal, &ongoing, &stops),
+        Some(terminal) => {
+            await_joining(&node.joining, node.join_wait.min(PROMPT_WAIT_MAX), &ongoing);
+            prompt(session, terminal, &ongoing, &stops);
+        }
         None => read_pipe(session, &node.joining, node.join_wait, &stops),
     });
 
@@ -352,6 +357,13 @@ impl Routes {
     }
 }
 
+/// Waits until the node has joined, for `most` at most, or Ctrl-C asks for the prompt.
+fn await_joining(joining: &Joining, most: Duration, ongoing: &Ongoing) {
+    ongoing.begin();
+    joining.wait_shown(most, || !ongoing.is_interrupted());
+    ongoing.end();
+}
+
 /// Runs the prompt on a terminal.
 fn prompt(mut session: Session, mut terminal: Terminal, ongoing: &Ongoing, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
@@ -364,7 +376,7 @@ fn prompt(mut session: Session, mut terminal: Terminal, ongoing: &Ongoing, stops
 /// Runs the prompt on a pipe. Its input may end while the node keeps serving.
 fn read_pipe(session: Session, joining: &Joining, join_wait: Duration, stops: &Sender<Stop>) {
     let out = BufWriter::new(io::stdout());
-    if !join_wait.is_zero() && !joining.wait(join_wait) {
+    if !join_wait.is_zero() && !joining.wait_shown(join_wait, || true) {
         tracing::warn!("no bootstrap node answers yet: commands run only on this node");
     }
     let ended = pipe::run(session, out);

@@ -1,7 +1,8 @@
-//! The prompt on a terminal: line editing, history, completion of commands, and the keys
-//! that interrupt or suspend.
+//! The prompt on a terminal: line editing, history, completion of commands, keys and files,
+//! and the keys that interrupt or suspend.
 
 mod completion;
+mod files;
 mod history;
 
 use std::io::{self, IsTerminal as _, Write};

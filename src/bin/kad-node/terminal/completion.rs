@@ -1,4 +1,4 @@
-//! Completes the names of commands, and keys that were put, found or typed before.
+//! Completes the names of commands, keys that were put, found or typed before, and files.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use kad_node::id::Id;
 use rustyline::completion::Completer;
 use rustyline::{Context, Helper, Highlighter, Hinter, Validator};
 
+use super::files;
 use crate::request::COMMANDS;
 
 /// Most keys that are completed.
@@ -50,12 +51,24 @@ impl Commands {
     /// Where what is completed begins in `typed`, and what it may be.
     fn candidates(&self, typed: &str) -> (usize, Vec<String>) {
         let lower = typed.to_ascii_lowercase();
+        if let Some(start) = file_begins(&lower) {
+            let (within, names) = files::beginning(&typed[start..]);
+            return (start + within, names);
+        }
         if let Some(command) = OF_A_KEY.iter().find(|command| lower.starts_with(**command)) {
             return (command.len(), self.recent.beginning(&lower[command.len()..]));
         }
         let start = if lower.starts_with("help ") { "help ".len() } else { 0 };
         let names = COMMANDS.iter().filter(|name| name.starts_with(&lower[start..]));
         (start, names.map(|name| format!("{name} ")).collect())
+    }
+}
+
+/// Where the name of a file begins in a line, in lower case, that names one.
+fn file_begins(lower: &str) -> Option<usize> {
+    match lower.strip_prefix("put @") {
+        Some(text) => (!text.starts_with('@')).then_some(lower.len() - text.len()),
+        None => lower.starts_with("get ").then(|| lower.find('>')).flatten().map(|at| at + 1),
     }
 }
 
@@ -89,6 +102,21 @@ mod tests {
         assert_eq!(commands.candidates("put aaf4"), (0, vec![]), "a text is no key");
         commands.recent.note(first);
         assert_eq!(commands.candidates("get ").1[0], first.to_string(), "the last one is first");
+    }
+
+    #[test]
+    fn a_file_is_completed_where_one_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("Notes"), "x").expect("a disk");
+        let commands = Commands { recent: RecentKeys::default() };
+        commands.recent.note(Id::of_value(b"hello"));
+        let path = folder.path().display();
+        for line in [format!("put @{path}/No"), format!("GET aaf4>  \"{path}/No")] {
+            let start = line.len() - "No".len();
+            assert_eq!(commands.candidates(&line), (start, vec!["Notes".into()]), "{line}");
+        }
+        let text = format!("put @@{path}/No");
+        assert_eq!(commands.candidates(&text), (0, vec![]), "that is a text");
     }
 
     #[test]
