@@ -1,6 +1,8 @@
 """Uses the pages of a demo and of a plain node as a person does, in a real Chromium."""
 
 import contextlib
+import hashlib
+import itertools
 import pathlib
 import re
 import subprocess
@@ -15,7 +17,10 @@ MARKUP = "<img src=x onerror=\"document.title='run'\"><script>document.title='ru
 ROOT = pathlib.Path(__file__).parents[2]
 NODES = 25
 CHOSEN = 7
+K = 20
+LARGE_BYTES = 512 << 10
 ALL_HOLD = re.compile(r": 20 of the 20 closest ")
+SOME_HOLD = re.compile(r": ([2-9]|1\d|20) of the 20 closest ")
 ALL_LEFT_HOLD = re.compile(r": (\d+) of the \1 closest ")
 # Collects what the page says of the last key.
 SAYS = """() => {
@@ -104,6 +109,55 @@ def a_picture_is_put_and_shown(page, program):
         page.click("#get button")
         expect(page.locator("#value")).to_have_text(text)
         expect(page.locator("#picture")).to_be_hidden()
+
+
+def put_elsewhere(page, program, value):
+    """Puts a value of which the page's own node holds nothing; gives its key, and its holders."""
+    ids = [int(node["id"], 16) for node in nodes(page)]
+    for number in itertools.count():
+        told = value + str(number).encode()
+        key = int(hashlib.sha1(told).hexdigest(), 16)
+        holders = sorted(range(NODES), key=lambda index: ids[index] ^ key)[:K]
+        if 0 not in holders:
+            break
+    file = pathlib.Path(tempfile.mkdtemp()) / "value"
+    file.write_bytes(told)
+    command = [program, "put", "--bootstrap", nodes(page)[CHOSEN]["address"], "--file", file]
+    subprocess.run(command, capture_output=True, check=True, timeout=30)
+    return f"{key:040x}", holders
+
+
+def a_large_value_shows_which_holder_has_sent_which_part(page, program):
+    page.fill("#get-key", put_elsewhere(page, program, bytes(LARGE_BYTES))[0])
+    page.click("#get button")
+    expect(page.locator("#values-said .good")).to_contain_text("512 KiB from ")
+    expect(page.locator("#pulled dt")).not_to_have_count(1)
+    # The parts cover the value, each in its place.
+    covered = """() => {
+      const at = [...document.querySelectorAll('#parts span')].map(part => [parseFloat(part.style.left), parseFloat(part.style.width)]);
+      return at.sort((a, b) => a[0] - b[0]).reduce((end, [left, width]) => Math.abs(left - end) < .01 ? left + width : NaN, 0);
+    }"""
+    page.wait_for_function(f"Math.abs(({covered})() - 100) < .01")
+    assert page.locator("#ring .pull").count() == page.locator("#pulled dt").count()
+    # What is not large is sent whole.
+    page.fill("#get-key", put_elsewhere(page, program, b"small")[0])
+    page.click("#get button")
+    expect(page.locator("#lookup-said")).to_contain_text("Got ")
+    expect(page.locator("#pull")).to_be_hidden()
+
+
+def what_a_node_hands_off_counts_as_held_by_others(page, program):
+    key, holders = put_elsewhere(page, program, b"handed off")
+    page.fill("#get-key", key)
+    page.click("#get button")
+    expect(page.locator("#lookup-said")).to_contain_text("Got ")
+    page.select_option("#demo-node", str(holders[0]))
+    page.click("#demo-stop")
+    # By the page's node, for having got it, would be at most one.
+    expect(page.locator("#key-said")).to_have_text(SOME_HOLD)
+    page.wait_for_selector("#ring .stopped.chosen", state="attached")
+    page.click("#demo-start-all")
+    page.wait_for_selector("#ring .stopped", state="detached")
 
 
 def what_others_do_with_the_node_is_drawn_too(page, _):
@@ -203,6 +257,8 @@ OF_DEMO = (
     a_put_through_the_page_is_found_through_another_node,
     a_file_is_put_as_it_is,
     a_picture_is_put_and_shown,
+    a_large_value_shows_which_holder_has_sent_which_part,
+    what_a_node_hands_off_counts_as_held_by_others,
     what_others_do_with_the_node_is_drawn_too,
     a_lookup_that_finds_nothing_is_drawn_hop_by_hop,
     a_killed_node_disappears_and_one_that_starts_comes_back,

@@ -6,7 +6,7 @@ use super::client::{Connection, request};
 use super::openapi::{check, description};
 use super::serving;
 use crate::Io;
-use crate::child::Node;
+use crate::child::{Node, field};
 
 /// A client that listens.
 fn listen(http: &str) -> Connection {
@@ -107,10 +107,30 @@ fn each_answer_to_a_put_and_to_a_plain_get_is_told_as_described() {
     let traced = up_to(&mut events, "get");
     assert_eq!(of(&traced, "hop").len(), 1, "{traced:?}");
     all.extend(more.into_iter().chain(traced).chain(up_to(&mut events, "rates")));
-    let description = description(&http);
-    for (name, data) in &all {
+    are_described(&http, &all);
+}
+
+fn are_described(http: &str, events: &[(String, Value)]) {
+    let description = description(http);
+    for (name, data) in events {
         let schema = &description["components"]["schemas"]["Events"]["properties"][name];
         assert!(schema.is_object(), "{name} is not described");
         check(&description, schema, data, name);
     }
+}
+
+#[test]
+fn the_parts_of_a_large_value_are_told_as_they_come() {
+    let mut peer = Node::start(Io::Mmsg, &[]);
+    let key = peer.put(&"x".repeat(5000));
+    let node = Node::join(Io::Mmsg, &peer, &["--http", "127.0.0.1:0"]);
+    let http = field(node.logged(" http: "), "address").to_owned();
+    let mut events = listen(&http);
+    let parts = request(&http, &format!("GET /v1/trace/{key}"), &[], b"").member("ranges");
+    assert_eq!(parts[0]["address"], peer.addr.to_string());
+    let told = up_to(&mut events, "get");
+    let ranges = told.iter().filter(|(name, _)| name == "range");
+    let ranges: Vec<_> = ranges.map(|(_, data)| data["range"].clone()).collect();
+    assert_eq!(Value::Array(ranges), parts, "{told:?}");
+    are_described(&http, &told);
 }

@@ -21,7 +21,7 @@ use tokio::sync::broadcast::{self, Receiver, Sender};
 use super::app::{App, Phase};
 use super::limits::{EVENT_STREAMS_MAX, EVENTS_WAITING_MAX};
 use super::problem::Problem;
-use super::views::{self, HopView};
+use super::views::{self, HopView, RangeView};
 
 /// One event: its name, and its JSON.
 #[derive(Clone, Debug)]
@@ -96,6 +96,10 @@ impl Feed {
                     "elapsed_us": views::micros(*elapsed),
                 })
             }),
+            Event::Range { operation, range } => self.tell(
+                "range",
+                || json!({ "operation": operation.0, "range": RangeView::from(range) }),
+            ),
             Event::Forget { key, .. } => {
                 self.tell("forget", || json!({ "key": key.to_string() }));
             }
@@ -107,7 +111,6 @@ impl Feed {
             Event::Hop { .. }
             | Event::Pending { .. }
             | Event::Progress { .. }
-            | Event::Range { .. }
             | Event::Peers { .. }
             | Event::Values { .. }
             | Event::Stats { .. } => {}

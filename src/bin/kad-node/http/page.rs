@@ -18,6 +18,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/ring.js"),
     include_str!("page/legend.js"),
     include_str!("page/lookup.js"),
+    include_str!("page/pull.js"),
     include_str!("page/moves.js"),
     include_str!("page/values.js"),
     include_str!("page/table.js"),

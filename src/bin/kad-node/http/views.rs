@@ -33,7 +33,7 @@ pub(crate) struct TraceView {
 
 /// A part of a large value.
 #[derive(Serialize)]
-struct RangeView {
+pub(crate) struct RangeView {
     id: String,
     address: String,
     offset: usize,

@@ -17,7 +17,7 @@ class Chart {
     if (this.plot) this.plot.destroy();
     const line = {stroke: color('--line'), width: 1};
     const axis = {stroke: color('--muted'), grid: line, ticks: line, font: '12px system-ui', labelFont: '12px system-ui'};
-    const side = (scale, label) => ({...axis, scale, label, labelSize: 18, size: 48, labelGap: 0});
+    const side = (scale, label) => ({...axis, scale, label, labelSize: 18, size: 60, labelGap: 0});
     const axes = [{...axis, values: [[60, '{HH}:{mm}'], [1, ':{ss}']]}, side('y', this.unit)];
     if (this.right) axes.push({...side('right', this.right), side: 1, grid: {show: false}});
     const isRight = index => this.right && index === this.names.length - 1;

@@ -20,7 +20,7 @@ function drawLegend() {
       `outer arcs: contacts of at most ${k}, the fuller the darker`)]],
     ['Keys it holds', [tick('published', 'put here'), tick('replicas', 'as one of the closest'), tick('cached', 'cached')]],
     ['The last put or get', [entry(svg => shape('path', {class: 'key', d: 'M8 1l7 7l-7 7l-7-7Z'}, svg), 'the key'),
-      line('hop contacts', 'asked'), line('hop value', 'has the value'), line('hop timed_out', 'no answer'),
+      line('hop contacts', 'asked'), line('hop value', 'has the value'), line('pull of-0', 'sends a part of it'), line('hop timed_out', 'no answer'),
       dot('halo', `one of the ${k} closest`), dot('halo holder', 'holds the value')]],
     ['By itself', [line('hop background', 'asked to keep buckets fresh, or to publish again'),
       ...(isDemo() ? [dot('on-its-way', 'a value on its way to a node')] : [])]],

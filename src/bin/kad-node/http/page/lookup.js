@@ -15,6 +15,7 @@ function drawLookups(own) {
   const hops = state.lookup ? state.lookup.hops : [];
   ring.hops.draw(hops.map((hop, index) => [`${state.lookup.operation} ${index}`,
     {class: `hop ${hop.answer} fresh`, d: curve(own, place(hop.id)), 'data-hop': index + 1}]));
+  drawPull(own);
   const others = [...state.background.entries()];
   ring.background.draw(others.flatMap(([target, lookup]) => lookup.hops.map(id =>
     [`${target} ${id}`, {class: 'hop background', d: curve(own, place(id))}])));
@@ -37,6 +38,7 @@ function isShown({operation, purpose}, key) {
   if (isTaken) return false;
   state.lookup = {operation, purpose, key, hops: [], begun: performance.now()};
   showKey(key);
+  changedKey();
   $('hops').replaceChildren();
   $('lookup-said').textContent = `${VERBS[purpose] || purpose} ${shortened(key)}…`;
   return true;

@@ -18,7 +18,7 @@ async function begin() {
   $('token-field').addEventListener('submit', event => event.preventDefault());
   onSubmit('put', put);
   onSubmit('get', get);
-  listen({hop: onHop, stored: onStored, put: onPut, get: onGet, lookup: onLookup, rates: onRates, network: onNetwork, moved: onMoved});
+  listen({hop: onHop, range: onRange, stored: onStored, put: onPut, get: onGet, lookup: onLookup, rates: onRates, network: onNetwork, moved: onMoved});
   repeat(async () => {
     const [stats, values] = await Promise.all([askJson('/v1/stats'), askJson('/v1/values')]);
     state.values = values;

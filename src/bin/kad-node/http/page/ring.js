@@ -33,7 +33,7 @@ function startRing() {
   shape('circle', {class: 'circle', cx: CENTER, cy: CENTER, r: RADIUS}, svg);
   const [known, others, above] = [svg, lookups, dots].map(of => tag => new Layer(tag, of));
   ring = {svg, arcs, names, edges: known('line'), cut: known('line'), keys: known('line'), labels: known('text'),
-    background: others('path'), hops: others('path'), halos: others('circle'), key: others('path'),
+    background: others('path'), hops: others('path'), pulls: others('path'), halos: others('circle'), key: others('path'),
     nodes: above('circle'), self: above('circle'), known: []};
   const about = event => event.target.dataset && ring.known.find(node => node.id === event.target.dataset.id);
   dots.addEventListener('click', event => {

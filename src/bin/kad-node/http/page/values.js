@@ -61,15 +61,19 @@ async function showPicture(value) {
 }
 // As much of a value as can be looked at.
 const SHOWN_BYTES_MAX = 4096, DUMPED_BYTES_MAX = 32;
+// Whether a byte is one that no text has: a control but those for blanks and line ends.
+const isControl = byte => byte < 32 && (byte < 9 || byte > 13);
 function asText(value) {
   const shown = value.slice(0, SHOWN_BYTES_MAX);
   const more = value.length > shown.length ? `\n… and ${bytes(value.length - shown.length)} more` : '';
+  const first = [...value.slice(0, DUMPED_BYTES_MAX)].map(byte => byte.toString(16).padStart(2, '0'));
+  const noText = `Not a text. It begins with the bytes ${first.join(' ')}`;
+  if (shown.some(isControl)) return noText;
   try {
     // A character that the end cuts in two is no reason to take it for no text.
     return new TextDecoder('utf-8', {fatal: true}).decode(shown, {stream: more !== ''}) + more;
   } catch {
-    const first = [...value.slice(0, DUMPED_BYTES_MAX)].map(byte => byte.toString(16).padStart(2, '0'));
-    return `Not a text. It begins with the bytes ${first.join(' ')}`;
+    return noText;
   }
 }
 function onSubmit(form, act) {
