@@ -61,10 +61,20 @@ spin() { exec nice -n "$1" sh -c 'while :; do :; done'; }
 
 alone() { measure >>"$scratch/alone"; }
 
+# How often the system has taken the core from the shard.
+switches() {
+    local task
+    for task in /proc/"$node"/task/*; do
+        [ "$(cat "$task/comm")" != shard-0 ] || sed -n 's/^nonvoluntary.*:\s*//p' "$task/status"
+    done
+}
+
 beside() {
     load "http://$http/v1/values/$key" &
-    local loader=$!
+    local loader=$! before begun
+    before=$(switches) begun=$(date +%s%N)
     measure >>"$scratch/beside"
+    echo $((($(switches) - before) * 1000000000 / ($(date +%s%N) - begun))) >>"$scratch/switches"
     kill -INT "$loader" || {
         cat "$scratch/tool" >&2
         exit 2
@@ -84,19 +94,22 @@ loops() {
 
 for round in $(seq "$rounds"); do
     if [ $((round % 2)) = 1 ]; then alone && loops && beside; else beside && loops && alone; fi
-    printf 'round %s: p99 alone %s us, beside loops %s us, beside HTTP %s us; %s\n' "$round" \
-        "$(tail -n 1 "$scratch/alone")" "$(tail -n 1 "$scratch/loops")" \
-        "$(tail -n 1 "$scratch/beside")" \
-        "$(grep --max-count=1 Requests/sec "$scratch/tool" | tr -s ' ')"
+    requests=$(sed -n 's/.*Requests.sec: *\([0-9]*\).*/\1/p' "$scratch/tool" | head -1)
+    echo "$requests" >>"$scratch/requests"
+    printf 'round %s: p99 alone %s us, beside loops %s us, beside HTTP %s us; %s requests/s\n' \
+        "$round" "$(tail -n 1 "$scratch/alone")" "$(tail -n 1 "$scratch/loops")" \
+        "$(tail -n 1 "$scratch/beside")" "$requests"
 done
 python3 - "$scratch" "$((cores + 3))" <<'PYTHON'
 import os, statistics, sys
-alone, loops, beside = (statistics.median(map(float, open(f"{sys.argv[1]}/{name}")))
-                        for name in ("alone", "loops", "beside"))
+alone, loops, beside, switches, requests = (
+    statistics.median(map(float, open(f"{sys.argv[1]}/{name}")))
+    for name in ("alone", "loops", "beside", "switches", "requests"))
 has_cores = len(os.sched_getaffinity(0)) >= int(sys.argv[2])
 print(f"medians: alone {alone:.0f} us, beside loops {loops:.0f}, beside HTTP {beside:.0f}")
 print(f"p99 beside HTTP / alone: {beside / alone:.2f}")
 print(f"p99 beside HTTP / beside loops: {beside / loops:.2f}")
+print(f"the shard lost its core {switches / requests:.2f} times for each HTTP request")
 if not has_cores:
     print(f"fewer than {sys.argv[2]} cores: the second counts")
 sys.exit(beside > 1.5 * (alone if has_cores else loops))

@@ -3,7 +3,11 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::ongoing::Ongoing;
 use crate::progress::Progress;
+
+/// How long a prompt on a terminal waits: then the log says why the node may not have joined.
+const PROMPT_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Set once, when the node has joined.
 #[derive(Clone, Default)]
@@ -40,5 +44,12 @@ impl Joining {
             }
             progress.show("joining: no answer yet");
         }
+    }
+
+    /// The same before the first prompt on a terminal, which Ctrl-C brings at once.
+    pub(crate) fn wait_at_prompt(&self, most: Duration, ongoing: &Ongoing) {
+        ongoing.begin();
+        self.wait_shown(most.min(PROMPT_WAIT_MAX), || !ongoing.is_interrupted());
+        ongoing.end();
     }
 }

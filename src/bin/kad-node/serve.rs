@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use kad_durable::Counters;
-use kad_node::driver::{Commander, Data, DriverEvent, Events, Pin, Running, ShardStats};
+use kad_node::driver::{self, Commander, Data, DriverEvent, Events, Pin, Running, ShardStats};
 use kad_node::id::Id;
 use kad_node::node::{Command, Config, Event, IdFault, IdPolicy, fitted_id};
 use kad_node::printable;
@@ -37,8 +37,6 @@ use crate::{data, departing, job_control, log, log_events, pipe};
 /// How long the first command of a pipe waits for the node to join, so that a script needs
 /// no pause.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
-/// How long a prompt on a terminal waits: then the log says why it may not have joined.
-const PROMPT_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Runs a node until a signal, the prompt or an error stops it.
 pub(crate) fn run(args: &NodeArgs) -> Result<(), Failure> {
@@ -223,6 +221,8 @@ pub(crate) fn attend(
     };
     let on_gone = stops.clone();
     thread::spawn(move || {
+        // At a shard's priority it would take the core from one with each answer.
+        driver::give_way();
         routes.run(&node.events);
         // The program may already be stopping.
         let _ = on_gone.send(Stop::NodeGone);
@@ -234,7 +234,7 @@ pub(crate) fn attend(
     let session = Session::new(node.commander.clone(), answered, audience, ongoing.clone(), about);
     thread::spawn(move || match terminal {
         Some(terminal) => {
-            await_joining(&node.joining, node.join_wait.min(PROMPT_WAIT_MAX), &ongoing);
+            node.joining.wait_at_prompt(node.join_wait, &ongoing);
             prompt(session, terminal, &ongoing, &stops);
         }
         None => read_pipe(session, &node.joining, node.join_wait, &stops),
@@ -355,13 +355,6 @@ impl Routes {
             ),
         }
     }
-}
-
-/// Waits until the node has joined, for `most` at most, or Ctrl-C asks for the prompt.
-fn await_joining(joining: &Joining, most: Duration, ongoing: &Ongoing) {
-    ongoing.begin();
-    joining.wait_shown(most, || !ongoing.is_interrupted());
-    ongoing.end();
 }
 
 /// Runs the prompt on a terminal.
