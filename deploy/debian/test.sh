@@ -2,9 +2,8 @@
 # Builds the package, has lintian judge it, and installs, starts, upgrades, removes and purges
 # it in a fresh Debian of its own, without any network but loopback.
 #
-#   deploy/debian/test.sh      (root; the Debian packages lintian and debootstrap)
+#   deploy/debian/test.sh      (root; lintian and debootstrap of Debian; cargo-deb)
 #
-# KAD_NODE    a compiled program to pack (default: it is compiled)
 # CHROOT      a folder that debootstrap has filled (default: one is made and deleted)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -42,10 +41,30 @@ inside() {
 }
 lo='ip link set lo up 2>/dev/null || true'
 
+# systemd is not process 1 here. What the package asks of it is written down, and is what counts.
+mkdir -p "$root/run/systemd/system"
+cat > "$root/usr/local/bin/systemctl" <<'SYSTEMCTL'
+#!/bin/sh
+echo "$*" >> /asked
+case $* in *is-enabled*) echo enabled ;; esac
+SYSTEMCTL
+chmod 755 "$root/usr/local/bin/systemctl"
+# Fails unless it was asked for this alone since the last time.
+asked() {
+    local found
+    found=$(sed -n 's/.*\<\(start\|restart\|stop\) kad-node.service$/\1/p' "$root/asked" | paste -sd ' ')
+    [ "$found" = "$1" ] || fail "systemd is asked to '$found' the node, not to '$1' it"
+    rm "$root/asked"
+}
+
 step install
 inside 'dpkg --install /first.deb'
-inside 'kad-node --version && test -e /usr/share/man/man1/kad-node-put.1.gz
-    test -L /etc/systemd/system/multi-user.target.wants/kad-node.service'
+asked start
+inside 'kad-node --version
+    test -L /etc/systemd/system/multi-user.target.wants/kad-node.service
+    for command in $(kad-node --help | sed -n "/^Commands:/,/^\$/s/^  \([a-z]*\) .*/\1/p"); do
+        test $command = help || test -e /usr/share/man/man1/kad-node-$command.1.gz
+    done'
 
 step start
 unshare --mount --net --pid --fork --mount-proc="$root/proc" /bin/sh -euc "
@@ -68,10 +87,13 @@ unshare --mount --net --pid --fork --mount-proc="$root/proc" /bin/sh -euc "
 step upgrade
 echo '# kept' >> "$root/etc/kad-node/kad-node.toml"
 inside 'dpkg --install /second.deb && dpkg-query --show kad-node | grep -F 99.0-1'
+# It serves until its new program is there: restarted, not stopped before and started after.
+asked restart
 grep -qx '# kept' "$root/etc/kad-node/kad-node.toml" || fail "an upgrade changed the settings"
 
 step remove
 inside 'dpkg --remove kad-node'
+asked stop
 [ ! -e "$root/usr/bin/kad-node" ] || fail "the program is still there"
 [ -e "$root/var/lib/kad-node" ] || fail "the values are gone before the purge"
 [ -e "$root/etc/kad-node/kad-node.toml" ] || fail "the settings are gone before the purge"
