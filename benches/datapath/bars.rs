@@ -80,6 +80,8 @@ fn rows(results: &Results) -> Vec<Row> {
     rows.extend(Load::FULL.iter().flat_map(|load| auto_against_tokio(*load)));
     rows.extend(Load::FULL.map(durable_against_memory));
     rows.extend(writing_against_memory());
+    rows.extend(Load::FULL.map(private_against_memory));
+    rows.extend(flooded_against_alone());
     for load in Load::FULL {
         rows.extend(against_best(results, load));
     }
@@ -159,6 +161,32 @@ fn writing_against_memory() -> [Row; 2] {
     [
         row("p99 of GETs while writing, --data / memory", Figure::TailUs, Bar::AtMost(1.5)),
         row("CPU of the same", Figure::CpuUs, Bar::Shown),
+    ]
+}
+
+/// What sealing and opening cost a hit.
+fn private_against_memory(load: Load) -> Row {
+    Row {
+        title: "CPU a request, --network-key / none",
+        figure: Figure::CpuUs,
+        part: (Subject::Private, load),
+        whole: (Subject::MEMORY, load),
+        bar: Bar::AtMost(1.35),
+    }
+}
+
+/// How late requests are answered by a node that stores all that it can.
+fn flooded_against_alone() -> [Row; 2] {
+    let row = |title, flooded, alone| Row {
+        title,
+        figure: Figure::TailUs,
+        part: (Subject::MEMORY, flooded),
+        whole: (Subject::MEMORY, alone),
+        bar: Bar::AtMost(3.0),
+    };
+    [
+        row("p99 of PINGs, flooded with STOREs / alone", Load::PingsFlooded, Load::Pings),
+        row("p99 of GETs, flooded with STOREs / alone", Load::ReadsFlooded, Load::Reads),
     ]
 }
 

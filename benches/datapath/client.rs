@@ -4,12 +4,14 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use kad_node::NetworkKeys;
+use kad_node::seal::{Channel, SEAL_BYTES, SEALED_BYTES_MAX};
 use kad_node::wire::Token;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::failure::Failure;
 use crate::kernel::{Receiver, SEGMENTS_MAX};
-use crate::load::Shape;
+use crate::load::{Load, Shape};
 use crate::outbox::Outbox;
 use crate::request::{self, KEYS, REQUEST_BYTES, Requests, Ticket};
 use crate::server::Server;
@@ -67,18 +69,26 @@ pub(crate) struct Client {
     requests: Requests,
     receiver: Receiver,
     outbox: Outbox,
+    /// Of a private network.
+    channel: Option<Channel>,
+    /// Bytes of a request as it travels.
+    request_bytes: usize,
     pub(crate) tally: Tally,
 }
 
 impl Client {
     /// Connects the sockets, and gets a token for each as any client must.
-    pub(crate) fn connect(server: &Server, shape: Shape) -> Result<Self, Failure> {
+    pub(crate) fn connect(server: &Server, load: Load) -> Result<Self, Failure> {
+        let shape = load.shape(server.shards);
+        let mut channel = server.keys.as_ref().map(channel).transpose()?;
+        let request_bytes = REQUEST_BYTES + channel.as_ref().map_or(0, |_| SEAL_BYTES);
         let peers = (0..shape.sockets).map(|index| Peer::connect(server.address, shape, index));
         let peers = peers.collect::<io::Result<Vec<_>>>();
         let mut peers = peers.map_err(Failure::io("connecting a client"))?;
         for peer in &mut peers {
-            peer.asked.token = get_token(&peer.socket)?;
-            peer.coalesce(shape).map_err(Failure::io("setting UDP_SEGMENT and UDP_GRO"))?;
+            peer.asked.token = get_token(&peer.socket, channel.as_mut())?;
+            peer.coalesce(shape, request_bytes)
+                .map_err(Failure::io("setting UDP_SEGMENT and UDP_GRO"))?;
         }
         let messages = match shape.receiving {
             Grouping::On => 16,
@@ -87,10 +97,12 @@ impl Client {
         Ok(Self {
             shape,
             peers,
-            requests: Requests::new(&server.texts, server.shards),
+            requests: Requests::new(&server.texts, server.shards, load.asking()),
             receiver: Receiver::new(shape.receiving, messages),
-            outbox: Outbox::new(shape.burst * REQUEST_BYTES)
+            outbox: Outbox::new(shape.burst * request_bytes)
                 .map_err(Failure::io("making a ring to send by"))?,
+            channel,
+            request_bytes,
             tally: Tally::default(),
         })
     }
@@ -129,14 +141,21 @@ impl Client {
 
     /// Makes a burst ready to be sent, if there is room for it.
     fn add(&mut self, index: usize, due: Duration) -> Result<bool, Failure> {
-        let Self { shape, peers, requests, outbox, .. } = self;
+        let Self { shape, peers, requests, outbox, channel, request_bytes, .. } = self;
         let Peer { socket, asked } = &mut peers[index];
         if asked.free.len() < shape.burst {
             return Ok(false);
         }
         let added = outbox.add(socket, |message| {
-            for request in message.chunks_exact_mut(REQUEST_BYTES) {
-                asked.write(requests, due, request);
+            for request in message.chunks_exact_mut(*request_bytes) {
+                let Some(channel) = channel else {
+                    asked.write(requests, due, request);
+                    continue;
+                };
+                let (mut plain, mut sealed) = ([0; REQUEST_BYTES], [0; SEALED_BYTES_MAX]);
+                asked.write(requests, due, &mut plain);
+                let length = channel.seal(&plain, &mut sealed);
+                request.copy_from_slice(&sealed[..length]);
             }
         });
         added.map_err(Failure::io("sending requests"))?;
@@ -151,6 +170,7 @@ impl Client {
     /// each request was due to `answered`.
     pub(crate) fn receive(&mut self, mut answered: impl FnMut(Duration)) -> Result<u64, Failure> {
         let mut count = 0;
+        let mut opened = [0; SEALED_BYTES_MAX];
         for peer in &mut self.peers {
             if peer.asked.outstanding() == 0 {
                 continue;
@@ -158,6 +178,10 @@ impl Client {
             let received = self.receiver.receive(&peer.socket);
             received.map_err(Failure::io("receiving replies"))?;
             for (_, reply) in self.receiver.datagrams() {
+                let reply = match &mut self.channel {
+                    Some(channel) => open(channel, reply, &mut opened)?,
+                    None => reply,
+                };
                 match peer.asked.take(&self.requests, reply)? {
                     Some(due) => {
                         count += 1;
@@ -211,19 +235,42 @@ impl Peer {
 
     /// Makes the kernel split messages into requests, and deliver replies as segmented
     /// messages, as the shape says.
-    fn coalesce(&self, shape: Shape) -> io::Result<()> {
+    fn coalesce(&self, shape: Shape, request_bytes: usize) -> io::Result<()> {
         if shape.burst > 1 {
-            setsockopt(&self.socket, sockopt::UdpGsoSegment, &i32::from(REQUEST_BYTES as u16))?;
+            setsockopt(&self.socket, sockopt::UdpGsoSegment, &i32::from(request_bytes as u16))?;
         }
         setsockopt(&self.socket, sockopt::UdpGroSegment, &(shape.receiving == Grouping::On))?;
         Ok(())
     }
 }
 
+fn channel(keys: &NetworkKeys) -> Result<Channel, Failure> {
+    Channel::new(Some(keys)).map_err(|error| Failure::Wrong(error.to_string()))
+}
+
+fn open<'a>(
+    channel: &mut Channel,
+    bytes: &'a [u8],
+    room: &'a mut [u8; SEALED_BYTES_MAX],
+) -> Result<&'a [u8], Failure> {
+    let opened = channel.open(bytes, room);
+    opened.map_err(|_| Failure::Wrong("a reply is not sealed by the key".into()))
+}
+
 /// Sends one request without a token, and takes the token in the reply.
-pub(crate) fn get_token(socket: &UdpSocket) -> Result<Token, Failure> {
-    let request = request::first_request();
-    socket.send(&request).map_err(Failure::io("asking for a token"))?;
+pub(crate) fn get_token(
+    socket: &UdpSocket,
+    mut channel: Option<&mut Channel>,
+) -> Result<Token, Failure> {
+    let (request, mut room) = (request::first_request(), [0; SEALED_BYTES_MAX]);
+    let request = match &mut channel {
+        Some(channel) => {
+            let length = channel.seal(&request, &mut room);
+            &room[..length]
+        }
+        None => &request[..],
+    };
+    socket.send(request).map_err(Failure::io("asking for a token"))?;
     let mut reply = [0; 2048];
     let length = loop {
         match socket.recv(&mut reply) {
@@ -232,7 +279,11 @@ pub(crate) fn get_token(socket: &UdpSocket) -> Result<Token, Failure> {
             outcome => break outcome.map_err(Failure::io("waiting for a token"))?,
         }
     };
-    request::first_reply(&reply[..length])
+    let reply = match channel {
+        Some(channel) => open(channel, &reply[..length], &mut room)?,
+        None => &reply[..length],
+    };
+    request::first_reply(reply)
         .map_err(|_| Failure::Wrong("the first reply is not the value asked for".into()))
 }
 
@@ -283,7 +334,7 @@ impl Asked {
     /// such request any more.
     fn take(&mut self, requests: &Requests, reply: &[u8]) -> Result<Option<Duration>, Failure> {
         let wrong = |_| Failure::Wrong("a reply is not the value asked for".into());
-        let (ticket, value) = request::read(reply).map_err(wrong)?;
+        let (ticket, value) = requests.read(reply).map_err(wrong)?;
         let slot = self.slots.get_mut(usize::from(ticket.slot));
         let Some(slot) = slot.filter(|slot| slot.number == ticket.number) else {
             return Ok(None);

@@ -23,6 +23,30 @@ pub(crate) enum Load {
     Paced,
     /// The same at a tenth of its rate, while another socket stores new values.
     Writes,
+    /// PINGs at that rate, and nothing else.
+    Pings,
+    /// The same, while another socket stores as many new values as the server takes.
+    PingsFlooded,
+    /// Gets at that rate, and nothing else.
+    Reads,
+    /// The same, while another socket stores as many new values as the server takes.
+    ReadsFlooded,
+}
+
+/// What a load asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    Values,
+    Pings,
+}
+
+/// How values are stored beside the requests that are measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storing {
+    /// So many a second.
+    Rate(u64),
+    /// As many as the server takes: so many are always without an answer.
+    Window(u64),
 }
 
 /// Sockets, and how each of them asks.
@@ -41,13 +65,16 @@ pub(crate) struct Shape {
 }
 
 /// Requests a second of [`Load::Paced`].
-pub(crate) const PACED_RATE: u64 = 100_000;
-/// Requests a second of [`Load::Writes`], and STOREs.
-pub(crate) const READ_RATE: u64 = 10_000;
-pub(crate) const WRITE_RATE: u64 = 20_000;
+const PACED_RATE: u64 = 100_000;
+/// Requests a second of the loads that have a tail, and STOREs of [`Load::Writes`].
+const READ_RATE: u64 = 10_000;
+const WRITE_RATE: u64 = 20_000;
+/// STOREs without an answer under a flood: several turns of a server have as many as they
+/// take up, and no receive buffer overflows.
+const FLOOD_WINDOW: u64 = 512;
 
 impl Load {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Singles,
         Self::Interleaved,
         Self::Backlog,
@@ -55,6 +82,10 @@ impl Load {
         Self::Bursts,
         Self::Paced,
         Self::Writes,
+        Self::Pings,
+        Self::PingsFlooded,
+        Self::Reads,
+        Self::ReadsFlooded,
     ];
     /// The loads in which the client sends as much as it can.
     pub(crate) const FULL: [Self; 5] =
@@ -69,7 +100,37 @@ impl Load {
         match self {
             Self::Paced => subject.shards() == Shards::One,
             Self::Writes => [Subject::MEMORY, Subject::Durable].contains(&subject),
+            Self::Pings | Self::PingsFlooded | Self::Reads | Self::ReadsFlooded => {
+                subject == Subject::MEMORY
+            }
             _ => true,
+        }
+    }
+
+    pub(crate) const fn asking(self) -> Asking {
+        match self {
+            Self::Pings | Self::PingsFlooded => Asking::Pings,
+            _ => Asking::Values,
+        }
+    }
+
+    /// How values are stored meanwhile, if any are.
+    pub(crate) const fn storing(self) -> Option<Storing> {
+        match self {
+            Self::Writes => Some(Storing::Rate(WRITE_RATE)),
+            Self::PingsFlooded | Self::ReadsFlooded => Some(Storing::Window(FLOOD_WINDOW)),
+            _ => None,
+        }
+    }
+
+    /// Requests a second of a load at a rate.
+    pub(crate) const fn rate(self) -> Option<u64> {
+        match self {
+            Self::Paced => Some(PACED_RATE),
+            Self::Writes | Self::Pings | Self::PingsFlooded | Self::Reads | Self::ReadsFlooded => {
+                Some(READ_RATE)
+            }
+            _ => None,
         }
     }
 
@@ -101,7 +162,12 @@ impl Load {
                 Shape { sockets: 16, window: 32, burst: 16, receiving: Grouping::On, refill: 512 }
             }
             // 41 ms of requests: when so many are unanswered, they are lost.
-            Self::Paced | Self::Writes => {
+            Self::Paced
+            | Self::Writes
+            | Self::Pings
+            | Self::PingsFlooded
+            | Self::Reads
+            | Self::ReadsFlooded => {
                 Shape { sockets: 1, window: 4096, burst: 1, receiving: Grouping::Off, refill: 4096 }
             }
         }
@@ -118,6 +184,10 @@ impl fmt::Display for Load {
             Self::Bursts => "bursts",
             Self::Paced => "paced",
             Self::Writes => "writes",
+            Self::Pings => "pings",
+            Self::PingsFlooded => "pings-and-stores",
+            Self::Reads => "reads",
+            Self::ReadsFlooded => "reads-and-stores",
         })
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn head(options: &Options, cores: &Cores) {
 pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
     println!();
     println!(
-        "{:12} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9} {:>6} {:>4}",
+        "{:16} {:22} {:>8} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9} {:>9} {:>6} {:>4}",
         "load",
         "server",
         "kreq/s",
@@ -46,6 +46,7 @@ pub(crate) fn cases(results: &Results, subjects: &[Subject]) {
         "p50 us",
         "p99 us",
         "late us",
+        "stored/s",
         "lost",
         "stray",
         "void"
@@ -68,8 +69,8 @@ fn case(results: &Results, case: Case) {
     let (lost, stray) = results.lost_and_stray(case);
     let (subject, load) = case;
     println!(
-        "{load:12} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {lost:>9} \
-         {stray:>6} {:>4}",
+        "{load:16} {subject:22} {:>8.1} {:>8} {:>6} {:>9} {:>9} {:>9} {:>8} {:>9} {:>8} {:>9} \
+         {lost:>9} {stray:>6} {:>4}",
         throughput / 1000.0,
         number(Figure::CpuUs, 3),
         number(Figure::Busy, 2),
@@ -79,6 +80,7 @@ fn case(results: &Results, case: Case) {
         number(Figure::LatencyUs, 1),
         number(Figure::TailUs, 1),
         number(Figure::LatenessUs, 1),
+        number(Figure::Stored, 0),
         results.void(case),
     );
 }
@@ -87,7 +89,7 @@ fn case(results: &Results, case: Case) {
 pub(crate) fn bars(verdicts: &[Verdict], unmeasured: usize) {
     println!();
     println!(
-        "{:40} {:12} {:22} {:>6} {:>8} {:>15} {:>10}  met?",
+        "{:44} {:16} {:22} {:>6} {:>8} {:>15} {:>10}  met?",
         "ratio", "load", "server", "bar", "median", "least..greatest", "of medians"
     );
     for verdict in verdicts {
@@ -105,7 +107,7 @@ pub(crate) fn bars(verdicts: &[Verdict], unmeasured: usize) {
         let ratio = &verdict.ratio;
         let spread = format!("{:.3}..{:.3}", ratio.rounds.least(), ratio.rounds.greatest());
         println!(
-            "{:40} {load:12} {subject:22} {bar:>6} {:>8.3} {spread:>15} {:>10.3}  {met}",
+            "{:44} {load:16} {subject:22} {bar:>6} {:>8.3} {spread:>15} {:>10.3}  {met}",
             verdict.row.title,
             ratio.rounds.median(),
             ratio.of_medians,

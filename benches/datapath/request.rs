@@ -2,12 +2,13 @@
 //! a VALUE of 100 bytes.
 
 use kad_node::id::Id;
-use kad_node::limits::{DATAGRAM_BYTES_MAX, REQUEST_PADDED_BYTES};
+use kad_node::limits::{DATAGRAM_BYTES_MAX, HEADER_BYTES, REQUEST_PADDED_BYTES};
 use kad_node::node::ShardPosition;
 use kad_node::wire::{
     self, Body, Datagram, NetworkId, Purpose, Role, Store, Token, TransactionId, Value,
 };
 
+use crate::load::Asking;
 use crate::subject::Shards;
 
 /// Bytes of each value.
@@ -24,6 +25,7 @@ pub(crate) const REPLY_BYTES: usize = VALUE_OFFSET + VALUE_BYTES;
 const TOKEN: std::ops::Range<usize> = 40..48;
 const VALUE_OFFSET: usize = 48 + 12;
 const KIND_OFFSET: usize = 2;
+const KIND_PONG: u8 = 0x81;
 const KIND_VALUE: u8 = 0x83;
 const KIND_STORED: u8 = 0x84;
 /// Where a datagram has its transaction id.
@@ -66,6 +68,7 @@ impl Ticket {
 /// The requests of clients with a token, and the values that they must get.
 #[derive(Clone)]
 pub(crate) struct Requests {
+    asking: Asking,
     templates: Vec<[u8; REQUEST_BYTES]>,
     /// The reply tag of each: a node's lookup runs on the shard that owns its key, and
     /// names that one. The clients have as many shards as the server.
@@ -79,11 +82,17 @@ pub(crate) struct WrongReply;
 
 impl Requests {
     /// For the values with these `texts`, of which number i answers for key i.
-    pub(crate) fn new(texts: &[String], shards: Shards) -> Self {
+    pub(crate) fn new(texts: &[String], shards: Shards, asking: Asking) -> Self {
         let request = |index| {
             let mut buffer = [0; DATAGRAM_BYTES_MAX];
-            let length = wire::encode(&find_value(index, Token::NONE), &mut buffer);
-            assert_eq!(length, REQUEST_BYTES);
+            let get = find_value(index, Token::NONE);
+            // Padded, so that all requests are as long.
+            let request = match asking {
+                Asking::Values => get,
+                Asking::Pings => Datagram { body: Body::Ping, ..get },
+            };
+            let length = wire::encode(&request, &mut buffer);
+            assert_eq!(length, if asking == Asking::Pings { HEADER_BYTES } else { REQUEST_BYTES });
             *buffer.first_chunk().expect("a datagram is longer")
         };
         let tag = |index| {
@@ -94,6 +103,7 @@ impl Requests {
         };
         let value = |text: &String| text.as_bytes().try_into().expect("every text is as long");
         Self {
+            asking,
             templates: (0..KEYS).map(request).collect(),
             tags: (0..KEYS).map(tag).collect(),
             values: texts.iter().map(value).collect(),
@@ -107,14 +117,30 @@ impl Requests {
         buffer[TOKEN].copy_from_slice(token.as_bytes());
     }
 
-    /// Checks the value that came for key number `key`.
+    /// The ticket of a reply, and what came with it.
+    pub(crate) fn read<'a>(&self, reply: &'a [u8]) -> Result<(Ticket, &'a [u8]), WrongReply> {
+        let (kind, head) = match self.asking {
+            Asking::Values => (KIND_VALUE, VALUE_OFFSET),
+            Asking::Pings => (KIND_PONG, HEADER_BYTES),
+        };
+        if reply.get(KIND_OFFSET) != Some(&kind) || reply.len() < head {
+            return Err(WrongReply);
+        }
+        Ok((Ticket::of(reply), &reply[head..]))
+    }
+
+    /// Checks what came for key number `key`.
     pub(crate) fn check(&self, key: usize, value: &[u8]) -> Result<(), WrongReply> {
-        if value == self.values[key] { Ok(()) } else { Err(WrongReply) }
+        let wanted = match self.asking {
+            Asking::Values => &self.values[key][..],
+            Asking::Pings => &[],
+        };
+        if value == wanted { Ok(()) } else { Err(WrongReply) }
     }
 }
 
 /// Writes the STORE of value number `number`, which no other has.
-pub(crate) fn write_store(number: u64, token: Token, buffer: &mut [u8; STORE_BYTES]) {
+pub(crate) fn write_store(number: u64, token: Token, buffer: &mut [u8]) {
     let mut value = [b'.'; VALUE_BYTES];
     value[..8].copy_from_slice(&number.to_be_bytes());
     let store = Store {
@@ -134,14 +160,6 @@ pub(crate) fn write_store(number: u64, token: Token, buffer: &mut [u8; STORE_BYT
 /// Whether a reply to a STORE says that the value is held.
 pub(crate) fn is_stored(reply: &[u8]) -> bool {
     reply.get(KIND_OFFSET) == Some(&KIND_STORED)
-}
-
-/// The ticket of a reply, and the value that came with it.
-pub(crate) fn read(reply: &[u8]) -> Result<(Ticket, &[u8]), WrongReply> {
-    if reply.len() != REPLY_BYTES || reply[KIND_OFFSET] != KIND_VALUE {
-        return Err(WrongReply);
-    }
-    Ok((Ticket::of(reply), &reply[VALUE_OFFSET..]))
 }
 
 fn find_value(index: usize, token: Token) -> Datagram<'static> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::client::{Client, Tally};
 use crate::drive::{self, Paces};
 use crate::failure::Failure;
-use crate::load::{Load, PACED_RATE, READ_RATE};
+use crate::load::Load;
 use crate::server::{Counters, Server};
 use crate::stores::Stores;
 use crate::subject::Shards;
@@ -62,6 +62,8 @@ pub(crate) enum Figure {
     Waits,
     /// Datagrams that a turn of the server's loop took in.
     PerTurn,
+    /// Values that it stored in a second.
+    Stored,
 }
 
 impl Sample {
@@ -73,20 +75,15 @@ impl Sample {
         shards: Shards,
         time: Duration,
     ) -> Result<Self, Failure> {
-        let mut client = Client::connect(server, load.shape(shards))?;
+        let mut client = Client::connect(server, load)?;
         let mut paces = Paces::default();
-        let mut stores = match load {
-            Load::Writes => Some(Stores::connect(server)?),
-            _ => None,
-        };
-        let mut run = |client: &mut Client, server: &Server, time| match load {
-            Load::Paced => drive::open_loop(client, (PACED_RATE, time), &mut paces, None),
-            Load::Writes => {
-                drive::open_loop(client, (READ_RATE, time), &mut paces, stores.as_mut())
-            }
-            Load::Flood => drive::flood(client, time),
-            Load::Backlog => drive::backlog(client, server, shards, time),
-            Load::Singles | Load::Interleaved | Load::Bursts => drive::closed_loop(client, time),
+        let stores = load.storing().map(|storing| Stores::connect(server, storing));
+        let mut stores = stores.transpose()?;
+        let mut run = |client: &mut Client, server: &Server, time| match (load, load.rate()) {
+            (_, Some(rate)) => drive::open_loop(client, (rate, time), &mut paces, stores.as_mut()),
+            (Load::Flood, None) => drive::flood(client, time),
+            (Load::Backlog, None) => drive::backlog(client, server, shards, time),
+            (_, None) => drive::closed_loop(client, time),
         };
         run(&mut client, server, time / WARM_UP_PART)?;
         client.tally = Tally::default();
@@ -109,8 +106,8 @@ impl Sample {
         let Tally { answered, lost, .. } = self.tally;
         let late = self.lateness.zip(self.latency);
         let is_late = late.is_some_and(|(late, latency)| match self.load {
-            Load::Writes => late.tail * LATE_PART > latency.tail,
-            _ => late.median * LATE_PART > latency.median,
+            Load::Paced => late.median * LATE_PART > latency.median,
+            _ => late.tail * LATE_PART > latency.tail,
         });
         let is_unkept =
             self.stores.is_some_and(|(sent, stored)| (sent - stored) * UNSTORED_ONE_IN > sent);
@@ -137,6 +134,7 @@ impl Sample {
             Figure::Calls => per_thousand(waits + receive_calls + send_calls),
             Figure::Waits => per_thousand(waits),
             Figure::PerTurn => datagrams_received as f64 / turns.max(1) as f64,
+            Figure::Stored => self.stores?.1 as f64 / self.elapsed.as_secs_f64(),
         })
     }
 }

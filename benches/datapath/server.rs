@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use kad_node::id::Id;
+use kad_node::{NetworkKey, NetworkKeys};
 use nix::sys::signal::{self, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
@@ -67,11 +68,14 @@ pub(crate) struct Server {
     pub(crate) shards: Shards,
     /// The values that answer for keys 0, 1, ...
     pub(crate) texts: Vec<String>,
+    /// Of its network, where that is private.
+    pub(crate) keys: Option<NetworkKeys>,
     cpu: ClockId,
     process: Process,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
-    /// Where a durable node keeps its values; removed after the process has ended.
+    /// Where a durable node keeps its values, and a private one its key; removed after the
+    /// process has ended.
     #[expect(dead_code, reason = "it is removed when it is dropped")]
     folder: Option<TempDir>,
 }
@@ -98,16 +102,10 @@ impl Server {
             Subject::Echo { .. } => {
                 Command::new(env::current_exe().map_err(Failure::io("finding the bench"))?)
             }
-            Subject::Node { .. } | Subject::Durable => Command::new(node),
+            Subject::Node { .. } | Subject::Durable | Subject::Private => Command::new(node),
         };
         command.args(arguments(subject));
-        let folder = match subject {
-            Subject::Durable => Some(tempfile::tempdir().map_err(Failure::io("making a folder"))?),
-            Subject::Echo { .. } | Subject::Node { .. } => None,
-        };
-        if let Some(folder) = &folder {
-            command.arg("--data").arg(folder.path());
-        }
+        let (folder, keys) = give_folder(subject, &mut command)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let pin = Failure::io("setting the cores");
         cores.enter_server(subject.shards()).map_err(|errno| pin(errno.into()))?;
@@ -117,17 +115,19 @@ impl Server {
         let mut stdout = BufReader::new(process.0.stdout.take().expect("it is piped"));
         let address = match subject {
             Subject::Echo { .. } => address_of_echo(&mut stdout, &mut process),
-            Subject::Node { .. } | Subject::Durable => address_of_node(&mut process),
+            Subject::Node { .. } | Subject::Durable | Subject::Private => {
+                address_of_node(&mut process)
+            }
         }?;
         let clock = Failure::io("finding the server's clock");
         let cpu = clock_getcpuclockid(process.pid()).map_err(|errno| clock(errno.into()))?;
         let shards = subject.shards();
         let texts = Vec::new();
-        let mut server = Self { address, shards, texts, cpu, process, stdin, stdout, folder };
+        let mut server = Self { address, shards, texts, keys, cpu, process, stdin, stdout, folder };
         server.texts = match subject {
             // It has one reply.
             Subject::Echo { .. } => vec![request::text(0); KEYS],
-            Subject::Node { .. } | Subject::Durable => server.put_all()?,
+            Subject::Node { .. } | Subject::Durable | Subject::Private => server.put_all()?,
         };
         Ok(server)
     }
@@ -203,9 +203,28 @@ impl Server {
     }
 }
 
+/// Gives a durable node a folder, and a private one a folder with a key.
+fn give_folder(
+    subject: Subject,
+    command: &mut Command,
+) -> Result<(Option<TempDir>, Option<NetworkKeys>), Failure> {
+    if !matches!(subject, Subject::Durable | Subject::Private) {
+        return Ok((None, None));
+    }
+    let folder = tempfile::tempdir().map_err(Failure::io("making a folder"))?;
+    if subject == Subject::Durable {
+        command.arg("--data").arg(folder.path());
+        return Ok((Some(folder), None));
+    }
+    let (file, key) = (folder.path().join("key"), NetworkKey::new([1; 32]));
+    key.write(&file).map_err(Failure::io("writing a key"))?;
+    command.arg("--network-key").arg(file);
+    Ok((Some(folder), NetworkKeys::new(&[key]).expect("one is not too many")))
+}
+
 fn arguments(subject: Subject) -> Vec<String> {
     match subject {
-        Subject::Durable => arguments(Subject::MEMORY),
+        Subject::Durable | Subject::Private => arguments(Subject::MEMORY),
         Subject::Echo { io, grouping } => {
             vec![format!("--serve=echo-{io}"), format!("--grouping={grouping}")]
         }

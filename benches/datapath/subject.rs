@@ -47,6 +47,8 @@ pub(crate) enum Subject {
     },
     /// A node of one shard under the default driver that keeps its values in a folder.
     Durable,
+    /// A node of one shard under the default driver, of a network that has a key.
+    Private,
 }
 
 /// The node's drivers that can be compared with each other.
@@ -54,7 +56,7 @@ pub(crate) const NODE_IOS: [NodeIo; 3] = [NodeIo::Uring, NodeIo::Mmsg, NodeIo::T
 pub(crate) const GROUPINGS: [Grouping; 2] = [Grouping::On, Grouping::Off];
 
 impl Subject {
-    /// What a durable node is compared with.
+    /// What a durable node and a private one are compared with.
     pub(crate) const MEMORY: Self = Self::node(NodeIo::Auto, Grouping::On);
 
     pub(crate) const fn node(io: NodeIo, grouping: Grouping) -> Self {
@@ -73,14 +75,14 @@ impl Subject {
                 }
             }
         }
-        all.extend([Self::MEMORY, Self::Durable]);
+        all.extend([Self::Durable, Self::MEMORY, Self::Private]);
         all
     }
 
     /// Whether it has two threads that serve.
     pub(crate) const fn shards(self) -> Shards {
         match self {
-            Self::Echo { .. } | Self::Durable => Shards::One,
+            Self::Echo { .. } | Self::Durable | Self::Private => Shards::One,
             Self::Node { shards, .. } => shards,
         }
     }
@@ -143,6 +145,7 @@ impl fmt::Display for Subject {
                 format!("node-{io}-{grouping}-{}", shards.count())
             }
             Self::Durable => "node-durable".to_owned(),
+            Self::Private => "node-private".to_owned(),
         };
         f.pad(&name)
     }

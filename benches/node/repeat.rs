@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use kad_node::id::Id;
+use kad_node::seal::{Channel, SEALED_BYTES_MAX};
 use kad_node::wire::{self, Body};
+use kad_node::{NetworkKey, NetworkKeys};
 
 /// Clients that alternate, and requests of theirs that are not counted.
 const CLIENTS: u8 = 64;
@@ -78,6 +80,9 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
         }
         return Ok(());
     }
+    if kind == "find-value-sealed" {
+        return sealed(&mut world, times);
+    }
     if kind == "find-value-held" {
         let (store, find) = (world.store(&HELD), world.find(&HELD));
         world.answer(&store);
@@ -94,6 +99,22 @@ fn repeat(kind: &str, times: usize) -> Result<(), String> {
     assert!(!matches!(answer.body, Body::Error(_)), "{kind} is refused");
     for _ in 0..times {
         black_box(world.answer(black_box(&request)));
+    }
+    Ok(())
+}
+
+/// A hit of a node in a private network: opened, answered, and the answer sealed.
+fn sealed(world: &mut World, times: usize) -> Result<(), String> {
+    let keys = NetworkKeys::new(&[NetworkKey::new([1; 32])]).map_err(|error| error.to_string())?;
+    let channel = || Channel::new(keys.as_ref()).map_err(|error| error.to_string());
+    let (mut node, mut member) = (channel()?, channel()?);
+    let (mut request, mut opened, mut reply) =
+        ([0; SEALED_BYTES_MAX], [0; SEALED_BYTES_MAX], [0; SEALED_BYTES_MAX]);
+    let length = member.seal(&world.find(&VALUE), &mut request);
+    for _ in 0..times {
+        let find = node.open(black_box(&request[..length]), &mut opened);
+        let answer = world.answer(find.expect("it was sealed by the key"));
+        black_box(node.seal(answer, &mut reply));
     }
     Ok(())
 }
