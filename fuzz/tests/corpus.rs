@@ -8,7 +8,7 @@ use kad_fuzz::TARGETS;
 
 #[test]
 fn every_target_keeps_its_promises_for_every_input_of_its_corpus() {
-    for (name, target) in TARGETS {
+    for &(name, target) in TARGETS {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
         let inputs = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
         let mut count = 0;
