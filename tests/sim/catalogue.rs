@@ -82,6 +82,7 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.push(attacked::forged());
     all.push(attacked::erased());
     all.push(attacked::surrounded());
+    all.push(attacked::surrounded_by_subnet());
     all.extend(restarting::restarting());
     all.extend(sharded::sharded());
     all.extend(large::large());

@@ -83,7 +83,7 @@ use crate::suite::{Job, Score};
 fn main() -> ExitCode {
     let mut options = Options::parse();
     if options.attackers {
-        return ExitCode::from(u8::from(!plots::table(options.seed, options.test_threads)));
+        return ExitCode::from(u8::from(!plots::table(&options)));
     }
     if options.costs {
         costs::table(options.seed);

@@ -45,7 +45,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SUBJECT")]
     pub(crate) trace: Option<Subject>,
     /// Print what each attack comes to, as a table
-    #[arg(long, conflicts_with_all = ["figures", "fresh", "choice", "list", "scenario"])]
+    #[arg(long, conflicts_with_all = ["figures", "fresh", "list", "scenario", "skip"])]
     pub(crate) attackers: bool,
     /// Print what one put and one get cost in networks of several sizes, as a table
     #[arg(long, conflicts_with_all = ["figures", "fresh", "choice", "list", "scenario"])]

@@ -16,6 +16,7 @@ use crate::crowd::Crowd;
 use crate::faults::Faults;
 use crate::malice::Malice;
 use crate::operations::Expect;
+use crate::options::Options;
 use crate::peers::{Being, PeerIndex};
 use crate::report::line;
 use crate::samples::Samples;
@@ -336,10 +337,15 @@ impl World {
     }
 }
 
-/// Runs every attack and prints the table. Whether all goals were reached.
-pub(crate) fn table(seed: u64, threads: Option<u32>) -> bool {
-    let plots = all();
-    let threads = threads.map_or_else(
+/// Runs every attack that the options name and prints the table. Whether all goals were
+/// reached.
+pub(crate) fn table(options: &Options) -> bool {
+    let is_wanted = |plot: &Plot| {
+        let filters = &options.filters;
+        filters.is_empty() || filters.iter().any(|filter| plot.name.contains(filter))
+    };
+    let plots: Vec<Plot> = all().into_iter().filter(is_wanted).collect();
+    let threads = options.test_threads.map_or_else(
         || available_parallelism().map_or(1, NonZero::get),
         |threads| threads as usize,
     );
@@ -348,7 +354,7 @@ pub(crate) fn table(seed: u64, threads: Option<u32>) -> bool {
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(plot) = plots.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut world = plot.world(seed);
+                    let mut world = plot.world(options.seed);
                     let row = plot.play(&mut world);
                     let missed: Vec<_> =
                         world.violations.iter().map(|one| one.what.clone()).collect();

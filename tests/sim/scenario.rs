@@ -76,11 +76,12 @@ pub(crate) enum Step {
         bytes: usize,
         over: Duration,
     },
-    /// Values are put at random nodes after one host has taken so many ids close to the key
-    /// of each; ends with the last answer.
+    /// Values are put at random nodes after so many hosts of one subnet have each taken so
+    /// many ids, close to their keys; ends with the last answer.
     PutSurrounded {
         values: usize,
-        ids: usize,
+        hosts: u32,
+        ids: u32,
     },
     /// Random stored values are got at random nodes, evenly spread; ends with
     /// the last answer.

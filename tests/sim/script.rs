@@ -43,7 +43,9 @@ impl World {
             Step::Relieve => self.relieve(),
             Step::Run(period) => self.run_for(*period),
             Step::Put { count, bytes, over } => self.put_all(*count, *bytes, *over),
-            Step::PutSurrounded { values, ids } => self.put_surrounded(*values, *ids),
+            Step::PutSurrounded { values, hosts, ids } => {
+                self.put_surrounded(*values, (*hosts, *ids));
+            }
             Step::Get { count, over, expect } => self.get_random(*count, *over, *expect),
             Step::GetEach { over, expect } => self.get_each(*over, *expect),
             Step::GetEachAndCrash { share, later } => self.get_each_and_crash(*share, *later),

@@ -73,12 +73,12 @@ impl World {
         }
     }
 
-    /// Has one host take so many ids close to the key of each of so many values, and make
-    /// itself known; then the values are put.
-    pub(crate) fn put_surrounded(&mut self, values: usize, ids: usize) {
+    /// Has so many hosts of one subnet, each with so many ids, take ids close to the keys of so
+    /// many values, and make themselves known; then the values are put.
+    pub(crate) fn put_surrounded(&mut self, values: usize, (hosts, ids): (u32, u32)) {
         let drawn = self.draw_values(values);
-        let names = self.around(&drawn, values * ids);
-        let crowd = Crowd { hosts: 1, ids: names.len() as u32, subnets: 1, ..Crowd::default() };
+        let crowd = Crowd { hosts, ids, subnets: 1, ..Crowd::default() };
+        let names = self.around(&drawn, crowd.count() as usize);
         self.add_crowd(crowd, Malice::Surround, &names);
         self.run_for(SETTLING);
         for value in drawn {

@@ -80,8 +80,26 @@ pub(super) fn surrounded() -> Scenario {
         Faults::NONE,
         told([
             network(60).into(),
-            vec![Step::PutSurrounded { values: 4, ids: 3 * K_DEFAULT }, each_is_found()],
+            vec![
+                Step::PutSurrounded { values: 4, hosts: 1, ids: 4 * 3 * K_DEFAULT as u32 },
+                each_is_found(),
+            ],
             vec![Step::Join { count: 10, over: seconds(5) }, each_is_found()],
+            vec![Step::CrashOrigins, Step::Check(Check::Lost { most: 0 }), each_is_found()],
+        ]),
+    )
+}
+
+/// So many hosts of one subnet that the ids that fit their addresses, eight of each, are far
+/// more than those of all honest nodes: near each key too.
+pub(super) fn surrounded_by_subnet() -> Scenario {
+    scenario(
+        "keys-surrounded-by-a-subnet",
+        "a subnet does not own a key, however many of its ids fit their addresses",
+        Faults::NONE,
+        told([
+            network(40).into(),
+            vec![Step::PutSurrounded { values: 6, hosts: 254, ids: 3 }, each_is_found()],
             vec![Step::CrashOrigins, Step::Check(Check::Lost { most: 0 }), each_is_found()],
         ]),
     )
