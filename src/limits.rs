@@ -245,6 +245,9 @@ pub const SELF_LOOKUP_SPARSE: Duration = Duration::from_secs(5);
 pub const OWN_ID_LOOK: Duration = Duration::from_secs(15);
 /// Lookups for its own id in a row by which a node finds its id taken, or itself unlisted.
 pub const OWN_ID_LOOKS: u8 = 3;
+/// Subnets whose nodes a node asks where they see it, from which on the majority of them is
+/// believed at once; of fewer all must say the same, in [`OWN_ID_LOOKS`] lookups in a row.
+pub const OWN_ID_SUBNETS: usize = 3;
 /// First wait between attempts to join; grows up to [`BOOTSTRAP_WAIT_MAX`].
 pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between attempts to join.

@@ -256,9 +256,8 @@ impl Node {
                 None => self.take(source, datagram, bytes.len(), outbox),
                 Some(owner) => {
                     self.turn.stats.datagrams_missteered += 1;
-                    let bytes = bytes.into();
-                    outbox
-                        .handoff(owner, Handoff(Message::Datagram { source, local: None, bytes }));
+                    let datagram = Message::Datagram { source, local: None, bytes: bytes.into() };
+                    outbox.handoff(owner, Handoff(datagram));
                 }
             }
         }
@@ -268,6 +267,9 @@ impl Node {
     pub fn handle_handoff(&mut self, now: Instant, handoff: Handoff, outbox: &mut Outbox) {
         self.turn.now = now;
         self.turn.stats.handoffs_received += 1;
+        if let Some(naming) = handoff.0.naming() {
+            self.rename(naming);
+        }
         match handoff.0 {
             Message::Datagram { source, bytes, .. } => {
                 let datagram = wire::decode(&bytes).expect("another shard has decoded it");
@@ -278,7 +280,7 @@ impl Node {
                 self.join_if_met();
             }
             Message::Joined { found_beyond } => self.note_joined(found_beyond),
-            Message::Renamed { id } => self.rename(id),
+            Message::Renamed(_) => {} // by its name
         }
         self.drain(outbox);
     }

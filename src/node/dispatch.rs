@@ -7,6 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::effect::{Effect, FetchPurpose, QueryKind};
 use super::handoff::{Handoff, Message};
+use super::identity::Naming;
 use super::log_event::LogEvent;
 use super::outbox::Outbox;
 use super::request::{Answer, Ask, Purpose, Reply, Request};
@@ -310,19 +311,22 @@ impl Node {
         let replaced_by = is_replaced.then(|| seen.map_or(random, |ip| fitted_id(random, ip)));
         if let Some(id) = replaced_by {
             self.turn.stats.ids_replaced += 1;
+            let naming = self.table.own().next(id);
             for shard in self.turn.config.position.others() {
-                outbox.handoff(shard, Handoff(Message::Renamed { id }));
+                outbox.handoff(shard, Handoff(Message::Renamed(naming)));
             }
-            self.rename(id);
+            self.rename(naming);
             self.jobs.join.restart(self.turn.now);
         }
         outbox.event(Event::BadId { id, fault, replaced_by });
     }
 
-    /// The node goes by another id from now on.
-    pub(super) fn rename(&mut self, id: Id) {
-        self.turn.config.id = id;
-        self.table.rename(&mut self.turn, id);
+    /// The node goes by this name from now on, unless it has a later one.
+    pub(super) fn rename(&mut self, naming: Naming) {
+        if naming.is_after(self.table.own()) {
+            self.turn.config.id = naming.id;
+            self.table.rename(&mut self.turn, naming);
+        }
     }
 
     /// Begins to hand off as many values as there is room for.

@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use core::net::{IpAddr, SocketAddr};
 
+use super::identity::Naming;
 use super::shard::{HANDOFF_SLOTS, Weight};
 use super::table::TableMessage;
-use crate::id::Id;
 
 /// A message from one shard of a node to another; opaque to the driver that
 /// carries it. Between two shards they must arrive in the order in which they
@@ -31,8 +31,21 @@ pub(super) enum Message {
     /// From the first shard: the node has joined, and has found every node beyond this
     /// bucket.
     Joined { found_beyond: Option<u8> },
-    /// From the first shard: the node has taken this id.
-    Renamed { id: Id },
+    /// From the first shard: the node has taken another id.
+    Renamed(Naming),
+}
+
+impl Message {
+    /// The node's name, as far as its sender knows: another shard's bucket may come before the
+    /// first shard's word of a new one.
+    pub(super) const fn naming(&self) -> Option<Naming> {
+        match self {
+            Self::Renamed(naming) | Self::Table(TableMessage::Bucket { own: naming, .. }) => {
+                Some(*naming)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Handoff {
@@ -60,13 +73,18 @@ impl Handoff {
             Message::Table(TableMessage::Bucket { index, .. }) => Weight::Binding { slot: index },
             Message::Datagram { .. } | Message::Table(_) => Weight::Droppable,
             Message::Joined { .. } => Weight::Binding { slot: JOINED_SLOT },
-            Message::Renamed { .. } => Weight::Binding { slot: RENAMED_SLOT },
+            Message::Renamed(_) => Weight::Binding { slot: RENAMED_SLOT },
         }
     }
 }
 
 #[cfg(test)]
+mod tests;
+
+#[cfg(test)]
 use super::table::Bucket;
+#[cfg(test)]
+use crate::id::Id;
 
 #[cfg(test)]
 impl Handoff {
@@ -78,9 +96,11 @@ impl Handoff {
                 Message::Datagram { source, local: None, bytes: Box::new([]) }
             }
             Weight::Binding { slot: JOINED_SLOT } => Message::Joined { found_beyond: None },
-            Weight::Binding { slot: RENAMED_SLOT } => Message::Renamed { id: Id::new([0; 20]) },
+            Weight::Binding { slot: RENAMED_SLOT } => {
+                Message::Renamed(Naming::first(Id::new([0; 20])))
+            }
             Weight::Binding { slot } => {
-                let (own, bucket) = (Id::new([0; 20]), Box::new(Bucket::new()));
+                let (own, bucket) = (Naming::first(Id::new([0; 20])), Box::new(Bucket::new()));
                 Message::Table(TableMessage::Bucket { own, index: slot, bucket })
             }
         })

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::IpAddr;
 
+use crate::id::Id;
+
 /// What a node does when its id cannot be used: another host has taken it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdPolicy {
@@ -10,6 +12,28 @@ pub enum IdPolicy {
     Replaceable,
     /// It keeps the id that it was given, and says so.
     Fixed,
+}
+
+/// The node's id, and how many it had before: of two the later one counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Naming {
+    pub(crate) id: Id,
+    number: u32,
+}
+
+impl Naming {
+    pub(crate) const fn first(id: Id) -> Self {
+        Self { id, number: 0 }
+    }
+
+    /// The name that follows this one.
+    pub(crate) const fn next(self, id: Id) -> Self {
+        Self { id, number: self.number + 1 }
+    }
+
+    pub(crate) const fn is_after(self, other: Self) -> bool {
+        self.number > other.number
+    }
 }
 
 /// Why a node's id cannot be used.

@@ -3,8 +3,9 @@
 //! A peer names the asker first, where it sees it, and then again where it lists the id.
 
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
+use super::subnet::Subnet;
 use crate::id::Id;
 use crate::wire::{Contact, Contacts};
 
@@ -23,8 +24,20 @@ pub(crate) enum Listed {
 pub(crate) struct Sighting {
     peer: Contact,
     /// Where it sees this node.
-    pub(crate) seen: SocketAddr,
+    seen: SocketAddr,
     pub(crate) listed: Listed,
+}
+
+impl Sighting {
+    /// The subnet of the peer that says it: all peers of one are one party.
+    pub(crate) fn subnet(&self) -> Subnet {
+        Subnet::of(self.peer.addr.ip())
+    }
+
+    /// The IP at which the peer sees this node.
+    pub(crate) fn seen_ip(&self) -> IpAddr {
+        self.seen.ip().to_canonical()
+    }
 }
 
 /// What all have said that were asked.

@@ -15,6 +15,7 @@ use core::net::SocketAddr;
 use super::command::{BucketView, ContactView};
 use super::effect::{Effect, Turn};
 use super::handoff::Message;
+use super::identity::Naming;
 use super::known::Known;
 use super::log_event::LogEvent;
 use super::request::{Purpose, Request};
@@ -34,6 +35,7 @@ pub(crate) use routing_table::{Health, RoutingTable};
 /// The routing table as one shard of the node has it.
 pub(crate) struct Table {
     pub(crate) routing: RoutingTable,
+    own: Naming,
     position: ShardPosition,
     pings: Vec<Ping>,
 }
@@ -61,8 +63,8 @@ pub(crate) enum TableMessage {
     /// To a bucket's owner: a peer of this subnet has asked something, and announces that
     /// it is to be reached at another address.
     Asked(Contact, Subnet),
-    /// From a bucket's owner: the bucket as it is now, of a node of this id.
-    Bucket { own: Id, index: u8, bucket: Box<Bucket> },
+    /// From a bucket's owner: the bucket as it is now, about this name of the node.
+    Bucket { own: Naming, index: u8, bucket: Box<Bucket> },
 }
 
 impl Table {
@@ -73,7 +75,11 @@ impl Table {
         subnets: SubnetLimit,
     ) -> Self {
         let routing = RoutingTable::new(own, k, subnets);
-        Self { routing, position, pings: Vec::new() }
+        Self { routing, own: Naming::first(own), position, pings: Vec::new() }
+    }
+
+    pub(crate) const fn own(&self) -> Naming {
+        self.own
     }
 
     /// What is known of a contact that a peer has named.
@@ -205,8 +211,8 @@ impl Table {
             TableMessage::Gone(contact) => self.gone(turn, contact),
             TableMessage::Asked(contact, source) => self.asked(turn, contact, source),
             TableMessage::Bucket { own, index, bucket } => {
-                // Until the node's new id has come to both, each has buckets of its own.
-                if own == self.routing.own() {
+                // A shard that does not know the node's latest name has other buckets.
+                if own == self.own {
                     self.routing.adopt(turn.now, index.into(), *bucket);
                     self.say_if_lost(turn);
                 }
@@ -354,14 +360,15 @@ impl Table {
     fn tell_bucket(&self, turn: &mut Turn, index: usize) {
         let Some(bucket) = self.routing.buckets().get(index) else { return };
         for shard in self.position.others() {
-            let (own, bucket) = (self.routing.own(), Box::new(bucket.clone()));
+            let (own, bucket) = (self.own, Box::new(bucket.clone()));
             turn.push(tell(shard, TableMessage::Bucket { own, index: index as u8, bucket }));
         }
     }
 
     /// The node takes another id: every contact moves to the bucket in which it is now.
-    pub(crate) fn rename(&mut self, turn: &mut Turn, own: Id) {
-        self.routing = self.routing.renamed(own);
+    pub(crate) fn rename(&mut self, turn: &mut Turn, own: Naming) {
+        self.own = own;
+        self.routing = self.routing.renamed(own.id);
         for index in (0..self.routing.buckets().len()).filter(|&index| self.owns(index)) {
             self.tell_bucket(turn, index);
         }

@@ -124,6 +124,11 @@ impl Net {
         self.nodes.remove(&addr(number)).expect("a node");
     }
 
+    /// Takes a puppet off the network.
+    pub(crate) fn kill_puppet(&mut self, number: u16) {
+        self.puppets.remove(&addr(number)).expect("a puppet");
+    }
+
     /// `count` nodes, each joined by the first, settled.
     pub(crate) fn joined(seed: u64, count: u16) -> Self {
         let mut net = Self::new(seed);

@@ -16,6 +16,7 @@ mod full_store;
 mod history;
 mod hostile;
 mod http;
+mod identity;
 mod import;
 mod lifecycle;
 mod log;

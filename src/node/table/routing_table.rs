@@ -251,10 +251,6 @@ impl RoutingTable {
         renamed
     }
 
-    pub(crate) const fn own(&self) -> Id {
-        self.own
-    }
-
     /// Every contact, of the farthest bucket first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.buckets.iter().flat_map(Bucket::entries)
