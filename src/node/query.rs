@@ -322,6 +322,7 @@ fn lookup_of(turn: &Turn, target: Id, kind: &QueryKind) -> Lookup {
         // No node adds a client to a table, so a client has no neighbours to find,
         // and need not wait for dead ones.
         QueryKind::Join if turn.config.role == Role::Client => (alpha, Extent::Few),
+        QueryKind::Get { .. } => (alpha, Extent::Value),
         _ => (alpha, Extent::Closest),
     };
     let subnets = SubnetLimit::new(turn.config.peers_per_subnet);

@@ -15,7 +15,7 @@ use super::request::{Answer, Ask, Patience, Reply, Request};
 use crate::limits::AMPLIFICATION_MAX;
 use crate::time::Instant;
 use crate::wire::{self, Body, Datagram, ErrorCode, Token, TransactionId};
-use in_flight::{InFlight, Overdue, Rpc};
+use in_flight::{InFlight, Overdue, Rpc, Spacing};
 
 pub(crate) use in_flight::RpcId;
 
@@ -141,7 +141,12 @@ impl Rpcs {
         id: RpcId,
         outbox: &mut Outbox,
     ) -> Option<Reply<'static>> {
-        let transaction = self.in_flight.resend(turn.now, &mut turn.rng, id);
+        // What is late for the second time, a get does not wait for: so soon that is known.
+        let spacing = match self.request(id).ask {
+            Ask::FindValue { .. } => Spacing::Late,
+            _ => Spacing::Doubling,
+        };
+        let transaction = self.in_flight.resend(turn.now, &mut turn.rng, id, spacing);
         if self.request(id).patience == Patience::Unconfirmed {
             return None;
         }

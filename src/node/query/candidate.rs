@@ -33,6 +33,8 @@ pub(super) struct Candidate {
     /// Where it counts of which subnet the candidate is.
     pub(super) subnet: Option<Subnet>,
     pub(super) state: State,
+    /// How many of its time-outs have passed.
+    pub(super) timeouts: u8,
 }
 
 impl Candidate {
@@ -54,6 +56,7 @@ impl Candidate {
             is_fit: subnet.is_none() || id_fits(contact.id, ip),
             subnet,
             state: State::New,
+            timeouts: 0,
         }
     }
 
@@ -79,6 +82,13 @@ impl Candidate {
         }
     }
 
+    /// Whether it has let a second time-out pass, or the only one before it is asked no more:
+    /// most that are there answer before.
+    pub(super) const fn is_overdue(&self) -> bool {
+        let most = if self.is_asked_once { 1 } else { 2 };
+        matches!(self.state, State::Slow) && self.timeouts >= most
+    }
+
     /// Whether it may still be one of the closest that answer, and is worth a wait.
     pub(super) const fn is_awaited(&self) -> bool {
         self.state.is_hopeful() && (self.is_confirmed || !matches!(self.state, State::Slow))
@@ -93,6 +103,10 @@ pub(super) const FAILURES_MAX: u8 = 2;
 pub(super) enum Extent {
     /// To the K closest.
     Closest,
+    /// The same, but asks others beside those that are late, and where K have answered does not
+    /// wait for what is late for the second time. Used for gets: any of the K has the value,
+    /// and a node that answers PINGs alone would hold up each by all its time-outs.
+    Value,
     /// To alpha nodes, near or far, and not beyond the first that is late once one has
     /// answered.
     Few,

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod ended;
+mod ending;
 
 use alloc::vec::Vec;
 
@@ -180,10 +181,18 @@ impl Lookup {
             self.renew_failed();
         }
         let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
-        let next = self.chosen(State::is_hopeful).find(ready)?.contact;
+        let asks_others = self.asks_beside_late();
+        let is_late = |other: &Candidate| match other.state {
+            State::Slow => true,
+            State::New => self.owes(other),
+            _ => false,
+        };
+        let counts = |other: &Candidate| !asks_others || !is_late(other);
+        let next = self.chosen(counts).find(ready)?.contact;
         let index = self.position(next)?;
         let candidate = &mut self.candidates[index];
         candidate.state = State::Asked;
+        candidate.timeouts = 0;
         candidate.is_asked_once = !candidate.is_confirmed;
         let next = *candidate;
         self.outstanding += 1;
@@ -232,14 +241,15 @@ impl Lookup {
 
     /// Notes that a candidate is late: its slot is free for another.
     pub(super) fn slow(&mut self, contact: Contact) {
-        if let Some(index) = self.position(contact)
-            && self.candidates[index].state == State::Asked
-        {
-            self.candidates[index].state = State::Slow;
+        let Some(index) = self.position(contact) else { return };
+        let candidate = &mut self.candidates[index];
+        candidate.timeouts += 1;
+        if candidate.state == State::Asked {
+            candidate.state = State::Slow;
             self.outstanding -= 1;
-            let slow = self.candidates[index];
-            self.forget_silent(&slow);
         }
+        let slow = *candidate;
+        self.forget_silent(&slow);
     }
 
     /// Notes that a candidate did not answer, and returns it, if it was asked. No other
@@ -269,67 +279,21 @@ impl Lookup {
         Some(misnamed)
     }
 
-    /// Whether the K closest hopeful candidates have all answered and no other wants a retry;
-    /// or, once [`ASKED_MAX`] were asked, none owes an answer; or enough have answered.
-    pub(super) fn has_ended(&self) -> bool {
-        if self.has_enough_replies() {
-            return true;
-        }
-        if self.asked == ASKED_MAX {
-            return !self.candidates.iter().any(|other| other.state.owes_an_answer());
-        }
-        self.chosen(State::is_hopeful).all(|other| other.state.has_answered())
-            && !self.wants_retry()
-    }
-
-    /// Whether an [`Extent::Few`] has alpha replies, or one and a candidate that is late.
-    fn has_enough_replies(&self) -> bool {
-        let is_late = |other: &Candidate| matches!(other.state, State::Slow | State::Failed);
-        self.extent == Extent::Few
-            && self.replies > 0
-            && (self.replies >= self.alpha || self.candidates.iter().any(is_late))
-    }
-
-    /// Whether all hopeful candidates have answered, they are fewer than K, and another can
-    /// be retried, or was not asked because a budget was spent.
-    fn wants_retry(&self) -> bool {
-        let answered = |other: &Candidate| other.state.has_answered();
-        let is_hurried = self.extent == Extent::Hurried && self.candidates.iter().any(answered);
-        !is_hurried
-            && self.hopeful().all(answered)
-            && self.hopeful().count() < self.k
-            && self.candidates.iter().any(|other| {
-                let is_spent = self.is_beyond_budget(other);
-                other.may_be_retried() || is_spent && !self.budgets.is_refilled()
-            })
-    }
-
-    /// Makes those that may be retried new again, and fills the budgets: the next to be
-    /// asked are among them.
-    fn renew_failed(&mut self) {
-        let failed = self.candidates.iter_mut().filter(|other| other.may_be_retried());
-        // Fewer than K others are hopeful, so there is room for so many.
-        for candidate in failed.take(CANDIDATES_MAX - self.k) {
-            candidate.state = State::New;
-        }
-        self.budgets.refill();
-    }
-
     /// The K closest that have answered, the closest first.
     pub(super) fn closest(&self) -> impl Iterator<Item = &Candidate> {
-        self.chosen(State::has_answered)
+        self.chosen(|other| other.state.has_answered())
     }
 
     /// Whether more of them are of one subnet than count: there are no others.
     pub(super) fn is_crowded(&self) -> bool {
-        self.chosen(State::has_answered).crowded() > 0
+        self.chosen(|other| other.state.has_answered()).crowded() > 0
     }
 
     fn chosen<'a>(
         &'a self,
-        is_of: impl Fn(State) -> bool + 'a,
+        counts: impl Fn(&Candidate) -> bool + 'a,
     ) -> Chosen<'a, impl Iterator<Item = &'a Candidate>> {
-        let hopeful = self.hopeful().filter(move |other| is_of(other.state));
+        let hopeful = self.hopeful().filter(move |other| counts(other));
         Chosen::of(hopeful, self.k, self.has_subnets.then_some(self.subnets.in_bucket))
     }
 

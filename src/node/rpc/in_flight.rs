@@ -71,6 +71,15 @@ pub(crate) enum Overdue<R> {
     GivenUp(Rpc<R>),
 }
 
+/// How long a send waits before the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spacing {
+    /// Each twice as long as the one before.
+    Doubling,
+    /// The same, but from the third send on.
+    Late,
+}
+
 /// The RPCs in flight, each with a request of type `R`.
 ///
 /// A transaction id is the reply tag 8 bits, slot 13, number of the send 3, nonce 40.
@@ -132,13 +141,19 @@ impl<R> InFlight<R> {
             nonces: [[0; NONCE_BYTES]; SENDS_MAX],
         });
         let id = RpcId { slot: slot as u16, generation: self.generation };
-        let transaction = self.resend(now, rng, id);
+        let transaction = self.resend(now, rng, id, Spacing::Doubling);
         Some((id, transaction))
     }
 
     /// Counts one more send of an RPC, starts its time-out, and returns the
     /// send's transaction id.
-    pub(super) fn resend(&mut self, now: Instant, rng: &mut Rng, id: RpcId) -> TransactionId {
+    pub(super) fn resend(
+        &mut self,
+        now: Instant,
+        rng: &mut Rng,
+        id: RpcId,
+        spacing: Spacing,
+    ) -> TransactionId {
         let rpc = &mut self.slots[usize::from(id.slot)];
         debug_assert!(rpc.generation == id.generation && rpc.sends < rpc.sends_max);
         let send = rpc.sends;
@@ -147,7 +162,11 @@ impl<R> InFlight<R> {
         rpc.sends += 1;
         rpc.last_sent = now;
         let timeout = if rpc.sends < rpc.sends_max {
-            rpc.round_trip.timeout_to_resend(send, self.typical)
+            let doublings = match spacing {
+                Spacing::Doubling => send,
+                Spacing::Late => send.saturating_sub(1),
+            };
+            rpc.round_trip.timeout_to_resend(doublings, self.typical)
         } else {
             rpc.round_trip.timeout_to_give_up(send)
         };

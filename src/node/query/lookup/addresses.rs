@@ -37,7 +37,8 @@ impl Lookup {
     /// Whether so many requests to an IP have come to nothing that there is no node, as far as
     /// this lookup goes.
     pub(super) fn is_silent(&self, ip: IpAddr) -> bool {
-        let at_ip = |other: &&Candidate| other.is_silent() && other.contact.addr.ip() == ip;
+        let is_silent = |other: &Candidate| other.is_silent() || self.is_given_up(other);
+        let at_ip = |other: &&Candidate| is_silent(other) && other.contact.addr.ip() == ip;
         self.candidates.iter().filter(at_ip).count() >= UNANSWERED_PER_IP_MAX
             && !self.has_answered(ip)
     }

@@ -2,6 +2,7 @@
 //! honest networks.
 
 mod addresses;
+mod late;
 mod liars;
 mod subnets;
 

@@ -150,7 +150,8 @@ impl Model {
                     assert_eq!(known.deadline, due);
                     assert!(known.sent.len() < usize::from(known.sends_max));
                     if again >> (turns % 64) & 1 == 1 {
-                        let transaction = self.in_flight.resend(self.now, &mut self.rng, id);
+                        let (now, rng) = (self.now, &mut self.rng);
+                        let transaction = self.in_flight.resend(now, rng, id, Spacing::Doubling);
                         let rpc = self.in_flight.rpc(id);
                         let send = known.sent.len() as u8;
                         let timeout = timeout(self.typical, rpc.round_trip, send, known.sends_max);
