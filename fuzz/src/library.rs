@@ -8,7 +8,7 @@ use loadgen::report::{compare, csv, html, text};
 use loadgen::summary::Report;
 
 /// A datagram of a private network: nothing opens but what was sealed.
-pub fn sealed(bytes: &[u8]) {
+pub(crate) fn sealed(bytes: &[u8]) {
     let keys = [1, 2].map(|first| NetworkKey::new([first; 32]));
     let keys = NetworkKeys::new(&keys).expect("few").expect("some");
     let (mut opener, mut room) = (Opener::new(&keys), [0; SEALED_BYTES_MAX]);
@@ -36,7 +36,7 @@ fn show(report: &Report) {
 }
 
 /// What `loadgen compare` and `loadgen merge` read: a report, or an error on one line.
-pub fn report(bytes: &[u8]) {
+pub(crate) fn report(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match loadgen::reader::parse(text) {
         Ok(report) => show(&report),

@@ -43,13 +43,16 @@ fn a_store_needs_a_token_of_the_node_for_that_address() {
     net.add(1);
     let (key, body) = (Id::of_value(b"value"), Body::Store(store(b"value")));
     let foreign = token(&mut net, 1);
-    for token in [Token::NONE, Token::new([7; 8]), foreign] {
+    // That of another host, as one that forges this address would have it.
+    let pong = &net.ask(addr(UNKNOWN + 1), 0, &request(Body::Ping))[0];
+    let of_another = wire::decode(pong).expect("a PONG").token;
+    for token in [Token::NONE, Token::new([7; 8]), foreign, of_another] {
         let reply = only_reply(&mut net, 0, &Datagram { token, ..request(body) });
         let reply = wire::decode(&reply).expect("an ERROR");
         assert_eq!(reply.body, Body::Error(ErrorCode::Token));
         assert!(!net.nodes[&addr(0)].holds(key));
     }
-    assert_eq!(net.stats(0).stores_without_token, 3);
+    assert_eq!(net.stats(0).stores_without_token, 4);
     let token = token(&mut net, 0);
     let reply = only_reply(&mut net, 0, &Datagram { token, ..request(body) });
     assert_eq!(wire::decode(&reply).expect("a STORED").body, Body::Stored);

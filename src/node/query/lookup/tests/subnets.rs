@@ -31,11 +31,12 @@ fn looked_up(nodes: &[Contact]) -> (Lookup, Vec<Contact>) {
 
 #[test]
 fn few_of_one_subnet_count_among_the_k_closest() {
-    let mut nodes: Vec<Contact> = (0..40).map(|number| of_subnet(1, number)).collect();
+    let mut nodes: Vec<Contact> = (0..250).map(|number| of_subnet(1, number)).collect();
     nodes.extend((10..40).map(|subnet| of_subnet(subnet, 1)));
     nodes.sort_unstable_by_key(|node| node.id ^ id(0));
     let (lookup, asked) = looked_up(&nodes);
     let is_of_first = |node: &&Contact| node.addr.ip().to_string().starts_with("192.0.1.");
+    assert!(nodes[..K].iter().filter(is_of_first).count() > PEERS_PER_SUBNET);
     let first = nodes.iter().filter(is_of_first).take(PEERS_PER_SUBNET);
     let others = nodes.iter().filter(|node| !is_of_first(node)).take(K);
     let mut expected: Vec<Contact> = first.chain(others).copied().collect();
