@@ -36,6 +36,7 @@ fn page(command: &Command, is_program: bool) -> Vec<u8> {
     let mut page = Vec::new();
     Man::new(command.clone())
         .manual("User Commands")
+        .source(concat!("kad-node ", env!("CARGO_PKG_VERSION")))
         .render(&mut page)
         .expect("memory takes everything");
     let mut more = Roff::new();
@@ -108,6 +109,8 @@ mod tests {
         program.build();
         for command in program.get_subcommands().chain([&program]) {
             let page = String::from_utf8(page(command, true)).expect("text").replace('\\', "");
+            let source = concat!("\"kad-node ", env!("CARGO_PKG_VERSION"), "\"");
+            assert!(page.lines().any(|line| line.starts_with(".TH ") && line.contains(source)));
             for flag in flags(command) {
                 assert!(page.contains(&format!("--{flag}")), "{}: --{flag}", command.get_name());
             }

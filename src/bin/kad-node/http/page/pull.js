@@ -23,8 +23,9 @@ function drawPull(own) {
   const ranges = isOfLookup ? pull.ranges : [];
   const holders = pulledFrom(ranges);
   ring.pulls.draw([...holders].map(([id, {color}]) => [id, {class: `pull ${color}`, d: curve(own, place(id))}]));
-  $('pull').hidden = ranges.length === 0;
-  if ($('pull').hidden || pull.isDrawn) return;
+  const isEmpty = ranges.length === 0;
+  if ($('pull').hidden !== isEmpty) $('pull').hidden = isEmpty;
+  if (isEmpty || pull.isDrawn) return;
   pull.isDrawn = true;
   const end = Math.max(...ranges.map(range => range.offset + range.bytes));
   $('parts').replaceChildren(...ranges.map(range => {
