@@ -41,7 +41,7 @@ use candidate::{Candidate, Extent, NamedBy, Offer};
 use holders::Holders;
 use lookup::Lookup;
 use regions::Regions;
-use stores::Nodes;
+use stores::{Nodes, Stores};
 
 /// The queries in progress.
 #[derive(Default)]
@@ -69,8 +69,7 @@ struct Query {
     nodes: Nodes,
     /// Whether it is one of several puts, as it began: others may use what its lookup finds.
     is_shared: bool,
-    /// Of a put that did not look up at first, the nodes that hold the value.
-    stored: Vec<Contact>,
+    stores: Stores,
     /// Of a get, those that have offered a large value.
     holders: Holders,
     /// Of a lookup for the node's own id, what peers have said of that.
@@ -82,8 +81,8 @@ struct Query {
 enum Phase {
     /// It looks for the closest nodes.
     Looking,
-    /// It has sent so many STOREs to them.
-    Storing { asked: usize, outstanding: usize, holders: usize, too_large: usize },
+    /// They are known, and each has been sent a STORE.
+    Storing,
 }
 
 impl Queries {
@@ -135,7 +134,7 @@ impl Queries {
             resent: 0,
             nodes: if looks_up { Nodes::Looked } else { Nodes::OfRegion },
             is_shared: self.puts >= REGION_PUTS_MIN,
-            stored: Vec::new(),
+            stores: Stores::default(),
             holders: Holders::default(),
             sightings: Sightings::default(),
         };
@@ -181,14 +180,12 @@ impl Queries {
     pub(crate) fn refused(&mut self, turn: &mut Turn, id: QueryId, contact: Contact) {
         let Some(query) = self.query(id) else { return };
         query.resent += 1;
-        match query.phase {
-            Phase::Looking => {
-                query.unasked += 1;
-                query.lookup.failed(contact);
-                self.advance(turn, id);
-            }
-            Phase::Storing { .. } => self.store_refused(turn, id),
+        if query.stores.is_outstanding(contact) {
+            return self.store_refused(turn, id, contact);
         }
+        query.unasked += 1;
+        query.lookup.failed(contact);
+        self.advance(turn, id);
     }
 
     /// Takes in what came of a request of a query. `known` says what is known of a contact
@@ -202,11 +199,9 @@ impl Queries {
     ) {
         let (Some(query), Some(contact)) = (self.query(id), reply.contact()) else { return };
         match (query.phase, &reply.request.ask) {
-            (Phase::Storing { .. }, Ask::Store { .. }) => {
-                self.store_settled(turn, id, contact, reply);
-            }
+            (_, Ask::Store { .. }) => self.store_settled(turn, id, contact, reply),
             // A late answer to the lookup changes nothing any more.
-            (Phase::Storing { .. }, _) | (Phase::Looking, Ask::Store { .. }) => {}
+            (Phase::Storing, _) => {}
             (Phase::Looking, _) => {
                 let Some((shown, candidate)) = query.take(turn, contact, reply, known) else {
                     return;
@@ -270,6 +265,7 @@ impl Queries {
         {
             turn.push(Effect::Request(query.request(id, candidate)));
         }
+        query.push_early_stores(turn, id);
         if query.lookup.has_ended() && !query.holders.is_pulling() {
             let is_unanswered = query.unasked == 0 && query.lookup.is_unanswered();
             if is_unanswered && query.seedings < SEEDINGS_MAX {

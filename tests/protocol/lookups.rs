@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{K_DEFAULT, SEEDINGS_MAX};
+use kad_node::limits::{K_DEFAULT, SEEDINGS_MAX, TIMEOUT_LAST_MIN};
 use kad_node::node::{Command, Event, Hop, HopAnswer, OperationId, Refusal, Stored};
 use kad_node::wire::{self, Body, Value};
 
@@ -119,6 +119,28 @@ fn stores_leave_all_at_once_whichever_nodes_are_dead() {
         event,
         Event::Put { outcome: Ok(Stored { holders: 10, asked: 20, .. }), .. }
     )));
+}
+
+#[test]
+fn a_put_stores_on_those_that_have_answered_while_its_lookup_waits_for_a_late_one() {
+    let mut net = Net::joined(5, 40);
+    let key = Id::of_value(b"meanwhile");
+    let before = by_distance(&net, 0, key);
+    net.nodes.remove(&before[3]).expect("a node");
+    let closest = by_distance(&net, 0, key);
+    let holders = |net: &Net| closest.iter().filter(|addr| net.nodes[addr].holds(key)).count();
+    let has_ended =
+        |net: &Net| net.events.iter().any(|(_, event)| matches!(event, Event::Put { .. }));
+    net.put(0, "meanwhile");
+    net.run_for(TIMEOUT_LAST_MIN / 2);
+    assert!(!has_ended(&net), "the dead one is not given up yet");
+    assert_eq!(holders(&net), K_DEFAULT - 1);
+    net.run_for(Duration::from_secs(5));
+    assert!(net.events.iter().any(|(_, event)| matches!(
+        event,
+        Event::Put { outcome: Ok(Stored { holders: K_DEFAULT, asked: K_DEFAULT, .. }), .. }
+    )));
+    assert!(closest[..K_DEFAULT].iter().all(|addr| net.nodes[addr].holds(key)));
 }
 
 #[test]

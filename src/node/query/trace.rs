@@ -63,7 +63,10 @@ impl Queries {
                 let waiting = candidates.filter(|other| other.state.owes_an_answer()).count();
                 Pending { asked: query.lookup.asked(), waiting }
             }
-            Phase::Storing { asked, outstanding, .. } => Pending { asked, waiting: outstanding },
+            Phase::Storing => {
+                let stores = &query.stores;
+                Pending { asked: stores.asked(), waiting: stores.outstanding() }
+            }
         });
         Event::Pending { operation, pending }
     }
@@ -74,17 +77,15 @@ impl Queries {
         let Some(query) = self.query(id) else { return };
         let Some(operation) = query.kind.operation() else { return };
         let elapsed = turn.now.since(query.started);
-        let (bytes_done, bytes_total, holders) = if let (
-            QueryKind::Publish { value, .. },
-            Phase::Storing { asked, outstanding, holders, .. },
-        ) = (&query.kind, query.phase)
-        {
-            let settled = asked - outstanding;
-            (settled * value.len() + bytes, asked * value.len(), holders)
-        } else {
-            let Some((bytes_total, holders)) = query.holders.pulled() else { return };
-            (bytes, bytes_total, holders)
-        };
+        let (bytes_done, bytes_total, holders) =
+            if let QueryKind::Publish { value, .. } = &query.kind {
+                let stores = &query.stores;
+                let settled = stores.asked() - stores.outstanding();
+                (settled * value.len() + bytes, stores.asked() * value.len(), stores.holders())
+            } else {
+                let Some((bytes_total, holders)) = query.holders.pulled() else { return };
+                (bytes, bytes_total, holders)
+            };
         let progress = Progress { bytes_done, bytes_total, holders, elapsed };
         let key = query.lookup.target();
         turn.push(Effect::Event(Event::Progress { operation, key, progress }));

@@ -1,4 +1,4 @@
-//! What a lookup that has ended has found out, and a lookup that has ended as it begins.
+//! What a lookup has found out that has ended, or nearly so; and one that has ended as it begins.
 
 use alloc::vec::Vec;
 
@@ -25,6 +25,16 @@ impl Lookup {
         lookup.replies = candidates.len();
         lookup.candidates = candidates;
         lookup
+    }
+
+    /// Whether it has asked all that it would ask now, and those that it waits for are late.
+    pub(in crate::node::query) fn waits_for_late(&self) -> bool {
+        self.outstanding == 0 && self.replies > 0 && !self.has_ended()
+    }
+
+    /// Of the K closest that have answered or may still do so, those that have.
+    pub(in crate::node::query) fn closest_so_far(&self) -> impl Iterator<Item = &Candidate> {
+        self.chosen(|_| true).filter(|other| other.state.has_answered())
     }
 
     /// How many first bits of the target name the largest subtree of which every node that can
