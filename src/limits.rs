@@ -28,8 +28,15 @@ pub const CONTACT_BYTES_MAX: usize = 1 + ID_BYTES + 16 + 2;
 /// A STORE's fields before the value: key, offset, total, lifetime, purpose.
 pub const STORE_FIELDS_BYTES: usize = ID_BYTES + 4 + 4 + 4 + 1;
 
+/// A renewal: key, lifetime.
+pub const RENEWAL_BYTES: usize = ID_BYTES + 4;
+
 /// An announced address: family, IPv6 address, port.
 pub const ANNOUNCE_BYTES_MAX: usize = 1 + 16 + 2;
+
+/// Renewals of one RENEW: as many as a datagram has room for beside their count, 48.
+pub const RENEWALS_MAX: usize =
+    (DATAGRAM_BYTES_MAX - HEADER_BYTES - ANNOUNCE_BYTES_MAX - 1) / RENEWAL_BYTES;
 
 /// Largest part of a value in one datagram: what a STORE carries beside its fields, 1132
 /// bytes. A larger value is cut into pieces of this size.
@@ -334,7 +341,7 @@ const _: () = assert!(
     "the reply to a padded request may be of any size"
 );
 const _: () = assert!(
-    DATAGRAM_BYTES_MAX == 1232 && PIECE_BYTES_MAX == 1132 && K_MAX == 28,
+    DATAGRAM_BYTES_MAX == 1232 && PIECE_BYTES_MAX == 1132 && K_MAX == 28 && RENEWALS_MAX == 48,
     "the description of the wire format names these numbers"
 );
 const _: () = assert!(VALUE_BYTES_DEFAULT <= VALUE_BYTES_MAX && VALUE_BYTES_MAX <= 1 << 30);

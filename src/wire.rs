@@ -15,7 +15,8 @@
 //! | 40-47 | token: in a request one that the receiver gave, in a reply one to use |
 //! | 48- | announced address where flagged, then the body of the kind |
 //!
-//! The steer byte is the last byte of a request's key or target, or of a PING's sender; in
+//! The steer byte is the last byte of a request's key or target, of the first key of a
+//! RENEW, or of a PING's sender; in
 //! a reply it is the requester's reply tag. Flags: bit 0, a client; bit 1, an announced
 //! address follows the header; bit 2 beside bit 0, a client that was a peer until now;
 //! bit 3, in a reply to a peer without a valid token: the replier would take the peer for a
@@ -28,11 +29,13 @@
 //! | 0x03 | `FIND_VALUE` | key 20, offset 4 |
 //! | 0x04 | STORE | key 20, offset 4, total 4, lifetime in seconds 4, purpose 1, value |
 //! | 0x05 | `FIND_RANGE` | key 20, offset 4, length 4 |
+//! | 0x06 | RENEW | count 1, renewals |
 //! | 0x81 | PONG | |
 //! | 0x82 | NODES | count 1, contacts |
 //! | 0x83 | VALUE | offset 4, total 4, lifetime in seconds 4, value |
 //! | 0x84 | STORED | |
 //! | 0x85 | PENDING | |
+//! | 0x86 | RENEWED | answered 8, lacking 8 |
 //! | 0x8f | ERROR | code 1 |
 //!
 //! A contact is family 1 (4 or 6), id 20, IP address 4 or 16, port 2; an
@@ -46,8 +49,18 @@
 //! 4 full, 5 busy; their meaning is that of [`Purpose`] and [`ErrorCode`].
 //!
 //! PING is answered by PONG, `FIND_NODE` by NODES, `FIND_VALUE` by VALUE or NODES,
-//! STORE by STORED or PENDING, `FIND_RANGE` by VALUEs or NODES; any but a PING also by
-//! ERROR.
+//! STORE by STORED or PENDING, `FIND_RANGE` by VALUEs or NODES, RENEW by RENEWED; any but a
+//! PING also by ERROR.
+//!
+//! # Values that are held already
+//! A RENEW asks for longer lives of up to 48 values, without their bytes: each renewal is a
+//! key 20 and a lifetime in seconds 4. What it asks of each is what a STORE of a replica asks
+//! of a node that holds the value. RENEWED says by two sets of 64 bits, of which bit `i`, the
+//! least significant first, is of renewal `i`: which keys the reply is about, and which of
+//! them the replier lacks. Each shard of a node answers for its own keys alone: the sender
+//! asks again about the others, the first of which then steers. Sorted by their last bytes,
+//! the keys of one shard follow each other, however many shards there are. A RENEW needs no
+//! token: it brings the receiver nothing to keep, and RENEWED is smaller.
 //!
 //! # Values larger than one datagram
 //! The receiver pulls them. A VALUE that answers `FIND_VALUE` carries the first 1132 bytes
@@ -65,10 +78,12 @@
 //! more than 1232 bytes, of which more than 1132 are of a value.
 
 mod address;
+mod body;
 mod bytes;
 mod contacts;
 mod decode;
 mod encode;
+mod renewals;
 #[cfg(test)]
 mod tests;
 
@@ -79,10 +94,12 @@ use crate::limits::PIECE_BYTES_MAX;
 
 pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
 pub use address::{Contact, is_reachable};
+pub use body::Body;
 pub use bytes::DecodeError;
 pub use contacts::Contacts;
 pub use decode::{Costly, costly, decode};
 pub use encode::encode;
+pub use renewals::{Renewal, Renewals, Renewed};
 
 /// First byte of every datagram.
 pub const MAGIC: u8 = 0x4b;
@@ -116,129 +133,6 @@ pub struct Datagram<'a> {
     pub token: Token,
     /// What it asks or answers.
     pub body: Body<'a>,
-}
-
-/// What a datagram asks or answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Body<'a> {
-    /// Are you there?
-    Ping,
-    /// Which contacts do you know closest to `target`?
-    FindNode {
-        /// The id looked for.
-        target: Id,
-    },
-    /// The value of `key`, or the contacts closest to it.
-    FindValue {
-        /// The key looked for.
-        key: Id,
-        /// Where in the value to begin, in bytes.
-        offset: u32,
-    },
-    /// Keep this value.
-    Store(Store<'a>),
-    /// A part of the value of `key`.
-    FindRange(Range),
-    /// I am here.
-    Pong,
-    /// The closest contacts.
-    Nodes(Contacts<'a>),
-    /// The value.
-    Value(Value<'a>),
-    /// The value is kept.
-    Stored,
-    /// The rest of the value is being pulled from the sender of the STORE.
-    Pending,
-    /// The request is refused.
-    Error(ErrorCode),
-}
-
-impl Body<'_> {
-    /// Whether it asks for a reply.
-    pub const fn is_request(&self) -> bool {
-        matches!(
-            self,
-            Self::Ping
-                | Self::FindNode { .. }
-                | Self::FindValue { .. }
-                | Self::Store(_)
-                | Self::FindRange(_)
-        )
-    }
-
-    /// Whether it is of a kind that answers `request`.
-    pub const fn answers(&self, request: &Body<'_>) -> bool {
-        match request {
-            Body::Ping => matches!(self, Self::Pong),
-            Body::FindNode { .. } => matches!(self, Self::Nodes(_) | Self::Error(_)),
-            Body::FindValue { .. } | Body::FindRange(_) => {
-                matches!(self, Self::Nodes(_) | Self::Value(_) | Self::Error(_))
-            }
-            Body::Store(_) => matches!(self, Self::Stored | Self::Pending | Self::Error(_)),
-            Body::Pong
-            | Body::Nodes(_)
-            | Body::Value(_)
-            | Body::Stored
-            | Body::Pending
-            | Body::Error(_) => false,
-        }
-    }
-
-    /// The steer byte where only the shard that it names may act on the body.
-    pub(crate) const fn owner(&self, transaction: TransactionId) -> Option<u8> {
-        match self {
-            Self::Ping | Self::FindNode { .. } => None,
-            Self::FindValue { key, .. } => Some(key.last_byte()),
-            Self::Store(store) => Some(store.key.last_byte()),
-            Self::FindRange(range) => Some(range.key.last_byte()),
-            Self::Pong
-            | Self::Nodes(_)
-            | Self::Value(_)
-            | Self::Stored
-            | Self::Pending
-            | Self::Error(_) => Some(transaction.reply_tag()),
-        }
-    }
-
-    /// The byte by which the receiver's kernel picks the shard: the owner's, or where
-    /// any may act, one that spreads the load.
-    const fn steer(&self, sender: Id, transaction: TransactionId) -> u8 {
-        match (self.owner(transaction), self) {
-            (Some(steer), _) => steer,
-            (None, Self::FindNode { target }) => target.last_byte(),
-            (None, _) => sender.last_byte(),
-        }
-    }
-
-    pub(crate) const fn kind(&self) -> u8 {
-        match self {
-            Self::Ping => kind::PING,
-            Self::FindNode { .. } => kind::FIND_NODE,
-            Self::FindValue { .. } => kind::FIND_VALUE,
-            Self::Store(_) => kind::STORE,
-            Self::FindRange(_) => kind::FIND_RANGE,
-            Self::Pong => kind::PONG,
-            Self::Nodes(_) => kind::NODES,
-            Self::Value(_) => kind::VALUE,
-            Self::Stored => kind::STORED,
-            Self::Pending => kind::PENDING,
-            Self::Error(_) => kind::ERROR,
-        }
-    }
-}
-
-mod kind {
-    pub(super) const PING: u8 = 0x01;
-    pub(super) const FIND_NODE: u8 = 0x02;
-    pub(super) const FIND_VALUE: u8 = 0x03;
-    pub(super) const STORE: u8 = 0x04;
-    pub(super) const FIND_RANGE: u8 = 0x05;
-    pub(super) const PONG: u8 = 0x81;
-    pub(super) const NODES: u8 = 0x82;
-    pub(super) const VALUE: u8 = 0x83;
-    pub(super) const STORED: u8 = 0x84;
-    pub(super) const PENDING: u8 = 0x85;
-    pub(super) const ERROR: u8 = 0x8f;
 }
 
 /// The body of a STORE.

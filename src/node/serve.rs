@@ -16,7 +16,8 @@ use crate::id::Id;
 use crate::limits::{AMPLIFICATION_MAX, CACHE_LIFE_MIN, DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX};
 use crate::time::Instant;
 use crate::wire::{
-    self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Role, Store, Token, Value,
+    self, Body, Contact, Contacts, Datagram, ErrorCode, Purpose, Renewal, Renewals, Renewed, Role,
+    Store, Token, Value,
 };
 
 /// A request, with what its reply depends on.
@@ -76,11 +77,13 @@ impl Node {
             }
             Body::Store(store) => self.serve_store(asked, store, outbox),
             Body::FindRange(range) => self.serve_find_range(asked, range, outbox),
+            Body::Renew(renewals) => self.serve_renew(asked, renewals, outbox),
             Body::Pong
             | Body::Nodes(_)
             | Body::Value(_)
             | Body::Stored
             | Body::Pending
+            | Body::Renewed(_)
             | Body::Error(_) => unreachable!("only requests are served"),
         }
         self.meet(asked);
@@ -199,23 +202,61 @@ impl Node {
         held.map_err(|StoreFull| ErrorCode::Full)
     }
 
+    /// Lengthens the lives of values, and says which are not held; of those that this shard
+    /// owns. Without a token too: nothing new is kept, and a peer that has one can ask as much.
+    /// What a forged RENEW costs is, byte for byte, what a forged `FIND_NODE` does.
+    #[inline(never)]
+    fn serve_renew(&mut self, asked: &Asked<'_>, renewals: Renewals<'_>, outbox: &mut Outbox) {
+        if self.turn.is_departing() || !self.turn.journal.has_room(0) {
+            self.turn.stats.renews_refused += 1;
+            return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
+        }
+        let position = self.turn.config.position;
+        let mut renewed = Renewed::default();
+        for (bit, renewal) in renewals.iter().enumerate() {
+            if position.of_key(renewal.key) == position.index() {
+                let is_held = self.renew_held(asked.source, renewal);
+                renewed.answered |= 1 << bit;
+                renewed.lacking |= u64::from(!is_held) << bit;
+            }
+        }
+        let lacking = u64::from(renewed.lacking.count_ones());
+        self.turn.stats.renews_answered += 1;
+        self.turn.stats.renewals_missed += lacking;
+        self.turn.stats.renewals_hit += u64::from(renewed.answered.count_ones()) - lacking;
+        let body = Body::Renewed(renewed);
+        if !self.turn.journal.is_kept() {
+            return self.reply_when_kept(asked, body);
+        }
+        self.reply(asked, body, outbox);
+    }
+
+    /// Lengthens the life of a value as a STORE of it would, and says whether it is held.
+    fn renew_held(&mut self, sender: SocketAddr, renewal: Renewal) -> bool {
+        let Renewal { key, life_s } = renewal;
+        let (purpose, is_near) = (Purpose::Replica, !self.table.routing.is_far(key));
+        let expires = self.expiry(key, life_s, purpose);
+        let terms = Terms { source: Source::of_ip(sender.ip()), purpose, is_near, expires };
+        self.storage.renew(&mut self.turn, key, terms)
+    }
+
     /// On which terms a value is held that is stored now.
     pub(super) fn terms(&self, asked: &Asked<'_>, store: &Store<'_>) -> Terms {
         Terms {
             source: Source::of_ip(asked.source.ip()),
             purpose: store.purpose,
             is_near: !self.table.routing.is_far(store.key),
-            expires: self.expiry(store),
+            expires: self.expiry(store.key, store.life_s, store.purpose),
         }
     }
 
     /// When the life of a value ends that is stored now.
-    fn expiry(&self, store: &Store<'_>) -> Instant {
-        let wanted = Duration::from_secs(store.life_s.into()).min(self.turn.config.expire);
-        let life = match store.purpose {
+    fn expiry(&self, key: Id, life_s: u32, purpose: Purpose) -> Instant {
+        let wanted = Duration::from_secs(life_s.into()).min(self.turn.config.expire);
+        let life = match purpose {
             Purpose::Replica => wanted,
             Purpose::Cache => {
-                cache_life(wanted, self.table.routing.closer_than_self(store.key), CACHE_LIFE_MIN)
+                cache_life(wanted, self.table.routing.closer_than_self(key), CACHE_LIFE_MIN)
             }
         };
         self.turn.now + life

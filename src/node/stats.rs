@@ -82,6 +82,14 @@ counters! {
         stores_pending,
         /// STOREs refused: as many values are pulled as may be, or the disk does not keep up.
         stores_busy,
+        /// RENEWs answered.
+        renews_answered,
+        /// RENEWs refused: the node departs, or the disk does not keep up.
+        renews_refused,
+        /// Values asked for in them that are held, and live longer for it.
+        renewals_hit,
+        /// Values asked for in them that are not held.
+        renewals_missed,
         /// `FIND_RANGEs` answered with pieces of a value.
         find_ranges_hit,
         /// `FIND_RANGEs` for a value that is not held.
@@ -233,6 +241,7 @@ impl Stats {
             DecodeError::Kind
             | DecodeError::Address
             | DecodeError::Contacts
+            | DecodeError::Renewals
             | DecodeError::Code => &mut self.datagrams_malformed,
         };
         *counter += 1;

@@ -151,6 +151,18 @@ impl Storage {
         Ok(())
     }
 
+    /// Lengthens the life of a value, and says whether it is held.
+    pub(crate) fn renew(&mut self, turn: &mut Turn, key: Id, terms: Terms) -> bool {
+        if self.published.value(key).is_some() {
+            return true;
+        }
+        let Some(known) = self.store.held(key) else { return false };
+        let replication = replication(turn, known.replication());
+        self.store.renew(key, terms, replication);
+        self.write_renewed(turn, key);
+        true
+    }
+
     /// Writes the life and the purpose of a held value into the journal.
     fn write_renewed(&self, turn: &mut Turn, key: Id) {
         if turn.journal.is_on()

@@ -13,8 +13,8 @@ use super::*;
 use crate::id::Id;
 use crate::limits::PIECE_BYTES_MAX;
 use crate::wire::{
-    self, Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store,
-    Token, TransactionId, Value,
+    self, Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Renewal,
+    Renewals, Renewed, Role, Store, Token, TransactionId, Value,
 };
 
 fn keys(firsts: &[u8]) -> NetworkKeys {
@@ -60,6 +60,7 @@ fn every_kind() -> Vec<Vec<u8>> {
     let contacts = [Contact { id: key, addr: "192.0.2.1:9001".parse().expect("an address") }];
     let store =
         |value| Store { key, offset: 0, total: 5, life_s: 60, purpose: Purpose::Replica, value };
+    let renewals = [Renewal { key, life_s: 60 }];
     let bodies = [
         Body::Ping,
         Body::FindNode { target: key },
@@ -67,11 +68,13 @@ fn every_kind() -> Vec<Vec<u8>> {
         Body::Store(store(b"hello")),
         Body::Store(store(&piece)),
         Body::FindRange(Range { key, offset: 1132, length: 1132 }),
+        Body::Renew(Renewals::new(&renewals)),
         Body::Pong,
         Body::Nodes(Contacts::new(&contacts)),
         Body::Value(Value { offset: 0, total: 5, life_s: 60, value: b"hello" }),
         Body::Stored,
         Body::Pending,
+        Body::Renewed(Renewed { answered: 1, lacking: 0 }),
         Body::Error(ErrorCode::Token),
     ];
     bodies.into_iter().map(encoded).collect()

@@ -22,6 +22,8 @@ pub enum DecodeError {
     Address,
     /// It counts more contacts than a reply carries.
     Contacts,
+    /// It counts no renewal, or more than a request carries.
+    Renewals,
     /// A code in the body is unknown.
     Code,
 }
@@ -37,6 +39,7 @@ impl DecodeError {
             Self::Kind => "unknown kind",
             Self::Address => "unknown address family",
             Self::Contacts => "too many contacts",
+            Self::Renewals => "no renewal, or too many",
             Self::Code => "unknown code",
         }
     }
@@ -87,6 +90,18 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
+    pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    pub(super) fn slice(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let Some((head, rest)) = self.rest.split_at_checked(length) else {
+            return truncated();
+        };
+        self.rest = rest;
+        Ok(head)
+    }
+
     pub(super) fn value(&mut self) -> Result<&'a [u8], DecodeError> {
         if self.rest.len() > PIECE_BYTES_MAX {
             return Err(DecodeError::Oversized);
@@ -121,6 +136,10 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    pub(super) fn u64(&mut self, value: u64) {
         self.bytes(&value.to_be_bytes());
     }
 }

@@ -3,11 +3,12 @@
 use core::net::SocketAddr;
 
 use super::address::read_address;
+use super::body::kind;
 use super::bytes::{DecodeError, Reader};
 use super::{
     Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT,
-    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Range, Role, Store, Token,
-    TransactionId, VERSION, Value, kind,
+    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Range, Renewals, Renewed, Role, Store,
+    Token, TransactionId, VERSION, Value,
 };
 use crate::id::Id;
 use crate::limits::DATAGRAM_BYTES_MAX;
@@ -53,7 +54,7 @@ fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeEr
 /// A kind of request that costs much more than others to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Costly {
-    /// It has a value to be kept.
+    /// It has a value to be kept, or many to be renewed.
     Store,
     /// It asks for a part of a large value.
     FindRange,
@@ -62,7 +63,7 @@ pub enum Costly {
 /// Which costly request `bytes` would be, if they are well-formed.
 pub fn costly(bytes: &[u8]) -> Option<Costly> {
     match bytes.get(2) {
-        Some(&kind::STORE) => Some(Costly::Store),
+        Some(&(kind::STORE | kind::RENEW)) => Some(Costly::Store),
         Some(&kind::FIND_RANGE) => Some(Costly::FindRange),
         _ => None,
     }
@@ -107,6 +108,7 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
             offset: reader.u32()?,
             length: reader.u32()?,
         }),
+        kind::RENEW => Body::Renew(Renewals::read(reader)?),
         kind::PONG => Body::Pong,
         kind::NODES => Body::Nodes(Contacts::read(reader)?),
         kind::VALUE => Body::Value(Value {
@@ -117,6 +119,7 @@ fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeEr
         }),
         kind::STORED => Body::Stored,
         kind::PENDING => Body::Pending,
+        kind::RENEWED => Body::Renewed(Renewed { answered: reader.u64()?, lacking: reader.u64()? }),
         kind::ERROR => Body::Error(match reader.u8()? {
             1 => ErrorCode::Token,
             2 => ErrorCode::Mismatch,

@@ -12,7 +12,7 @@ use super::{
     HEADER_BYTES, MAGIC, Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
-use crate::limits::{DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX, STORE_FIELDS_BYTES};
+use crate::limits::{DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX, RENEWAL_BYTES, STORE_FIELDS_BYTES};
 
 /// Writes `datagram` at the start of `buffer` and returns its length in bytes.
 ///
@@ -45,6 +45,8 @@ impl Body<'_> {
                     1 + contacts.iter().map(|contact| contact_bytes(contact.addr)).sum::<usize>()
                 }
                 Self::Value(value) => 3 * 4 + value.value.len(),
+                Self::Renew(renewals) => 1 + renewals.len() * RENEWAL_BYTES,
+                Self::Renewed(_) => 8 + 8,
                 Self::Error(_) => 1,
             }
     }
@@ -108,6 +110,11 @@ fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
             writer.u32(value.total);
             writer.u32(value.life_s);
             writer.bytes(value.value);
+        }
+        Body::Renew(renewals) => renewals.write(writer),
+        Body::Renewed(renewed) => {
+            writer.u64(renewed.answered);
+            writer.u64(renewed.lacking);
         }
         Body::Error(code) => writer.u8(match code {
             ErrorCode::Token => 1,

@@ -19,6 +19,7 @@ mod lookups;
 mod manners;
 mod net;
 mod regions;
+mod renewing;
 mod sharded;
 mod shards;
 mod stores;

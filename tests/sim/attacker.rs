@@ -11,7 +11,8 @@ use kad_node::node::{Outbox, fitted_id};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::{
-    self, Body, Contact, Contacts, Datagram, Purpose, Role, Store, Token, TransactionId, Value,
+    self, Body, Contact, Contacts, Datagram, Purpose, Renewed, Role, Store, Token, TransactionId,
+    Value,
 };
 
 use crate::crowd::{Crowd, VICTIM};
@@ -184,6 +185,10 @@ impl Attacker {
             }
             Body::FindValue { key, .. } => self.lie(source, transaction, key, Asked::Value, outbox),
             Body::Store(_) => send(source, transaction, self.id, Body::Stored, outbox),
+            Body::Renew(_) => {
+                let renewed = Renewed { answered: u64::MAX, lacking: 0 };
+                send(source, transaction, self.id, Body::Renewed(renewed), outbox);
+            }
             Body::Nodes(_) => {
                 let (values_max, total) = match self.malice {
                     Malice::Flood { values_max } => (values_max, FLOOD_BYTES),

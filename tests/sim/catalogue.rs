@@ -10,6 +10,7 @@ mod lossy;
 mod restarting;
 mod seeing;
 mod sharded;
+mod upkeep;
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use crate::faults::Faults;
 use crate::operations::Expect;
 use crate::scenario::{ALL, Check, Scenario, Step, Verdict};
 use crate::shards::Layout;
+
+pub(crate) use upkeep::on_demand;
 
 /// Datagrams that a scenario may send in all: twice what the largest of hundreds that
 /// swarms drew takes, 2.5 million.
@@ -87,5 +90,6 @@ pub(crate) fn all() -> Vec<Scenario> {
     all.extend(sharded::sharded());
     all.extend(large::large());
     all.extend(seeing::seeing());
+    all.push(upkeep::upkeep());
     all
 }

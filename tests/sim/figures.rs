@@ -210,6 +210,7 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
             lines.push(format!("{name}: min {}, {summary}", summary.min));
         }
     }
+    lines.extend(world.upkeep_lines());
     lines.extend(of_nodes(world));
     lines.extend(of_shards(world));
     lines.extend(turned_away(world));

@@ -62,6 +62,7 @@ mod surround;
 mod swarm;
 mod trace;
 mod turn;
+mod upkeep;
 mod twins;
 mod violation;
 mod windows;

@@ -50,6 +50,7 @@ pub(crate) enum Fate {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) sent: u64,
+    pub(crate) bytes: u64,
     pub(crate) arrived: u64,
     pub(crate) lost: u64,
     pub(crate) cut: u64,
@@ -160,6 +161,7 @@ impl Network {
         queue: &mut Queue,
     ) -> (Fate, Option<Fate>) {
         self.tally.sent += 1;
+        self.tally.bytes += bytes.len() as u64;
         if destination.ip() == VICTIM {
             self.tally.victim_bytes += bytes.len() as u64;
         }

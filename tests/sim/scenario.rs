@@ -8,6 +8,7 @@ use crate::malice::Malice;
 use crate::operations::Expect;
 use crate::ratio::Ratio;
 use crate::shards::{Count, Layout};
+use crate::upkeep::Measure;
 use crate::violation::Wrong;
 use crate::world::Configure;
 
@@ -75,6 +76,19 @@ pub(crate) enum Step {
         count: usize,
         bytes: usize,
         over: Duration,
+    },
+    /// The same at one node.
+    PutAtOne {
+        count: usize,
+        bytes: usize,
+        over: Duration,
+    },
+    /// So many nodes are replaced, evenly spread, and nothing is asked: what the network sends
+    /// is measured.
+    Measure {
+        measure: Measure,
+        period: Duration,
+        churn: usize,
     },
     /// Values are put at random nodes after so many hosts of one subnet have each taken so
     /// many ids, close to their keys; ends with the last answer.

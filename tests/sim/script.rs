@@ -43,6 +43,12 @@ impl World {
             Step::Relieve => self.relieve(),
             Step::Run(period) => self.run_for(*period),
             Step::Put { count, bytes, over } => self.put_all(*count, *bytes, *over),
+            Step::PutAtOne { count, bytes, over } => {
+                self.put_at(WELL_KNOWN, *count, *bytes, *over);
+            }
+            Step::Measure { measure, period, churn } => {
+                self.measure_upkeep(*measure, *period, *churn);
+            }
             Step::PutSurrounded { values, hosts, ids } => {
                 self.put_surrounded(*values, (*hosts, *ids));
             }
@@ -86,7 +92,7 @@ impl World {
     }
 
     /// Does `act` `count` times, evenly spread over `over`.
-    fn spread(&mut self, count: usize, over: Duration, mut act: impl FnMut(&mut Self, usize)) {
+    pub(crate) fn spread(&mut self, count: usize, over: Duration, mut act: impl FnMut(&mut Self, usize)) {
         let start = self.now;
         for index in 0..count {
             let micros = over.as_micros() as u64 * index as u64 / count as u64;
@@ -244,7 +250,7 @@ impl World {
         }
     }
 
-    fn churn(&mut self, count: usize, over: Duration) {
+    pub(crate) fn churn(&mut self, count: usize, over: Duration) {
         self.spread(count, over, |world, _| {
             world.check_kept();
             if let Some(peer) = world.any_mortal() {

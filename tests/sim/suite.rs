@@ -332,7 +332,9 @@ pub(crate) fn find(name: &str, seed: u64, shards: Option<u8>) -> Option<Job> {
     if let Some(seed) = of_swarm.and_then(|seed| seed.parse().ok()) {
         return Some(swarm_job(seed));
     }
-    named(seed, shards).into_iter().find(|job| job.name() == name)
+    let on_demand = catalogue::on_demand().into_iter();
+    let on_demand = on_demand.map(|scenario| scenario_job(scenario, seed));
+    named(seed, shards).into_iter().chain(on_demand).find(|job| job.name() == name)
 }
 
 /// How many jobs passed and failed.

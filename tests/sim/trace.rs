@@ -149,6 +149,12 @@ fn is_about(datagram: &Datagram<'_>, digits: &str, transactions: &mut BTreeSet<[
         Body::FindNode { target } => target,
         Body::FindValue { key, .. } => key,
         Body::Store(store) => store.key,
+        Body::Renew(renewals) => {
+            let mut keys = renewals.iter().map(|renewal| renewal.key);
+            let found = keys.find(|key| key.to_string().starts_with(digits));
+            let Some(key) = found else { return false };
+            key
+        }
         _ => return transactions.contains(datagram.transaction.as_bytes()),
     };
     key.to_string().starts_with(digits) && {
@@ -186,6 +192,10 @@ fn describe(datagram: &Datagram<'_>) -> String {
             format!("FIND_RANGE {key} {offset} {length}")
         }
         Body::Pending => "PENDING".to_owned(),
+        Body::Renew(renewals) => format!("RENEW {} values", renewals.len()),
+        Body::Renewed(renewed) => {
+            format!("RENEWED {:x}, lacking {:x}", renewed.answered, renewed.lacking)
+        }
         Body::Error(code) => format!("ERROR {code:?}"),
     };
     let transaction = u64::from_be_bytes(*datagram.transaction.as_bytes());

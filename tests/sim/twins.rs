@@ -16,7 +16,7 @@ use kad_node::limits::REQUEST_PADDED_BYTES;
 use kad_node::node::{Config, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Contact, Contacts, Datagram, Role};
+use kad_node::wire::{self, Body, Contact, Contacts, Datagram, Renewed, Role};
 
 use crate::datagram::{datagram, encoded};
 use crate::peers::{PeerIndex, address_of, empty_address, peer_at};
@@ -291,6 +291,7 @@ fn reply(sender: Id, request: &Datagram<'_>) -> Vec<u8> {
     let body = match request.body {
         Body::Ping => Body::Pong,
         Body::Store(_) => Body::Stored,
+        Body::Renew(_) => Body::Renewed(Renewed { answered: u64::MAX, lacking: 0 }),
         _ => Body::Nodes(Contacts::new(&[])),
     };
     let (role, transaction) = (Role::Peer, request.transaction);

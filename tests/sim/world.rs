@@ -26,6 +26,7 @@ use crate::scenario::Scenario;
 use crate::shards::{Layout, Shards};
 use crate::trace::{Subject, Trace};
 use crate::turn::Turn;
+use crate::upkeep::Upkeep;
 use crate::violation::{Violation, Wrong};
 
 /// Random peers by which a peer joins besides.
@@ -48,6 +49,8 @@ pub(crate) struct World {
     pub(crate) rng: Rng,
     pub(crate) violations: Vec<Violation>,
     pub(crate) peaks: Peaks,
+    /// What was measured of the upkeep of values.
+    pub(crate) upkeep: Vec<Upkeep>,
     /// Datagrams that may be sent in all, so that no run goes on for ever.
     datagrams_max: u64,
     /// The routing table that a node was last asked to show.
@@ -75,6 +78,7 @@ impl World {
             trace: Trace::new(subject),
             violations: Vec::new(),
             peaks: Peaks::default(),
+            upkeep: Vec::new(),
             datagrams_max,
             shown: Vec::new(),
             queue: Queue::default(),

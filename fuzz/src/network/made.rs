@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use kad_node::id::Id;
 use kad_node::limits::{DATAGRAM_BYTES_MAX, PIECE_BYTES_MAX};
 use kad_node::wire::{
-    self, Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store,
-    Token, TransactionId, Value,
+    self, Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Renewal,
+    Renewals, Renewed, Role, Store, Token, TransactionId, Value,
 };
 
 use super::{SOURCES, World, source};
@@ -20,7 +20,8 @@ impl World {
     pub(super) fn made_request(&mut self, input: &mut Input<'_>) -> (SocketAddr, Vec<u8>) {
         let number = input.below(SOURCES);
         let value = self.value(input);
-        let body = self.request(input, &value);
+        let mut renewals = Vec::new();
+        let body = self.request(input, &value, &mut renewals);
         let datagram = Datagram {
             token: [self.tokens[number], Token::NONE][input.below(4) / 3],
             ..self.header(input, number, body)
@@ -96,10 +97,22 @@ impl World {
         (0..input.below(21)).map(|_| contact(input)).collect()
     }
 
-    fn request<'a>(&self, input: &mut Input<'_>, value: &'a [u8]) -> Body<'a> {
+    /// A request, which borrows what it carries.
+    fn request<'a>(
+        &self,
+        input: &mut Input<'_>,
+        value: &'a [u8],
+        renewals: &'a mut Vec<Renewal>,
+    ) -> Body<'a> {
         let key = self.key(input);
         match input.below(8) {
-            0 | 1 => Body::Ping,
+            0 => Body::Ping,
+            1 => {
+                let others = (0..input.below(50)).map(|_| self.key(input));
+                let keys = core::iter::once(key).chain(others);
+                renewals.extend(keys.map(|key| Renewal { key, life_s: 90_000 }));
+                Body::Renew(Renewals::new(renewals))
+            }
             2 => Body::FindNode { target: key },
             3 => Body::FindValue { key, offset: input.number() % 5000 },
             4 => Body::FindRange(Range {
@@ -133,6 +146,10 @@ fn reply<'a>(
         (2, _) => Body::Stored,
         (3, _) | (_, Body::Ping) => Body::Pong,
         (4, Body::Store(_)) => Body::Pending,
+        (_, Body::Renew(_)) => Body::Renewed(Renewed {
+            answered: [u64::MAX, input.number().into()][input.below(2)],
+            lacking: input.number().into(),
+        }),
         (_, Body::Store(_)) => Body::Stored,
         (5..=7, Body::FindValue { .. }) | (_, Body::FindRange(_)) => {
             let offset = match asked {

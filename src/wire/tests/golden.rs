@@ -9,8 +9,8 @@ use core::net::SocketAddr;
 use super::encoded;
 use crate::id::Id;
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, STEER_OFFSET,
-    Store, Token, TransactionId, Value, decode,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Renewal, Renewals,
+    Renewed, Role, STEER_OFFSET, Store, Token, TransactionId, Value, decode,
 };
 
 // Magic and version.
@@ -97,6 +97,24 @@ fn store_carries_its_fields_and_the_value_and_is_steered_by_the_key() {
     assert_body(Body::Store(cache), "04 53", &with("01", "68656c6c6f"));
     let empty = Store { value: b"", ..replica };
     assert_body(Body::Store(empty), "04 53", &with("00", ""));
+}
+
+#[test]
+fn renew_counts_its_renewals_and_is_steered_by_the_first_key() {
+    let renewals = [
+        Renewal { key: id(TARGET), life_s: 86_400 },
+        Renewal { key: id(SENDER), life_s: 0x0102_0304 },
+    ];
+    let fields = ["02", TARGET, "00015180", SENDER, "01020304"];
+    assert_body(Body::Renew(Renewals::new(&renewals)), "06 53", &fields);
+    let reversed = ["01", SENDER, "01020304"];
+    assert_body(Body::Renew(Renewals::new(&renewals[1..])), "06 23", &reversed);
+}
+
+#[test]
+fn renewed_carries_two_sets_of_bits_and_is_steered_by_the_reply_tag() {
+    let renewed = Renewed { answered: 0b111, lacking: 1 << 63 | 0b10 };
+    assert_body(Body::Renewed(renewed), "86 71", &["0000000000000007", "8000000000000002"]);
 }
 
 #[test]
@@ -230,21 +248,24 @@ fn steer_is_where_the_kernel_looks_for_it() {
 fn a_request_is_answered_by_the_kinds_that_the_format_names() {
     let (key, offset, total, life_s, value) = (Id::new([1; 20]), 0, 0, 0, &[][..]);
     let purpose = Purpose::Cache;
+    let renewals = [Renewal { key, life_s }];
     let requests = [
         Body::Ping,
         Body::FindNode { target: key },
         Body::FindValue { key, offset },
         Body::Store(Store { key, offset, total, life_s, purpose, value }),
         Body::FindRange(Range { key, offset, length: 1 }),
+        Body::Renew(Renewals::new(&renewals)),
     ];
-    let [ping, find_node, find_value, store, find_range] = [0, 1, 2, 3, 4];
+    let [ping, find_node, find_value, store, find_range, renew] = [0, 1, 2, 3, 4, 5];
     for (reply, answered) in [
         (Body::Pong, &[ping][..]),
         (Body::Nodes(Contacts::new(&[])), &[find_node, find_value, find_range]),
         (Body::Value(Value { offset, total, life_s, value }), &[find_value, find_range]),
         (Body::Stored, &[store]),
         (Body::Pending, &[store]),
-        (Body::Error(ErrorCode::Full), &[find_node, find_value, store, find_range]),
+        (Body::Renewed(Renewed::default()), &[renew]),
+        (Body::Error(ErrorCode::Full), &[find_node, find_value, store, find_range, renew]),
         (Body::Ping, &[]),
     ] {
         for (index, request) in requests.iter().enumerate() {

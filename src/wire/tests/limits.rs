@@ -6,10 +6,13 @@ use core::net::{Ipv6Addr, SocketAddr};
 
 use super::encoded;
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, REQUEST_PADDED_BYTES};
+use crate::limits::{
+    DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, RENEWALS_MAX, REQUEST_PADDED_BYTES,
+};
 use crate::wire::{
     Body, CONTACT_BYTES_MAX, Contact, Contacts, Datagram, DecodeError, ErrorCode, HEADER_BYTES,
-    NetworkId, Purpose, Role, Store, Token, TransactionId, Value, decode, is_reachable,
+    NetworkId, Purpose, Renewal, Renewals, Role, Store, Token, TransactionId, Value, decode,
+    is_reachable,
 };
 
 const V6: SocketAddr = SocketAddr::new(core::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 9001);
@@ -42,11 +45,13 @@ fn value(value: &[u8]) -> Body<'_> {
 fn the_largest_of_each_kind_fits_a_datagram() {
     let longest = vec![7; PIECE_BYTES_MAX];
     let contacts = [Contact { id: ID, addr: V6 }; K_MAX];
+    let renewals = [Renewal { key: ID, life_s: 1 }; RENEWALS_MAX];
     for (body, length) in [
         // The largest value is what fills a STORE with an announced address.
         (store(&longest), DATAGRAM_BYTES_MAX),
         (value(&longest), 48 + 19 + 12 + PIECE_BYTES_MAX),
         (Body::Nodes(Contacts::new(&contacts)), 48 + 19 + 1 + 39 * K_MAX),
+        (Body::Renew(Renewals::new(&renewals)), 48 + 19 + 1 + 24 * RENEWALS_MAX),
     ] {
         let datagram = announced(body);
         let bytes = encoded(&datagram);
@@ -122,6 +127,18 @@ fn contacts_beyond_the_largest_k_are_left_out() {
 }
 
 #[test]
+fn a_renew_of_no_value_or_of_more_than_fit_is_refused() {
+    let renewals = [Renewal { key: ID, life_s: 1 }; RENEWALS_MAX + 1];
+    assert_eq!(Renewals::new(&renewals).len(), RENEWALS_MAX, "those beyond are left out");
+    let body = Body::Renew(Renewals::new(&renewals));
+    let mut bytes = encoded(&Datagram { announce: None, ..announced(body) });
+    for count in [0, RENEWALS_MAX as u8 + 1, u8::MAX] {
+        bytes[HEADER_BYTES] = count;
+        assert_eq!(decode(&bytes), Err(DecodeError::Renewals));
+    }
+}
+
+#[test]
 fn each_unknown_byte_has_its_own_error() {
     let of = |body| encoded(&announced(body));
     let refused = |mut bytes: Vec<u8>, position: usize, byte: u8| {
@@ -131,7 +148,7 @@ fn each_unknown_byte_has_its_own_error() {
     let body = HEADER_BYTES + 19;
     assert_eq!(refused(of(Body::Ping), 0, b'd'), DecodeError::Magic);
     assert_eq!(refused(of(Body::Ping), 1, 2), DecodeError::Version);
-    for kind in (0..=u8::MAX).filter(|kind| !matches!(kind, 1..=5 | 0x81..=0x85 | 0x8f)) {
+    for kind in (0..=u8::MAX).filter(|kind| !matches!(kind, 1..=6 | 0x81..=0x86 | 0x8f)) {
         assert_eq!(refused(of(Body::Ping), 2, kind), DecodeError::Kind);
     }
     for purpose in 2..=u8::MAX {

@@ -31,7 +31,7 @@ fn without_what_is_ignored(bytes: &[u8]) -> Vec<u8> {
 
 /// Bytes whose first three lead the decoder to a body.
 fn any_bytes_past_the_header() -> impl Strategy<Value = Vec<u8>> {
-    let kind = proptest::sample::select(&[1, 2, 3, 4, 0x81, 0x82, 0x83, 0x84, 0x8f][..]);
+    let kind = proptest::sample::select(&[1, 2, 3, 4, 6, 0x81, 0x82, 0x83, 0x84, 0x86, 0x8f][..]);
     (kind, vec(any::<u8>(), 45..DATAGRAM_BYTES_MAX + 8))
         .prop_map(|(kind, rest)| [&[MAGIC, VERSION, kind][..], &rest].concat())
 }

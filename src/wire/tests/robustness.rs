@@ -5,11 +5,11 @@ use core::net::SocketAddr;
 
 use super::encoded;
 use crate::id::Id;
-use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX};
+use crate::limits::{DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, RENEWALS_MAX};
 use crate::rng::Rng;
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store, Token,
-    TransactionId, Value, decode,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Renewal, Renewals,
+    Renewed, Role, Store, Token, TransactionId, Value, decode,
 };
 
 /// What [`survive`] has seen, so that a run which tests nothing shows.
@@ -33,12 +33,16 @@ fn originals(rng: &mut Rng) -> Vec<Vec<u8>> {
     let key = rng.id();
     let store =
         |value| Store { key, offset: 0, total: 1, life_s: 60, purpose: Purpose::Replica, value };
+    let renewals = [Renewal { key, life_s: 60 }; RENEWALS_MAX];
     let bodies = [
         Body::Ping,
         Body::FindNode { target: key },
         Body::FindValue { key, offset: 0 },
         Body::FindRange(Range { key, offset: 0, length: 1132 }),
+        Body::Renew(Renewals::new(&renewals)),
+        Body::Renew(Renewals::new(&renewals[..2])),
         Body::Pending,
+        Body::Renewed(Renewed { answered: 7, lacking: 2 }),
         Body::Store(store(b"hello")),
         Body::Store(store(&value)),
         Body::Pong,

@@ -7,10 +7,10 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::id::Id;
-use crate::limits::{K_MAX, PIECE_BYTES_MAX};
+use crate::limits::{K_MAX, PIECE_BYTES_MAX, RENEWALS_MAX};
 use crate::wire::{
-    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Role, Store, Token,
-    TransactionId, Value,
+    Body, Contact, Contacts, Datagram, ErrorCode, NetworkId, Purpose, Range, Renewal, Renewals,
+    Renewed, Role, Store, Token, TransactionId, Value,
 };
 
 /// A datagram that owns what [`Datagram`] borrows.
@@ -19,6 +19,7 @@ pub(super) struct Sample {
     header: Datagram<'static>,
     kind: Kind,
     contacts: Vec<Contact>,
+    renewals: Vec<Renewal>,
     value: Vec<u8>,
 }
 
@@ -29,6 +30,7 @@ enum Kind {
     Plain(Body<'static>),
     Store(Store<'static>),
     Nodes,
+    Renew,
     Value(Value<'static>),
 }
 
@@ -39,6 +41,7 @@ impl Sample {
             Kind::Plain(body) => body,
             Kind::Store(store) => Body::Store(Store { value, ..store }),
             Kind::Nodes => Body::Nodes(Contacts::new(&self.contacts)),
+            Kind::Renew => Body::Renew(Renewals::new(&self.renewals)),
             Kind::Value(fields) => Body::Value(Value { value, ..fields }),
         };
         Datagram { body, ..self.header }
@@ -68,8 +71,21 @@ pub(super) fn any_padded_request() -> impl Strategy<Value = Sample> {
 
 fn sample(kind: impl Strategy<Value = Kind>) -> impl Strategy<Value = Sample> {
     let contact = (any_id(), any_address()).prop_map(|(id, addr)| Contact { id, addr });
-    (any_header(), kind, vec(contact, 0..=K_MAX), vec(any::<u8>(), 0..=PIECE_BYTES_MAX))
-        .prop_map(|(header, kind, contacts, value)| Sample { header, kind, contacts, value })
+    let renewal = (any_id(), any::<u32>()).prop_map(|(key, life_s)| Renewal { key, life_s });
+    (
+        any_header(),
+        kind,
+        vec(contact, 0..=K_MAX),
+        vec(renewal, 1..=RENEWALS_MAX),
+        vec(any::<u8>(), 0..=PIECE_BYTES_MAX),
+    )
+        .prop_map(|(header, kind, contacts, renewals, value)| Sample {
+            header,
+            kind,
+            contacts,
+            renewals,
+            value,
+        })
 }
 
 fn any_header() -> impl Strategy<Value = Datagram<'static>> {
@@ -97,17 +113,15 @@ fn any_header() -> impl Strategy<Value = Datagram<'static>> {
 }
 
 fn any_request_kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![
-        Just(Body::Ping),
-        any_id().prop_map(|target| Body::FindNode { target }),
-        (any_id(), any::<u32>()).prop_map(|(key, offset)| Body::FindValue { key, offset }),
-        (any_id(), any::<[u32; 2]>()).prop_map(|(key, [offset, length])| Body::FindRange(Range {
-            key,
-            offset,
-            length
-        })),
-    ]
-    .prop_map(Kind::Plain)
+    let plain =
+        prop_oneof![
+            Just(Body::Ping),
+            any_id().prop_map(|target| Body::FindNode { target }),
+            (any_id(), any::<u32>()).prop_map(|(key, offset)| Body::FindValue { key, offset }),
+            (any_id(), any::<[u32; 2]>())
+                .prop_map(|(key, [offset, length])| Body::FindRange(Range { key, offset, length })),
+        ];
+    prop_oneof![4 => plain.prop_map(Kind::Plain), 1 => Just(Kind::Renew)]
 }
 
 fn any_store_kind() -> impl Strategy<Value = Kind> {
@@ -129,6 +143,9 @@ fn any_reply_kind() -> impl Strategy<Value = Kind> {
         Just(Kind::Plain(Body::Pong)),
         Just(Kind::Plain(Body::Stored)),
         Just(Kind::Plain(Body::Pending)),
+        any::<[u64; 2]>().prop_map(|[answered, lacking]| {
+            Kind::Plain(Body::Renewed(Renewed { answered, lacking }))
+        }),
         proptest::sample::select(&CODES[..]).prop_map(|code| Kind::Plain(Body::Error(code))),
         Just(Kind::Nodes),
         any::<[u32; 3]>().prop_map(|[offset, total, life_s]| {
