@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::hash::{Hash, Hasher};
-use core::ops::BitXor;
+use core::ops::{BitXor, RangeInclusive};
 use core::str::FromStr;
 
 use sha1::{Digest, Sha1};
@@ -57,6 +57,18 @@ impl Id {
     /// The number that the first `bits` bits make, 32 at most.
     pub(crate) const fn prefix(self, bits: usize) -> usize {
         (self.high >> 32 >> (32 - bits)) as usize
+    }
+
+    /// The ids that share the first `bits` bits with this one.
+    pub(crate) fn sharing(self, bits: usize) -> RangeInclusive<Self> {
+        let (mut first, mut last) = (self.to_bytes(), self.to_bytes());
+        for (index, (first, last)) in first.iter_mut().zip(&mut last).enumerate() {
+            let shared = bits.saturating_sub(index * 8).min(8);
+            let rest = u8::MAX.checked_shr(shared as u32).unwrap_or(0);
+            *first &= !rest;
+            *last |= rest;
+        }
+        Self::new(first)..=Self::new(last)
     }
 
     /// The least significant byte. Unlike the first one it is uniform even

@@ -1,6 +1,8 @@
 //! Every bound and period of the protocol, by name, with the arithmetic that
 //! ties them to each other.
 
+mod arithmetic;
+
 use core::time::Duration;
 
 use crate::id::ID_BYTES;
@@ -260,6 +262,41 @@ pub const BOOTSTRAP_WAIT_MIN: Duration = Duration::from_millis(500);
 /// Longest wait between attempts to join.
 pub const BOOTSTRAP_WAIT_MAX: Duration = Duration::from_mins(1);
 
+/// Rounds in progress on one shard, in which values are renewed on their holders.
+pub const ROUNDS_MAX: usize = 16;
+/// Values of one round. A node that holds 2000 renews them in one, whose RENEWs are full.
+pub const ROUND_VALUES_MAX: usize = 2048;
+/// Requests in flight for all rounds of one shard: where a round trip takes 50 ms, 640 leave
+/// in a second.
+pub const ROUND_REQUESTS_MAX: usize = 32;
+/// Time from the beginning of one round to that of the next, for each RENEW of it: a node of
+/// full stores sends 500 a second at most, 600 KB.
+pub const ROUND_PACE: Duration = Duration::from_millis(2);
+/// Time between two rounds in which a node renews its replicas, for each of the K that hold a
+/// value: an hour for 20. What is due meanwhile waits, so that RENEWs are full; a value waits
+/// for the first of its K holders alone, 3 minutes on average.
+pub const REPLICATE_ROUNDS: Duration = Duration::from_mins(3);
+/// How long before its turn a replica is taken along by such a round: values that were put
+/// together are due within a quarter of a period of each other. Without it each of their
+/// holders renews the few that come first, and none the others before its next round.
+pub const RENEW_AHEAD: Duration = Duration::from_mins(15);
+/// How soon a value is renewed once more where a node was silent that was to hold it: by then
+/// the table knows whether that node is dead, and which is the next closest.
+pub const RENEW_AGAIN: Duration = Duration::from_mins(1);
+/// Of the nodes closest to a value, those on which its origin renews it each time.
+pub const RENEW_PEERS: usize = 3;
+/// How often it is looked for nodes that have come into the neighbourhood.
+pub const NEWCOMERS_LOOK: Duration = Duration::from_mins(1);
+/// Values that are gone through at once for such nodes: a quarter of a millisecond.
+pub const NEWCOMERS_VALUES: usize = 512;
+/// How long after some the next ones follow: a million values take 20 s.
+pub const NEWCOMERS_PACE: Duration = Duration::from_millis(10);
+/// Regions of values put here whose closest nodes one shard remembers, a kilobyte each.
+pub const REGIONS_MAX: usize = 2048;
+/// Peers that answer no RENEW, as one shard remembers them, and how long it does.
+pub const RENEWLESS_MAX: usize = 1024;
+/// See [`RENEWLESS_MAX`].
+pub const RENEWLESS: Duration = Duration::from_hours(12);
 /// Period in which the origin stores its values anew.
 pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
 /// Period in which a holder stores what no node has stored on it meanwhile
@@ -296,11 +333,11 @@ pub const SOURCE_OVERHEAD_BYTES: usize = 144;
 pub const SUBNET_OVERHEAD_BYTES: usize = 132;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
-/// STOREs that one shard takes up in a turn of its loop: each costs several times what a
-/// PING or a get does, which wait for the turn's end.
+/// STOREs and RENEWs that one shard takes up in a turn of its loop: each costs several times
+/// what a PING or a get does, which wait for the turn's end.
 pub const STORES_PER_TURN_MAX: usize = 64;
-/// STOREs that one shard has wait for its next turns: more are dropped, and their senders
-/// send them again.
+/// STOREs and RENEWs that one shard has wait for its next turns: more are dropped, and their
+/// senders send them again.
 pub const STORES_PUT_OFF_MAX: usize = 1024;
 /// Requests for parts of large values that one shard answers in a turn, of up to
 /// [`RANGE_PIECES_MAX`] pieces each: some 60 us in all, for which what is small waits.
@@ -335,61 +372,3 @@ pub const OUTBOX_RESERVE_BYTES: usize = 256 << 10;
 /// however much room for datagrams it has. One call into the node adds a few for
 /// each other shard on top: a routing change is told to all.
 pub const OUTBOX_HANDOFFS_MAX: usize = SHARDS_MAX;
-
-const _: () = assert!(
-    REQUEST_PADDED_BYTES * AMPLIFICATION_MAX >= DATAGRAM_BYTES_MAX,
-    "the reply to a padded request may be of any size"
-);
-const _: () = assert!(
-    DATAGRAM_BYTES_MAX == 1232 && PIECE_BYTES_MAX == 1132 && K_MAX == 28 && RENEWALS_MAX == 48,
-    "the description of the wire format names these numbers"
-);
-const _: () = assert!(VALUE_BYTES_DEFAULT <= VALUE_BYTES_MAX && VALUE_BYTES_MAX <= 1 << 30);
-const _: () = assert!(RANGE_PIECES_MAX <= 64, "a range's pieces are bits of a word");
-const _: () = assert!(
-    (HEADER_BYTES + 12 + PIECE_BYTES_MAX) * RANGE_PIECES_MAX <= 65_507,
-    "the answer to a range leaves as one message"
-);
-const _: () = assert!(RANGE_PIECES_MAX * DATAGRAM_BYTES_MAX <= OUTBOX_RESERVE_BYTES);
-const _: () = assert!(FETCHES_MAX <= 1 << 8, "a transaction id names a fetch in 8 bits");
-const _: () = assert!(PULLS_MAX < FETCHES_MAX && PULLS_PER_HOST_MAX < PULLS_MAX);
-const _: () = assert!(SOURCES_MAX <= SOURCES_KNOWN_MAX && SOURCES_KNOWN_MAX <= 1 << 8);
-const _: () = assert!(
-    HEADER_BYTES + ANNOUNCE_BYTES_MAX + 1 + K_MAX * CONTACT_BYTES_MAX <= DATAGRAM_BYTES_MAX,
-    "a NODES reply carries K contacts of either family"
-);
-const _: () = assert!(K_DEFAULT <= K_MAX && K_MAX <= CANDIDATES_MAX);
-const _: () =
-    assert!(SEEDINGS_MAX * K_MAX <= ASKED_MAX, "the nodes that the table knows may be asked");
-const _: () = assert!(CANDIDATES_MAX < ASKED_MAX && ASKED_MAX <= u16::MAX as usize);
-const _: () = assert!(ALPHA_DEFAULT <= ALPHA_MAX && ALPHA_MAX <= K_MAX);
-const _: () = assert!(CONTACT_NEWS.as_secs() * 2 <= CONTACT_FRESH.as_secs());
-const _: () = assert!(TIMEOUT_MIN.as_micros() < TIMEOUT_FIRST.as_micros());
-const _: () = assert!(
-    TIMEOUT_FIRST.as_micros() < TIMEOUT_LAST_MIN.as_micros()
-        && TIMEOUT_LAST_MIN.as_micros() <= TIMEOUT_MAX.as_micros()
-);
-const _: () = assert!(SHARDS_MAX <= 256 / 4);
-const _: () = assert!(FAILURES_STALE < FAILURES_FORGET);
-const _: () = assert!(IN_FLIGHT_MAX <= 1 << 13, "a transaction id names its slot in 13 bits");
-const _: () = assert!(IN_FLIGHT_MAX >= QUERIES_MAX * ALPHA_DEFAULT);
-const _: () = assert!(MAINTENANCE_QUERIES_MAX < QUERIES_MAX);
-const _: () = assert!(DEPART_QUERIES_MAX < QUERIES_MAX);
-const _: () = assert!(REGION_LIFE.as_secs() * 2 < TOKEN_EPOCH.as_secs());
-const _: () = assert!(
-    DEPART_QUERIES_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
-    "all values that are handed off at once may be on their last step"
-);
-const _: () = assert!(
-    STORE_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis()
-        <= REPLICATE.as_millis() * K_DEFAULT as u128,
-    "of a full store, each of the K that hold a value replicates its share in a period"
-);
-const _: () = assert!(
-    PUBLISHED_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis() <= EXPIRE_DEFAULT.as_millis(),
-    "as many values as may be put on one shard are all republished before they expire"
-);
-const _: () = assert!(STALE_CHECKS_MAX < CHECKS_MAX);
-const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX + PROOFS_MAX < IN_FLIGHT_MAX);
-const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
-const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);

@@ -77,6 +77,7 @@ mod maintenance;
 mod outbox;
 mod progress;
 mod query;
+mod renewable;
 mod request;
 mod round_trip;
 mod rpc;
@@ -182,8 +183,7 @@ impl Node {
         self.turn.config.id
     }
 
-    /// The `count` contacts closest to `target` that would be handed to others,
-    /// the closest first.
+    /// The `count` good contacts closest to `target`, the closest first.
     pub fn closest(&self, target: Id, count: usize) -> Vec<Contact> {
         self.table.routing.closest(target, count, Health::Good, self.id()).to_vec()
     }
@@ -199,8 +199,7 @@ impl Node {
         self.storage.keeps_alive(key)
     }
 
-    /// The counters, and the gauges of this moment, of this shard: of the routing
-    /// table, the part that it owns.
+    /// The counters and gauges of this shard: of the routing table, the part that it owns.
     pub fn stats(&self) -> Stats {
         let owned = || self.table.owned_buckets().map(|(_, bucket)| bucket);
         Stats {
@@ -210,6 +209,8 @@ impl Node {
             value_bytes: self.storage.store.bytes() as u64,
             values_published: self.storage.published.len() as u64,
             changes_waiting: self.turn.journal.unkept_changes() as u64,
+            values_overdue: self.storage.values_overdue(&self.turn) as u64,
+            rounds: self.jobs.rounds.len() as u64,
             values_to_hand_off: self.jobs.depart.left_to_do() as u64,
             transfers: self.fetches.len() as u64,
             transfer_bytes: self.fetches.bytes() as u64,
@@ -339,8 +340,7 @@ impl Node {
         let key = value.key();
         match self.admit_put(value) {
             Ok(value) => {
-                let life = self.turn.config.expire;
-                let reason = PublishReason::Put(operation);
+                let (life, reason) = (self.turn.config.expire, PublishReason::Put(operation));
                 let kind = QueryKind::Publish { value, life, reason };
                 self.turn.push(Effect::Query { target: key, kind });
             }
@@ -353,8 +353,8 @@ impl Node {
 
     fn admit_put(&mut self, value: KeyedValue) -> Result<Arc<[u8]>, Refusal> {
         let (key, value) = value.into_parts();
-        if value.len() > self.turn.config.value_bytes_max {
-            let bytes_max = self.turn.config.value_bytes_max;
+        let bytes_max = self.turn.config.value_bytes_max;
+        if value.len() > bytes_max {
             return Err(Refusal::TooLarge { bytes: value.len(), bytes_max });
         }
         if !self.queries.has_room_for_user(&mut self.turn) {

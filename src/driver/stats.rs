@@ -49,9 +49,9 @@ counters! {
         receives_failed,
         /// Datagrams received whose source was no IP address.
         receives_sourceless,
-        /// STOREs that waited for a later turn, since one takes up a bounded number.
+        /// STOREs and RENEWs that waited for a later turn: one takes up a bounded number.
         stores_put_off,
-        /// STOREs dropped, to be sent again: as many waited as may.
+        /// STOREs and RENEWs dropped, to be sent again: as many waited as may.
         stores_dropped,
         /// Requests for parts of large values that waited for a later turn, since one takes
         /// up a bounded number.

@@ -104,6 +104,11 @@ impl Node {
                 }
             }
             Effect::Published { key, holders } => storage.stored(turn, key, holders),
+            Effect::Explored { target, closest } => self.explored(target, closest),
+            Effect::Missed { key } => {
+                storage.renew_soon(turn, key);
+                jobs.renew_again(turn.now);
+            }
             Effect::Demote { key } => storage.demote(turn, key),
             Effect::Cache { key, value, life } => {
                 let closer = table.routing.closer_than_self(key);
@@ -130,6 +135,7 @@ impl Node {
                 self.table.ping_ended(purpose, addr);
             }
             Purpose::Goodbye => self.jobs.depart.goodbye_ended(&mut self.turn),
+            Purpose::Round(peer) => self.jobs.rounds.refused(&mut self.turn, peer),
             Purpose::Query(query) => {
                 let id = id.expect("a query asks nodes that it knows");
                 self.queries.refused(&mut self.turn, query, Contact { id, addr });
@@ -220,6 +226,7 @@ impl Node {
                 };
                 queries.settled(turn, query, reply, known);
             }
+            Purpose::Round(peer) => jobs.round_settled(turn, peer, reply),
             Purpose::PathCache => {
                 let is_stored = matches!(reply.answer, Answer::Reply { body: Body::Stored, .. });
                 turn.stats.values_path_cached += u64::from(is_stored);

@@ -143,6 +143,11 @@ pub(crate) enum Effect {
     PeerDeparted(SocketAddr),
     /// To `storage`: a value that was put here is held by so many other nodes.
     Published { key: Id, holders: usize },
+    /// To `storage`, and back to `jobs`: these are the nodes closest to a value that was put
+    /// here, and to be republished.
+    Explored { target: Id, closest: Vec<Contact> },
+    /// To `storage` and `jobs`: a node was silent that was to hold this replica.
+    Missed { key: Id },
     /// To `storage`: K closer nodes say that they hold this replica.
     Demote { key: Id },
     /// To `storage`: keep a copy of what a get found.
@@ -161,6 +166,8 @@ pub(crate) enum QueryKind {
     Join,
     /// To keep the node's neighbourhood, or a bucket, fresh.
     Refresh,
+    /// To find the nodes on which to renew values that were put here.
+    Region,
     /// To find a value.
     Get { operation: OperationId, trace: Trace },
     /// To store a value on the K closest nodes.
@@ -172,9 +179,7 @@ pub(crate) enum QueryKind {
 pub(crate) enum PublishReason {
     /// The user has just put it.
     Put(OperationId),
-    /// It was put here a while ago.
-    Republish,
-    /// It is held for others, and no node has stored it anew.
+    /// It is held for others, no node has renewed it, and this node is far from it.
     Replicate,
     /// The node departs.
     Depart,
@@ -186,7 +191,7 @@ impl QueryKind {
         match self {
             Self::Get { operation, .. }
             | Self::Publish { reason: PublishReason::Put(operation), .. } => Some(*operation),
-            Self::Join | Self::Refresh | Self::Publish { .. } => None,
+            Self::Join | Self::Refresh | Self::Region | Self::Publish { .. } => None,
         }
     }
 
@@ -195,10 +200,10 @@ impl QueryKind {
         match self {
             Self::Join => "join",
             Self::Refresh => "refresh",
+            Self::Region => "republish",
             Self::Get { .. } => "get",
             Self::Publish { reason, .. } => match reason {
                 PublishReason::Put(_) => "put",
-                PublishReason::Republish => "republish",
                 PublishReason::Replicate => "replicate",
                 PublishReason::Depart => "depart",
             },
@@ -209,7 +214,7 @@ impl QueryKind {
     pub(crate) const fn is_maintenance(&self) -> bool {
         match self {
             Self::Join | Self::Get { .. } => false,
-            Self::Refresh => true,
+            Self::Refresh | Self::Region => true,
             Self::Publish { reason, .. } => !matches!(reason, PublishReason::Put(_)),
         }
     }

@@ -102,6 +102,8 @@ histograms! {
     find_values: Times,
     /// From the first send of a STORE to its answer.
     stores: Times,
+    /// From the first send of a RENEW to its answer.
+    renews: Times,
     /// Lookups, maintenance among them, with the STOREs that follow.
     lookups: Times,
     /// Puts of the user.
@@ -126,6 +128,7 @@ impl Histograms {
             Ask::FindNode { .. } => &mut self.find_nodes,
             Ask::FindValue { .. } => &mut self.find_values,
             Ask::Store { .. } => &mut self.stores,
+            Ask::Renew { .. } => &mut self.renews,
         };
         record(times, elapsed);
     }

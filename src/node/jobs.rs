@@ -3,30 +3,50 @@
 
 mod depart;
 mod join;
+mod newcomers;
 mod own_id;
 mod refresh;
+mod regions;
+mod rounds;
 
 use alloc::vec::Vec;
 
 use super::command::{Event, Found, OperationId, Refusal, Stored};
 use super::effect::{Effect, Finished, Outcome, PublishReason, QueryKind, Turn};
 use super::log_event::LogEvent;
-use super::request::{Ask, Purpose, Request};
+use super::renewable::RoundPeer;
+use super::request::{Ask, Purpose, Reply, Request};
 use crate::id::Id;
-use crate::limits::MAINTENANCE_PACE;
+use crate::limits::{MAINTENANCE_PACE, RENEW_AGAIN};
 use crate::time::Instant;
 use crate::wire::{self, Role};
 use depart::Depart;
 use join::Join;
+use newcomers::Newcomers;
 use own_id::OwnId;
 use refresh::Refresh;
+use regions::Regions;
+use rounds::Rounds;
+
+pub(crate) use regions::Choice;
+pub(crate) use rounds::Work;
 
 /// The jobs of one shard.
 pub(crate) struct Jobs {
     pub(crate) join: Join,
     pub(crate) refresh: Refresh,
     pub(crate) depart: Depart,
+    pub(crate) rounds: Rounds,
+    pub(crate) regions: Regions,
+    pub(crate) newcomers: Newcomers,
     own_id: OwnId,
+    /// When it may republish next.
+    pub(crate) next_republish: Instant,
+    /// When it may replicate next, and when those replicas that it is near to.
+    pub(crate) next_replicate: Instant,
+    pub(crate) next_near: Instant,
+    /// When it may before that, since a node was silent.
+    pub(crate) again: Option<Instant>,
     /// When maintenance may begin its next query.
     next_query: Instant,
 }
@@ -38,7 +58,14 @@ impl Jobs {
             join: Join::new(),
             refresh,
             depart: Depart::default(),
+            rounds: Rounds::default(),
+            regions: Regions::default(),
+            newcomers: Newcomers::new(turn.now),
             own_id: OwnId::default(),
+            next_republish: Instant::ZERO,
+            next_replicate: Instant::ZERO,
+            next_near: Instant::ZERO,
+            again: None,
             next_query: Instant::ZERO,
         }
     }
@@ -51,6 +78,15 @@ impl Jobs {
     /// Maintenance begins a query.
     pub(crate) fn query_begun(&mut self, now: Instant) {
         self.next_query = now + MAINTENANCE_PACE;
+    }
+
+    /// When a round may begin a query: it does so where that is `now`.
+    pub(crate) fn begin_query(&mut self, now: Instant) -> Instant {
+        let paced = self.paced(now);
+        if paced == now {
+            self.query_begun(now);
+        }
+        paced
     }
 
     /// Sends a PING to every bootstrap address, and checks the alpha closest contacts and
@@ -100,18 +136,20 @@ impl Jobs {
                 self.refresh.finished(turn, &finished, contacts);
                 self.judge_id(turn, &finished);
             }
+            QueryKind::Region => {
+                let closest = finished.closest.iter().map(|&(contact, _)| contact).collect();
+                turn.push(Effect::Explored { target: finished.target, closest });
+            }
             QueryKind::Get { operation, .. } => get_finished(turn, *operation, finished),
             QueryKind::Publish { reason, .. } => {
                 let (asked, holders) = match finished.outcome {
                     Outcome::Stored { asked, holders, .. } => (asked, holders),
                     _ => (0, 0),
                 };
-                let key = finished.target;
                 match *reason {
-                    PublishReason::Put(operation) => put_finished(turn, operation, &finished),
-                    PublishReason::Republish => {
-                        turn.stats.values_republished += 1;
-                        turn.push(Effect::Published { key, holders });
+                    PublishReason::Put(operation) => {
+                        put_finished(turn, operation, &finished);
+                        self.learn_region(turn, &finished, contacts);
                     }
                     PublishReason::Replicate => {
                         turn.stats.values_replicated += 1;
@@ -122,6 +160,29 @@ impl Jobs {
                     }
                 }
             }
+        }
+    }
+
+    /// A put has found the nodes closest to its key: the values around it are republished there.
+    fn learn_region(&mut self, turn: &Turn, finished: &Finished, contacts: usize) {
+        let closest = finished.closest.iter().map(|&(contact, _)| contact);
+        if finished.closest.len() == turn.config.k {
+            let are_all = contacts <= turn.config.k;
+            self.regions.learn(turn, finished.target, closest, are_all);
+        }
+    }
+
+    /// A node was silent in a round: some values are renewed once more soon.
+    pub(crate) fn renew_again(&mut self, now: Instant) {
+        let again = *self.again.get_or_insert(now + RENEW_AGAIN);
+        self.next_replicate = self.next_replicate.min(again);
+    }
+
+    /// A request of a round has come to something.
+    pub(crate) fn round_settled(&mut self, turn: &mut Turn, peer: RoundPeer, reply: &Reply<'_>) {
+        let silent = self.rounds.settled(turn, peer, reply);
+        if let (Some(key), Some(contact)) = (silent, reply.contact()) {
+            self.regions.silent(turn, key, contact);
         }
     }
 

@@ -1,12 +1,19 @@
 //! What time brings: requests to send again or to give up, values to let go, maintenance
 //! to begin.
 
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
 use super::Node;
-use super::effect::{Effect, QueryKind};
+use super::effect::{Effect, PublishReason, QueryKind};
+use super::jobs::{Choice, Work};
+use super::known::Known;
 use super::outbox::Outbox;
+use super::renewable::{RenewReason, Renewable, steer_order};
 use crate::id::Id;
-use crate::limits::EXPIRIES_MAX;
+use crate::limits::{EXPIRIES_MAX, MAINTENANCE_PACE, REPLICATE_ROUNDS, ROUND_VALUES_MAX};
 use crate::time::Instant;
+use crate::wire::Contact;
 
 impl Node {
     /// When [`handle_timeout`](Self::handle_timeout) must be called next.
@@ -32,11 +39,19 @@ impl Node {
         self.turn.stats.values_expired += expired as u64;
         if self.turn.is_departing() {
             self.hand_off(outbox);
-        } else if self.next_query().is_some_and(|due| due <= now)
-            && let Some((target, kind)) = self.due_query()
-        {
-            self.jobs.query_begun(now);
-            self.turn.push(Effect::Query { target, kind });
+        } else {
+            if self.next_query().is_some_and(|due| due <= now)
+                && let Some((target, kind)) = self.due_query()
+            {
+                self.jobs.query_begun(now);
+                self.turn.push(Effect::Query { target, kind });
+            }
+            if self.next_round().is_some_and(|due| due <= now) {
+                self.begin_round();
+            }
+            if self.next_look().is_some_and(|due| due <= now) {
+                self.hand_to_newcomers();
+            }
         }
         self.drain(outbox);
     }
@@ -45,7 +60,7 @@ impl Node {
         let due = if self.turn.is_departing() {
             self.may_hand_off().then_some(Instant::ZERO)
         } else {
-            self.next_query()
+            [self.next_query(), self.next_round(), self.next_look()].into_iter().flatten().min()
         };
         [due, self.storage.store.next_expiry()].into_iter().flatten().min()
     }
@@ -55,7 +70,7 @@ impl Node {
     fn next_query(&self) -> Option<Instant> {
         let refresh = self.table.next_refresh().map(|(_, due)| due);
         let self_lookup = self.jobs.refresh.next();
-        let due = [Some(self_lookup), self.storage.next_publish(), refresh];
+        let due = [Some(self_lookup), refresh];
         let due = due.into_iter().flatten().min()?;
         self.queries.has_room_for_maintenance().then(|| self.jobs.paced(due))
     }
@@ -65,10 +80,180 @@ impl Node {
         let contacts = self.table.routing.entries().count();
         let turn = &mut self.turn;
         let due = self.jobs.due_self_lookup(turn, contacts);
-        due.or_else(|| self.storage.due_publish(turn)).or_else(|| {
+        due.or_else(|| {
             let (index, due) = self.table.next_refresh()?;
             let is_due = due <= turn.now;
             is_due.then(|| (self.table.routing.random_id(&mut turn.rng, index), QueryKind::Refresh))
         })
+    }
+    /// When the next round begins, in which values are renewed. It may need a lookup.
+    fn next_round(&self) -> Option<Instant> {
+        let republish = self.storage.next_republish().map(|due| due.max(self.jobs.next_republish));
+        let replicate =
+            self.storage.next_replication().map(|due| due.max(self.jobs.next_replicate));
+        let next = [republish, replicate].into_iter().flatten().min()?;
+        let has_room = self.jobs.rounds.has_room() && self.queries.has_room_for_maintenance();
+        has_room.then_some(next)
+    }
+
+    /// Renews what is due on the nodes that hold it: first what was put here.
+    fn begin_round(&mut self) {
+        let now = self.turn.now;
+        if self.jobs.next_republish <= now
+            && let Some(key) = self.storage.due_published(&self.turn)
+        {
+            self.jobs.next_republish = now + MAINTENANCE_PACE;
+            return self.republish(key);
+        }
+        let Some(key) = self.storage.due_replica(&self.turn) else { return };
+        self.jobs.next_replicate = now + MAINTENANCE_PACE;
+        if !self.table.routing.knows_closest(key) {
+            self.replicate_far(key);
+        } else if now >= self.jobs.next_near {
+            self.replicate(RenewReason::Replicate);
+        } else if self.jobs.again.is_some_and(|again| now >= again) {
+            self.replicate(RenewReason::Again);
+        } else {
+            let again = self.jobs.again.unwrap_or(self.jobs.next_near);
+            self.jobs.next_replicate = again.min(self.jobs.next_near);
+        }
+    }
+
+    /// Stores a replica on the nodes closest to it, which a lookup finds.
+    fn replicate_far(&mut self, key: Id) {
+        let paced = self.jobs.begin_query(self.turn.now);
+        self.jobs.next_replicate = self.jobs.next_replicate.max(paced);
+        if paced <= self.turn.now
+            && let Some(replica) = self.storage.take_replica(&mut self.turn, key)
+        {
+            let (life, reason) = (replica.life(self.turn.now), PublishReason::Replicate);
+            let kind = QueryKind::Publish { value: replica.value, life, reason };
+            self.turn.push(Effect::Query { target: key, kind });
+        }
+    }
+
+    /// Renews the values around `key` that were put here on some of the nodes closest to them,
+    /// or looks those up.
+    fn republish(&mut self, key: Id) {
+        let Some(Choice { range, contacts, spares }) =
+            self.jobs.regions.choose(&mut self.turn, key)
+        else {
+            let paced = self.jobs.begin_query(self.turn.now);
+            self.jobs.next_republish = self.jobs.next_republish.max(paced);
+            if paced <= self.turn.now {
+                self.storage.postpone(&mut self.turn, key);
+                self.turn.push(Effect::Query { target: key, kind: QueryKind::Region });
+            }
+            return;
+        };
+        let values = self.storage.take_published(&mut self.turn, range, None);
+        let all: Vec<u16> = (0..values.len() as u16).collect();
+        let works = contacts.into_iter().map(|contact| self.work(contact, all.clone())).collect();
+        let known = |contact| (contact, self.table.known(contact));
+        let spares = spares.into_iter().map(known).collect();
+        let values = values.into_iter().map(|value| (value, None));
+        self.begin_round_of(RenewReason::Republish, values, works, spares);
+    }
+
+    /// The nodes closest to `target` are found: renews the values around it on all of them.
+    pub(super) fn explored(&mut self, target: Id, closest: Vec<Contact>) {
+        let are_all = self.table.routing.entries().count() <= closest.len();
+        let nodes = closest.iter().copied();
+        let range = self.jobs.regions.learn(&self.turn, target, nodes, are_all);
+        let values = self.storage.take_published(&mut self.turn, range.clone(), Some(target));
+        let all = 0..values.len() as u16;
+        let own: Vec<u16> =
+            all.clone().filter(|&index| values[usize::from(index)].key == target).collect();
+        let works = closest.into_iter().map(|contact| {
+            let is_of_region = are_all || range.contains(&contact.id);
+            let values = if is_of_region { all.clone().collect() } else { own.clone() };
+            self.work(contact, values)
+        });
+        let works = works.collect();
+        let values = values.into_iter().map(|value| (value, None));
+        self.begin_round_of(RenewReason::Republish, values, works, Vec::new());
+    }
+
+    /// Renews replicas on the nodes closest to them, which the table names: this node keeps its
+    /// neighbourhood verified.
+    fn replicate(&mut self, reason: RenewReason) {
+        self.jobs.again = None;
+        let routing = &self.table.routing;
+        let is_near = |key| routing.knows_closest(key);
+        let values = self.storage.take_replicas(&mut self.turn, is_near);
+        if reason == RenewReason::Replicate && values.len() < ROUND_VALUES_MAX {
+            let wait = REPLICATE_ROUNDS * self.turn.config.k as u32;
+            self.jobs.next_near = self.turn.now + self.turn.rng.jitter(wait);
+        }
+        self.renew_on_closest(reason, values, |_| true);
+    }
+
+    /// When it is looked for newcomers next, or gone on with what is for them.
+    fn next_look(&self) -> Option<Instant> {
+        let is_of_use = !self.storage.is_empty() && self.jobs.rounds.has_room();
+        is_of_use.then(|| self.jobs.newcomers.next())
+    }
+
+    /// Looks for nodes that have come into the neighbourhood, or renews on them what they are
+    /// to hold and no other node is closer to than this one.
+    fn hand_to_newcomers(&mut self) {
+        let Self { turn, table, storage, jobs, .. } = self;
+        let neighbourhood = table.routing.neighbourhood();
+        let Some(at) = jobs.newcomers.at() else {
+            return jobs.newcomers.look(turn.now, neighbourhood.ids().collect());
+        };
+        let is_new = |id| jobs.newcomers.is_new(id);
+        let is_for = |key| {
+            neighbourhood.is_closest(key, is_new)
+                && neighbourhood.closest(key).iter().any(|contact| is_new(contact.id))
+        };
+        let own = turn.config.id;
+        let shared = neighbourhood.ids().map(|id| (id ^ own).shared_prefix_bits()).min();
+        let (values, at) =
+            storage.replicas_from(turn, at, own.sharing(shared.unwrap_or(0)), is_for);
+        let mut values = jobs.newcomers.found(turn.now, values, at);
+        values.sort_unstable_by_key(|value| steer_order(value.key));
+        let new: Vec<Id> = neighbourhood.ids().filter(|&id| jobs.newcomers.is_new(id)).collect();
+        if !values.is_empty() {
+            self.renew_on_closest(RenewReason::Newcomer, values, |id| new.contains(&id));
+        }
+    }
+
+    /// Renews values on those of the nodes closest to each that `is_peer` holds for.
+    fn renew_on_closest(
+        &mut self,
+        reason: RenewReason,
+        values: Vec<Renewable>,
+        is_peer: impl Fn(Id) -> bool,
+    ) {
+        let neighbourhood = self.table.routing.neighbourhood();
+        let mut lists: BTreeMap<Id, (Contact, Vec<u16>)> = BTreeMap::new();
+        let mut enough = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            let closest = neighbourhood.closest(value.key);
+            enough.push(neighbourhood.enough(value.key, &closest));
+            for contact in closest.into_iter().filter(|contact| is_peer(contact.id)) {
+                lists.entry(contact.id).or_insert((contact, Vec::new())).1.push(index as u16);
+            }
+        }
+        let works = lists.into_values().map(|(contact, values)| self.work(contact, values));
+        let works = works.collect();
+        self.begin_round_of(reason, values.into_iter().zip(enough), works, Vec::new());
+    }
+
+    fn begin_round_of(
+        &mut self,
+        reason: RenewReason,
+        values: impl Iterator<Item = (Renewable, Option<u8>)>,
+        works: Vec<Work>,
+        spares: Vec<(Contact, Known)>,
+    ) {
+        let next = self.jobs.rounds.begin(&mut self.turn, reason, values, works, spares);
+        self.jobs.next_republish = self.jobs.next_republish.max(next);
+        self.jobs.next_replicate = self.jobs.next_replicate.max(next);
+    }
+
+    fn work(&self, contact: Contact, values: Vec<u16>) -> Work {
+        Work { contact, known: self.table.known(contact), values }
     }
 }

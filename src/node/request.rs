@@ -5,13 +5,14 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::known::Known;
+use super::renewable::RoundPeer;
 use crate::id::Id;
 use crate::limits::{
     CONTACT_BYTES_MAX, DATAGRAM_BYTES_MAX, HEADER_BYTES, PIECE_BYTES_MAX, SENDS_HURRIED,
     SENDS_LOOKUP, SENDS_STORE, SENDS_UNCONFIRMED,
 };
 use crate::time::Instant;
-use crate::wire::{self, Body, Contact, Role, Store};
+use crate::wire::{self, Body, Contact, Renewal, Renewals, Role, Store};
 
 /// A request to one peer.
 #[derive(Clone, Debug)]
@@ -39,6 +40,7 @@ pub(crate) enum Ask {
     FindNode { target: Id },
     FindValue { key: Id },
     Store { key: Id, value: Arc<[u8]>, life: Duration, purpose: wire::Purpose },
+    Renew { renewals: Arc<[Renewal]> },
 }
 
 /// What a request is for. Only the dispatcher looks at it.
@@ -58,6 +60,8 @@ pub(crate) enum Purpose {
     Query(QueryId),
     /// To leave a copy on the path of a get.
     PathCache,
+    /// To renew values on a peer, or to store there what it lacks.
+    Round(RoundPeer),
 }
 
 /// Names a query.
@@ -84,7 +88,9 @@ impl Request {
     pub(crate) const fn new(contact: Contact, known: Known, ask: Ask, purpose: Purpose) -> Self {
         let sends_max = match ask {
             Ask::Store { .. } => SENDS_STORE,
-            Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. } => SENDS_LOOKUP,
+            Ask::Ping | Ask::FindNode { .. } | Ask::FindValue { .. } | Ask::Renew { .. } => {
+                SENDS_LOOKUP
+            }
         };
         Self {
             addr: contact.addr,
@@ -155,6 +161,7 @@ impl Ask {
             Self::FindNode { .. } => "FIND_NODE",
             Self::FindValue { .. } => "FIND_VALUE",
             Self::Store { .. } => "STORE",
+            Self::Renew { .. } => "RENEW",
         }
     }
 
@@ -162,7 +169,9 @@ impl Ask {
     pub(crate) const fn stored_key(&self) -> Option<Id> {
         match self {
             Self::Store { key, .. } => Some(*key),
-            Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } => None,
+            Self::Ping | Self::FindNode { .. } | Self::FindValue { .. } | Self::Renew { .. } => {
+                None
+            }
         }
     }
 
@@ -181,6 +190,7 @@ impl Ask {
                 // The peer pulls the rest of a larger one.
                 value: &value[..value.len().min(PIECE_BYTES_MAX)],
             }),
+            Self::Renew { renewals } => Body::Renew(Renewals::new(renewals)),
         }
     }
 }

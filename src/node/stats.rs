@@ -191,6 +191,18 @@ counters! {
         changes_not_kept,
         /// Values that were read from the disk at the start.
         values_restored,
+        /// RENEWs sent, repetitions not counted.
+        renews_sent,
+        /// Peers found to answer no RENEW: they are sent STOREs instead.
+        renew_fallbacks,
+        /// Peers given up in a round: silent, or of no use.
+        renew_peers_given_up,
+        /// Values that peers have said they hold, and keep longer.
+        values_renewed,
+        /// Values that peers have said they lack.
+        renewals_lacking,
+        /// Values stored on peers since they lacked them, or answer no RENEW.
+        values_supplied,
         /// Values republished by this node as their origin.
         values_republished,
         /// Values replicated by this node as a holder.
@@ -217,6 +229,10 @@ counters! {
         changes_waiting,
         /// Gauge: values put here and republished from here.
         values_published,
+        /// Gauge: values that should have been republished or replicated a period ago.
+        values_overdue,
+        /// Gauge: rounds in progress, in which values are renewed on other nodes.
+        rounds,
         /// Gauge: values still to be handed off, since the node departs.
         values_to_hand_off,
         /// Gauge: large values that are pulled.

@@ -11,6 +11,7 @@ mod shares;
 mod slab;
 mod source;
 mod store;
+mod upkeep;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -231,33 +232,6 @@ impl Storage {
     pub(crate) fn demote(&mut self, turn: &mut Turn, key: Id) {
         self.store.demote(key);
         self.write_renewed(turn, key);
-    }
-
-    /// When the next value is to be published again.
-    pub(crate) fn next_publish(&self) -> Option<Instant> {
-        if self.awaits_join {
-            return None;
-        }
-        let times = [self.published.next_republish(), self.store.next_replication()];
-        times.into_iter().flatten().min()
-    }
-
-    /// The next value that is to be published again now: of this node's own first.
-    pub(crate) fn due_publish(&mut self, turn: &mut Turn) -> Option<(Id, QueryKind)> {
-        if self.awaits_join {
-            return None;
-        }
-        let again = turn.now + turn.rng.jitter(turn.config.republish);
-        if let Some((key, value)) = self.published.take_due(turn.now, again) {
-            self.write_rescheduled(turn, key);
-            let (life, reason) = (turn.config.expire, PublishReason::Republish);
-            return Some((key, QueryKind::Publish { value, life, reason }));
-        }
-        let again = replication(turn, None);
-        let held = self.store.take_replication(turn.now, again)?;
-        let (value, reason) = (Arc::clone(&held.value), PublishReason::Replicate);
-        let life = held.expires.since(turn.now);
-        Some((held.key, QueryKind::Publish { value, life, reason }))
     }
 
     /// The keys of the values that a departing node hands off, the most urgent last.

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod compact;
+mod neighbourhood;
 mod routing_table;
 
 use alloc::boxed::Box;

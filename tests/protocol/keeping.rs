@@ -5,7 +5,7 @@ use std::time::Duration;
 use kad_node::id::Id;
 use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT};
 use kad_node::node::{Command, Event, Forgotten, OperationId};
-use kad_node::wire::{self, Body, Contacts, Datagram};
+use kad_node::wire::{self, Body, Contacts, Datagram, Renewed};
 
 use crate::datagram::{datagram, store};
 use crate::net::{Net, addr};
@@ -108,6 +108,7 @@ fn nodes_that_only_say_that_they_store_a_value_do_not_end_what_others_hold() {
             Box::new(|request| match request.body {
                 Body::Ping => Some(Body::Pong),
                 Body::Store(_) => Some(Body::Stored),
+                Body::Renew(_) => Some(Body::Renewed(Renewed { answered: u64::MAX, lacking: 0 })),
                 _ => Some(Body::Nodes(Contacts::new(&[]))),
             }),
         );

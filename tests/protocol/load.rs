@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{
-    ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
-    OUTBOX_BYTES_MAX, QUERIES_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
+    ALPHA_DEFAULT, ALPHA_MAX, IN_FLIGHT_MAX, K_DEFAULT, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
+    OUTBOX_BYTES_MAX, QUERIES_MAX, RENEWALS_MAX, REPLICATE, REPUBLISH_DEFAULT, TIMEOUT_MAX,
 };
 use kad_node::node::{Command, Event, OperationId, Outbox, Refusal, Trace};
 use kad_node::wire::{self, Body, Contacts, Datagram, Store, Token};
@@ -52,12 +52,25 @@ fn maintenance_goes_on_while_the_user_keeps_the_node_busy() {
 
 #[test]
 fn maintenance_begins_lookups_at_a_pace_however_much_is_due() {
-    const REPLICAS: u64 = 400;
-    let mut net = Net::joined(4, 30);
-    replicate_to(&mut net, 0, REPLICAS);
-    assert_eq!(net.stats(0).values, REPLICAS);
+    const VALUES: u64 = 400;
+    let mut net = Net::new(4);
+    // The closest node to a key is that to no other, so that each value takes a lookup.
+    for number in 0..30 {
+        net.add_with(number, |config| {
+            config.k = 1;
+            config.republish = REPLICATE / 2;
+        });
+        if number > 0 {
+            net.join(number, 0);
+        }
+    }
+    for number in 0..VALUES {
+        net.put(0, &format!("value {number}"));
+        net.settle();
+    }
+    assert_eq!(net.stats(0).values_published, VALUES);
     // All are due at once, and peers answer in no time.
-    net.now = net.now + REPLICATE * 2;
+    net.now = net.now + REPLICATE;
     let most = 1 + 1000 / MAINTENANCE_PACE.as_millis() as u64;
     let before = net.stats(0);
     for _ in 0..10 {
@@ -67,8 +80,28 @@ fn maintenance_begins_lookups_at_a_pace_however_much_is_due() {
         assert!(started <= most, "{started} lookups in a second");
         assert!(started + 2 >= most, "{started} lookups in a second: the pace is what bounds them");
     }
-    net.run_for(Duration::from_secs(REPLICAS / most + 10));
-    assert!(net.stats(0).values_replicated >= before.values_replicated + REPLICAS * 9 / 10);
+    net.run_for(Duration::from_secs(VALUES / most + 10));
+    assert!(net.stats(0).values_republished >= before.values_republished + VALUES * 9 / 10);
+}
+
+#[test]
+fn replicas_that_are_due_at_once_are_renewed_in_one_round_without_lookups() {
+    const REPLICAS: u64 = 400;
+    let mut net = Net::joined(4, 30);
+    replicate_to(&mut net, 0, REPLICAS);
+    assert_eq!(net.stats(0).values, REPLICAS);
+    net.now = net.now + REPLICATE * 2;
+    let before = net.stats(0);
+    net.run_for(Duration::from_secs(10));
+    let after = net.stats(0);
+    assert_eq!(after.values_replicated - before.values_replicated, REPLICAS);
+    let lookups = after.lookups_started - before.lookups_started;
+    assert!(lookups <= 20, "{lookups} lookups, all of them refreshes");
+    let renews = after.renews_sent - before.renews_sent;
+    assert!(renews <= 29 * REPLICAS.div_ceil(RENEWALS_MAX as u64), "{renews} RENEWs");
+    // The peer has stored each on this node alone.
+    let supplied = after.values_supplied - before.values_supplied;
+    assert_eq!(supplied, REPLICAS * K_DEFAULT as u64);
 }
 
 /// Has a peer store so many values on node `number`, to be kept alive.

@@ -1,14 +1,17 @@
 //! How values are renewed where they are held, without their bytes.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::EXPIRE_DEFAULT;
-use kad_node::wire::{self, Body, Datagram, Renewal, Renewals, Renewed, Role, Store};
+use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, RENEW_PEERS, REPLICATE};
+use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
 use crate::datagram::{datagram, store};
-use crate::net::{Net, addr};
-use crate::sharded::Landing;
+use crate::net::{Flying, Net, addr};
+use crate::sharded::{Landing, Sharded};
 
 const SENDER: u16 = 500;
 const TEXTS: [&str; 4] = ["one", "two", "three", "four"];
@@ -107,4 +110,135 @@ fn shards_answer_for_their_own_keys_until_each_key_is_answered() {
         assert!((2..=3).contains(&rounds), "{rounds} for three shards, {landing:?}");
         assert_eq!(lacking, 1);
     }
+}
+
+/// A network in which node 0 has put so many values, and their keys.
+fn network_of_values(seed: u64, nodes: u16, values: usize) -> (Net, Vec<Id>) {
+    let mut net = Net::joined(seed, nodes);
+    let keys = (0..values).map(|number| net.put(0, &format!("value {number}"))).collect();
+    net.run_for(Duration::from_secs(10));
+    (net, keys)
+}
+
+fn holders(net: &Net, key: Id) -> usize {
+    net.nodes.values().filter(|node| node.holds(key)).count()
+}
+
+/// STOREs, RENEWs and lookup steps that the nodes have sent.
+fn requests(net: &Net) -> [usize; 3] {
+    let count = |wanted: fn(&Body<'_>) -> bool| {
+        let of = |sent: &&Flying| wanted(&wire::decode(&sent.bytes).expect("no garbage").body);
+        net.sent.iter().filter(of).count()
+    };
+    [
+        count(|body| matches!(body, Body::Store(_))),
+        count(|body| matches!(body, Body::Renew(_))),
+        count(|body| matches!(body, Body::FindNode { .. })),
+    ]
+}
+
+#[test]
+fn holders_renew_each_others_values_without_their_bytes_and_without_lookups() {
+    const VALUES: usize = 120;
+    let (mut net, keys) = network_of_values(4, 40, VALUES);
+    net.kill(0);
+    // Time in which the table forgets it, and others take what it held.
+    net.run_for(REPLICATE * 2);
+    let mut idle = Net::joined(4, 39);
+    idle.run_for(REPLICATE * 2);
+    net.sent.clear();
+    idle.sent.clear();
+    net.run_for(REPLICATE * 4);
+    idle.run_for(REPLICATE * 4);
+    assert!(keys.iter().all(|&key| holders(&net, key) >= K_DEFAULT));
+    let ([stores, renews, lookups], [_, _, idle_lookups]) = (requests(&net), requests(&idle));
+    assert!(renews > 0);
+    assert!(stores < VALUES, "{stores} STOREs");
+    assert!(renews < VALUES * K_DEFAULT * 4 / 2, "{renews} RENEWs");
+    assert!(lookups < idle_lookups * 3 / 2, "{lookups} lookup steps; {idle_lookups} when idle");
+}
+
+#[test]
+fn an_origin_renews_on_a_few_of_the_closest_and_its_values_outlive_their_expiry() {
+    let (mut net, keys) = network_of_values(5, 40, 30);
+    net.sent.clear();
+    net.run_for(EXPIRE_DEFAULT / 2);
+    let renews = net.sent_by(0, |body| matches!(body, Body::Renew(_))).len();
+    let stores = net.sent_by(0, |body| matches!(body, Body::Store(_))).len();
+    assert!(stores < 30, "{stores} STOREs");
+    assert!(renews > 12 * RENEW_PEERS, "{renews} RENEWs");
+    net.run_for(EXPIRE_DEFAULT);
+    assert!(keys.iter().all(|&key| holders(&net, key) >= K_DEFAULT));
+    assert!(net.stats(0).values_republished >= 30 * 30, "hourly");
+}
+
+#[test]
+fn what_a_peer_lacks_is_stored_there() {
+    let (mut net, keys) = network_of_values(6, 30, 20);
+    // It comes back with nothing at its old address, and under its old id.
+    let id = net.id(7);
+    net.kill(7);
+    net.add_with(7, |config| config.id = id);
+    net.join(7, 0);
+    net.run_for(REPLICATE * 3 / 2);
+    for key in keys {
+        let mut ids: Vec<Id> = net.nodes.values().map(Sharded::id).collect();
+        ids.sort_by_key(|&id| id ^ key);
+        let is_close = ids[..K_DEFAULT].contains(&id);
+        assert!(!is_close || net.nodes[&addr(7)].holds(key), "{key}");
+    }
+    assert!(net.nodes.values().map(|node| node.stats().values_supplied).sum::<u64>() > 0);
+}
+
+#[test]
+fn a_node_that_comes_is_handed_what_it_is_to_hold_at_once() {
+    for (shards, landing) in [(1, Landing::Steered), (3, Landing::Steered), (3, Landing::InTurn)] {
+        let mut net = Net::new(7);
+        net.use_shards(shards, landing);
+        net.populate(40);
+        let keys: Vec<Id> = (0..40).map(|number| net.put(0, &format!("value {number}"))).collect();
+        net.run_for(Duration::from_mins(3));
+        net.add(40);
+        net.join(40, 0);
+        net.run_for(Duration::from_mins(3));
+        let id = net.id(40);
+        let to_hold = keys.iter().filter(|&&key| {
+            let mut ids: Vec<Id> = net.nodes.values().map(Sharded::id).collect();
+            ids.sort_by_key(|&id| id ^ key);
+            ids[..K_DEFAULT].contains(&id)
+        });
+        let to_hold: Vec<&Id> = to_hold.collect();
+        assert!(to_hold.len() > 5);
+        let held = to_hold.iter().filter(|&&&key| net.nodes[&addr(40)].holds(key)).count();
+        assert_eq!(held, to_hold.len(), "{shards} shards, {landing:?}");
+        let stores = net.stats(40).stores_accepted;
+        assert!(stores <= to_hold.len() as u64 + 2, "{stores} STOREs for {}", to_hold.len());
+    }
+}
+
+#[test]
+fn a_peer_of_an_older_release_is_sent_stores() {
+    let (mut net, keys) = network_of_values(8, 20, 10);
+    // As close to every key as any node may be, for K is as large as the network.
+    let (stored, id) = (Rc::new(RefCell::new(BTreeSet::new())), Id::of_value(b"old"));
+    let noted = Rc::clone(&stored);
+    net.add_puppet(
+        20,
+        id,
+        Box::new(move |request| match request.body {
+            Body::Ping => Some(Body::Pong),
+            Body::Store(store) => {
+                noted.borrow_mut().insert(store.key);
+                Some(Body::Stored)
+            }
+            Body::Renew(_) => None,
+            _ => Some(Body::Nodes(Contacts::new(&[]))),
+        }),
+    );
+    for number in 0..20 {
+        net.introduce(20, number, id);
+    }
+    net.run_for(REPLICATE * 2);
+    assert_eq!(stored.borrow().len(), keys.len());
+    assert!(net.nodes.values().map(|node| node.stats().renew_fallbacks).sum::<u64>() > 0);
 }

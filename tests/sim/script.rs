@@ -92,7 +92,12 @@ impl World {
     }
 
     /// Does `act` `count` times, evenly spread over `over`.
-    pub(crate) fn spread(&mut self, count: usize, over: Duration, mut act: impl FnMut(&mut Self, usize)) {
+    pub(crate) fn spread(
+        &mut self,
+        count: usize,
+        over: Duration,
+        mut act: impl FnMut(&mut Self, usize),
+    ) {
         let start = self.now;
         for index in 0..count {
             let micros = over.as_micros() as u64 * index as u64 / count as u64;

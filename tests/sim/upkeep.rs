@@ -43,7 +43,8 @@ impl World {
             && let Some((datagrams, _)) = upkeep.of_a_value(self.upkeep.first())
             && datagrams > datagrams_max as f64
         {
-            let what = format!("{datagrams:.1} datagrams a value and hour; at most {datagrams_max}");
+            let what =
+                format!("{datagrams:.1} datagrams a value and hour; at most {datagrams_max}");
             self.violate(Wrong::NotQuiet, what);
         }
         self.upkeep.push(upkeep);

@@ -108,12 +108,12 @@ impl Traffic {
 /// that matches.
 const GROUPS: [(&str, &[&str]); 8] = [
     ("datagrams", &["datagrams_", "outbox_", "handoffs_"]),
-    ("requests answered", &["pings_", "find_", "stores_", "replies_cut"]),
+    ("requests answered", &["pings_", "find_", "stores_", "renews_", "renewals_", "replies_cut"]),
     ("large values", &["ranges_", "pieces_", "transfer", "sources_given_up", "uploads"]),
     ("requests made", &["requests_", "rpcs", "replies_", "values_mismatched"]),
     ("lookups", &["lookups", "candidates_"]),
     ("routing table", &["contacts", "replacements", "checks_", "verifications_", "proofs_"]),
-    ("values", &["value", "changes_"]),
+    ("values", &["value", "changes_", "renew", "rounds"]),
     ("other", &[""]),
 ];
 

@@ -15,9 +15,10 @@ impl Query {
         let target = self.lookup.target();
         let ask = match self.kind {
             QueryKind::Get { .. } => Ask::FindValue { key: target },
-            QueryKind::Join | QueryKind::Refresh | QueryKind::Publish { .. } => {
-                Ask::FindNode { target }
-            }
+            QueryKind::Join
+            | QueryKind::Refresh
+            | QueryKind::Region
+            | QueryKind::Publish { .. } => Ask::FindNode { target },
         };
         let Candidate { contact, known, .. } = candidate;
         let request = Request::new(contact, known, ask, Purpose::Query(id));

@@ -1,6 +1,7 @@
 //! An order of some items of a slab, of which the first is known at once. An item knows its
 //! place, so that any of them is taken out or put elsewhere in O(log n), without allocation.
 
+use alloc::vec::Vec;
 use core::marker::PhantomData;
 
 use super::chunked::Chunked;
@@ -42,6 +43,19 @@ impl<T, O: Order<T>> Heap<T, O> {
     /// The items, the first one first, the others in no order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Slot<T>> {
         self.slots.iter().copied()
+    }
+
+    /// How many items `is_first` holds for, which holds for none behind one that it does not
+    /// hold for. Looks at them and at those right below them alone.
+    pub(super) fn count_first(&self, slab: &Slab<T>, is_first: impl Fn(&T) -> bool) -> usize {
+        let (mut count, mut at) = (0, Vec::from([0]));
+        while let Some(index) = at.pop() {
+            if index < self.slots.len() && is_first(&slab[self.slots[index]]) {
+                count += 1;
+                at.extend(index * CHILDREN + 1..=index * CHILDREN + CHILDREN);
+            }
+        }
+        count
     }
 
     pub(super) fn insert(&mut self, slab: &mut Slab<T>, slot: Slot<T>) {

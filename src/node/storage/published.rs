@@ -3,6 +3,8 @@
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use super::keyed_map::{IdMap, Keyed};
 use crate::id::Id;
@@ -25,11 +27,13 @@ pub(crate) struct Full;
 pub(crate) struct Published {
     values: IdMap<Publication>,
     due: BTreeSet<(Instant, Id)>,
+    /// For those that are close to each other.
+    keys: BTreeSet<Id>,
 }
 
 impl Published {
     pub(crate) fn new(hash: Keyed) -> Self {
-        Self { values: IdMap::with_hasher(hash), due: BTreeSet::new() }
+        Self { values: IdMap::with_hasher(hash), due: BTreeSet::new(), keys: BTreeSet::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -54,6 +58,7 @@ impl Published {
         }
         self.values.insert(key, Publication { value, republish, is_held: false });
         self.due.insert((republish, key));
+        self.keys.insert(key);
         Ok(())
     }
 
@@ -61,6 +66,7 @@ impl Published {
     pub(crate) fn forget(&mut self, key: Id) -> Option<Arc<[u8]>> {
         let publication = self.values.remove(&key)?;
         self.due.remove(&(publication.republish, key));
+        self.keys.remove(&key);
         Some(publication.value)
     }
 
@@ -86,14 +92,41 @@ impl Published {
         self.due.first().map(|&(due, _)| due)
     }
 
-    /// The next value due at `now`; its next turn comes at `again`.
-    pub(crate) fn take_due(&mut self, now: Instant, again: Instant) -> Option<(Id, Arc<[u8]>)> {
-        let (due, key) = *self.due.first()?;
-        if due > now {
-            return None;
+    /// The next value, where it is due at `now`.
+    pub(crate) fn first_due(&self, now: Instant) -> Option<Id> {
+        let &(due, key) = self.due.first()?;
+        (due <= now).then_some(key)
+    }
+
+    /// For how many values `is_due` holds; it holds for what is due before another.
+    pub(crate) fn count_due(&self, is_due: impl Fn(Instant) -> bool) -> usize {
+        self.due.iter().take_while(|(due, _)| is_due(*due)).count()
+    }
+
+    /// The values of these keys that are due at `until`, at most `most`; their next turn comes
+    /// at `again`.
+    pub(crate) fn take_due(
+        &mut self,
+        of: RangeInclusive<Id>,
+        until: Instant,
+        again: Instant,
+        most: usize,
+    ) -> Vec<(Id, Arc<[u8]>)> {
+        let values = self.keys.range(of).map(|&key| (key, &self.values[&key]));
+        let due = values.filter(|(_, publication)| publication.republish <= until).take(most);
+        let due: Vec<_> = due.map(|(key, value)| (key, Arc::clone(&value.value))).collect();
+        for &(key, _) in &due {
+            self.reschedule(key, again);
         }
-        self.reschedule(key, again);
-        Some((key, Arc::clone(&self.values[&key].value)))
+        due
+    }
+
+    /// The values of these keys.
+    pub(crate) fn in_range(
+        &self,
+        of: RangeInclusive<Id>,
+    ) -> impl Iterator<Item = (Id, &Arc<[u8]>)> {
+        self.keys.range(of).map(|&key| (key, &self.values[&key].value))
     }
 
     /// The keys of the values, in the order in which they are to be republished.
@@ -104,14 +137,14 @@ impl Published {
     /// Makes every value that no other node holds due at `now`: a node to store it on has
     /// come.
     pub(crate) fn hasten_unheld(&mut self, now: Instant) {
-        let keys: alloc::vec::Vec<Id> = self.keys().filter(|&key| !self.is_held(key)).collect();
+        let keys: Vec<Id> = self.keys().filter(|&key| !self.is_held(key)).collect();
         for key in keys {
             self.reschedule(key, now);
         }
     }
 
-    fn reschedule(&mut self, key: Id, republish: Instant) {
-        let publication = self.values.get_mut(&key).expect("what is due is published");
+    pub(crate) fn reschedule(&mut self, key: Id, republish: Instant) {
+        let Some(publication) = self.values.get_mut(&key) else { return };
         self.due.remove(&(publication.republish, key));
         publication.republish = republish;
         self.due.insert((republish, key));

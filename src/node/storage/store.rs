@@ -248,14 +248,31 @@ impl Store {
         replicas.into_iter().map(|(_, key)| key)
     }
 
-    /// The next replica due at `now`; its next turn comes at `again`.
-    pub(crate) fn take_replication(&mut self, now: Instant, again: Replication) -> Option<&Held> {
-        let slot = self.replications.first()?;
-        if self.next_replication()? > now {
-            return None;
+    /// The replica that is to be replicated next.
+    pub(crate) fn first_replica(&self) -> Option<(Id, Replication)> {
+        let held = &self.values[self.replications.first()?];
+        held.replication().map(|replication| (held.key, replication))
+    }
+
+    /// The replicas among `most` values, in the order in which they lie, from `at` on.
+    pub(crate) fn replicas_from(&self, at: usize, most: usize) -> impl Iterator<Item = &Held> {
+        let slots = at.min(self.len)..at.saturating_add(most).min(self.len);
+        slots.map(|index| &self.values[Slot::new(index)]).filter(|held| held.is_replica())
+    }
+
+    /// For how many replicas `is_due` holds; it holds for what is due before another.
+    pub(crate) fn count_due(&self, is_due: impl Fn(Instant) -> bool) -> usize {
+        let is_due = |held: &Held| held.replication().is_some_and(|due| is_due(due.due));
+        self.replications.count_first(&self.values, is_due)
+    }
+
+    /// When the replica of `key` is to be replicated from now on.
+    pub(crate) fn reschedule(&mut self, key: Id, replication: Replication) {
+        if let Some(slot) = self.keys.find(&self.values, key)
+            && self.values[slot].is_replica()
+        {
+            self.set_replication(slot, Some(replication));
         }
-        self.set_replication(slot, Some(again));
-        Some(&self.values[slot])
     }
 
     /// Has the first value behind those that are held be one of them.

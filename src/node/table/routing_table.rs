@@ -230,6 +230,12 @@ impl RoutingTable {
         closest.iter().take_while(|contact| contact.id ^ key < own).count()
     }
 
+    /// Whether the K closest to `key` are among the contacts: the bucket into whose range it falls
+    /// has room, and so knows every node there, as do those beyond it.
+    pub(crate) fn knows_closest(&self, key: Id) -> bool {
+        self.buckets.get(self.index(key)).is_none_or(|bucket| bucket.entries().len() < self.k)
+    }
+
     /// Whether this node is far from being among the K closest to `key`: the bucket into
     /// whose range the key falls is full of contacts that are closer. So is the next, which
     /// covers half as many ids: there are some 2 K closer nodes at least.
@@ -249,6 +255,14 @@ impl RoutingTable {
             renamed.answered(entry);
         }
         renamed
+    }
+
+    pub(super) const fn own(&self) -> Id {
+        self.own
+    }
+
+    pub(super) const fn k(&self) -> usize {
+        self.k
     }
 
     /// Every contact, of the farthest bucket first.

@@ -18,7 +18,7 @@ pub(crate) fn on_demand() -> Vec<Scenario> {
         of_one_origin("upkeep-of-one-origin", 300, 100_000),
         of_one_origin("upkeep-of-one-small-origin", 100, 5000),
         churned("upkeep-in-churn", 300, 10),
-        churned("upkeep-in-small-churn", 100, 10),
+        churned("upkeep-in-small-churn", 100, 40),
     ]
 }
 
@@ -76,6 +76,8 @@ fn churned(name: &str, nodes: usize, values: usize) -> Scenario {
     let (hours, count) = (24, nodes * values);
     Scenario {
         datagrams_max: 1_000_000_000,
+        // Longer than the run: an origin that has crashed renews nothing.
+        configure: |config| config.expire = minutes(60) * 30,
         ..scenario(
             name,
             "a fifth of the nodes crashes each hour of a day, and no value is lost",

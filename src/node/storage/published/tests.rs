@@ -15,6 +15,7 @@ impl Published {
             self.values.iter().map(|(&key, kept)| (kept.republish, key)).collect();
         assert_eq!(self.due, due);
         assert_eq!(self.len(), self.due.len());
+        assert_eq!(self.keys, self.values.keys().copied().collect());
     }
 }
 
@@ -23,7 +24,7 @@ enum Act {
     Put { wait_s: u64 },
     Forget,
     Stored(usize),
-    Take { again_s: u64 },
+    Take { again_s: u64, bits: usize, most: usize },
     Hasten,
 }
 
@@ -32,7 +33,8 @@ fn acts() -> impl Strategy<Value = Vec<(Act, u16, u64)>> {
         3 => (0..60_u64).prop_map(|wait_s| Act::Put { wait_s }),
         1 => Just(Act::Forget),
         2 => (0..2_usize).prop_map(Act::Stored),
-        3 => (0..60_u64).prop_map(|again_s| Act::Take { again_s }),
+        3 => (0..60_u64, 0..6_usize, 1..4_usize)
+            .prop_map(|(again_s, bits, most)| Act::Take { again_s, bits, most }),
         1 => Just(Act::Hasten),
     ];
     vec((act, 0..12_u16, 0..20_u64), 1..100)
@@ -65,13 +67,19 @@ proptest! {
                     published.stored(key, holders);
                     model.entry(key).and_modify(|kept| kept.2 = holders);
                 }
-                Act::Take { again_s } => {
+                Act::Take { again_s, bits, most } => {
                     let again = now + Duration::from_secs(again_s);
-                    let due = model.iter().filter(|(_, kept)| kept.1 <= now);
-                    let due = due.min_by_key(|&(&key, kept)| (kept.1, key));
-                    let due = due.map(|(&key, kept)| (key, Arc::clone(&kept.0)));
-                    prop_assert_eq!(&published.take_due(now, again), &due);
-                    if let Some((key, _)) = due {
+                    let all_due = || model.iter().filter(|(_, kept)| kept.1 <= now);
+                    let first = all_due().min_by_key(|&(&key, kept)| (kept.1, key));
+                    prop_assert_eq!(published.first_due(now), first.map(|(&key, _)| key));
+                    prop_assert_eq!(published.count_due(|due| due <= now), all_due().count());
+                    let is_near = |other: Id| (other ^ key).shared_prefix_bits() >= bits;
+                    let due = all_due().filter(|&(&key, _)| is_near(key)).take(most);
+                    let due: Vec<_> =
+                        due.map(|(&key, kept)| (key, Arc::clone(&kept.0))).collect();
+                    let taken = published.take_due(key.sharing(bits), now, again, most);
+                    prop_assert_eq!(&taken, &due);
+                    for (key, _) in due {
                         model.entry(key).and_modify(|kept| kept.1 = again);
                     }
                 }

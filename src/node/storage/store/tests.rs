@@ -149,9 +149,12 @@ proptest! {
                     let is_due = |kept: &&mut Kept| due(kept).is_some_and(|due| due <= now);
                     let next = model.0.iter_mut().filter(is_due);
                     let next = next.min_by_key(|kept| (due(kept), kept.key));
-                    let taken = store.take_replication(now, again).map(|held| held.key);
+                    let first = store.first_replica();
+                    let taken = first.filter(|(_, replication)| replication.due <= now);
+                    let taken = taken.map(|(key, _)| key);
                     prop_assert_eq!(taken, next.as_ref().map(|kept| kept.key));
                     if let Some(kept) = next {
+                        store.reschedule(kept.key, again);
                         kept.replication = Some(again);
                     }
                 }
@@ -164,6 +167,8 @@ proptest! {
             prop_assert_eq!(store.next_expiry(), expiry);
             let replication = model.0.iter().filter_map(due).min();
             prop_assert_eq!(store.next_replication(), replication);
+            let replicas_due = model.0.iter().filter_map(due).filter(|due| *due <= now).count();
+            prop_assert_eq!(store.count_due(|due| due <= now), replicas_due);
         }
     }
 }

@@ -102,11 +102,12 @@ const TIMES: [(&str, &str, Of<Times>); 3] = [
 ];
 
 /// The round trips, by the kind of the request.
-const RPCS: [(&str, Of<Times>); 4] = [
+const RPCS: [(&str, Of<Times>); 5] = [
     ("ping", |histograms| &histograms.pings),
     ("find_node", |histograms| &histograms.find_nodes),
     ("find_value", |histograms| &histograms.find_values),
     ("store", |histograms| &histograms.stores),
+    ("renew", |histograms| &histograms.renews),
 ];
 
 /// The distributions of hops.

@@ -1,0 +1,130 @@
+//! The nodes that are closest to values which were put here, remembered from one republishing
+//! to the next.
+//!
+//! A lookup finds the K closest to its target, and so every node of the largest subtree around
+//! the target in which all are nearer than the farthest of them: those are the closest to each
+//! key of the subtree. It is a region. For as long as it is remembered its values are renewed
+//! on [`RENEW_PEERS`] of these nodes at random, and no lookup is made: what they hold, they
+//! renew on the others. A peer that only says that it holds a value must be chosen each time
+//! for that to fail.
+//!
+//! So they take as long as [`REPLICATE`]: where values are republished more often than that,
+//! no region is remembered, and each round is a full one, on all that a lookup has found.
+//!
+//! A region is looked up anew when two thirds of the life are over that a full round has given
+//! to its values, so that each of the closest hears of them from here before they expire; and
+//! when half of the nodes that it had are silent.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use crate::id::{ID_BITS, Id};
+use crate::limits::{REGIONS_MAX, RENEW_PEERS, REPLICATE};
+use crate::node::effect::Turn;
+use crate::time::Instant;
+use crate::wire::Contact;
+
+/// The regions that are remembered, by their first key. None overlaps another.
+#[derive(Debug, Default)]
+pub(crate) struct Regions(BTreeMap<Id, Region>);
+
+#[derive(Debug)]
+struct Region {
+    /// Leading bits that its keys share.
+    bits: usize,
+    /// The nodes that are closest to each of its keys, and have not been silent.
+    contacts: Vec<Contact>,
+    /// How many of them there were.
+    found: usize,
+    /// When it is forgotten.
+    until: Instant,
+}
+
+/// The nodes on which to renew the values of a region this time.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    /// Of its keys.
+    pub(crate) range: RangeInclusive<Id>,
+    /// The nodes to ask, at random.
+    pub(crate) contacts: Vec<Contact>,
+    /// Those to ask in place of silent ones.
+    pub(crate) spares: Vec<Contact>,
+}
+
+impl Regions {
+    fn find(&mut self, now: Instant, key: Id) -> Option<(Id, &mut Region)> {
+        let (&first, region) = self.0.range_mut(..=key).next_back()?;
+        let is_in = (first ^ key).shared_prefix_bits() >= region.bits;
+        (is_in && now < region.until).then_some((first, region))
+    }
+
+    /// The nodes to renew the values around `key` on; none where they are to be looked up.
+    pub(crate) fn choose(&mut self, turn: &mut Turn, key: Id) -> Option<Choice> {
+        let (first, region) = self.find(turn.now, key)?;
+        let mut contacts = region.contacts.clone();
+        for index in 0..RENEW_PEERS.min(contacts.len()) {
+            let other = index as u64 + turn.rng.below((contacts.len() - index) as u64);
+            contacts.swap(index, other as usize);
+        }
+        let spares = contacts.split_off(RENEW_PEERS.min(contacts.len()));
+        Some(Choice { range: first.sharing(region.bits), contacts, spares })
+    }
+
+    /// The region around `target`, of which these are the K closest nodes, is known from now
+    /// on, unless it is already. Where the table holds no others, they are all that there are.
+    pub(crate) fn learn(
+        &mut self,
+        turn: &Turn,
+        target: Id,
+        closest: impl Iterator<Item = Contact>,
+        are_all: bool,
+    ) -> RangeInclusive<Id> {
+        if let Some((first, region)) = self.find(turn.now, target) {
+            return first.sharing(region.bits);
+        }
+        let mut contacts: Vec<Contact> = closest.collect();
+        let bits = if are_all { 0 } else { bits(target, &contacts, turn.config.k) };
+        contacts.retain(|contact| bits == ID_BITS || shared(*contact, target) >= bits);
+        let range = target.sharing(bits);
+        let inside: Vec<Id> = self.0.range(range.clone()).map(|(&first, _)| first).collect();
+        for first in inside {
+            self.0.remove(&first);
+        }
+        if self.0.len() >= REGIONS_MAX {
+            let oldest = self.0.iter().min_by_key(|(_, region)| region.until);
+            if let Some((&first, _)) = oldest {
+                self.0.remove(&first);
+            }
+        }
+        if !contacts.is_empty() && turn.config.republish >= REPLICATE {
+            let until = turn.now + turn.config.expire * 2 / 3;
+            let found = contacts.len();
+            self.0.insert(*range.start(), Region { bits, contacts, found, until });
+        }
+        range
+    }
+
+    /// A node of the region around `key` is silent.
+    pub(crate) fn silent(&mut self, turn: &Turn, key: Id, contact: Contact) {
+        if let Some((first, region)) = self.find(turn.now, key) {
+            region.contacts.retain(|other| *other != contact);
+            if region.contacts.len() * 2 < region.found {
+                self.0.remove(&first);
+            }
+        }
+    }
+}
+
+fn shared(contact: Contact, key: Id) -> usize {
+    (contact.id ^ key).shared_prefix_bits()
+}
+
+/// How many leading bits the keys share of which these nodes, the K closest to `target`, hold
+/// the closest: half of K of them at least. The target's alone where they are fewer.
+fn bits(target: Id, closest: &[Contact], k: usize) -> usize {
+    let farthest = closest.get(k - 1).map(|&farthest| shared(farthest, target));
+    let Some(bits) = farthest.map(|bits| bits + 1) else { return ID_BITS };
+    let inside = closest.iter().filter(|&&contact| shared(contact, target) >= bits).count();
+    if inside >= (k / 2).max(1) { bits } else { ID_BITS }
+}
