@@ -335,7 +335,7 @@ pub const SUBNET_OVERHEAD_BYTES: usize = 132;
 pub const STORE_VALUES_MAX: usize = 1 << 20;
 /// STOREs and RENEWs that one shard takes up in a turn of its loop: each costs several times
 /// what a PING or a get does, which wait for the turn's end.
-pub const STORES_PER_TURN_MAX: usize = 64;
+pub const STORES_PER_TURN_MAX: usize = 16;
 /// STOREs and RENEWs that one shard has wait for its next turns: more are dropped, and their
 /// senders send them again.
 pub const STORES_PUT_OFF_MAX: usize = 1024;

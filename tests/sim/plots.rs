@@ -110,7 +110,7 @@ pub(crate) fn all() -> Vec<Plot> {
         ),
         plot("host-lies", MadeUpContacts, one, random, ALL_FOUND),
         plot("host-wrong-values", WrongValues, one, random, ALL_FOUND),
-        plot("host-drops", Drop, one, random, ALL_FOUND),
+        plot("host-drops", Drop, one, random, Goals { absent_times: 2.0, ..ALL_FOUND }),
         plot("host-keeps-nothing", Erasure, one, random, ALL_FOUND),
         plot("host-surrounds", Surround, crowd(1, 600, 1), Placing::AroundKeys, ALL_FOUND),
         plot(
@@ -125,7 +125,7 @@ pub(crate) fn all() -> Vec<Plot> {
             Drop,
             crowd(1, 600, 1),
             random,
-            Goals { contacts: 10, ..ALL_FOUND },
+            Goals { contacts: 10, absent_times: 2.0, ..ALL_FOUND },
         ),
         plot("host-squats", Squat, crowd(1, NEWCOMERS as u32, 1), Placing::OfNewcomers, ALL_FOUND),
         plot("host-floods", flood, crowd(1, 4, 1), random, ALL_FOUND),

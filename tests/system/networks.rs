@@ -1,9 +1,11 @@
 //! Tests of networks of processes: a value put at one node is found by any other.
 
+use std::time::Instant;
+
 use kad_node::id::Id;
 
 use crate::Io;
-use crate::child::{Node, program};
+use crate::child::{DEADLINE, Node, program};
 use crate::under_each_driver;
 
 /// A network of `count` nodes, each with `arguments`. All have joined.
@@ -113,4 +115,28 @@ fn put_and_get(demo: &mut Node) {
         let absent = Id::of_value(format!("absent {index}").as_bytes());
         assert_eq!(demo.ask(format!("get {absent}")), "NOTFOUND");
     }
+}
+
+#[test]
+fn a_subnet_has_so_many_contacts_in_a_bucket_as_the_flag_says() {
+    // All others are in the seed's farthest bucket.
+    let id = |first: char| first.to_string().repeat(40);
+    let flags = ["--id", &id('0'), "--peers-per-subnet", "1"];
+    let mut seed = Node::start(Io::Mmsg, &flags);
+    let hosts = [("127.0.1.1:0", 'd'), ("127.0.1.2:0", 'e'), ("127.0.2.1:0", 'f')];
+    let mut nodes = Vec::new();
+    for (host, first) in hosts {
+        let mut node = Node::join(Io::Mmsg, &seed, &["--listen", host, "--id", &id(first)]);
+        // It shows the seed its token, where that wants it.
+        for _ in 0..3 {
+            assert_eq!(node.ask(format!("get {}", id('7'))), "NOTFOUND");
+        }
+        nodes.push(node);
+    }
+    let begun = Instant::now();
+    while seed.counter("contacts") < 2 {
+        assert!(begun.elapsed() < DEADLINE, "{seed}");
+        assert_eq!(nodes[2].ask(format!("get {}", id('7'))), "NOTFOUND");
+    }
+    assert_eq!(seed.counter("contacts"), 2, "one of each subnet");
 }
