@@ -212,10 +212,11 @@ impl Node {
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
         }
         let position = self.turn.config.position;
+        let is_neighbour = self.table.routing.knows_closest(asked.datagram.sender);
         let mut renewed = Renewed::default();
         for (bit, renewal) in renewals.iter().enumerate() {
             if position.of_key(renewal.key) == position.index() {
-                let is_held = self.renew_held(asked.source, renewal);
+                let is_held = self.renew_held(asked.source, is_neighbour, renewal);
                 renewed.answered |= 1 << bit;
                 renewed.lacking |= u64::from(!is_held) << bit;
             }
@@ -231,13 +232,16 @@ impl Node {
         self.reply(asked, body, outbox);
     }
 
-    /// Lengthens the life of a value as a STORE of it would, and says whether it is held.
-    fn renew_held(&mut self, sender: SocketAddr, renewal: Renewal) -> bool {
+    /// Lengthens the life of a value as a STORE of it would, and says whether it is held. It
+    /// postpones replication where the sender is a neighbour, which knows the same nodes: from
+    /// afar the last of the K closest are missed now and then, and those are for this node to
+    /// find.
+    fn renew_held(&mut self, sender: SocketAddr, is_neighbour: bool, renewal: Renewal) -> bool {
         let Renewal { key, life_s } = renewal;
         let (purpose, is_near) = (Purpose::Replica, !self.table.routing.is_far(key));
         let expires = self.expiry(key, life_s, purpose);
         let terms = Terms { source: Source::of_ip(sender.ip()), purpose, is_near, expires };
-        self.storage.renew(&mut self.turn, key, terms)
+        self.storage.renew(&mut self.turn, key, terms, is_neighbour)
     }
 
     /// On which terms a value is held that is stored now.

@@ -152,13 +152,22 @@ impl Storage {
         Ok(())
     }
 
-    /// Lengthens the life of a value, and says whether it is held.
-    pub(crate) fn renew(&mut self, turn: &mut Turn, key: Id, terms: Terms) -> bool {
+    /// Lengthens the life of a value, and says whether it is held. Its replication is postponed
+    /// where a neighbour has renewed it.
+    pub(crate) fn renew(
+        &mut self,
+        turn: &mut Turn,
+        key: Id,
+        terms: Terms,
+        by_neighbour: bool,
+    ) -> bool {
         if self.published.value(key).is_some() {
             return true;
         }
         let Some(known) = self.store.held(key) else { return false };
-        let replication = replication(turn, known.replication());
+        let before = known.replication();
+        let replication =
+            before.filter(|_| !by_neighbour).unwrap_or_else(|| replication(turn, before));
         self.store.renew(key, terms, replication);
         self.write_renewed(turn, key);
         true

@@ -167,6 +167,9 @@ fn an_origin_renews_on_a_few_of_the_closest_and_its_values_outlive_their_expiry(
     let stores = net.sent_by(0, |body| matches!(body, Body::Store(_))).len();
     assert!(stores < 30, "{stores} STOREs");
     assert!(renews > 12 * RENEW_PEERS, "{renews} RENEWs");
+    let lookups = |node| net.sent_by(node, |body| matches!(body, Body::FindNode { .. })).len();
+    let (own, other) = (lookups(0), lookups(1));
+    assert!(own < other * 5 / 4, "{own} lookup steps of the origin, {other} of another");
     net.run_for(EXPIRE_DEFAULT);
     assert!(keys.iter().all(|&key| holders(&net, key) >= K_DEFAULT));
     assert!(net.stats(0).values_republished >= 30 * 30, "hourly");
