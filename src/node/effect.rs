@@ -15,6 +15,7 @@ use super::journal::Journal;
 use super::known::Known;
 use super::log_event::{LogBudget, LogEvent, LogLevel};
 use super::progress::PulledRange;
+use super::renewable::RenewReason;
 use super::request::{QueryId, Request};
 use super::shard::ShardIndex;
 use super::sightings::Sighting;
@@ -143,9 +144,9 @@ pub(crate) enum Effect {
     PeerDeparted(SocketAddr),
     /// To `storage`: a value that was put here is held by so many other nodes.
     Published { key: Id, holders: usize },
-    /// To `storage`, and back to `jobs`: these are the nodes closest to a value that was put
-    /// here, and to be republished.
-    Explored { target: Id, closest: Vec<Contact> },
+    /// To `storage`, and back to `jobs`: these are the nodes closest to a value that is to be
+    /// renewed.
+    Explored { target: Id, reason: RenewReason, closest: Vec<Contact> },
     /// To `storage` and `jobs`: a node was silent that was to hold this replica.
     Missed { key: Id },
     /// To `storage`: K closer nodes say that they hold this replica.
@@ -166,8 +167,8 @@ pub(crate) enum QueryKind {
     Join,
     /// To keep the node's neighbourhood, or a bucket, fresh.
     Refresh,
-    /// To find the nodes on which to renew values that were put here.
-    Region,
+    /// To find the nodes on which to renew values.
+    Region(RenewReason),
     /// To find a value.
     Get { operation: OperationId, trace: Trace },
     /// To store a value on the K closest nodes.
@@ -179,8 +180,6 @@ pub(crate) enum QueryKind {
 pub(crate) enum PublishReason {
     /// The user has just put it.
     Put(OperationId),
-    /// It is held for others, no node has renewed it, and this node is far from it.
-    Replicate,
     /// The node departs.
     Depart,
 }
@@ -191,7 +190,7 @@ impl QueryKind {
         match self {
             Self::Get { operation, .. }
             | Self::Publish { reason: PublishReason::Put(operation), .. } => Some(*operation),
-            Self::Join | Self::Refresh | Self::Region | Self::Publish { .. } => None,
+            Self::Join | Self::Refresh | Self::Region(_) | Self::Publish { .. } => None,
         }
     }
 
@@ -200,11 +199,10 @@ impl QueryKind {
         match self {
             Self::Join => "join",
             Self::Refresh => "refresh",
-            Self::Region => "republish",
+            Self::Region(reason) => reason.name(),
             Self::Get { .. } => "get",
             Self::Publish { reason, .. } => match reason {
                 PublishReason::Put(_) => "put",
-                PublishReason::Replicate => "replicate",
                 PublishReason::Depart => "depart",
             },
         }
@@ -214,7 +212,7 @@ impl QueryKind {
     pub(crate) const fn is_maintenance(&self) -> bool {
         match self {
             Self::Join | Self::Get { .. } => false,
-            Self::Refresh | Self::Region => true,
+            Self::Refresh | Self::Region(_) => true,
             Self::Publish { reason, .. } => !matches!(reason, PublishReason::Put(_)),
         }
     }

@@ -28,7 +28,7 @@ use refresh::Refresh;
 use regions::Regions;
 use rounds::Rounds;
 
-pub(crate) use regions::Choice;
+pub(crate) use regions::{Choice, range_around};
 pub(crate) use rounds::Work;
 
 /// The jobs of one shard.
@@ -136,24 +136,21 @@ impl Jobs {
                 self.refresh.finished(turn, &finished, contacts);
                 self.judge_id(turn, &finished);
             }
-            QueryKind::Region => {
+            QueryKind::Region(reason) => {
+                let (target, reason) = (finished.target, *reason);
                 let closest = finished.closest.iter().map(|&(contact, _)| contact).collect();
-                turn.push(Effect::Explored { target: finished.target, closest });
+                turn.push(Effect::Explored { target, reason, closest });
             }
             QueryKind::Get { operation, .. } => get_finished(turn, *operation, finished),
             QueryKind::Publish { reason, .. } => {
-                let (asked, holders) = match finished.outcome {
-                    Outcome::Stored { asked, holders, .. } => (asked, holders),
-                    _ => (0, 0),
+                let holders = match finished.outcome {
+                    Outcome::Stored { holders, .. } => holders,
+                    _ => 0,
                 };
                 match *reason {
                     PublishReason::Put(operation) => {
                         put_finished(turn, operation, &finished);
                         self.learn_region(turn, &finished, contacts);
-                    }
-                    PublishReason::Replicate => {
-                        turn.stats.values_replicated += 1;
-                        replicate_finished(turn, &finished, asked.min(holders));
                     }
                     PublishReason::Depart => {
                         self.depart.query_finished(turn, holders);
@@ -229,16 +226,6 @@ fn put_finished(turn: &mut Turn, operation: OperationId, finished: &Finished) {
     };
     let &Finished { target: key, elapsed, .. } = finished;
     turn.push(Effect::Event(Event::Put { operation, key, outcome, elapsed }));
-}
-
-/// Where K closer nodes say that they hold a replica, this node no longer replicates it. It
-/// keeps its own all the same: any node may choose an id close to a key, and lie.
-fn replicate_finished(turn: &mut Turn, finished: &Finished, holders: usize) {
-    let (key, own) = (finished.target, turn.config.id ^ finished.target);
-    let closer = finished.closest.iter().filter(|(contact, _)| contact.id ^ key < own).count();
-    if closer >= turn.config.k && holders >= turn.config.k {
-        turn.push(Effect::Demote { key });
-    }
 }
 
 /// A get has ended. A value that was found is cached here, and left on the closest node

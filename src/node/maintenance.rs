@@ -5,11 +5,12 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Node;
-use super::effect::{Effect, PublishReason, QueryKind};
-use super::jobs::{Choice, Work};
+use super::effect::{Effect, QueryKind};
+use super::jobs::{Choice, Work, range_around};
 use super::known::Known;
 use super::outbox::Outbox;
 use super::renewable::{RenewReason, Renewable, steer_order};
+use super::table::Neighbourhood;
 use crate::id::Id;
 use crate::limits::{EXPIRIES_MAX, MAINTENANCE_PACE, REPLICATE_ROUNDS, ROUND_VALUES_MAX};
 use crate::time::Instant;
@@ -119,15 +120,13 @@ impl Node {
         }
     }
 
-    /// Stores a replica on the nodes closest to it, which a lookup finds.
+    /// Looks up the nodes closest to a replica that the table does not know all of.
     fn replicate_far(&mut self, key: Id) {
         let paced = self.jobs.begin_query(self.turn.now);
         self.jobs.next_replicate = self.jobs.next_replicate.max(paced);
-        if paced <= self.turn.now
-            && let Some(replica) = self.storage.take_replica(&mut self.turn, key)
-        {
-            let (life, reason) = (replica.life(self.turn.now), PublishReason::Replicate);
-            let kind = QueryKind::Publish { value: replica.value, life, reason };
+        if paced <= self.turn.now {
+            self.storage.take_replica(&mut self.turn, key);
+            let kind = QueryKind::Region(RenewReason::Replicate);
             self.turn.push(Effect::Query { target: key, kind });
         }
     }
@@ -142,7 +141,8 @@ impl Node {
             self.jobs.next_republish = self.jobs.next_republish.max(paced);
             if paced <= self.turn.now {
                 self.storage.postpone(&mut self.turn, key);
-                self.turn.push(Effect::Query { target: key, kind: QueryKind::Region });
+                let kind = QueryKind::Region(RenewReason::Republish);
+                self.turn.push(Effect::Query { target: key, kind });
             }
             return;
         };
@@ -155,9 +155,20 @@ impl Node {
         self.begin_round_of(RenewReason::Republish, values, works, spares);
     }
 
-    /// The nodes closest to `target` are found: renews the values around it on all of them.
-    pub(super) fn explored(&mut self, target: Id, closest: Vec<Contact>) {
+    /// The nodes closest to `target` are found: renews the values around it there.
+    pub(super) fn explored(&mut self, target: Id, reason: RenewReason, closest: Vec<Contact>) {
         let are_all = self.table.routing.entries().count() <= closest.len();
+        if reason == RenewReason::Republish {
+            return self.republish_on(target, closest, are_all);
+        }
+        let range = range_around(target, &closest, self.turn.config.k, are_all);
+        let values = self.storage.take_replicas_in(&mut self.turn, range, target);
+        let nodes = self.table.routing.neighbourhood().and(&closest, self.turn.now);
+        self.renew_on_closest(&nodes, RenewReason::Again, values, |_| true);
+    }
+
+    /// Renews the values around `target` that were put here on all of these nodes.
+    fn republish_on(&mut self, target: Id, closest: Vec<Contact>, are_all: bool) {
         let nodes = closest.iter().copied();
         let range = self.jobs.regions.learn(&self.turn, target, nodes, are_all);
         let values = self.storage.take_published(&mut self.turn, range.clone(), Some(target));
@@ -185,7 +196,8 @@ impl Node {
             let wait = REPLICATE_ROUNDS * self.turn.config.k as u32;
             self.jobs.next_near = self.turn.now + self.turn.rng.jitter(wait);
         }
-        self.renew_on_closest(reason, values, |_| true);
+        let nodes = self.table.routing.neighbourhood();
+        self.renew_on_closest(&nodes, reason, values, |_| true);
     }
 
     /// When it is looked for newcomers next, or gone on with what is for them.
@@ -215,23 +227,25 @@ impl Node {
         values.sort_unstable_by_key(|value| steer_order(value.key));
         let new: Vec<Id> = neighbourhood.ids().filter(|&id| jobs.newcomers.is_new(id)).collect();
         if !values.is_empty() {
-            self.renew_on_closest(RenewReason::Newcomer, values, |id| new.contains(&id));
+            self.renew_on_closest(&neighbourhood, RenewReason::Newcomer, values, |id| {
+                new.contains(&id)
+            });
         }
     }
 
     /// Renews values on those of the nodes closest to each that `is_peer` holds for.
     fn renew_on_closest(
         &mut self,
+        nodes: &Neighbourhood,
         reason: RenewReason,
         values: Vec<Renewable>,
         is_peer: impl Fn(Id) -> bool,
     ) {
-        let neighbourhood = self.table.routing.neighbourhood();
         let mut lists: BTreeMap<Id, (Contact, Vec<u16>)> = BTreeMap::new();
         let mut enough = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
-            let closest = neighbourhood.closest(value.key);
-            enough.push(neighbourhood.enough(value.key, &closest));
+            let closest = nodes.closest(value.key);
+            enough.push(nodes.enough(value.key, &closest));
             for contact in closest.into_iter().filter(|contact| is_peer(contact.id)) {
                 lists.entry(contact.id).or_insert((contact, Vec::new())).1.push(index as u16);
             }

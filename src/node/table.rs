@@ -31,6 +31,7 @@ use crate::wire::Contact;
 use bucket::{Admission, Failure};
 
 pub(crate) use bucket::{Bucket, Entry};
+pub(crate) use neighbourhood::Neighbourhood;
 pub(crate) use routing_table::{Health, RoutingTable};
 
 /// The routing table as one shard of the node has it.

@@ -84,7 +84,7 @@ impl Regions {
             return first.sharing(region.bits);
         }
         let mut contacts: Vec<Contact> = closest.collect();
-        let bits = if are_all { 0 } else { bits(target, &contacts, turn.config.k) };
+        let bits = bits(target, &contacts, turn.config.k, are_all);
         contacts.retain(|contact| bits == ID_BITS || shared(*contact, target) >= bits);
         let range = target.sharing(bits);
         let inside: Vec<Id> = self.0.range(range.clone()).map(|(&first, _)| first).collect();
@@ -120,9 +120,23 @@ fn shared(contact: Contact, key: Id) -> usize {
     (contact.id ^ key).shared_prefix_bits()
 }
 
+/// The keys of the region around `target`, of which these are the K closest nodes, or all that
+/// there are.
+pub(crate) fn range_around(
+    target: Id,
+    closest: &[Contact],
+    k: usize,
+    are_all: bool,
+) -> RangeInclusive<Id> {
+    target.sharing(bits(target, closest, k, are_all))
+}
+
 /// How many leading bits the keys share of which these nodes, the K closest to `target`, hold
 /// the closest: half of K of them at least. The target's alone where they are fewer.
-fn bits(target: Id, closest: &[Contact], k: usize) -> usize {
+fn bits(target: Id, closest: &[Contact], k: usize, are_all: bool) -> usize {
+    if are_all {
+        return 0;
+    }
     let farthest = closest.get(k - 1).map(|&farthest| shared(farthest, target));
     let Some(bits) = farthest.map(|bits| bits + 1) else { return ID_BITS };
     let inside = closest.iter().filter(|&&contact| shared(contact, target) >= bits).count();

@@ -145,6 +145,20 @@ impl Storage {
         (values, None)
     }
 
+    /// The replicas of keys in `of` that are due soon, and that of `also`. In the order of a
+    /// round.
+    pub(crate) fn take_replicas_in(
+        &mut self,
+        turn: &mut Turn,
+        of: RangeInclusive<Id>,
+        also: Id,
+    ) -> Vec<Renewable> {
+        let mut replicas = self.take_replicas(turn, |key| of.contains(&key) && key != also);
+        replicas.extend(self.take_replica(turn, also));
+        replicas.sort_unstable_by_key(|replica| steer_order(replica.key));
+        replicas
+    }
+
     /// Has a replica be renewed once more soon.
     pub(crate) fn renew_soon(&mut self, turn: &Turn, key: Id) {
         if let Some(before) = self.store.held(key).and_then(Held::replication) {

@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 use super::bucket::{Bucket, Entry};
 use super::routing_table::{Closest, RoutingTable};
 use crate::id::Id;
+use crate::node::known::Known;
+use crate::time::Instant;
 use crate::wire::Contact;
 
 /// Good contacts near this node, and such as wait for a place.
@@ -34,6 +36,18 @@ impl RoutingTable {
 }
 
 impl Neighbourhood {
+    /// The same and these contacts.
+    pub(crate) fn and(mut self, contacts: &[Contact], now: Instant) -> Self {
+        let is_new = |contact: &&Contact| !self.entries.iter().any(|entry| entry.is(**contact));
+        let new = contacts
+            .iter()
+            .filter(is_new)
+            .map(|&contact| Entry::new(contact, now, Known::default()));
+        let new: Vec<Entry> = new.collect();
+        self.entries.extend(new);
+        self
+    }
+
     /// The ids of the contacts.
     pub(crate) fn ids(&self) -> impl Iterator<Item = Id> {
         self.entries.iter().map(Entry::id)

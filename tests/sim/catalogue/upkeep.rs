@@ -7,7 +7,7 @@ use crate::upkeep::Measure;
 
 /// The one of every run.
 pub(super) fn upkeep() -> Scenario {
-    steady("upkeep", 100, 20, 16)
+    steady("upkeep", 100, 20, 14)
 }
 
 /// Those that are run by their names alone: they take minutes.
