@@ -157,7 +157,7 @@ impl Rounds {
         }
         let is_alive = match (&reply.request.ask, reply.answer) {
             (Ask::Renew { renewals }, Answer::Reply { body: Body::Renewed(renewed), .. }) => {
-                round.renewed(turn, id.peer, renewals, renewed)
+                round.renewed(turn, id.peer, reply, renewals, renewed)
             }
             (Ask::Renew { renewals }, Answer::Silence) => round.probe(id.peer, renewals),
             (Ask::Store { key, .. }, Answer::Reply { body, .. }) => {

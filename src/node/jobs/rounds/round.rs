@@ -101,14 +101,15 @@ impl Round {
     pub(super) fn renewed(
         &mut self,
         turn: &mut Turn,
-        peer: u16,
+        number: u16,
+        reply: &Reply<'_>,
         renewals: &[Renewal],
         renewed: Renewed,
     ) -> bool {
         let mut is_any_answered = false;
         for (bit, renewal) in renewals.iter().enumerate().rev() {
             let Some(index) = self.index(renewal.key) else { continue };
-            let peer = &mut self.peers[usize::from(peer)];
+            let peer = &mut self.peers[usize::from(number)];
             peer.state = State::Answers;
             let is = |bits: u64| bits >> bit & 1 == 1;
             if !is(renewed.answered) {
@@ -123,6 +124,7 @@ impl Round {
                 turn.stats.values_renewed += 1;
                 let value = &mut self.values[usize::from(index)];
                 value.holders = value.holders.saturating_add(1);
+                self.tell_renewed(turn, number, reply, renewal.key);
             }
         }
         is_any_answered
@@ -146,7 +148,15 @@ impl Round {
         true
     }
 
-    /// Tells the log what came of a STORE.
+    /// Tells the log that a peer holds a value that was put here. What is replicated is not
+    /// told: of a full store it would be a thousand times what the log takes.
+    fn tell_renewed(&self, turn: &mut Turn, peer: u16, reply: &Reply<'_>, key: Id) {
+        if self.reason == RenewReason::Republish {
+            self.tell_store(turn, peer, reply, key, true);
+        }
+    }
+
+    /// Tells the log whether a peer holds a value.
     pub(super) fn tell_store(
         &self,
         turn: &mut Turn,
