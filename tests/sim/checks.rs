@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kad_node::limits::{
     DEPART_QUERIES_MAX, FETCH_BYTES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
-    PROOFS_MAX, STALE_CHECKS_MAX,
+    PROOFS_MAX, ROUND_REQUESTS_MAX, STALE_CHECKS_MAX,
 };
 
 use crate::malice::{Malice, SIGNS};
@@ -82,7 +82,8 @@ impl World {
         // Those of its user, those of maintenance, and the one by which it joins.
         let maintenance = (node.nodes().len() * MAINTENANCE_QUERIES_MAX) as u64;
         let mut lookups_max = slot.operations + maintenance + 1;
-        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX;
+        let renewing = (node.nodes().len() * ROUND_REQUESTS_MAX) as u64;
+        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX + renewing;
         if slot.departing.is_some() {
             let handed_off_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
             lookups_max += handed_off_max;
