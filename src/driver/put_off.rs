@@ -1,5 +1,5 @@
 //! Requests that wait for a later turn. A STORE or a RENEW costs several times what a PING or a
-//! get does, a part of a large value as much as twenty of them: a turn takes up a bounded number
+//! get does, and a part of a large value is up to 48 datagrams: a turn takes up a bounded number
 //! of each, so that a flood of them, or many transfers, hold up nothing else.
 
 use std::collections::VecDeque;

@@ -87,6 +87,7 @@ impl Node {
             is_due.then(|| (self.table.routing.random_id(&mut turn.rng, index), QueryKind::Refresh))
         })
     }
+
     /// When the next round begins, in which values are renewed. It may need a lookup.
     fn next_round(&self) -> Option<Instant> {
         let republish = self.storage.next_republish().map(|due| due.max(self.jobs.next_republish));

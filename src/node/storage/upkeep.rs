@@ -43,8 +43,7 @@ impl Storage {
     }
 
     /// The values put here of these keys that are due within half a period, and that of `also`;
-    /// they are due again at one moment. In the
-    /// order of a round.
+    /// they are due again at one moment. In the order of a round.
     pub(crate) fn take_published(
         &mut self,
         turn: &mut Turn,
