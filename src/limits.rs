@@ -280,6 +280,9 @@ pub const REPLICATE_ROUNDS: Duration = Duration::from_mins(3);
 /// together are due within a quarter of a period of each other. Without it each of their
 /// holders renews the few that come first, and none the others before its next round.
 pub const RENEW_AHEAD: Duration = Duration::from_mins(15);
+/// How long after its turn a replica waits for such a round: one that no other holder has
+/// renewed by then may have no other holder.
+pub const RENEW_LATE: Duration = Duration::from_mins(15);
 /// How soon a value is renewed once more where a node was silent that was to hold it: by then
 /// the table knows whether that node is dead, and which is the next closest.
 pub const RENEW_AGAIN: Duration = Duration::from_mins(1);

@@ -12,7 +12,9 @@ use super::outbox::Outbox;
 use super::renewable::{RenewReason, Renewable, steer_order};
 use super::table::Neighbourhood;
 use crate::id::Id;
-use crate::limits::{EXPIRIES_MAX, MAINTENANCE_PACE, REPLICATE_ROUNDS, ROUND_VALUES_MAX};
+use crate::limits::{
+    EXPIRIES_MAX, MAINTENANCE_PACE, RENEW_LATE, REPLICATE_ROUNDS, ROUND_VALUES_MAX,
+};
 use crate::time::Instant;
 use crate::wire::Contact;
 
@@ -107,17 +109,17 @@ impl Node {
             self.jobs.next_republish = now + MAINTENANCE_PACE;
             return self.republish(key);
         }
-        let Some(key) = self.storage.due_replica(&self.turn) else { return };
+        let Some((key, due)) = self.storage.due_replica(&self.turn) else { return };
         self.jobs.next_replicate = now + MAINTENANCE_PACE;
         if !self.table.routing.knows_closest(key) {
             self.replicate_far(key);
-        } else if now >= self.jobs.next_near {
+        } else if now >= self.jobs.next_near.min(due + RENEW_LATE) {
             self.replicate(RenewReason::Replicate);
         } else if self.jobs.again.is_some_and(|again| now >= again) {
             self.replicate(RenewReason::Again);
         } else {
             let again = self.jobs.again.unwrap_or(self.jobs.next_near);
-            self.jobs.next_replicate = again.min(self.jobs.next_near);
+            self.jobs.next_replicate = again.min(self.jobs.next_near).min(due + RENEW_LATE);
         }
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, RENEW_PEERS, REPLICATE};
+use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_LATE, RENEW_PEERS, REPLICATE};
 use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
 use crate::datagram::{datagram, store};
@@ -21,15 +21,21 @@ fn holder(seed: u64, shards: usize, landing: Landing) -> Net {
     let mut net = Net::new(seed);
     net.use_shards(shards, landing);
     net.add(0);
-    let pong = &net.ask(addr(SENDER), 0, &datagram(1, Body::Ping))[0];
-    let token = wire::decode(pong).expect("a PONG").token;
     for text in TEXTS {
-        let life_s = EXPIRE_DEFAULT.as_secs() as u32;
-        let body = Body::Store(Store { life_s, ..store(text.as_bytes()) });
-        let request = Datagram { token, role: Role::Client, ..datagram(2, body) };
-        assert_eq!(body_of(&net.ask(addr(SENDER), 0, &request)), Some(BodyKind::Stored));
+        store_on_first(&mut net, text);
     }
     net
+}
+
+/// A client stores `text` on node 0 alone.
+fn store_on_first(net: &mut Net, text: &str) -> Id {
+    let pong = &net.ask(addr(SENDER), 0, &datagram(1, Body::Ping))[0];
+    let token = wire::decode(pong).expect("a PONG").token;
+    let life_s = EXPIRE_DEFAULT.as_secs() as u32;
+    let body = Body::Store(Store { life_s, ..store(text.as_bytes()) });
+    let request = Datagram { token, role: Role::Client, ..datagram(2, body) };
+    assert_eq!(body_of(&net.ask(addr(SENDER), 0, &request)), Some(BodyKind::Stored));
+    Id::of_value(text.as_bytes())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -157,6 +163,26 @@ fn holders_renew_each_others_values_without_their_bytes_and_without_lookups() {
     // One a value and holder in an hour would be no gain: each names several.
     assert!(renews < VALUES * K_DEFAULT * 4, "{renews} RENEWs");
     assert!(lookups < idle_lookups * 3 / 2, "{lookups} lookup steps; {idle_lookups} when idle");
+}
+
+#[test]
+fn a_value_that_one_node_alone_holds_is_on_others_a_quarter_of_a_period_after_its_turn() {
+    for seed in 0..8 {
+        let mut net = Net::new(seed);
+        for number in 0..5 {
+            net.add_with(number, |config| config.k = K_MAX);
+            net.join(number, 0);
+        }
+        net.run_for(Duration::from_mins(10));
+        // Where the one before has just been replicated, the next round is as far as can be.
+        for text in TEXTS {
+            let (key, latest) = (store_on_first(&mut net, text), net.now + REPLICATE + RENEW_LATE);
+            while holders(&net, key) < 5 {
+                assert!(net.now < latest, "{text}, seed {seed}");
+                net.run_for(Duration::from_mins(1));
+            }
+        }
+    }
 }
 
 #[test]

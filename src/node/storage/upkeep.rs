@@ -66,10 +66,11 @@ impl Storage {
         due.into_iter().map(|(key, value)| Renewable { key, value, expires }).collect()
     }
 
-    /// The replica that is to be replicated first, where it is due.
-    pub(crate) fn due_replica(&self, turn: &Turn) -> Option<Id> {
+    /// The replica that is to be replicated first, where it is due, and since when.
+    pub(crate) fn due_replica(&self, turn: &Turn) -> Option<(Id, Instant)> {
         let (key, replication) = self.store.first_replica()?;
-        (replication.due <= turn.now && !self.awaits_join).then_some(key)
+        let due = replication.due;
+        (due <= turn.now && !self.awaits_join).then_some((key, due))
     }
 
     /// The replica of `key`, whose next turn comes in a period.
