@@ -30,7 +30,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
     let mut rng = Rng::from_u64(mix(seed));
     let nodes_max = if rng.ratio(1, 4) { 150 } else { 50 };
     let nodes = 2 + rng.below(nodes_max) as usize;
-    let room = draw_room(seed);
+    let room = draw_room(seed, nodes);
     let faults = draw_faults(&mut rng, room);
     let attackers = if rng.ratio(1, 4) { nodes / 10 } else { 0 };
     let malice = malice::SWARM[rng.below(malice::SWARM.len() as u64) as usize];
@@ -93,11 +93,12 @@ fn draw_faults(rng: &mut Rng, in_flight_max: usize) -> Faults {
     }
 }
 
-/// One network in eight has links so narrow that bursts find no room. From a stream of
-/// its own, as the layout is.
-fn draw_room(seed: u64) -> usize {
+/// One network in eight has links so narrow that bursts find no room. There is room for one
+/// datagram of each node: with less, most of what a large network sends is repeated for ever.
+/// From a stream of its own, as the layout is.
+fn draw_room(seed: u64, nodes: usize) -> usize {
     let mut rng = Rng::from_u64(mix(seed.rotate_left(32)));
-    if rng.ratio(1, 8) { 30 + rng.below(200) as usize } else { ROOMY }
+    if rng.ratio(1, 8) { nodes.max(30) + rng.below(200) as usize } else { ROOMY }
 }
 
 /// One network in three is of nodes of several shards. Drawn from a stream of its
