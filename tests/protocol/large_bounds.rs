@@ -186,6 +186,17 @@ fn ranges_are_answered_in_full_to_a_token_alone() {
 }
 
 #[test]
+fn what_the_store_has_no_room_for_is_not_pulled() {
+    let mut net = Net::new(9);
+    net.add_with(0, |config| config.store_bytes_max = 100_000);
+    let token = token(&mut net, 600);
+    let replies = offer(&mut net, 600, token, &value_of(99_000));
+    assert_eq!(first_body(&replies), Body::Pending);
+    let replies = offer(&mut net, 600, token, &value_of(101_000));
+    assert_eq!(first_body(&replies), Body::Error(ErrorCode::Full));
+}
+
+#[test]
 fn a_get_that_is_abandoned_pulls_nothing_more() {
     let mut net = Net::joined(8, 25);
     let key = put(&mut net, 0, 900, &value_of(900_000));
