@@ -5,6 +5,7 @@
 #   deploy/debian/build.sh [FOLDER]      (default: target/debian; prints the package's path)
 #
 # VERSION     the package's version (default: that of Cargo.toml)
+# SOURCE_DATE_EPOCH  the time of the changelog (default: that of the last commit, or now)
 # MAINTAINER  who answers for the package, NAME <ADDRESS>; the project has no address of its own
 set -eu
 cd "$(dirname "$0")/../.."
@@ -19,6 +20,7 @@ cargo build --release --locked -p kad-node --bin kad-node >&2
 program=${CARGO_TARGET_DIR:-target}/release/kad-node
 
 # The program writes its own pages and completions, of the definitions of its flags.
+time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2> /dev/null || date +%s)}
 made=target/debian/made
 rm -rf "$made"
 mkdir -p "$made/man"
@@ -32,7 +34,7 @@ done
 {
     printf 'kad-node (%s) unstable; urgency=medium\n\n' "$version"
     printf '  * See changelog.gz.\n\n'
-    printf ' -- %s  %s\n' "$maintainer" "$(date -R -u -d "@$(git log -1 --format=%ct)")"
+    printf ' -- %s  %s\n' "$maintainer" "$(date -R -u -d "@$time")"
 } > "$made/changelog"
 gzip -9 -n < CHANGELOG.md > "$made/changelog.gz"
 cargo deb --no-build --quiet --strip --maintainer "$maintainer" --deb-version "$version" \

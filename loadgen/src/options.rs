@@ -140,8 +140,7 @@ pub struct Options {
     /// commas, make as many runs.
     #[arg(long, value_name = "PERCENT", default_value = "0", value_delimiter = ',')]
     pub drop: Vec<Percent>,
-    /// Kinds and weights: get, put, find-node, ping, and lookup, a whole
-    /// iterative get.
+    /// Kinds and weights: get, put, find-node, ping, and lookup, a whole iterative get.
     #[arg(long, value_name = "MIX", default_value = "get=100")]
     pub mix: Mix,
     /// How many keys requests are about.
@@ -191,8 +190,9 @@ pub struct Options {
     /// The name of the targets' network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub network_name: String,
-    /// File with the key of the targets' network, where it is a private one; repeatable.
-    #[arg(long, value_name = "FILE", value_parser = value::key, conflicts_with = "network")]
+    /// File with the key of the targets' private network; repeatable, or several with commas.
+    #[arg(long, env = "KAD_NETWORK_KEY", value_name = "FILE", value_parser = value::key)]
+    #[arg(value_delimiter = ',', hide_env_values = true, conflicts_with = "network")]
     pub network_key: Vec<NetworkKey>,
     /// How a node of its own receives and sends: auto, uring, tokio-uring
     /// or mmsg [default: auto].

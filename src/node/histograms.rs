@@ -102,6 +102,9 @@ histograms! {
     find_values: Times,
     /// From the first send of a STORE to its answer.
     stores: Times,
+    /// From a `FIND_RANGE` to the first piece that comes of its answer. What is lost is asked
+    /// for anew, by a request of its own.
+    find_ranges: Times,
     /// From the first send of a RENEW to its answer.
     renews: Times,
     /// Lookups, maintenance among them, with the STOREs that follow.
@@ -131,6 +134,11 @@ impl Histograms {
             Ask::Renew { .. } => &mut self.renews,
         };
         record(times, elapsed);
+    }
+
+    /// Records the first piece of the answer to a `FIND_RANGE`.
+    pub(crate) fn answered_range(&mut self, elapsed: Duration) {
+        record(&mut self.find_ranges, elapsed);
     }
 
     /// Records a lookup that has ended.

@@ -5,7 +5,7 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::Io;
-use crate::child::{Node, program, run};
+use crate::child::{Node, finish, program, run};
 use crate::under_each_driver;
 
 /// A folder with the keys `a` and `b`.
@@ -121,13 +121,17 @@ fn a_key_without_a_file_is_printed() {
 }
 
 #[test]
-fn the_key_may_stand_in_the_environment() {
-    let (_folder, key, _) = keys();
+fn the_key_may_stand_in_the_environment_and_so_may_two() {
+    let (_folder, old, new) = keys();
     let mut command = program();
-    let listen = ["--listen", "127.0.0.1:0"];
-    let node = Node::start_by(command.env("KAD_NETWORK_KEY", &key).args(listen));
+    command.env("KAD_NETWORK_KEY", format!("{old},{new}"));
+    let node = Node::start_by(command.args(["--listen", "127.0.0.1:0"]));
     let addr = node.addr.to_string();
-    let ping = run(&["ping", "--network-key", &key, &addr], b"");
+    let ping = run(&["ping", "--network-key", &old, &addr], b"");
+    assert_eq!(ping.status, Some(0), "{ping:?}");
+    let mut command = program();
+    command.env("KAD_NETWORK_KEY", format!("{new},{old}"));
+    let ping = finish(command.args(["ping", &addr]), b"");
     assert_eq!(ping.status, Some(0), "{ping:?}");
 }
 

@@ -1,8 +1,10 @@
 //! Tests of the node as a service. A reader of `NOTIFY_SOCKET` stands in for systemd; where
 //! its tools are, they judge the unit.
 
+use std::ffi::OsString;
 use std::fs;
-use std::os::unix::net::UnixDatagram;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Instant;
@@ -19,22 +21,42 @@ const EXPOSURE_MAX: f64 = 2.0;
 /// What a node tells its supervisor.
 struct Supervisor {
     socket: UnixDatagram,
-    folder: TempDir,
+    /// What `NOTIFY_SOCKET` says.
+    name: OsString,
+    _folder: Option<TempDir>,
 }
 
 impl Supervisor {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let socket = UnixDatagram::bind(folder.path().join("notify")).expect("a socket");
-        socket.set_read_timeout(Some(DEADLINE)).expect("a time-out");
-        Self { socket, folder }
+        let path = folder.path().join("notify");
+        let socket = UnixDatagram::bind(&path).expect("a socket");
+        Self { socket, name: path.into(), _folder: Some(folder) }.patient()
+    }
+
+    /// One whose socket is no file.
+    fn without_a_file() -> Self {
+        let name = format!("kad-node-test-{}", std::process::id());
+        let address = SocketAddr::from_abstract_name(&name).expect("a short name");
+        let socket = UnixDatagram::bind_addr(&address).expect("a socket");
+        Self { socket, name: format!("@{name}").into(), _folder: None }.patient()
+    }
+
+    fn patient(self) -> Self {
+        self.socket.set_read_timeout(Some(DEADLINE)).expect("a time-out");
+        self
     }
 
     /// Starts a node under a watchdog of 300 ms.
     fn start(&self, flags: &[&str]) -> Node {
+        self.start_watched(flags, "300000")
+    }
+
+    /// Starts a node under a watchdog of so many microseconds.
+    fn start_watched(&self, flags: &[&str], watchdog_us: &str) -> Node {
         let mut command = program();
-        command.env("NOTIFY_SOCKET", self.folder.path().join("notify"));
-        command.env("WATCHDOG_USEC", "300000");
+        command.env("NOTIFY_SOCKET", &self.name);
+        command.env("WATCHDOG_USEC", watchdog_us);
         command.args(["--listen", "127.0.0.1:0", "--io", "mmsg"]).args(flags);
         Node::start_by(&mut command)
     }
@@ -107,6 +129,51 @@ fn the_watchdog_is_not_fed_while_a_shard_is_stuck() {
     drop(stuck);
     supervisor.await_line("WATCHDOG=1");
     node.put("it serves again");
+}
+
+#[test]
+fn a_supervisor_whose_socket_is_no_file_hears_of_the_node_too() {
+    let supervisor = Supervisor::without_a_file();
+    let node = supervisor.start(&["--cores", "1"]);
+    supervisor.await_line("READY=1");
+    node.signal(Signal::SIGTERM);
+    supervisor.await_line("STOPPING=1");
+    assert!(node.end().0.success());
+}
+
+#[test]
+fn a_supervisor_that_does_not_read_holds_up_no_node() {
+    let supervisor = Supervisor::new();
+    let mut node = supervisor.start(&["--cores", "1"]);
+    supervisor.await_line("READY=1");
+    // It reads no more: its queue is filled, and each message of the node waits.
+    let full = UnixDatagram::unbound().expect("a socket");
+    full.set_nonblocking(true).expect("a socket");
+    while full.send_to(b"STATUS=full\n", &supervisor.name).is_ok() {}
+    node.put("a value");
+    node.signal(Signal::SIGTERM);
+    assert!(node.end().0.success());
+}
+
+#[test]
+fn a_watchdog_of_no_time_is_none() {
+    let supervisor = Supervisor::new();
+    let mut node = supervisor.start_watched(&["--cores", "1"], "0");
+    supervisor.await_line("STATUS=serving: 0 contacts");
+    node.put("a value");
+    // The next status comes seconds later. One that were told without a pause would be told
+    // many times before it knows of the value.
+    let next = supervisor.message();
+    assert!(next.contains("STATUS=serving: 0 contacts, 1 values"), "{next}");
+}
+
+#[test]
+fn a_supervisor_that_cannot_be_told_is_named() {
+    let mut command = program();
+    command.env("NOTIFY_SOCKET", "/nowhere/notify");
+    let mut node = Node::start_by(command.args(["--listen", "127.0.0.1:0", "--io", "mmsg"]));
+    let warning = node.await_log("the supervisor at NOTIFY_SOCKET '/nowhere/notify' is not told");
+    assert!(warning.contains("No such file"), "{warning}");
 }
 
 /// Runs a tool of systemd; none where it is not installed.

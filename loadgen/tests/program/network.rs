@@ -143,3 +143,12 @@ fn values_larger_than_a_datagram_are_put_and_fetched_whole() {
     assert_eq!(run["books"]["fulfilled"], run["books"]["scheduled"], "{run}");
     assert_eq!(run["books"]["scheduled"], 10, "{run}");
 }
+
+#[test]
+fn the_key_of_a_network_may_stand_in_the_environment() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+    command.env("KAD_NETWORK_KEY", "/nowhere/key").args(["--target", "127.0.0.1:9"]);
+    let output = command.output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("'/nowhere/key'"), "{}", stderr(&output));
+}

@@ -51,6 +51,7 @@ mod shown;
 mod stop;
 mod terminal;
 mod text;
+mod text_file;
 mod value_file;
 mod wait;
 mod watch;

@@ -16,6 +16,9 @@ use crate::operations::{GetAnswer, Step};
 use crate::request::RequestError;
 use crate::shown;
 
+/// How wide a terminal is at least.
+const COLUMNS: usize = 80;
+
 /// The reader of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
@@ -219,18 +222,25 @@ fn peer(view: &ContactView, audience: Audience, out: &mut impl Write) -> io::Res
     let (id, addr) = (view.contact.id.to_string(), view.contact.addr);
     let (seen, round_trip) = (time(view.seen_ago), view.round_trip);
     let round_trip = round_trip.map_or_else(|| "unknown".into(), time);
+    let failures = match view.failures {
+        0 => String::new(),
+        failures => format!("  {}", counted(usize::from(failures), "failure")),
+    };
     match audience {
         Audience::Person => {
-            write!(out, "  {}..  {addr:<21}  seen {seen:>7} ago  rtt {round_trip:>7}", &id[..8])?;
+            let contact = format!("  {}..  {addr:<21}", &id[..8]);
+            let known = format!("seen {seen:>7} ago  rtt {round_trip:>7}{failures}");
+            // An IPv6 address may have 47 characters.
+            let is_long = contact.len() + known.len() + 2 > COLUMNS;
+            writeln!(out, "{contact}{}{known}", if is_long { "\n      " } else { "  " })
         }
         Audience::Program => {
             let seen = format!("{seen} ago");
-            write!(out, "  {id}  {addr:<21}  seen {seen:>12}  round trip {round_trip:>8}")?;
+            writeln!(
+                out,
+                "  {id}  {addr:<21}  seen {seen:>12}  round trip {round_trip:>8}{failures}"
+            )
         }
-    }
-    match view.failures {
-        0 => writeln!(out),
-        failures => writeln!(out, "  {}", counted(usize::from(failures), "failure")),
     }
 }
 
@@ -279,5 +289,37 @@ pub(crate) fn value(value: &[u8], audience: Audience, out: &mut impl Write) -> i
     match audience {
         Audience::Person => writeln!(out, "{}", shown::value(value, shown::columns())),
         Audience::Program => out.write_all(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kad_node::id::Id;
+    use kad_node::wire::Contact;
+
+    use super::*;
+
+    #[test]
+    fn the_routing_table_fits_80_columns() {
+        let view = |address: &str| ContactView {
+            contact: Contact {
+                id: Id::new([0xff; 20]),
+                addr: address.parse().expect("an address"),
+            },
+            seen_ago: Duration::from_mins(9999),
+            round_trip: Some(Duration::from_millis(9999)),
+            failures: 16,
+        };
+        let addresses =
+            ["203.0.113.255:65535", "[2001:db8:1111:2222:3333:4444:5555:6666]:65535", "[::1]:1"];
+        let contacts = addresses.map(view).into();
+        let bucket = BucketView { index: 159, contacts, replacements: 20 };
+        let mut out = Vec::new();
+        peers(&[bucket], Audience::Person, &mut out).expect("memory takes it");
+        let text = String::from_utf8(out).expect("text");
+        assert_eq!(text.lines().count(), 2 + addresses.len() + 1, "one is on two lines: {text}");
+        for line in text.lines() {
+            assert!(line.chars().count() <= COLUMNS, "{line}");
+        }
     }
 }

@@ -5,6 +5,12 @@
 //! answer, so an answer proves that every shard turns: only then is the watchdog fed, and
 //! only then is more time asked for while the node departs. A stuck node is restarted.
 
+use std::env;
+use std::fmt::Write as _;
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use kad_node::driver::{Commander, DriverEvent, ShardStats};
 use kad_node::node::{Command, OperationId, Stats};
+use kad_node::printable;
 use sd_notify::NotifyState;
 
 use crate::clients::{Client, OperationIds};
@@ -24,6 +31,10 @@ const FEEDS_PER_PERIOD: u32 = 3;
 /// How much time to stop a departing node asks for at a time. It asks again in good time,
 /// while its shards turn.
 const EXTENSION: Duration = Duration::from_secs(15);
+/// How long a message waits for a supervisor that does not read: the next one says more.
+const TELL_MAX: Duration = Duration::from_secs(1);
+/// The variable that names the supervisor's socket.
+const SOCKET: &str = "NOTIFY_SOCKET";
 
 /// A supervisor that wants to know how the node is.
 pub(crate) struct Supervisor {
@@ -34,8 +45,8 @@ pub(crate) struct Supervisor {
 impl Supervisor {
     /// The one that started this program, if it gave a socket.
     pub(crate) fn find() -> Option<Self> {
-        std::env::var_os("NOTIFY_SOCKET")?;
-        let watchdog = sd_notify::watchdog_enabled();
+        env::var_os(SOCKET)?;
+        let watchdog = sd_notify::watchdog_enabled().filter(|watchdog| !watchdog.is_zero());
         let period = watchdog.map_or(STATUS_PERIOD, |watchdog| watchdog / FEEDS_PER_PERIOD);
         Some(Self { period: period.min(STATUS_PERIOD), is_departing: Arc::default() })
     }
@@ -43,7 +54,12 @@ impl Supervisor {
     /// Says that the node serves, and from now on how it is. Returns where the node's answers
     /// to this go.
     pub(crate) fn follow(&self, commander: Commander) -> Sender<DriverEvent> {
-        tell(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        if let Err(error) = notify(&[NotifyState::Ready, NotifyState::Status("serving")]) {
+            // It waits for this, and stops a node from which it does not come.
+            let socket = env::var_os(SOCKET).unwrap_or_default();
+            let socket = printable::line(&socket.to_string_lossy()).to_string();
+            tracing::warn!("the supervisor at {SOCKET} '{socket}' is not told: {error}");
+        }
         let (sender, answers) = mpsc::channel();
         let is_departing = Arc::clone(&self.is_departing);
         let ids = OperationIds::of(Client::Supervisor);
@@ -66,9 +82,26 @@ fn extension() -> NotifyState<'static> {
 
 /// Sends a message. A supervisor that does not listen is no reason not to serve.
 fn tell(states: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(states) {
+    if let Err(error) = notify(states) {
         tracing::debug!(%error, "the supervisor cannot be told");
     }
+}
+
+/// Sends a message to the supervisor's socket, which is a file, or after `@` a name without
+/// one (`sd_notify(3)`).
+fn notify(states: &[NotifyState]) -> io::Result<()> {
+    let Some(socket) = env::var_os(SOCKET) else { return Ok(()) };
+    let address = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddr::from_abstract_name(name)?,
+        None => SocketAddr::from_pathname(&socket)?,
+    };
+    let mut message = String::new();
+    for state in states {
+        writeln!(message, "{state}").map_err(io::Error::other)?;
+    }
+    let sender = UnixDatagram::unbound()?;
+    sender.set_write_timeout(Some(TELL_MAX))?;
+    sender.send_to_addr(message.as_bytes(), &address).map(drop)
 }
 
 /// Asks the node how it is, and passes that on.

@@ -200,6 +200,7 @@ impl Fetch {
             return self.give_up(turn, index);
         };
         match self.sources[index].arrived(turn.now, number, piece) {
+            Arrival::First(took) => turn.histograms.answered_range(took),
             Arrival::Awaited => {}
             Arrival::Late => turn.stats.pieces_late += 1,
             Arrival::Unasked => return,

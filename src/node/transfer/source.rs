@@ -51,6 +51,8 @@ struct Checked {
 /// What a piece's arrival tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Arrival {
+    /// It was on its way, and is the first of its request, which took so long.
+    First(Duration),
     /// It was on its way.
     Awaited,
     /// It had come, or was taken for lost.
@@ -183,8 +185,8 @@ impl Source {
         asked.awaited &= !(1 << bit);
         self.on_way -= 1;
         self.checked.received += 1;
-        if !asked.is_answered {
-            asked.is_answered = true;
+        let is_first = !core::mem::replace(&mut asked.is_answered, true);
+        if is_first {
             self.known.round_trip.sample(took);
         }
         let smoothed = self.known.round_trip.smoothed().unwrap_or(took);
@@ -198,7 +200,7 @@ impl Source {
             self.latest = Some((number, piece, took));
         }
         self.forget_settled();
-        Arrival::Awaited
+        if is_first { Arrival::First(took) } else { Arrival::Awaited }
     }
 
     /// A piece that was taken for lost has come.

@@ -1,8 +1,11 @@
 //! What slow, silent, half-closed and crowding clients cost: nothing without bound.
 
+use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::net::Shutdown;
 use std::time::Instant;
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use super::client::{Connection, get, request};
 use super::serving;
@@ -95,13 +98,52 @@ fn a_header_without_end_is_refused() {
     assert_eq!(connection.answer().status, 431);
 }
 
+/// How many connections a test may hold: ten thousand, or what the limit of descriptors leaves
+/// beside the tests that run at the same time.
+fn crowd_max() -> u32 {
+    const WANTED: u64 = 10_000;
+    const OTHERS: u64 = 2_000;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("Linux has it");
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the hard limit may be had");
+    let count = hard.saturating_sub(OTHERS).clamp(1_000, WANTED);
+    if count < WANTED {
+        eprintln!("{count} connections, not {WANTED}: the limit of descriptors is {hard}");
+    }
+    u32::try_from(count).expect("a small number")
+}
+
+/// Bytes of memory that a process has to itself now.
+fn resident_bytes(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number")
+    };
+    of("RssAnon:") << 10
+}
+
 #[test]
-fn a_crowd_of_idle_connections_keeps_no_client_out() {
+fn ten_thousand_idle_connections_keep_no_client_out_and_take_no_memory() {
+    const KEPT: u32 = 512;
+    // As many as wait in the kernel's queue until they are accepted, and be it slowly.
+    const AT_ONCE: usize = 100;
     let (mut node, http) = serving(&[]);
-    let mut crowd: Vec<Connection> = (0..1000).map(|_| Connection::open(&http)).collect();
-    assert_eq!(get(&http, "/healthz").status, 200);
-    assert!(metric(&http, "kad_http_connections") <= 512.0);
-    assert!(metric(&http, "kad_http_connections_displaced_total") >= 488.0);
+    let mut crowd = Vec::new();
+    let mut grow_to = |count: u32| {
+        while crowd.len() < count as usize {
+            crowd.extend((0..AT_ONCE).map(|_| Connection::open(&http)));
+            assert_eq!(get(&http, "/healthz").status, 200);
+        }
+    };
+    grow_to(KEPT);
+    let before = resident_bytes(node.pid());
+    let count = crowd_max();
+    grow_to(count);
+    assert!(metric(&http, "kad_http_connections") <= f64::from(KEPT));
+    let displaced = metric(&http, "kad_http_connections_displaced_total");
+    assert!(displaced >= f64::from(count - KEPT), "{displaced}");
+    let more = resident_bytes(node.pid()).saturating_sub(before);
+    assert!(more < 4 << 20, "{more} bytes for {count} connections");
     // The one that was idle longest went first.
     crowd[0].await_end();
     node.put("the node serves on");

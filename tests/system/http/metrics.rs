@@ -11,7 +11,8 @@ use kad_node::node::Stats;
 
 use super::client::{get, request};
 use super::serving;
-use crate::child::DEADLINE;
+use crate::Io;
+use crate::child::{DEADLINE, Node, run};
 
 /// Runs `program`; none where it is not installed. Returns whether it succeeded, and what it
 /// said.
@@ -78,6 +79,30 @@ fn a_get_a_put_and_their_hops_fall_into_histograms() {
         "kad_put_hops_count{shard=\"0\"} 1",
     ] {
         assert!(text.lines().any(|sample| sample == line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn each_kind_of_request_that_a_node_makes_has_its_round_trips() {
+    let source = include_str!("../../../src/wire/body.rs");
+    let kinds = source.split("pub(in crate::wire) const ").skip(1);
+    let kinds = kinds.filter_map(|rest| rest.split_once(": u8 = 0x0"));
+    let requests: Vec<String> = kinds.map(|(kind, _)| kind.to_ascii_lowercase()).collect();
+    assert!(requests.contains(&"find_range".to_owned()), "{requests:?}");
+    let holder = Node::start(Io::Mmsg, &[]);
+    let bootstrap = ["--bootstrap", &holder.addr.to_string()];
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), vec![7; 100_000]).expect("a disk");
+    let path = file.path().to_str().expect("a path");
+    let put = run(&[&["put"], &bootstrap[..], &["--file", path]].concat(), b"");
+    let (_node, http) = serving(&[&["--cores", "1"], &bootstrap[..]].concat());
+    get(&http, &format!("/v1/values/{}", put.stdout.trim_end()));
+    let text = get(&http, "/metrics").text();
+    for rpc in requests {
+        let count = format!("kad_rpc_duration_seconds_count{{shard=\"0\",rpc=\"{rpc}\"}} ");
+        let count = text.lines().find_map(|line| line.strip_prefix(&count));
+        let count = count.unwrap_or_else(|| panic!("no {rpc}: {text}"));
+        assert!(rpc != "find_range" || count != "0", "the value came in pieces");
     }
 }
 

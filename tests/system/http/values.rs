@@ -126,6 +126,10 @@ fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
     for (head, body, status, member, value) in [
         ("GET /v1/values/xyz", &b""[..], 400, "key", json!("xyz")),
         ("DELETE /v1/values/xyz", b"", 400, "key", json!("xyz")),
+        ("GET /v1/values/%ff", b"", 400, "key", json!("%ff")),
+        ("GET /v1/trace/%00", b"", 400, "key", json!("\u{0}")),
+        ("PUT /v1/values/%e2%28", b"x", 400, "key", json!("%e2%28")),
+        ("POST /v1/demo/nodes/%ff/kill", b"", 404, "title", json!("Not Found")),
         (&missing, b"", 404, "asked", json!(0)),
         ("POST /v1/values", &large, 413, "limit_bytes", json!(VALUE_BYTES_DEFAULT)),
         ("GET /nowhere", b"", 404, "title", json!("Not Found")),

@@ -88,8 +88,9 @@ pub(crate) struct PingArgs {
     /// The node's network.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
-    /// File with the key of the node's network, where it is a private one; repeatable.
-    #[arg(long, value_name = "FILE", value_parser = value::network_key)]
+    /// File with the key of the node's network, where it is a private one; repeatable, or
+    /// several with commas.
+    #[arg(long, value_name = "FILE", value_parser = value::network_key, value_delimiter = ',')]
     pub(crate) network_key: Vec<NetworkKey>,
     /// How long to wait for an answer; the node is asked 3 times.
     #[arg(long, value_name = "PERIOD", default_value = "2s", value_parser = value::timeout)]

@@ -40,16 +40,21 @@ pub(crate) struct HttpAccessArgs {
     /// [default: no token; only this host writes].
     #[arg(long = "http-token-file", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// A network that may read without a token; repeatable.
-    #[arg(long = "http-allow", value_name = "CIDR", value_parser = network)]
+    /// A network that may read without a token; repeatable, or several with commas.
+    #[arg(long = "http-allow", value_name = "CIDR", value_parser = network, value_delimiter = ',')]
     pub(crate) readers: Vec<IpNet>,
-    /// A network that may read and write without a token; repeatable.
-    #[arg(long = "http-allow-write", value_name = "CIDR", value_parser = network)]
+    /// A network that may read and write without a token; repeatable, or several with commas.
+    #[arg(
+        long = "http-allow-write",
+        value_name = "CIDR",
+        value_parser = network,
+        value_delimiter = ',',
+    )]
     pub(crate) writers: Vec<IpNet>,
     /// A name by which clients reach the HTTP API, beside localhost and IP addresses;
-    /// repeatable. Requests to other names are refused, since a hostile page could send
-    /// them (DNS rebinding).
-    #[arg(long = "http-host", value_name = "NAME", value_parser = host_name)]
+    /// repeatable, or several with commas. Requests to other names are refused, since a
+    /// hostile page could send them (DNS rebinding).
+    #[arg(long = "http-host", value_name = "NAME", value_parser = host_name, value_delimiter = ',')]
     pub(crate) hosts: Vec<String>,
 }
 
@@ -66,4 +71,19 @@ fn host_name(text: &str) -> Result<String, String> {
         return Err("expected a host's name without a port, such as node.example.org".into());
     }
     Ok(text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::args::Cli;
+
+    #[test]
+    fn one_variable_of_the_environment_can_hold_several() {
+        let flags = ["--http-allow", "10.0.0.0/8,fd00::/8", "--http-host", "a.example,b"];
+        let cli = Cli::try_parse_from([&["kad-node"], &flags[..]].concat()).expect("good flags");
+        let access = cli.node.http.access;
+        assert_eq!((access.readers.len(), access.hosts.len()), (2, 2));
+    }
 }

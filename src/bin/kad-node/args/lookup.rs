@@ -15,9 +15,9 @@ pub(crate) struct LookupArgs {
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) network: String,
     /// File with the key of a private network, as `kad-node keygen` makes it: datagrams are
-    /// encrypted, and who lacks the key is ignored. Repeatable, to change the key: the first
-    /// one seals what is sent, each opens what is received.
-    #[arg(long, value_name = "FILE", value_parser = value::network_key)]
+    /// encrypted, and who lacks the key is ignored. Repeatable, or several with commas, to
+    /// change the key: the first one seals what is sent, each opens what is received.
+    #[arg(long, value_name = "FILE", value_parser = value::network_key, value_delimiter = ',')]
     pub(crate) network_key: Vec<NetworkKey>,
     /// Replication: how many of the closest nodes hold a value, 1 to 28.
     #[arg(

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::error::{ContextKind, ContextValue};
@@ -11,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatc
 use toml::{Spanned, Value};
 
 use super::Cli;
+use crate::text_file;
 
 /// How the variables begin: `KAD_STORE_BYTES` is `--store-bytes`.
 const PREFIX: &str = "KAD_";
@@ -85,7 +85,7 @@ fn refused(error: clap::Error, line: &[OsString]) -> SourceError {
 /// `command` with the values of a file in place of the defaults.
 fn with_file(mut command: Command, path: &Path) -> Result<Command, String> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
+    let text = text_file::read(path)
         .map_err(|error| format!("cannot read --config '{shown}': {error}"))?;
     let at = |offset: usize, what: &str| format!("{shown}:{}: {what}", line_of(&text, offset));
     let entries: BTreeMap<Spanned<String>, Spanned<Value>> = toml::from_str(&text)

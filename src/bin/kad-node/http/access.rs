@@ -10,7 +10,6 @@
 //!   `--http-allow` reads without one, and one of `--http-allow-write` does both. All else
 //!   shows it.
 
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -26,6 +25,7 @@ use super::limits::{TOKEN_BYTES_MAX, TOKEN_BYTES_MIN};
 use super::problem::Problem;
 use crate::args::HttpAccessArgs;
 use crate::failure::Failure;
+use crate::text_file;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -171,7 +171,7 @@ fn check_origin(host: Option<&Authority>, headers: &HeaderMap) -> Result<(), Pro
 fn read_token(path: &Path) -> Result<String, Failure> {
     let refuse =
         |why: String| Failure::Usage(format!("--http-token-file {}: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+    let text = text_file::read(path).map_err(|error| refuse(error.to_string()))?;
     let token = text.trim();
     if !(TOKEN_BYTES_MIN..=TOKEN_BYTES_MAX).contains(&token.len()) {
         return Err(refuse(format!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use kad_node::quantity::Percent;
@@ -51,9 +52,11 @@ pub(crate) async fn disturb(
 /// `POST /v1/demo/nodes/INDEX/ACT`, where ACT is `kill`, `stop` or `start`
 pub(crate) async fn act(
     State(app): State<Arc<App>>,
-    Path((index, act)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let control = control(&app)?;
+    let Path((index, act)) =
+        path.map_err(|why| Problem::new(StatusCode::NOT_FOUND, why.body_text()))?;
     let last = control.nodes() - 1;
     let index = index.parse().ok().filter(|index| (1..=last).contains(index)).ok_or_else(|| {
         let detail = format!("'{index}' is none of the nodes 1 to {last}; node 0 serves this API");

@@ -59,16 +59,36 @@ pub(crate) async fn metrics(
         .into_response())
 }
 
-/// The format to answer with.
+/// The format to answer with: the one that the client ranks higher, and of both alike the first.
+/// A client that names other types alone, as browsers do, can show the older one.
 fn content(headers: &HeaderMap) -> &'static str {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|field| field.to_str().ok());
-    let mut accepted = accepted.flat_map(|field| field.split(',')).peekable();
-    let is_any = accepted.peek().is_none();
-    let takes = |range: &str| {
-        range.trim().starts_with("application/openmetrics-text") || range.trim().starts_with("*/*")
-    };
-    // Prometheus names both, and ranks them; what it names it can read.
-    if is_any || accepted.any(takes) { OPENMETRICS } else { PROMETHEUS }
+    let accepted: Vec<(&str, u32)> =
+        accepted.flat_map(|field| field.split(',')).filter_map(ranked).collect();
+    let [open, older] = [OPENMETRICS, PROMETHEUS].map(|kind| {
+        let name = kind.split(';').next().unwrap_or_default();
+        let group = name.split('/').next().unwrap_or_default();
+        let ranks = |range: &str| {
+            let fits = accepted.iter().filter(|(of, _)| of.eq_ignore_ascii_case(range));
+            fits.map(|(_, rank)| *rank).max()
+        };
+        // The most specific range counts (RFC 9110, 12.5.1).
+        let named = ranks(name);
+        let rank = named.or(ranks(&format!("{group}/*"))).or(ranks("*/*"));
+        (named.is_some(), rank.unwrap_or(0))
+    });
+    let takes_any = accepted.iter().all(|(range, _)| *range == "*/*");
+    if (open.0 || takes_any) && open.1 >= older.1 { OPENMETRICS } else { PROMETHEUS }
+}
+
+/// A range of an Accept field, and how it is ranked, in thousandths.
+#[allow(clippy::cast_sign_loss)] // between 0 and 1
+fn ranked(range: &str) -> Option<(&str, u32)> {
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let quality = parts.find_map(|part| part.strip_prefix("q=").or(part.strip_prefix("Q=")));
+    let quality = quality.map_or(1.0, |quality| quality.parse::<f32>().unwrap_or(0.0));
+    Some((name, (quality.clamp(0.0, 1.0) * 1000.0) as u32))
 }
 
 /// All there is to tell at one moment.
@@ -121,5 +141,37 @@ impl Collector for Scrape {
                 ("shards", &self.shards.len().to_string()),
             ],
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_format_is_the_one_that_the_client_ranks_higher() {
+        let open = "application/openmetrics-text";
+        for (accept, content_type) in [
+            ("", OPENMETRICS),
+            ("*/*", OPENMETRICS),
+            (open, OPENMETRICS),
+            (
+                &format!("{open};version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"),
+                OPENMETRICS,
+            ),
+            (&format!("text/plain;q=0.5, {open};q=0.4"), PROMETHEUS),
+            (&format!("{open};q=0, */*"), PROMETHEUS),
+            ("text/plain;version=0.0.4;q=1,*/*;q=0.1", PROMETHEUS),
+            ("text/*", PROMETHEUS),
+            // A browser, which would not show the other.
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", PROMETHEUS),
+            (&format!("{open};q=much"), OPENMETRICS),
+        ] {
+            let mut headers = HeaderMap::new();
+            if !accept.is_empty() {
+                headers.insert(ACCEPT, accept.parse().expect("a field"));
+            }
+            assert_eq!(content(&headers), content_type, "{accept}");
+        }
     }
 }

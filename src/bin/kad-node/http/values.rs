@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Request, State};
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, LOCATION,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kad_node::id::Id;
@@ -29,6 +30,22 @@ const KAD_FROM: HeaderName = HeaderName::from_static("kad-from");
 const KAD_HOPS: HeaderName = HeaderName::from_static("kad-hops");
 /// The key names the bytes, so that no copy of them is ever out of date.
 const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// The key that a path names.
+pub(crate) struct Key(Id);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(text)) => text,
+            // Its bytes are no text: they are shown as they came.
+            Err(_) => parts.uri.path().rsplit('/').next().unwrap_or_default().to_owned(),
+        };
+        text.parse().map(Self).map_err(|_| Problem::bad_key(&text))
+    }
+}
 
 /// The answer to a put.
 #[derive(Serialize)]
@@ -57,10 +74,9 @@ pub(crate) async fn create(
 /// `PUT /v1/values/KEY`
 pub(crate) async fn replace(
     State(app): State<Arc<App>>,
-    Path(key): Path<String>,
+    Key(key): Key,
     request: Request,
 ) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
     store(&app, request, Some(key)).await
 }
 
@@ -104,10 +120,9 @@ async fn hash(bytes: Vec<u8>) -> KeyedValue {
 pub(crate) async fn read(
     State(app): State<Arc<App>>,
     method: Method,
-    Path(key): Path<String>,
+    Key(key): Key,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
     let etag = format!("\"{key}\"");
     if conditions::has_already(&headers, &etag) {
         return Ok(not_modified(&etag));
@@ -178,11 +193,7 @@ fn found(answer: GetAnswer, key: Id) -> Result<Found, Problem> {
 }
 
 /// `GET /v1/trace/KEY`
-pub(crate) async fn trace(
-    State(app): State<Arc<App>>,
-    Path(key): Path<String>,
-) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
+pub(crate) async fn trace(State(app): State<Arc<App>>, Key(key): Key) -> Result<Response, Problem> {
     let answer = app.node.get(key, Trace::Hops).await?;
     if let Err(refusal) = answer.outcome {
         return Err(refusal.into());
@@ -193,9 +204,8 @@ pub(crate) async fn trace(
 /// `DELETE /v1/values/KEY`
 pub(crate) async fn forget(
     State(app): State<Arc<App>>,
-    Path(key): Path<String>,
+    Key(key): Key,
 ) -> Result<Response, Problem> {
-    let key = parse_key(&key)?;
     match app.node.forget(key).await? {
         Forgotten::Forgotten => Ok(StatusCode::NO_CONTENT.into_response()),
         Forgotten::Unknown => {
@@ -203,8 +213,4 @@ pub(crate) async fn forget(
             Err(Problem::new(StatusCode::NOT_FOUND, detail).with("key", key.to_string()))
         }
     }
-}
-
-fn parse_key(text: &str) -> Result<Id, Problem> {
-    text.parse().map_err(|_| Problem::bad_key(text))
 }

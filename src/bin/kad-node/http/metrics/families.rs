@@ -102,11 +102,12 @@ const TIMES: [(&str, &str, Of<Times>); 3] = [
 ];
 
 /// The round trips, by the kind of the request.
-const RPCS: [(&str, Of<Times>); 5] = [
+const RPCS: [(&str, Of<Times>); 6] = [
     ("ping", |histograms| &histograms.pings),
     ("find_node", |histograms| &histograms.find_nodes),
     ("find_value", |histograms| &histograms.find_values),
     ("store", |histograms| &histograms.stores),
+    ("find_range", |histograms| &histograms.find_ranges),
     ("renew", |histograms| &histograms.renews),
 ];
 
@@ -122,7 +123,7 @@ impl Families<'_> {
     /// Writes the distributions of all shards.
     pub(super) fn histograms(&mut self, shards: &[ShardStats]) -> fmt::Result {
         let (seconds, kind) = (Unit::Seconds, MetricType::Histogram);
-        let help = "From a request's first send to its answer.";
+        let help = "From a request's first send to its answer, of find_range to the first piece.";
         let mut metric =
             self.encoder.encode_descriptor("rpc_duration", help, Some(&seconds), kind)?;
         for (rpc, times) in RPCS {
