@@ -22,6 +22,8 @@
 //!     // Wait for the kernel, then:
 //!     waiter.end_wait();
 //! }
+//! // The sender has woken it: otherwise it would look at no ring.
+//! assert!(waiter.take_signal());
 //! assert_eq!(consumer.drain().sum::<u32>(), 3);
 //! ```
 //!
@@ -48,8 +50,6 @@
 //! - *What costs time only.* The padding, the remembered indices and the store
 //!   that an empty batch saves may go without a test failing. The script proves
 //!   it of each.
-//! - *Old signals that `end_wait` leaves.* The next arming clears the sequence,
-//!   and a running shard's is never asked for. Clearing it twice is harmless.
 //! - *The orderings that are Relaxed already.* There is nothing to weaken; the
 //!   script breaks the step instead. In the ring's own drop the reference count
 //!   orders the reads, and loom brings its own model of that, not the standard
@@ -74,6 +74,11 @@ mod waker;
 mod loom_tests;
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+/// Bytes of the cache lines that a word between two threads has to itself: two lines of 64,
+/// because processors fetch lines in pairs.
+#[cfg(not(loom))]
+const LINES: usize = 128;
 
 pub use ring::{Consumer, Drain, Producer, ring};
 pub use waker::{Waiter, Wake, Waker, waker};

@@ -214,6 +214,9 @@ mutation caught 'wake: Relaxed' waker.rs \
 mutation caught 'begin_wait: Relaxed' waker.rs \
     'swap(WAITING, Ordering::Acquire)' \
     'swap(WAITING, Ordering::Relaxed)'
+mutation caught 'end_wait: Relaxed' waker.rs \
+    'swap(RUNNING, Ordering::Acquire)' \
+    'swap(RUNNING, Ordering::Relaxed)'
 
 # ---- waker: read-modify-write only -----------------------------------------------
 
@@ -226,25 +229,37 @@ mutation caught 'wake: a load and a store' waker.rs \
         self.word.0.store(before + SIGNAL, Ordering::SeqCst);
         if before == WAITING {'
 mutation caught 'begin_wait: a plain store' waker.rs \
-    'swap(WAITING, Ordering::Acquire)' \
-    'store(WAITING, Ordering::SeqCst)'
+    'let before = self.word.0.swap(WAITING, Ordering::Acquire);' \
+    'let before = self.word.0.load(Ordering::SeqCst);
+        self.word.0.store(WAITING, Ordering::SeqCst);'
 mutation caught 'end_wait: a plain store' waker.rs \
-    'swap(RUNNING, Ordering::Relaxed)' \
-    'store(RUNNING, Ordering::Relaxed)'
+    'let before = self.word.0.swap(RUNNING, Ordering::Acquire);' \
+    'let before = self.word.0.load(Ordering::SeqCst);
+        self.word.0.store(RUNNING, Ordering::SeqCst);'
 
 # ---- waker: steps ----------------------------------------------------------------
 
 mutation caught 'begin_wait: not armed' waker.rs \
-    'self.word.0.swap(WAITING, Ordering::Acquire);' \
-    ''
+    'self.word.0.swap(WAITING, Ordering::Acquire)' \
+    'self.word.0.load(Ordering::SeqCst)'
 mutation caught 'begin_wait: armed after the look' waker.rs \
-    'self.word.0.swap(WAITING, Ordering::Acquire);
-        let idle = is_idle();' \
-    'let idle = is_idle();
-        self.word.0.swap(WAITING, Ordering::Acquire);'
+    'let before = self.word.0.swap(WAITING, Ordering::Acquire);
+        self.is_signalled |= before >= SIGNAL;
+        let idle = !self.is_signalled || is_idle();' \
+    'let idle = !self.is_signalled || is_idle();
+        let before = self.word.0.swap(WAITING, Ordering::Acquire);
+        self.is_signalled |= before >= SIGNAL;'
 mutation caught 'begin_wait: no look' waker.rs \
-    'let idle = is_idle();' \
+    'let idle = !self.is_signalled || is_idle();' \
     'drop(is_idle); let idle = true;'
+mutation caught 'begin_wait: a look though nothing was published' waker.rs \
+    'let idle = !self.is_signalled || is_idle();' \
+    'let idle = is_idle();'
+mutation caught 'begin_wait: its signal forgotten' waker.rs \
+    'self.is_signalled |= before >= SIGNAL;
+        let idle' \
+    'let _ = before;
+        let idle'
 mutation caught 'begin_wait: old signals kept' waker.rs \
     'swap(WAITING, Ordering::Acquire)' \
     'fetch_or(WAITING, Ordering::Acquire)'
@@ -252,8 +267,19 @@ mutation caught 'begin_wait: armed though not idle' waker.rs \
     'if !idle {' \
     'if false {'
 mutation caught 'end_wait: still armed' waker.rs \
-    'self.word.0.swap(RUNNING, Ordering::Relaxed);' \
-    ''
+    'self.word.0.swap(RUNNING, Ordering::Acquire)' \
+    'self.word.0.load(Ordering::SeqCst)'
+mutation caught 'end_wait: old signals kept' waker.rs \
+    'swap(RUNNING, Ordering::Acquire)' \
+    'fetch_and(!WAITING, Ordering::Acquire)'
+mutation caught 'end_wait: its signal forgotten' waker.rs \
+    'self.word.0.swap(RUNNING, Ordering::Acquire);
+        self.is_signalled |= before >= SIGNAL;' \
+    'self.word.0.swap(RUNNING, Ordering::Acquire);
+        let _ = before;'
+mutation caught 'take_signal: kept' waker.rs \
+    'std::mem::take(&mut self.is_signalled)' \
+    'self.is_signalled'
 mutation caught 'wake: no signal left' waker.rs \
     'fetch_add(SIGNAL, Ordering::Release)' \
     'fetch_add(0, Ordering::Release)'
@@ -281,9 +307,6 @@ mutation blind 'push: a look at the head for each message' ring.rs \
 mutation blind 'publish: a store for no message' ring.rs \
     'if batch > 0 {' \
     '{'
-mutation blind 'end_wait: old signals kept' waker.rs \
-    'swap(RUNNING, Ordering::Relaxed)' \
-    'fetch_and(!WAITING, Ordering::Relaxed)'
 
 if ((count == 0)); then
     printf 'FAIL  no mutation has a name with: %s\n' "$*"

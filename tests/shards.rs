@@ -19,7 +19,7 @@ use kad_node::driver::{
     DriverEvent, IoChoice, Loss, Running, Settings, ShardStats, Steering, start,
 };
 use kad_node::id::Id;
-use kad_node::limits::K_DEFAULT;
+use kad_node::limits::{HEADER_BYTES, K_DEFAULT, SHARDS_MAX};
 use kad_node::node::{Command, Event, OperationId, ShardPosition, Stats, Trace};
 use kad_node::quantity::Percent;
 use kad_node::wire::STEER_OFFSET;
@@ -181,7 +181,7 @@ for_each_driver! {
     }
 
     fn without_steering_every_request_is_answered_by_handoff(io: IoChoice) {
-        for shards in [2, 8] {
+        for shards in [2, 8, SHARDS_MAX] {
             let node = group(io, shards, Steering::Off);
             Client::new(&node).exchange(10_000);
             // Replies that match nothing may still be between two shards.
@@ -189,7 +189,24 @@ for_each_driver! {
                 driver.handoffs_sent == node.handoffs_received
             });
             assert!(node.datagrams_missteered > 0, "one socket receives it all");
+            assert!(driver.handoff_bytes > driver.handoffs_sent * HEADER_BYTES as u64);
             assert_eq!(driver.handoffs_dropped, 0);
+            assert_eq!(driver.kernel_drops, 0);
+        }
+    }
+
+    /// As many as a node may have. What a shard writes that another reads is the index of a
+    /// ring, by a handoff, and the other's word, by a wake: without these two, no cache line
+    /// passes from one core to another.
+    fn sixty_four_shards_pass_nothing_to_each_other_for_what_is_steered(io: IoChoice) {
+        let node = group(io, SHARDS_MAX, Steering::Kernel);
+        Client::new(&node).exchange(20_000);
+        for shard in shard_stats(&node) {
+            let ShardStats { node, driver, .. } = shard;
+            assert!(node.datagrams_received > 0, "each has its part");
+            assert_eq!((node.datagrams_missteered, node.handoffs_received), (0, 0));
+            let passed = (driver.handoffs_sent, driver.handoff_bytes, driver.wakes_sent);
+            assert_eq!(passed, (0, 0, 0));
             assert_eq!(driver.kernel_drops, 0);
         }
     }

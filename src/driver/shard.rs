@@ -92,6 +92,7 @@ impl<D: Datapath> Shard<D> {
             self.inbox.end_wait();
         } else {
             self.outlet.datapath.wait(Some(Duration::ZERO))?;
+            self.inbox.end_wait();
         }
         self.now = self.clock.now();
         self.outlet.stats().waiting_us += self.now.as_micros() - begun.as_micros();
@@ -135,11 +136,13 @@ impl<D: Datapath> Shard<D> {
     }
 
     /// Takes in what other threads have for the shard: what the disk has kept, handoffs, then
-    /// commands. The
-    /// commands are looked at first, so that whatever was passed on before the
+    /// commands. The commands are looked at first, so that whatever was passed on before the
     /// user sent one is known when it is carried out.
     fn take_messages(&mut self) {
         let Self { node, outbox, inbox, outlet, now, .. } = self;
+        if !inbox.take_signal() {
+            return;
+        }
         for (number, kept) in inbox.kept.iter_mut().flat_map(|ring| ring.drain()) {
             node.handle_kept(*now, number, kept, outbox);
             outlet.relieve(outbox);

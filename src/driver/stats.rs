@@ -94,6 +94,8 @@ counters! {
         events,
         /// Messages passed to other shards.
         handoffs_sent,
+        /// Bytes of them: of their slots in the rings, and of what these own.
+        handoff_bytes,
         /// Messages for other shards dropped: too many waited for that one.
         handoffs_dropped,
         /// Messages for other shards that had to wait for room, and were not dropped.

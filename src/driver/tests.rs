@@ -93,6 +93,19 @@ fn a_command_for_a_shard_that_has_ended_comes_back() {
     assert_eq!(commander.send(stats(1)), Err(SendError::Stopped(stats(1))));
 }
 
+#[test]
+fn a_shard_that_stops_finds_what_was_sent_since_its_wait() {
+    let (commander, mut links) = wired(1);
+    let inbox = &mut links[0].inbox;
+    assert!(inbox.begin_wait());
+    inbox.end_wait();
+    commander.send(stats(1)).expect("there is room");
+    assert!(!inbox.take_signal(), "the next wait is told");
+    commander.stop();
+    assert!(inbox.flow().is_break());
+    assert!(inbox.take_signal(), "there is no next wait");
+}
+
 const DROPPABLE: Weight = Weight::Droppable;
 
 fn binding(slot: usize) -> Weight {

@@ -75,6 +75,9 @@ impl End {
     }
 }
 
+#[cfg(not(loom))] // whose atomics are larger
+const _: () = assert!(align_of::<End>() == super::LINES && size_of::<End>() == super::LINES);
+
 struct Shared<T> {
     producer: End,
     consumer: End,

@@ -25,6 +25,11 @@
 //! shard that never waits, 63 bits last for 290 000 years; and if they did wrap,
 //! it would cost a needless wake.
 //!
+//! The sequence also tells the shard where to look: as long as no wake has come,
+//! nothing has been published since it last looked at its rings, so it looks at
+//! none of them. A turn without messages costs the same however many peers there
+//! are ([`take_signal`](Waiter::take_signal)).
+//!
 //! # The rules
 //! 1. A peer publishes first and wakes afterwards. A peer that gets
 //!    [`Wake::Needed`] owes the transport, and the debt stays even if the shard
@@ -33,7 +38,10 @@
 //!    that wait at once (an eventfd's count and a ring's completion both stay).
 //! 3. The shard waits only if [`begin_wait`](Waiter::begin_wait) says so, which
 //!    arms first and looks at the rings afterwards, and calls
-//!    [`end_wait`](Waiter::end_wait) whatever ended the wait.
+//!    [`end_wait`](Waiter::end_wait) whatever ended the wait, and in a turn without
+//!    one.
+//! 4. The shard looks at every ring after each [`take_signal`](Waiter::take_signal)
+//!    that says so.
 //!
 //! # Why no wake is lost
 //!
@@ -41,13 +49,18 @@
 //! reads what the one before it left, and an unbroken run of them carries each
 //! release on to every later acquire. Take a peer's wake and the next
 //! `begin_wait` after the shard last looked at that peer's ring:
-//! - *The wake comes first.* The arming acquires what the wake released, the
-//!   publication before it included. So the look at the rings, which comes after
-//!   the arming, finds the message, and the shard does not wait.
+//! - *The wake comes first.* The arming, or an `end_wait` before it, reads a
+//!   sequence that is not zero, and acquires what the wake released, the
+//!   publication before it included. So the look at the rings, which it asks for
+//!   and which comes after it, finds the message, and the shard does not wait.
 //! - *The arming comes first.* Then the wake, or one before it but after the
 //!   arming, found the word waiting at sequence zero and was told `Needed`. Its
 //!   transport ends the wait; the shard runs, and the message is found by the
 //!   next look at the latest, by the first case.
+//!
+//! A shard that looks at no ring has read sequence zero since its last look: no
+//! wake stands before that reading, so each publication that it has not seen is
+//! followed by a wake that is still to come, and the second case holds.
 //!
 //! A plain load in `wake` could read a word from before the arming while the
 //! shard's look reads a ring from before the publication: both would sleep on it.
@@ -68,30 +81,36 @@ const SIGNAL: u64 = 2;
 /// Both ends of a shard's word; clone the [`Waker`] for each peer.
 pub fn waker() -> (Waiter, Waker) {
     let word = Arc::new(Word(AtomicU64::new(RUNNING)));
-    (Waiter { word: Arc::clone(&word) }, Waker { word })
+    (Waiter { word: Arc::clone(&word), is_signalled: false }, Waker { word })
 }
 
 /// Alone on its cache lines: peers write it whenever they hand something over.
 #[repr(align(128))]
 struct Word(AtomicU64);
 
+#[cfg(not(loom))] // whose atomics are larger
+const _: () = assert!(align_of::<Word>() == super::LINES && size_of::<Word>() == super::LINES);
+
 /// The shard's own end: there is one, and it belongs to one thread.
 pub struct Waiter {
     word: Arc<Word>,
+    /// Whether a wake has come since the rings were last looked at.
+    is_signalled: bool,
 }
 
 impl Waiter {
-    /// Arms, then asks `is_idle` whether there is nothing to do (every ring
-    /// empty, no deadline passed), and returns whether to wait. If so, wait for
-    /// the transport and call [`end_wait`](Self::end_wait) after it; if not, the
-    /// shard is running again.
+    /// Arms, then asks `is_idle` whether every ring is empty, unless no peer has
+    /// published anything since the last look, and returns whether to wait. If so,
+    /// wait for the transport and call [`end_wait`](Self::end_wait) after it; if
+    /// not, the shard is running again.
     #[must_use = "when it is true, wait, and call `end_wait` afterwards"]
     #[inline]
     pub fn begin_wait(&mut self, is_idle: impl FnOnce() -> bool) -> bool {
         // Acquire: what a peer published before a wake that came too early to
         // find the shard armed, `is_idle` sees.
-        self.word.0.swap(WAITING, Ordering::Acquire);
-        let idle = is_idle();
+        let before = self.word.0.swap(WAITING, Ordering::Acquire);
+        self.is_signalled |= before >= SIGNAL;
+        let idle = !self.is_signalled || is_idle();
         if !idle {
             self.end_wait();
         }
@@ -99,12 +118,22 @@ impl Waiter {
     }
 
     /// Says that the shard runs, so that no peer needs to wake it. Look at every
-    /// ring before the next wait.
+    /// ring before the next wait where [`take_signal`](Self::take_signal) says so.
     #[inline]
     pub fn end_wait(&mut self) {
-        // Relaxed: it passes on what wakes released to the next arming, being
-        // a read-modify-write, and has nothing to add.
-        self.word.0.swap(RUNNING, Ordering::Relaxed);
+        // Acquire: what was published before the wakes whose signals it clears,
+        // the look after it sees.
+        let before = self.word.0.swap(RUNNING, Ordering::Acquire);
+        self.is_signalled |= before >= SIGNAL;
+    }
+
+    /// Whether a wake has come since it was last asked: look at every ring then,
+    /// and at none otherwise. What is published after the last
+    /// [`end_wait`](Self::end_wait) may be told of by the next one only.
+    #[must_use = "when it is true, look at every ring"]
+    #[inline]
+    pub fn take_signal(&mut self) -> bool {
+        std::mem::take(&mut self.is_signalled)
     }
 }
 

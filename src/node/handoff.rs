@@ -67,6 +67,17 @@ impl Handoff {
         }
     }
 
+    /// Bytes that pass from one shard's core to the other's: of the message and of what it
+    /// owns.
+    pub const fn bytes(&self) -> usize {
+        let owned = match &self.0 {
+            Message::Datagram { bytes, .. } => bytes.len(),
+            Message::Table(TableMessage::Bucket { bucket, .. }) => bucket.bytes(),
+            _ => 0,
+        };
+        size_of::<Self>() + owned
+    }
+
     /// Whether it may be dropped when there is no room for it.
     pub const fn weight(&self) -> Weight {
         match self.0 {
@@ -83,6 +94,7 @@ mod tests;
 
 #[cfg(test)]
 use super::table::Bucket;
+
 #[cfg(test)]
 use crate::id::Id;
 

@@ -45,6 +45,21 @@ under_each_driver! {
         assert_eq!(status.code(), Some(0), "{log}");
     }
 
+    fn a_node_of_sixty_four_shards_serves_on_any_number_of_cores(io: Io) {
+        let mut node = Node::start(io, &["--cores", "64"]);
+        assert_eq!(node.shard_threads().len(), 64);
+        let mut peer = Node::join(io, &node, &["--cores", "1"]);
+        for number in 0..16 {
+            let text = format!("text {number}");
+            let key = peer.put(&text);
+            node.found(&key, &text);
+        }
+        let counters = ["datagrams_missteered", "handoffs_dropped", "kernel_drops"];
+        assert_eq!(counters.map(|name| node.counter(name)), [0; 3]);
+        let (status, log) = node.stop();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+
     fn a_value_outlives_nodes_that_depart_one_after_another(io: Io) {
         let mut node = Node::start(io, &["--cores", "2"]);
         let key = node.put("passed on");

@@ -35,6 +35,13 @@ impl Inbox {
         })
     }
 
+    /// Whether anything may have come since it was last asked: then look at every ring, and at
+    /// none otherwise, however many shards there are. A shard that stops looks once more: what
+    /// was sent before the request is to be taken, and its wake may come after.
+    pub(in crate::driver) fn take_signal(&mut self) -> bool {
+        self.waiter.take_signal() || self.shutdown.is_requested()
+    }
+
     /// Says that the shard runs, and need not be woken.
     pub(in crate::driver) fn end_wait(&mut self) {
         self.waiter.end_wait();

@@ -43,11 +43,16 @@ const _: () = assert!(size_of::<Handoff>() * HANDOFFS_MAX <= 1 << 20);
 pub(in crate::driver) struct Peers {
     /// By the shard's number; none at this shard's own.
     peers: Vec<Option<Peer>>,
+    /// Bit by bit, the peers for which something is not published: a turn without messages
+    /// looks at none.
+    unpublished: u64,
 }
+
+const _: () = assert!(SHARDS_MAX <= u64::BITS as usize, "each shard has a bit");
 
 impl Peers {
     pub(in crate::driver) fn new(peers: Vec<Option<Peer>>) -> Self {
-        Self { peers }
+        Self { peers, unpublished: 0 }
     }
 
     /// Puts a message into the peer's next batch.
@@ -59,19 +64,26 @@ impl Peers {
     ) {
         let peer = self.peers[shard.as_usize()].as_mut();
         peer.expect("a shard hands nothing to itself").push(handoff, stats);
+        self.unpublished |= 1 << shard.as_usize();
     }
 
     /// Shows each peer what this turn has for it, and wakes it if need be.
     pub(in crate::driver) fn publish(&mut self, stats: &mut DriverStats) {
-        for peer in self.peers.iter_mut().flatten() {
-            peer.publish(stats);
+        let mut left = self.unpublished;
+        while left != 0 {
+            let shard = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if let Some(peer) = &mut self.peers[shard]
+                && peer.publish(stats)
+            {
+                self.unpublished &= !(1 << shard);
+            }
         }
     }
 
-    /// How long the shard may wait at most.
+    /// How long the shard may wait at most, once it has published.
     pub(in crate::driver) fn retry(&self) -> Option<Duration> {
-        let waits = |peer: &Peer| !peer.backlog.is_empty();
-        self.peers.iter().flatten().any(waits).then_some(RETRY)
+        (self.unpublished != 0).then_some(RETRY)
     }
 }
 
@@ -97,10 +109,12 @@ impl Peer {
         }
     }
 
-    fn publish(&mut self, stats: &mut DriverStats) {
+    /// Shows the peer what there is room for; whether that is all.
+    fn publish(&mut self, stats: &mut DriverStats) -> bool {
         let Self { ring, wake_handle, backlog } = self;
         backlog.drain(|handoff| fill(ring, wake_handle, handoff, stats));
         publish(ring, wake_handle, stats);
+        backlog.is_empty()
     }
 }
 
@@ -112,8 +126,10 @@ fn fill(
     handoff: Handoff,
     stats: &mut DriverStats,
 ) -> Result<(), Handoff> {
+    let bytes = handoff.bytes();
     ring.push(handoff)?;
     stats.handoffs_sent += 1;
+    stats.handoff_bytes += bytes as u64;
     if ring.batch() >= ring.capacity() / 2 {
         publish(ring, wake_handle, stats);
     }

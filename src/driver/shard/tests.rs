@@ -1,163 +1,23 @@
 //! The loop over a datapath that is made up.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+mod burst;
+
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use super::*;
 use crate::driver::events::{Events, events};
 use crate::driver::launch::Threads;
 use crate::driver::mailbox::peers::ring_capacity;
-use crate::driver::mailbox::wake::WakeFd;
 use crate::driver::mailbox::{self, Mailboxes};
 use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
-use crate::handoff::Consumer;
 use crate::id::Id;
 use crate::limits::{
-    DATAGRAM_BYTES_MAX, OUTBOX_BYTES_MAX, RANGES_PER_TURN_MAX, STORES_PER_TURN_MAX,
-    STORES_PUT_OFF_MAX,
+    OUTBOX_BYTES_MAX, RANGES_PER_TURN_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
 };
-use crate::node::{Command, Config, Handoff, OperationId};
-use crate::wire::{self, Body, Datagram, NetworkId, Role, Token, TransactionId};
-use udp::LocalAddresses;
-
-/// Brings `datagrams` with the first wait, all alike, and ends in its own way.
-struct Burst {
-    datagrams: usize,
-    waits: usize,
-    longest: Option<Duration>,
-    end: Ending,
-    wake_fd: Option<Arc<WakeFd>>,
-    bytes: Vec<u8>,
-    answered: usize,
-    submissions: usize,
-    stats: DriverStats,
-    neighbour: Option<Neighbour>,
-    /// The addresses that the datagrams come to in turn, at a wildcard.
-    asked: Vec<IpAddr>,
-    locals: Option<LocalAddresses>,
-    /// The address that each answer leaves from, where it is not the kernel's choice.
-    sources: Vec<Option<IpAddr>>,
-}
-
-/// Another shard, which takes what it is handed while the first one reads.
-struct Neighbour {
-    ring: Consumer<Handoff>,
-    taken: usize,
-}
-
-/// What the second wait of a [`Burst`] comes to.
-#[derive(Clone, Copy, Debug)]
-enum Ending {
-    Fails,
-    Panics,
-    /// It goes on for ever, until it is woken.
-    Never,
-}
-
-impl Burst {
-    /// PINGs.
-    fn new(pings: usize, end: Ending) -> Self {
-        Self::of(pings, Body::Ping, end)
-    }
-
-    fn of(datagrams: usize, body: Body<'_>, end: Ending) -> Self {
-        let datagram = Datagram {
-            network: NetworkId::of_name("default"),
-            transaction: TransactionId::new([1; 8]),
-            sender: Id::of_value(b"peer"),
-            role: Role::Client,
-            announce: None,
-            asks_proof: false,
-            token: Token::NONE,
-            body,
-        };
-        let mut buffer = [0; DATAGRAM_BYTES_MAX];
-        let length = wire::encode(&datagram, &mut buffer);
-        let bytes = buffer[..length].to_vec();
-        let stats = DriverStats::default();
-        Self {
-            datagrams,
-            waits: 0,
-            longest: Some(Duration::ZERO),
-            end,
-            wake_fd: None,
-            bytes,
-            answered: 0,
-            submissions: 0,
-            stats,
-            neighbour: None,
-            asked: Vec::new(),
-            locals: None,
-            sources: Vec::new(),
-        }
-    }
-
-    /// The same at a wildcard, where the datagrams come to these addresses of 127.0.0.0/24
-    /// in turn.
-    fn at_wildcard(self, asked: &[u8]) -> Self {
-        let asked = asked.iter().map(|&last| IpAddr::from([127, 0, 0, last])).collect();
-        Self { asked, locals: Some(LocalAddresses::new()), ..self }
-    }
-
-    fn await_wake(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        let wake_fd = self.wake_fd.as_ref().expect("it waits, so it has one");
-        udp::poll(&mut [udp::readable(&**wake_fd)], timeout)?;
-        wake_fd.clear();
-        Ok(())
-    }
-}
-
-impl Datapath for Burst {
-    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        self.waits += 1;
-        // None is for ever.
-        self.longest = self.longest.zip(timeout).map(|(one, other)| one.max(other));
-        match self.end {
-            _ if self.waits == 1 => Ok(()),
-            Ending::Fails => Err(io::Error::from_raw_os_error(libc::EBADF)),
-            Ending::Panics => panic!("on purpose"),
-            Ending::Never => self.await_wake(timeout),
-        }
-    }
-
-    fn advance(&mut self) -> io::Result<bool> {
-        if let Some(Neighbour { ring, taken }) = &mut self.neighbour {
-            *taken += ring.drain().count();
-        }
-        let Some(left) = self.datagrams.checked_sub(1) else {
-            return Ok(false);
-        };
-        self.datagrams = left;
-        Ok(true)
-    }
-
-    fn datagram(&self) -> (SocketAddr, &[u8]) {
-        ((Ipv4Addr::LOCALHOST, 9).into(), &self.bytes)
-    }
-
-    fn local(&self) -> Option<IpAddr> {
-        let number = self.datagrams.checked_rem(self.asked.len())?;
-        Some(self.asked[number])
-    }
-
-    fn locals(&mut self) -> Option<&mut LocalAddresses> {
-        self.locals.as_mut()
-    }
-
-    fn submit<'a>(&mut self, datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>) {
-        self.submissions += 1;
-        let locals = self.locals.as_ref();
-        self.sources.extend(datagrams.map(|(to, _)| locals?.find(to)));
-        self.answered = self.sources.len();
-    }
-
-    fn stats(&mut self) -> &mut DriverStats {
-        &mut self.stats
-    }
-
-    fn measure(&mut self) {}
-}
+use crate::node::{Command, Config, OperationId};
+use crate::wire::{self, Body};
+use burst::{Burst, Ending, Neighbour};
 
 fn config() -> Config {
     Config::new(Id::of_value(b"node"), [1; 32])
@@ -200,9 +60,8 @@ fn turn_with_pings(shard: &mut Shard<Burst>, pings: usize) -> crate::node::Stats
     shard.node.stats()
 }
 
-#[test]
-fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_first() {
-    const FLOOD: usize = STORES_PUT_OFF_MAX + 3 * STORES_PER_TURN_MAX;
+/// A lone shard to which so many STOREs come.
+fn flooded(stores: usize) -> (Shard<Burst>, Mailboxes) {
     let (mut mailboxes, mut senders, _events) = rig(1);
     let node = Node::new(config(), Instant::ZERO);
     let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
@@ -214,8 +73,14 @@ fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_f
         purpose: wire::Purpose::Replica,
         value: b"value",
     });
-    let datapath = Burst::of(FLOOD, store, Ending::Never);
-    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
+    let datapath = Burst::of(stores, store, Ending::Never);
+    (Shard::new(node, datapath, links, sender, Clock::start()), mailboxes)
+}
+
+#[test]
+fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_first() {
+    const FLOOD: usize = STORES_PUT_OFF_MAX + 3 * STORES_PER_TURN_MAX;
+    let (mut shard, _mailboxes) = flooded(FLOOD);
     let mut turn = |pings: usize| {
         let stats = turn_with_pings(&mut shard, pings);
         (stats.stores_without_token as usize, stats.pings_answered as usize)
@@ -228,6 +93,17 @@ fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_f
     let stats = shard.outlet.stats();
     assert_eq!(stats.stores_put_off as usize, STORES_PUT_OFF_MAX);
     assert_eq!(stats.stores_dropped as usize, 2 * STORES_PER_TURN_MAX);
+}
+
+#[test]
+fn a_shard_that_has_too_much_to_do_to_wait_takes_commands() {
+    let (mut shard, mailboxes) = flooded(4 * STORES_PER_TURN_MAX);
+    turn_with_pings(&mut shard, 0);
+    let command = Command::Log { level: crate::node::LogLevel::Off };
+    mailboxes.commander.send(command).expect("it runs");
+    turn_with_pings(&mut shard, 0);
+    assert_eq!(shard.outlet.stats().commands, 1);
+    assert!(!shard.put_offs.is_empty(), "it has not waited");
 }
 
 #[test]

@@ -165,6 +165,11 @@ impl Bucket {
         self.replacements.len()
     }
 
+    /// Bytes that it takes, with its contacts.
+    pub(crate) const fn bytes(&self) -> usize {
+        size_of::<Self>() + (self.entries.len() + self.replacements.len()) * size_of::<Entry>()
+    }
+
     /// The contacts, and those that wait.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().chain(&self.replacements)
