@@ -104,7 +104,7 @@ impl Node {
                 }
             }
             Effect::Published { key, holders } => storage.stored(turn, key, holders),
-            Effect::Explored { target, reason, closest } => self.explored(target, reason, closest),
+            Effect::Explored { target, reason, closest } => self.explored(target, reason, &closest),
             Effect::Missed { key } => {
                 storage.renew_soon(turn, key);
                 jobs.renew_again(turn.now);

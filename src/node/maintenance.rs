@@ -159,31 +159,37 @@ impl Node {
     }
 
     /// The nodes closest to `target` are found: renews the values around it there.
-    pub(super) fn explored(&mut self, target: Id, reason: RenewReason, closest: Vec<Contact>) {
+    pub(super) fn explored(&mut self, target: Id, reason: RenewReason, closest: &[Contact]) {
         let are_all = self.table.routing.entries().count() <= closest.len();
         if reason == RenewReason::Republish {
             return self.republish_on(target, closest, are_all);
         }
-        let range = range_around(target, &closest, self.turn.config.k, are_all);
+        let range = range_around(target, closest, self.turn.config.k, are_all);
         let values = self.storage.take_replicas_in(&mut self.turn, range, target);
-        let nodes = self.table.routing.neighbourhood().and(&closest, self.turn.now);
+        let nodes = self.table.routing.neighbourhood().and(closest, self.turn.now);
         self.renew_on_closest(&nodes, RenewReason::Again, values, |_| true);
     }
 
-    /// Renews the values around `target` that were put here on all of these nodes.
-    fn republish_on(&mut self, target: Id, closest: Vec<Contact>, are_all: bool) {
-        let nodes = closest.iter().copied();
-        let range = self.jobs.regions.learn(&self.turn, target, nodes, are_all);
+    /// Renews the values around `target` that were put here: it on all of these nodes, and of
+    /// the others each on the K closest to it, where the table knows them, or else on those of
+    /// the region, which are some of them.
+    fn republish_on(&mut self, target: Id, closest: &[Contact], are_all: bool) {
+        let found = closest.iter().copied();
+        let range = self.jobs.regions.learn(&self.turn, target, found, are_all);
         let values = self.storage.take_published(&mut self.turn, range.clone(), Some(target));
-        let all = 0..values.len() as u16;
-        let own: Vec<u16> =
-            all.clone().filter(|&index| values[usize::from(index)].key == target).collect();
-        let works = closest.into_iter().map(|contact| {
-            let is_of_region = are_all || range.contains(&contact.id);
-            let values = if is_of_region { all.clone().collect() } else { own.clone() };
-            self.work(contact, values)
-        });
-        let works = works.collect();
+        let routing = &self.table.routing;
+        let nodes = routing.neighbourhood().and(closest, self.turn.now);
+        let mut lists = Lists::default();
+        for (index, value) in (0..).zip(&values) {
+            let key = value.key;
+            if key != target && !are_all && routing.knows_closest(key) {
+                lists.add(index, nodes.closest(key));
+            } else {
+                let is_of_region = |contact: &Contact| key == target || range.contains(&contact.id);
+                lists.add(index, closest.iter().copied().filter(is_of_region));
+            }
+        }
+        let works = self.works(lists);
         let values = values.into_iter().map(|value| (value, None));
         self.begin_round_of(RenewReason::Republish, values, works, Vec::new());
     }
@@ -244,17 +250,14 @@ impl Node {
         values: Vec<Renewable>,
         is_peer: impl Fn(Id) -> bool,
     ) {
-        let mut lists: BTreeMap<Id, (Contact, Vec<u16>)> = BTreeMap::new();
+        let mut lists = Lists::default();
         let mut enough = Vec::with_capacity(values.len());
-        for (index, value) in values.iter().enumerate() {
+        for (index, value) in (0..).zip(&values) {
             let closest = nodes.closest(value.key);
             enough.push(nodes.enough(value.key, &closest));
-            for contact in closest.into_iter().filter(|contact| is_peer(contact.id)) {
-                lists.entry(contact.id).or_insert((contact, Vec::new())).1.push(index as u16);
-            }
+            lists.add(index, closest.into_iter().filter(|contact| is_peer(contact.id)));
         }
-        let works = lists.into_values().map(|(contact, values)| self.work(contact, values));
-        let works = works.collect();
+        let works = self.works(lists);
         self.begin_round_of(reason, values.into_iter().zip(enough), works, Vec::new());
     }
 
@@ -270,7 +273,23 @@ impl Node {
         self.jobs.next_replicate = self.jobs.next_replicate.max(next);
     }
 
+    fn works(&self, lists: Lists) -> Vec<Work> {
+        lists.0.into_values().map(|(contact, values)| self.work(contact, values)).collect()
+    }
+
     fn work(&self, contact: Contact, values: Vec<u16>) -> Work {
         Work { contact, known: self.table.known(contact), values }
+    }
+}
+
+/// Which values are to be renewed on which nodes.
+#[derive(Default)]
+struct Lists(BTreeMap<Id, (Contact, Vec<u16>)>);
+
+impl Lists {
+    fn add(&mut self, value: u16, contacts: impl IntoIterator<Item = Contact>) {
+        for contact in contacts {
+            self.0.entry(contact.id).or_insert((contact, Vec::new())).1.push(value);
+        }
     }
 }

@@ -206,6 +206,34 @@ fn an_origin_renews_on_a_few_of_the_closest_and_its_values_outlive_their_expiry(
 }
 
 #[test]
+fn an_origin_that_republishes_often_brings_each_value_to_all_that_are_to_hold_it() {
+    const VALUES: u64 = 12;
+    let republish = Duration::from_secs(10);
+    let mut net = Net::new(9);
+    for number in 0..25 {
+        net.add_with(number, |config| config.republish = republish);
+        net.join(number, 0);
+    }
+    net.run_for(Duration::from_mins(1));
+    let keys: Vec<Id> = (0..VALUES).map(|number| net.put(0, &format!("value {number}"))).collect();
+    net.run_for(republish);
+    for number in 20..25 {
+        let id = net.id(number);
+        net.kill(number);
+        net.add_with(number, |config| config.id = id);
+        net.join(number, 0);
+    }
+    net.run_for(republish * 3);
+    for key in keys {
+        let mut ids: Vec<Id> = net.nodes.values().map(Sharded::id).collect();
+        ids.sort_by_key(|&id| id ^ key);
+        let lacking = net.nodes.values().filter(|node| !node.holds(key));
+        let lacking = lacking.filter(|node| ids[..K_DEFAULT].contains(&node.id())).count();
+        assert_eq!(lacking, 0, "{key}");
+    }
+}
+
+#[test]
 fn what_a_peer_lacks_is_stored_there() {
     let (mut net, keys) = network_of_values(6, 30, 20);
     // It comes back with nothing at its old address, and under its old id.
