@@ -114,6 +114,16 @@ fn column(cells: &[String], which: fn(&str) -> Option<&str>) -> Vec<&str> {
 }
 
 #[test]
+fn what_a_container_takes_is_the_same_in_both_documents() {
+    let at_rest = |path| {
+        let text = read(path);
+        let said = text.split("A node uses ").nth(1).and_then(|rest| rest.split(" at rest").next());
+        said.unwrap_or_else(|| panic!("{path} does not say it")).to_owned()
+    };
+    assert_eq!(at_rest("docker-compose.yml"), at_rest("docker/README.md"));
+}
+
+#[test]
 fn a_figure_that_stands_in_several_documents_is_the_same_in_all() {
     let readme = read("README.md");
     let says = |what: String| assert!(readme.contains(&what), "the README does not say {what:?}");

@@ -17,6 +17,9 @@ fn another_host_name_and_another_origin_are_refused() {
     let mut named = super::client::Connection::open(&http);
     named.send("GET /v1/peers HTTP/1.1\r\nHost: node.EXAMPLE:80\r\n\r\n");
     assert_eq!(named.answer().status, 200);
+    let mut of_a_user = super::client::Connection::open(&http);
+    of_a_user.send(format!("GET /v1/peers HTTP/1.1\r\nHost: user@{http}\r\n\r\n"));
+    assert_eq!(of_a_user.answer().status, 400);
     // The target's host counts before the field's.
     let mut proxied = super::client::Connection::open(&http);
     proxied.send(format!("GET http://evil.example/ HTTP/1.1\r\nHost: {http}\r\n\r\n"));

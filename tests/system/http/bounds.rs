@@ -150,6 +150,17 @@ fn ten_thousand_idle_connections_keep_no_client_out_and_take_no_memory() {
 }
 
 #[test]
+fn a_body_in_a_coding_that_is_not_known_is_refused() {
+    let (_node, http) = serving(&[]);
+    let mut connection = Connection::open(&http);
+    let head = format!("POST /v1/values HTTP/1.1\r\nHost: {http}\r\n");
+    connection.send(format!("{head}Transfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"));
+    let refused = connection.answer();
+    assert_eq!(refused.status, 501, "{}", refused.text());
+    assert!(refused.text().contains("'gzip, chunked'"), "{}", refused.text());
+}
+
+#[test]
 fn a_client_that_has_said_all_still_has_its_answer() {
     let (_node, http) = serving(&[]);
     let mut connection = Connection::open(&http);

@@ -85,7 +85,9 @@ impl Access {
             None if parts.version < Version::HTTP_11 => None,
             None => return Err(Problem::new(StatusCode::BAD_REQUEST, "the Host field is missing")),
             Some(field) => {
-                let authority = field.to_str().ok().and_then(|text| text.parse().ok());
+                // A user's name is no part of it (RFC 9110, 7.2).
+                let text = field.to_str().ok().filter(|text| !text.contains('@'));
+                let authority = text.and_then(|text| text.parse().ok());
                 let wrong = || Problem::new(StatusCode::BAD_REQUEST, "the Host field is no host");
                 Some(authority.ok_or_else(wrong)?)
             }

@@ -120,6 +120,15 @@ async fn keep(
         counters.refused_too_large.add(1);
         Problem::too_large(bytes, limit_bytes)
     };
+    // Its bytes would be others than the client's (RFC 9112, 6.1).
+    let codings = headers.get_all(header::TRANSFER_ENCODING);
+    if let Some(other) =
+        codings.iter().find(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        let other = String::from_utf8_lossy(other.as_bytes());
+        let detail = format!("the transfer coding '{other}' is not known: send chunked alone");
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, detail));
+    }
     let announced = headers.get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|field| field.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > limit_bytes) {
@@ -135,7 +144,12 @@ async fn keep(
             Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time")
         })?;
         let Some(frame) = frame else { return Ok((bytes, taken)) };
-        let cut = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ends early");
+        let cut = |_| {
+            Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the body ends early, or is not as its header says",
+            )
+        };
         let Ok(data) = frame.map_err(cut)?.into_data() else { continue };
         if bytes.len() + data.len() > limit_bytes {
             return Err(too_large(None));

@@ -31,8 +31,9 @@ pub(crate) fn has_already(headers: &HeaderMap, etag: &str) -> bool {
 
 /// What to give of a value of `length` bytes whose validator is `etag`.
 pub(crate) fn select(method: &Method, headers: &HeaderMap, etag: &str, length: usize) -> Selection {
+    // A weak tag never matches here (RFC 9110, 13.1.1).
     if headers.contains_key(IF_MATCH)
-        && !tags(headers, &IF_MATCH).any(|tag| tag == "*" || tag == etag)
+        && !listed(headers, &IF_MATCH).any(|tag| tag == "*" || tag == etag)
     {
         return Selection::Mismatch;
     }
@@ -64,9 +65,14 @@ fn tags<'a>(
     headers: &'a HeaderMap,
     name: &'a axum::http::HeaderName,
 ) -> impl Iterator<Item = &'a str> {
+    listed(headers, name).map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+}
+
+/// The members of a field.
+fn listed<'a>(
+    headers: &'a HeaderMap,
+    name: &'a axum::http::HeaderName,
+) -> impl Iterator<Item = &'a str> {
     let fields = headers.get_all(name).iter().filter_map(|field| field.to_str().ok());
-    fields.flat_map(|field| field.split(',')).map(|tag| {
-        let tag = tag.trim();
-        tag.strip_prefix("W/").unwrap_or(tag)
-    })
+    fields.flat_map(|field| field.split(',')).map(str::trim)
 }
