@@ -76,16 +76,9 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn start() -> Outcome<Self> {
-        Self::start_on(|start| start())
-    }
-
-    /// The same, the one that gets where `on` starts it.
-    pub(super) fn start_on(
-        on: impl FnOnce(fn() -> Outcome<Running>) -> Outcome<Running>,
-    ) -> Outcome<Self> {
+        let any = ([127, 0, 0, 1], 0).into();
         // A copy of what was found would take memory that the bare receiver does not.
-        let origin = node(([127, 0, 0, 1], 0).into(), 1, 0)?;
-        let reader = on(|| node(([127, 0, 0, 1], 0).into(), 2, 0))?;
+        let (origin, reader) = (node(any, 1, 0)?, node(any, 2, 0)?);
         join(&reader, &origin)?;
         Ok(Self { origin, reader })
     }

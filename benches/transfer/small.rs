@@ -8,7 +8,6 @@ use std::time::Instant;
 use kad_node::driver::Running;
 use kad_node::id::Id;
 use kad_node::node::KeyedValue;
-use rustix::process::setpriority_process;
 
 use super::nodes::{self, Pair};
 use super::{Outcome, ROUNDS, median};
@@ -19,14 +18,14 @@ const GETS: usize = 2000;
 const TRANSFERS: usize = 10;
 
 pub(super) fn measure() -> Outcome<()> {
-    let mut pair = Pair::start_on(at_lowest_priority)?;
+    let mut pair = Pair::start()?;
     let small = nodes::node(([127, 0, 0, 1], 0).into(), 3, 0)?;
     nodes::join(&small, &pair.origin)?;
     let value = KeyedValue::new(vec![1; 100]);
     let key = value.key();
     nodes::put(&pair.origin, value)?;
     let keys = pair.put(0)?;
-    let mut all = [const { Vec::new() }; 4];
+    let mut all = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         let without = p99_us(&small, key)?;
         let (is_over, transferring) = (AtomicBool::new(false), &mut pair);
@@ -34,55 +33,37 @@ pub(super) fn measure() -> Outcome<()> {
             let transfers = scope.spawn(|| transfer(transferring, &keys, &is_over));
             let with = p99_us(&small, key);
             is_over.store(true, Ordering::Relaxed);
-            let rate = transfers.join().expect("it does not panic")?;
-            with.map(|with| [with, rate])
+            transfers.join().expect("it does not panic")?;
+            with
         })?;
-        let [with, rate] = with;
-        for (all, one) in all.iter_mut().zip([without, with, with / without, rate]) {
+        for (all, one) in all.iter_mut().zip([without, with, with / without]) {
             all.push(one);
         }
     }
-    let [without, with, ratio, rate] = all.map(median);
+    let [without, with, ratio] = all.map(median);
     println!(
-        "small gets, 99th percentile  {without:.0} us; during {TRANSFERS} transfers, of \
-         {rate:.0} MiB/s in all, {with:.0} us"
+        "small gets, 99th percentile  {without:.0} us; during {TRANSFERS} transfers  {with:.0} us"
     );
     println!("99th percentile, with transfers / without  {ratio:.2}");
     Ok(())
 }
 
-/// Starts the node that transfers. It hashes all that it gets, and on two cores it would keep
-/// the small one from its own: at the lowest priority it yields, and what is measured is what
-/// the node does that both ask.
-fn at_lowest_priority(start: impl FnOnce() -> Outcome<Running> + Send) -> Outcome<Running> {
-    let start = || {
-        // Of this thread, and of those that it starts.
-        setpriority_process(None, 19).map_err(|error| error.to_string())?;
-        start().map_err(|error| error.to_string())
-    };
-    Ok(thread::scope(|scope| scope.spawn(start).join()).expect("it does not panic")?)
-}
-
-/// Keeps transfers in progress until it is over. Returns their MiB a second.
-fn transfer(pair: &mut Pair, keys: &[Id], is_over: &AtomicBool) -> Result<f64, String> {
+/// Keeps transfers in progress until it is over.
+fn transfer(pair: &mut Pair, keys: &[Id], is_over: &AtomicBool) -> Result<(), String> {
     keep_transferring(&pair.reader, keys, is_over).map_err(|error| error.to_string())
 }
 
-fn keep_transferring(reader: &Running, keys: &[Id], is_over: &AtomicBool) -> Outcome<f64> {
-    let (started, mut values) = (Instant::now(), 0);
+fn keep_transferring(reader: &Running, keys: &[Id], is_over: &AtomicBool) -> Outcome<()> {
     let mut next = keys.iter().cycle();
     for &key in next.by_ref().take(TRANSFERS) {
         nodes::begin_get(reader, key)?;
     }
     while !is_over.load(Ordering::Relaxed) {
         nodes::end_get(reader)?;
-        values += 1;
         let &key = next.next().expect("it has no end");
         nodes::begin_get(reader, key)?;
     }
-    let took = started.elapsed();
-    (0..TRANSFERS).try_for_each(|_| nodes::end_get(reader))?;
-    Ok(f64::from(values) / took.as_secs_f64())
+    (0..TRANSFERS).try_for_each(|_| nodes::end_get(reader))
 }
 
 /// The 99th percentile of small gets, one after another.
