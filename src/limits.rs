@@ -336,9 +336,12 @@ pub const SOURCE_OVERHEAD_BYTES: usize = 144;
 pub const SUBNET_OVERHEAD_BYTES: usize = 132;
 /// Values that one shard stores for others.
 pub const STORE_VALUES_MAX: usize = 1 << 20;
-/// STOREs and RENEWs that one shard takes up in a turn of its loop: each costs several times
-/// what a PING or a get does, which wait for the turn's end.
+/// STOREs that one shard takes up in a turn of its loop: each costs several times what a PING or
+/// a get does, which wait for the turn's end.
 pub const STORES_PER_TURN_MAX: usize = 16;
+/// Renewals that a turn takes up in place of a STORE, so that a RENEW of as many as it names at
+/// most is a whole turn's. `benches/store` measures both.
+pub const RENEWALS_PER_STORE: usize = 3;
 /// STOREs and RENEWs that one shard has wait for its next turns: more are dropped, and their
 /// senders send them again.
 pub const STORES_PUT_OFF_MAX: usize = 1024;

@@ -1,12 +1,14 @@
-//! Requests that wait for a later turn. A STORE or a RENEW costs several times what a PING or a
-//! get does, and a part of a large value is up to 48 datagrams: a turn takes up a bounded number
-//! of each, so that a flood of them, or many transfers, hold up nothing else.
+//! Requests that wait for a later turn. A STORE costs several times what a PING or a get does, a
+//! RENEW as much for every few values that it names, and a part of a large value is up to 48
+//! datagrams: a turn takes up a bounded part of each, so that a flood of them, or many transfers,
+//! hold up nothing else.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::limits::{
-    RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
+    RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX, RENEWALS_PER_STORE, STORES_PER_TURN_MAX,
+    STORES_PUT_OFF_MAX,
 };
 use crate::wire::Costly;
 
@@ -26,8 +28,10 @@ pub(super) enum Admission {
     Dropped,
 }
 
-/// The costly requests of a turn, and those that wait: one kind does not take another's room.
+/// The costly requests of a turn, and those that wait: what changes values does not take the room
+/// of what asks for them.
 pub(super) struct PutOffs {
+    /// STOREs and RENEWs, in renewals.
     stores: Queue,
     ranges: Queue,
 }
@@ -35,7 +39,7 @@ pub(super) struct PutOffs {
 impl PutOffs {
     pub(super) const fn new() -> Self {
         Self {
-            stores: Queue::new(STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX),
+            stores: Queue::new(STORES_PER_TURN_MAX * RENEWALS_PER_STORE, STORES_PUT_OFF_MAX),
             ranges: Queue::new(RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX),
         }
     }
@@ -56,27 +60,38 @@ impl PutOffs {
 
     /// Decides on one that has just come.
     pub(super) fn admit(&mut self, kind: Costly) -> Admission {
-        self.queue(kind).admit()
+        self.queue(kind).admit(cost(kind))
     }
 
     pub(super) fn put_off(&mut self, kind: Costly, request: PutOff) {
-        self.queue(kind).waiting.push_back(request);
+        self.queue(kind).waiting.push_back((cost(kind), request));
     }
 
     const fn queue(&mut self, kind: Costly) -> &mut Queue {
         match kind {
-            Costly::Store => &mut self.stores,
+            Costly::Store | Costly::Renew { .. } => &mut self.stores,
             Costly::FindRange => &mut self.ranges,
         }
     }
 }
 
+/// What a request takes of its queue's turn.
+const fn cost(kind: Costly) -> usize {
+    match kind {
+        Costly::Store => RENEWALS_PER_STORE,
+        Costly::Renew { renewals } => renewals,
+        Costly::FindRange => 1,
+    }
+}
+
 /// The requests of one kind.
 struct Queue {
+    /// What those of a turn may cost together: as much as any of them does, or more.
     per_turn_max: usize,
     waiting_max: usize,
     taken: usize,
-    waiting: VecDeque<PutOff>,
+    /// Each with what it costs.
+    waiting: VecDeque<(usize, PutOff)>,
 }
 
 impl Queue {
@@ -85,17 +100,17 @@ impl Queue {
     }
 
     fn take(&mut self) -> Option<PutOff> {
-        if self.taken == self.per_turn_max {
+        let &(cost, _) = self.waiting.front()?;
+        if self.taken + cost > self.per_turn_max {
             return None;
         }
-        let first = self.waiting.pop_front()?;
-        self.taken += 1;
-        Some(first)
+        self.taken += cost;
+        self.waiting.pop_front().map(|(_, request)| request)
     }
 
-    fn admit(&mut self) -> Admission {
-        if self.taken < self.per_turn_max {
-            self.taken += 1;
+    fn admit(&mut self, cost: usize) -> Admission {
+        if self.taken + cost <= self.per_turn_max {
+            self.taken += cost;
             Admission::Now
         } else if self.waiting.len() < self.waiting_max {
             Admission::Later

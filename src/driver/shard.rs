@@ -198,9 +198,9 @@ impl<D: Datapath> Outlet<D> {
         let stats = self.stats();
         let counter = match (admission, kind) {
             (Admission::Now, _) => return false,
-            (Admission::Later, Costly::Store) => &mut stats.stores_put_off,
+            (Admission::Later, Costly::Store | Costly::Renew { .. }) => &mut stats.stores_put_off,
             (Admission::Later, Costly::FindRange) => &mut stats.ranges_put_off,
-            (Admission::Dropped, Costly::Store) => &mut stats.stores_dropped,
+            (Admission::Dropped, Costly::Store | Costly::Renew { .. }) => &mut stats.stores_dropped,
             (Admission::Dropped, Costly::FindRange) => &mut stats.ranges_dropped,
         };
         *counter += 1;

@@ -49,7 +49,8 @@ counters! {
         receives_failed,
         /// Datagrams received whose source was no IP address.
         receives_sourceless,
-        /// STOREs and RENEWs that waited for a later turn: one takes up a bounded number.
+        /// STOREs and RENEWs that waited for a later turn: one takes up a bounded number of
+        /// values.
         stores_put_off,
         /// STOREs and RENEWs dropped, to be sent again: as many waited as may.
         stores_dropped,

@@ -55,6 +55,10 @@ const _: () = assert!(
     PUBLISHED_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis() <= EXPIRE_DEFAULT.as_millis(),
     "as many values as may be put on one shard are all republished before they expire"
 );
+const _: () = assert!(
+    RENEWALS_MAX <= STORES_PER_TURN_MAX * RENEWALS_PER_STORE,
+    "the longest RENEW finds room in a turn"
+);
 const _: () = assert!(NEWCOMERS_VALUES <= ROUND_VALUES_MAX / 2);
 const _: () = assert!(ROUND_VALUES_MAX <= u16::MAX as usize && RENEWALS_MAX <= 64);
 const _: () = assert!(RENEW_AHEAD.as_secs() * 4 == REPLICATE.as_secs());

@@ -11,7 +11,7 @@ use super::{
     Token, TransactionId, VERSION, Value,
 };
 use crate::id::Id;
-use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::limits::{DATAGRAM_BYTES_MAX, RENEWAL_BYTES, RENEWALS_MAX};
 
 /// Reads one datagram. Never panics, whatever the bytes.
 pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
@@ -54,8 +54,10 @@ fn read_announce(reader: &mut Reader<'_>) -> Result<Option<SocketAddr>, DecodeEr
 /// A kind of request that costs much more than others to answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Costly {
-    /// It has a value to be kept, or many to be renewed.
+    /// It has a value to be kept.
     Store,
+    /// It names so many values to be renewed, as far as its length says.
+    Renew { renewals: usize },
     /// It asks for a part of a large value.
     FindRange,
 }
@@ -63,7 +65,12 @@ pub enum Costly {
 /// Which costly request `bytes` would be, if they are well-formed.
 pub fn costly(bytes: &[u8]) -> Option<Costly> {
     match bytes.get(2) {
-        Some(&(kind::STORE | kind::RENEW)) => Some(Costly::Store),
+        Some(&kind::STORE) => Some(Costly::Store),
+        Some(&kind::RENEW) => {
+            // An announced address has fewer bytes than a renewal, and changes nothing.
+            let renewals = bytes.len().saturating_sub(HEADER_BYTES + 1) / RENEWAL_BYTES;
+            Some(Costly::Renew { renewals: renewals.clamp(1, RENEWALS_MAX) })
+        }
         Some(&kind::FIND_RANGE) => Some(Costly::FindRange),
         _ => None,
     }

@@ -1,6 +1,7 @@
 //! The loop over a datapath that is made up.
 
 mod burst;
+mod floods;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, mpsc};
@@ -12,9 +13,7 @@ use crate::driver::mailbox::peers::ring_capacity;
 use crate::driver::mailbox::{self, Mailboxes};
 use crate::driver::{Io, Ready, Running, ShardCount, ShardError, Steering};
 use crate::id::Id;
-use crate::limits::{
-    OUTBOX_BYTES_MAX, RANGES_PER_TURN_MAX, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
-};
+use crate::limits::OUTBOX_BYTES_MAX;
 use crate::node::{Command, Config, OperationId};
 use crate::wire::{self, Body};
 use burst::{Burst, Ending, Neighbour};
@@ -45,84 +44,6 @@ fn a_full_outbox_is_sent_in_the_middle_of_a_turn() {
     assert_eq!(datapath.answered, pings);
     assert!(datapath.submissions > 3, "{} submissions", datapath.submissions);
     assert_eq!(shard.node.stats().outbox_full, 0);
-}
-
-/// One more turn, to which so many PINGs come.
-fn turn_with_pings(shard: &mut Shard<Burst>, pings: usize) -> crate::node::Stats {
-    let datapath = &mut shard.outlet.datapath;
-    if pings > 0 {
-        let Burst { bytes, .. } = Burst::new(pings, Ending::Never);
-        (datapath.bytes, datapath.datagrams) = (bytes, pings);
-    }
-    // As at its first wait, it does not wait for a wake.
-    datapath.waits = 0;
-    assert!(shard.turn().expect("it is sound").is_continue());
-    shard.node.stats()
-}
-
-/// A lone shard to which so many STOREs come.
-fn flooded(stores: usize) -> (Shard<Burst>, Mailboxes) {
-    let (mut mailboxes, mut senders, _events) = rig(1);
-    let node = Node::new(config(), Instant::ZERO);
-    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
-    let store = Body::Store(wire::Store {
-        key: Id::of_value(b"value"),
-        offset: 0,
-        total: 5,
-        life_s: 60,
-        purpose: wire::Purpose::Replica,
-        value: b"value",
-    });
-    let datapath = Burst::of(stores, store, Ending::Never);
-    (Shard::new(node, datapath, links, sender, Clock::start()), mailboxes)
-}
-
-#[test]
-fn a_flood_of_stores_is_taken_up_in_parts_and_what_comes_meanwhile_is_answered_first() {
-    const FLOOD: usize = STORES_PUT_OFF_MAX + 3 * STORES_PER_TURN_MAX;
-    let (mut shard, _mailboxes) = flooded(FLOOD);
-    let mut turn = |pings: usize| {
-        let stats = turn_with_pings(&mut shard, pings);
-        (stats.stores_without_token as usize, stats.pings_answered as usize)
-    };
-    assert_eq!(turn(0), (STORES_PER_TURN_MAX, 0));
-    assert_eq!(turn(9), (2 * STORES_PER_TURN_MAX, 9), "a PING waits for one turn's STOREs");
-    let turns = (2..100).take_while(|turns| turn(0).0 > turns * STORES_PER_TURN_MAX).count();
-    assert_eq!(turns, STORES_PUT_OFF_MAX / STORES_PER_TURN_MAX - 1);
-    assert_eq!(turn(0).0, STORES_PER_TURN_MAX + STORES_PUT_OFF_MAX, "all that waited");
-    let stats = shard.outlet.stats();
-    assert_eq!(stats.stores_put_off as usize, STORES_PUT_OFF_MAX);
-    assert_eq!(stats.stores_dropped as usize, 2 * STORES_PER_TURN_MAX);
-}
-
-#[test]
-fn a_shard_that_has_too_much_to_do_to_wait_takes_commands() {
-    let (mut shard, mailboxes) = flooded(4 * STORES_PER_TURN_MAX);
-    turn_with_pings(&mut shard, 0);
-    let command = Command::Log { level: crate::node::LogLevel::Off };
-    mailboxes.commander.send(command).expect("it runs");
-    turn_with_pings(&mut shard, 0);
-    assert_eq!(shard.outlet.stats().commands, 1);
-    assert!(!shard.put_offs.is_empty(), "it has not waited");
-}
-
-#[test]
-fn parts_of_large_values_are_sent_over_several_turns_and_a_ping_waits_for_one_of_them() {
-    const ASKED: usize = 3 * RANGES_PER_TURN_MAX;
-    let (mut mailboxes, mut senders, _events) = rig(1);
-    let node = Node::new(config(), Instant::ZERO);
-    let (links, sender) = (mailboxes.links.remove(0), senders.remove(0));
-    let range = wire::Range { key: Id::of_value(b"value"), offset: 0, length: 1 };
-    let datapath = Burst::of(ASKED, Body::FindRange(range), Ending::Never);
-    let mut shard = Shard::new(node, datapath, links, sender, Clock::start());
-    let mut turn = |pings: usize| {
-        let stats = turn_with_pings(&mut shard, pings);
-        (stats.find_ranges_missed as usize, stats.pings_answered as usize)
-    };
-    assert_eq!(turn(0), (RANGES_PER_TURN_MAX, 0));
-    assert_eq!(turn(1), (2 * RANGES_PER_TURN_MAX, 1));
-    assert_eq!(turn(0).0, 3 * RANGES_PER_TURN_MAX);
-    assert_eq!(shard.outlet.stats().ranges_put_off as usize, ASKED - RANGES_PER_TURN_MAX);
 }
 
 /// The kernel counts no sleep of the machine into a wait, whose end would come so much late.

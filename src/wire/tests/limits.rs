@@ -10,9 +10,9 @@ use crate::limits::{
     DATAGRAM_BYTES_MAX, K_MAX, PIECE_BYTES_MAX, RENEWALS_MAX, REQUEST_PADDED_BYTES,
 };
 use crate::wire::{
-    Body, CONTACT_BYTES_MAX, Contact, Contacts, Datagram, DecodeError, ErrorCode, HEADER_BYTES,
-    NetworkId, Purpose, Renewal, Renewals, Role, Store, Token, TransactionId, Value, decode,
-    is_reachable,
+    Body, CONTACT_BYTES_MAX, Contact, Contacts, Costly, Datagram, DecodeError, ErrorCode,
+    HEADER_BYTES, NetworkId, Purpose, Renewal, Renewals, Role, Store, Token, TransactionId, Value,
+    costly, decode, is_reachable,
 };
 
 const V6: SocketAddr = SocketAddr::new(core::net::IpAddr::V6(Ipv6Addr::LOCALHOST), 9001);
@@ -135,6 +135,18 @@ fn a_renew_of_no_value_or_of_more_than_fit_is_refused() {
     for count in [0, RENEWALS_MAX as u8 + 1, u8::MAX] {
         bytes[HEADER_BYTES] = count;
         assert_eq!(decode(&bytes), Err(DecodeError::Renewals));
+    }
+}
+
+#[test]
+fn a_renew_costs_as_many_renewals_as_it_names() {
+    let renewals = [Renewal { key: ID, life_s: 1 }; RENEWALS_MAX];
+    for named in [1, 2, RENEWALS_MAX] {
+        let body = Body::Renew(Renewals::new(&renewals[..named]));
+        for datagram in [announced(body), Datagram { announce: None, ..announced(body) }] {
+            let cost = costly(&encoded(&datagram));
+            assert_eq!(cost, Some(Costly::Renew { renewals: named }));
+        }
     }
 }
 
