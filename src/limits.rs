@@ -294,8 +294,8 @@ pub const NEWCOMERS_LOOK: Duration = Duration::from_mins(1);
 pub const NEWCOMERS_VALUES: usize = 512;
 /// How long after some the next ones follow: a million values take 20 s.
 pub const NEWCOMERS_PACE: Duration = Duration::from_millis(10);
-/// Regions of values put here whose closest nodes one shard remembers, a kilobyte each.
-pub const REGIONS_MAX: usize = 2048;
+/// Replica sets of values put here that one shard remembers, a kilobyte each.
+pub const REPLICA_SETS_MAX: usize = 2048;
 /// Peers that answer no RENEW, as one shard remembers them, and how long it does.
 pub const RENEWLESS_MAX: usize = 1024;
 /// See [`RENEWLESS_MAX`].
@@ -334,8 +334,9 @@ pub const VALUE_OVERHEAD_BYTES: usize = 128;
 pub const SOURCE_OVERHEAD_BYTES: usize = 144;
 /// The same of a subnet.
 pub const SUBNET_OVERHEAD_BYTES: usize = 132;
-/// Values that one shard stores for others.
-pub const STORE_VALUES_MAX: usize = 1 << 20;
+/// Values that one node stores for others; its shards divide them. Far above what
+/// [`STORE_BYTES_MAX`] has room for: it is for the time that it takes to renew them.
+pub const STORE_VALUES_MAX: usize = 1 << 26;
 /// STOREs that one shard takes up in a turn of its loop: each costs several times what a PING or
 /// a get does, which wait for the turn's end.
 pub const STORES_PER_TURN_MAX: usize = 16;
@@ -353,8 +354,8 @@ pub const RANGES_PER_TURN_MAX: usize = 2;
 /// again.
 pub const RANGES_PUT_OFF_MAX: usize = 1024;
 /// Values whose life is ended at one time-out; the rest follow at the next, which
-/// is at once: a shard that has [`STORE_VALUES_MAX`] of them to forget must not be
-/// deaf meanwhile.
+/// is at once: a shard that has millions of them to forget must not be deaf meanwhile.
+/// `benches/store` measures how long such a turn takes.
 pub const EXPIRIES_MAX: usize = 256;
 /// Values that one shard keeps because they were put here.
 pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;

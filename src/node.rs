@@ -205,11 +205,7 @@ impl Node {
         Stats {
             contacts: owned().map(|bucket| bucket.entries().len() as u64).sum(),
             replacements: owned().map(|bucket| bucket.replacements() as u64).sum(),
-            values: self.storage.store.len() as u64,
-            value_bytes: self.storage.store.bytes() as u64,
-            values_published: self.storage.published.len() as u64,
             changes_waiting: self.turn.journal.unkept_changes() as u64,
-            values_overdue: self.storage.values_overdue(&self.turn) as u64,
             rounds: self.jobs.rounds.len() as u64,
             values_to_hand_off: self.jobs.depart.left_to_do() as u64,
             transfers: self.fetches.len() as u64,
@@ -217,7 +213,7 @@ impl Node {
             uploads: self.uploads.len() as u64,
             lookups: self.queries.len() as u64,
             rpcs: self.rpcs.len() as u64,
-            ..self.turn.stats.clone()
+            ..self.storage.stats(&self.turn)
         }
     }
 

@@ -47,10 +47,11 @@ const _: () = assert!(
     "all values that are handed off at once may be on their last step"
 );
 const _: () = assert!(
-    STORE_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis()
-        <= REPLICATE.as_millis() * K_DEFAULT as u128,
-    "of a full store, each of the K that hold a value replicates its share in a period"
+    (STORE_VALUES_MAX / RENEWALS_MAX) as u128 * ROUND_PACE.as_millis() <= REPLICATE.as_millis(),
+    "of a full store of one shard, each of the K that hold a value renews its share in a period, \
+     on K peers"
 );
+const _: () = assert!(STORE_VALUES_MAX < u32::MAX as usize, "a slot is named by 32 bits");
 const _: () = assert!(
     PUBLISHED_VALUES_MAX as u128 * MAINTENANCE_PACE.as_millis() <= EXPIRE_DEFAULT.as_millis(),
     "as many values as may be put on one shard are all republished before they expire"

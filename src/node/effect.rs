@@ -168,7 +168,7 @@ pub(crate) enum QueryKind {
     /// To keep the node's neighbourhood, or a bucket, fresh.
     Refresh,
     /// To find the nodes on which to renew values.
-    Region(RenewReason),
+    Renew(RenewReason),
     /// To find a value.
     Get { operation: OperationId, trace: Trace },
     /// To store a value on the K closest nodes.
@@ -190,7 +190,7 @@ impl QueryKind {
         match self {
             Self::Get { operation, .. }
             | Self::Publish { reason: PublishReason::Put(operation), .. } => Some(*operation),
-            Self::Join | Self::Refresh | Self::Region(_) | Self::Publish { .. } => None,
+            Self::Join | Self::Refresh | Self::Renew(_) | Self::Publish { .. } => None,
         }
     }
 
@@ -199,7 +199,7 @@ impl QueryKind {
         match self {
             Self::Join => "join",
             Self::Refresh => "refresh",
-            Self::Region(reason) => reason.name(),
+            Self::Renew(reason) => reason.name(),
             Self::Get { .. } => "get",
             Self::Publish { reason, .. } => match reason {
                 PublishReason::Put(_) => "put",
@@ -212,7 +212,7 @@ impl QueryKind {
     pub(crate) const fn is_maintenance(&self) -> bool {
         match self {
             Self::Join | Self::Get { .. } => false,
-            Self::Refresh | Self::Region(_) => true,
+            Self::Refresh | Self::Renew(_) => true,
             Self::Publish { reason, .. } => !matches!(reason, PublishReason::Put(_)),
         }
     }

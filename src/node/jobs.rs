@@ -6,7 +6,7 @@ mod join;
 mod newcomers;
 mod own_id;
 mod refresh;
-mod regions;
+mod replica_sets;
 mod rounds;
 
 use alloc::vec::Vec;
@@ -25,10 +25,10 @@ use join::Join;
 use newcomers::Newcomers;
 use own_id::OwnId;
 use refresh::Refresh;
-use regions::Regions;
+use replica_sets::ReplicaSets;
 use rounds::Rounds;
 
-pub(crate) use regions::{Choice, range_around};
+pub(crate) use replica_sets::{Choice, range_around};
 pub(crate) use rounds::Work;
 
 /// The jobs of one shard.
@@ -37,7 +37,7 @@ pub(crate) struct Jobs {
     pub(crate) refresh: Refresh,
     pub(crate) depart: Depart,
     pub(crate) rounds: Rounds,
-    pub(crate) regions: Regions,
+    pub(crate) replica_sets: ReplicaSets,
     pub(crate) newcomers: Newcomers,
     own_id: OwnId,
     /// When it may republish next.
@@ -59,7 +59,7 @@ impl Jobs {
             refresh,
             depart: Depart::default(),
             rounds: Rounds::default(),
-            regions: Regions::default(),
+            replica_sets: ReplicaSets::default(),
             newcomers: Newcomers::new(turn.now),
             own_id: OwnId::default(),
             next_republish: Instant::ZERO,
@@ -136,7 +136,7 @@ impl Jobs {
                 self.refresh.finished(turn, &finished, contacts);
                 self.judge_id(turn, &finished);
             }
-            QueryKind::Region(reason) => {
+            QueryKind::Renew(reason) => {
                 let (target, reason) = (finished.target, *reason);
                 let closest = finished.closest.iter().map(|&(contact, _)| contact).collect();
                 turn.push(Effect::Explored { target, reason, closest });
@@ -150,7 +150,7 @@ impl Jobs {
                 match *reason {
                     PublishReason::Put(operation) => {
                         put_finished(turn, operation, &finished);
-                        self.learn_region(turn, &finished, contacts);
+                        self.learn_replica_set(turn, &finished, contacts);
                     }
                     PublishReason::Depart => {
                         self.depart.query_finished(turn, holders);
@@ -161,11 +161,11 @@ impl Jobs {
     }
 
     /// A put has found the nodes closest to its key: the values around it are republished there.
-    fn learn_region(&mut self, turn: &Turn, finished: &Finished, contacts: usize) {
+    fn learn_replica_set(&mut self, turn: &Turn, finished: &Finished, contacts: usize) {
         let closest = finished.closest.iter().map(|&(contact, _)| contact);
         if finished.closest.len() == turn.config.k {
             let are_all = contacts <= turn.config.k;
-            self.regions.learn(turn, finished.target, closest, are_all);
+            self.replica_sets.learn(turn, finished.target, closest, are_all);
         }
     }
 
@@ -179,7 +179,7 @@ impl Jobs {
     pub(crate) fn round_settled(&mut self, turn: &mut Turn, peer: RoundPeer, reply: &Reply<'_>) {
         let silent = self.rounds.settled(turn, peer, reply);
         if let (Some(key), Some(contact)) = (silent, reply.contact()) {
-            self.regions.silent(turn, key, contact);
+            self.replica_sets.silent(turn, key, contact);
         }
     }
 

@@ -129,7 +129,7 @@ impl Node {
         self.jobs.next_replicate = self.jobs.next_replicate.max(paced);
         if paced <= self.turn.now {
             self.storage.take_replica(&mut self.turn, key);
-            let kind = QueryKind::Region(RenewReason::Replicate);
+            let kind = QueryKind::Renew(RenewReason::Replicate);
             self.turn.push(Effect::Query { target: key, kind });
         }
     }
@@ -138,13 +138,13 @@ impl Node {
     /// or looks those up.
     fn republish(&mut self, key: Id) {
         let Some(Choice { range, contacts, spares }) =
-            self.jobs.regions.choose(&mut self.turn, key)
+            self.jobs.replica_sets.choose(&mut self.turn, key)
         else {
             let paced = self.jobs.begin_query(self.turn.now);
             self.jobs.next_republish = self.jobs.next_republish.max(paced);
             if paced <= self.turn.now {
                 self.storage.postpone(&mut self.turn, key);
-                let kind = QueryKind::Region(RenewReason::Republish);
+                let kind = QueryKind::Renew(RenewReason::Republish);
                 self.turn.push(Effect::Query { target: key, kind });
             }
             return;
@@ -172,10 +172,10 @@ impl Node {
 
     /// Renews the values around `target` that were put here: it on all of these nodes, and of
     /// the others each on the K closest to it, where the table knows them, or else on those of
-    /// the region, which are some of them.
+    /// the set, which are some of them.
     fn republish_on(&mut self, target: Id, closest: &[Contact], are_all: bool) {
         let found = closest.iter().copied();
-        let range = self.jobs.regions.learn(&self.turn, target, found, are_all);
+        let range = self.jobs.replica_sets.learn(&self.turn, target, found, are_all);
         let values = self.storage.take_published(&mut self.turn, range.clone(), Some(target));
         let routing = &self.table.routing;
         let nodes = routing.neighbourhood().and(closest, self.turn.now);
@@ -185,8 +185,8 @@ impl Node {
             if key != target && !are_all && routing.knows_closest(key) {
                 lists.add(index, nodes.closest(key));
             } else {
-                let is_of_region = |contact: &Contact| key == target || range.contains(&contact.id);
-                lists.add(index, closest.iter().copied().filter(is_of_region));
+                let is_of_set = |contact: &Contact| key == target || range.contains(&contact.id);
+                lists.add(index, closest.iter().copied().filter(is_of_set));
             }
         }
         let works = self.works(lists);

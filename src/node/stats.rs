@@ -19,9 +19,13 @@ macro_rules! counters {
         }
 
         impl core::ops::AddAssign<&$name> for $name {
-            /// Adds another shard's counters to these.
+            /// Adds another shard's counters to these; of a time, takes the longer one.
             fn add_assign(&mut self, other: &$name) {
-                $(self.$field += other.$field;)*
+                $(self.$field = if stringify!($field).ends_with("_wait_us") {
+                    self.$field.max(other.$field)
+                } else {
+                    self.$field + other.$field
+                };)*
             }
         }
     };
@@ -231,6 +235,9 @@ counters! {
         values_published,
         /// Gauge: values that should have been republished or replicated a period ago.
         values_overdue,
+        /// Gauge: microseconds since the value was to be republished or replicated that has
+        /// waited the longest. Replicas wait for each other, a quarter of an hour.
+        renewal_wait_us,
         /// Gauge: rounds in progress, in which values are renewed on other nodes.
         rounds,
         /// Gauge: values still to be handed off, since the node departs.

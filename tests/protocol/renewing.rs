@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_LATE, RENEW_PEERS, REPLICATE};
+use kad_node::limits::{
+    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_LATE, RENEW_PEERS, REPLICATE, REPUBLISH_DEFAULT,
+};
 use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
 use crate::datagram::{datagram, store};
@@ -274,6 +276,30 @@ fn a_node_that_comes_is_handed_what_it_is_to_hold_at_once() {
         assert_eq!(held, to_hold.len(), "{shards} shards, {landing:?}");
         let stores = net.stats(40).stores_accepted;
         assert!(stores <= to_hold.len() as u64 + 2, "{stores} STOREs for {}", to_hold.len());
+    }
+}
+
+#[test]
+fn it_is_told_how_long_that_waits_which_is_to_be_renewed() {
+    for shards in [1, 3] {
+        let mut net = Net::new(9);
+        net.use_shards(shards, Landing::Steered);
+        net.populate(3);
+        let keys: Vec<Id> = (0..30).map(|number| net.put(0, &format!("{number}"))).collect();
+        net.settle();
+        assert_eq!(net.stats(0).renewal_wait_us, 0);
+        // A request tells a shard the time; without a time-out it renews nothing.
+        let waited = REPUBLISH_DEFAULT * 2;
+        net.now = net.now + waited;
+        for key in keys {
+            net.ask(addr(SENDER), 0, &datagram(1, Body::FindValue { key, offset: 0 }));
+        }
+        let stats = net.stats(0);
+        let waits = Duration::from_micros(stats.renewal_wait_us);
+        assert!(waits > waited / 4 && waits < waited, "{waits:?}");
+        assert!(stats.values_overdue > 0 && stats.values_overdue < 30);
+        net.run_for(REPUBLISH_DEFAULT / 2);
+        assert_eq!(net.stats(0).renewal_wait_us, 0, "all are renewed");
     }
 }
 

@@ -112,7 +112,9 @@ impl World {
         let pulled = pulled + slot.put_bytes;
         let values = VALUE_OVERHEAD_BYTES_MAX * held + stats.value_bytes as isize + pulled;
         let shards = node.nodes().len() as isize;
-        let mut allowed = values + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
+        // What the user asks for is up to the user.
+        let asked = slot.operations as isize * LOOKUP_BYTES_MAX;
+        let mut allowed = values + asked + NODE_BYTES_MAX + SHARD_BYTES_MAX * shards;
         if slot.departing.is_some() {
             allowed += shards * DEPART_QUERIES_MAX as isize * LOOKUP_BYTES_MAX;
         }

@@ -17,7 +17,7 @@ impl Query {
             QueryKind::Get { .. } => Ask::FindValue { key: target },
             QueryKind::Join
             | QueryKind::Refresh
-            | QueryKind::Region(_)
+            | QueryKind::Renew(_)
             | QueryKind::Publish { .. } => Ask::FindNode { target },
         };
         let Candidate { contact, known, .. } = candidate;

@@ -10,6 +10,7 @@ use crate::id::Id;
 use crate::limits::{NEWCOMERS_VALUES, RENEW_AGAIN, RENEW_AHEAD, REPLICATE, ROUND_VALUES_MAX};
 use crate::node::effect::Turn;
 use crate::node::renewable::{Renewable, steer_order};
+use crate::node::stats::Stats;
 use crate::time::Instant;
 
 impl Storage {
@@ -23,11 +24,20 @@ impl Storage {
         self.store.next_replication().filter(|_| !self.awaits_join)
     }
 
-    /// How many values should have been republished or replicated a period ago.
-    pub(crate) fn values_overdue(&self, turn: &Turn) -> usize {
+    /// The counters, and the gauges of what is held and of what is to be renewed.
+    pub(crate) fn stats(&self, turn: &Turn) -> Stats {
         let (republish, now) = (turn.config.republish, turn.now);
-        self.published.count_due(|due| now.since(due) > republish)
-            + self.store.count_due(|due| now.since(due) > REPLICATE)
+        let overdue = self.published.count_due(|due| now.since(due) > republish)
+            + self.store.count_due(|due| now.since(due) > REPLICATE);
+        let first = [self.next_republish(), self.next_replication()].into_iter().flatten().min();
+        Stats {
+            values: self.store.len() as u64,
+            value_bytes: self.store.bytes() as u64,
+            values_published: self.published.len() as u64,
+            values_overdue: overdue as u64,
+            renewal_wait_us: first.map_or(0, |due| now.since(due).as_micros() as u64),
+            ..turn.stats.clone()
+        }
     }
 
     /// The value that was put here, and is to be republished first, where it is due.

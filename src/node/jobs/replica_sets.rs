@@ -1,17 +1,17 @@
-//! The nodes that are closest to values which were put here, remembered from one republishing
-//! to the next.
+//! Replica sets: the nodes that hold values which were put here, since they are the closest to
+//! them, remembered from one republishing to the next.
 //!
 //! A lookup finds the K closest to its target, and so every node of the largest subtree around
 //! the target in which all are nearer than the farthest of them: those are the closest to each
-//! key of the subtree. It is a region. For as long as it is remembered its values are renewed
+//! key of the subtree: its replica set. For as long as it is remembered its values are renewed
 //! on [`RENEW_PEERS`] of these nodes at random, and no lookup is made: what they hold, they
 //! renew on the others. A peer that only says that it holds a value must be chosen each time
 //! for that to fail.
 //!
 //! So they take as long as [`REPLICATE`]: where values are republished more often than that,
-//! no region is remembered, and each round is a full one, on all that a lookup has found.
+//! no set is remembered, and each round is a full one, on all that a lookup has found.
 //!
-//! A region is looked up anew when two thirds of the life are over that a full round has given
+//! A set is looked up anew when two thirds of the life are over that a full round has given
 //! to its values, so that each of the closest hears of them from here before they expire; and
 //! when half of the nodes that it had are silent.
 
@@ -20,17 +20,17 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use crate::id::{ID_BITS, Id};
-use crate::limits::{REGIONS_MAX, RENEW_PEERS, REPLICATE};
+use crate::limits::{REPLICA_SETS_MAX, RENEW_PEERS, REPLICATE};
 use crate::node::effect::Turn;
 use crate::time::Instant;
 use crate::wire::Contact;
 
-/// The regions that are remembered, by their first key. None overlaps another.
+/// The sets that are remembered, by the first of their keys. No key has two.
 #[derive(Debug, Default)]
-pub(crate) struct Regions(BTreeMap<Id, Region>);
+pub(crate) struct ReplicaSets(BTreeMap<Id, ReplicaSet>);
 
 #[derive(Debug)]
-struct Region {
+struct ReplicaSet {
     /// Leading bits that its keys share.
     bits: usize,
     /// The nodes that are closest to each of its keys, and have not been silent.
@@ -41,7 +41,7 @@ struct Region {
     until: Instant,
 }
 
-/// The nodes on which to renew the values of a region this time.
+/// The nodes of a set on which to renew the values this time.
 #[derive(Debug)]
 pub(crate) struct Choice {
     /// Of its keys.
@@ -52,27 +52,27 @@ pub(crate) struct Choice {
     pub(crate) spares: Vec<Contact>,
 }
 
-impl Regions {
-    fn find(&mut self, now: Instant, key: Id) -> Option<(Id, &mut Region)> {
-        let (&first, region) = self.0.range_mut(..=key).next_back()?;
-        let is_in = (first ^ key).shared_prefix_bits() >= region.bits;
-        (is_in && now < region.until).then_some((first, region))
+impl ReplicaSets {
+    fn find(&mut self, now: Instant, key: Id) -> Option<(Id, &mut ReplicaSet)> {
+        let (&first, set) = self.0.range_mut(..=key).next_back()?;
+        let is_in = (first ^ key).shared_prefix_bits() >= set.bits;
+        (is_in && now < set.until).then_some((first, set))
     }
 
     /// The nodes to renew the values around `key` on; none where they are to be looked up.
     pub(crate) fn choose(&mut self, turn: &mut Turn, key: Id) -> Option<Choice> {
-        let (first, region) = self.find(turn.now, key)?;
-        let mut contacts = region.contacts.clone();
+        let (first, set) = self.find(turn.now, key)?;
+        let mut contacts = set.contacts.clone();
         for index in 0..RENEW_PEERS.min(contacts.len()) {
             let other = index as u64 + turn.rng.below((contacts.len() - index) as u64);
             contacts.swap(index, other as usize);
         }
         let spares = contacts.split_off(RENEW_PEERS.min(contacts.len()));
-        Some(Choice { range: first.sharing(region.bits), contacts, spares })
+        Some(Choice { range: first.sharing(set.bits), contacts, spares })
     }
 
-    /// The region around `target`, of which these are the K closest nodes, is known from now
-    /// on, unless it is already. Where the table holds no others, they are all that there are.
+    /// The set around `target`, whose K closest nodes these are, is known from now on, unless it
+    /// is already. Where the table holds no others, they are all that there are.
     pub(crate) fn learn(
         &mut self,
         turn: &Turn,
@@ -80,8 +80,8 @@ impl Regions {
         closest: impl Iterator<Item = Contact>,
         are_all: bool,
     ) -> RangeInclusive<Id> {
-        if let Some((first, region)) = self.find(turn.now, target) {
-            return first.sharing(region.bits);
+        if let Some((first, set)) = self.find(turn.now, target) {
+            return first.sharing(set.bits);
         }
         let mut contacts: Vec<Contact> = closest.collect();
         let bits = bits(target, &contacts, turn.config.k, are_all);
@@ -91,8 +91,8 @@ impl Regions {
         for first in inside {
             self.0.remove(&first);
         }
-        if self.0.len() >= REGIONS_MAX {
-            let oldest = self.0.iter().min_by_key(|(_, region)| region.until);
+        if self.0.len() >= REPLICA_SETS_MAX {
+            let oldest = self.0.iter().min_by_key(|(_, set)| set.until);
             if let Some((&first, _)) = oldest {
                 self.0.remove(&first);
             }
@@ -100,16 +100,16 @@ impl Regions {
         if !contacts.is_empty() && turn.config.republish >= REPLICATE {
             let until = turn.now + turn.config.expire * 2 / 3;
             let found = contacts.len();
-            self.0.insert(*range.start(), Region { bits, contacts, found, until });
+            self.0.insert(*range.start(), ReplicaSet { bits, contacts, found, until });
         }
         range
     }
 
-    /// A node of the region around `key` is silent.
+    /// A node of the set around `key` is silent.
     pub(crate) fn silent(&mut self, turn: &Turn, key: Id, contact: Contact) {
-        if let Some((first, region)) = self.find(turn.now, key) {
-            region.contacts.retain(|other| *other != contact);
-            if region.contacts.len() * 2 < region.found {
+        if let Some((first, set)) = self.find(turn.now, key) {
+            set.contacts.retain(|other| *other != contact);
+            if set.contacts.len() * 2 < set.found {
                 self.0.remove(&first);
             }
         }
@@ -120,8 +120,8 @@ fn shared(contact: Contact, key: Id) -> usize {
     (contact.id ^ key).shared_prefix_bits()
 }
 
-/// The keys of the region around `target`, of which these are the K closest nodes, or all that
-/// there are.
+/// The keys around `target` to each of which these are the closest nodes, the K closest to
+/// `target`, or all that there are.
 pub(crate) fn range_around(
     target: Id,
     closest: &[Contact],
