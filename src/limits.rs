@@ -182,6 +182,14 @@ pub const MAINTENANCE_PACE: Duration = Duration::from_millis(50);
 /// thousand values are handed off in 4 s. What is in flight for them is at most
 /// half of what may be.
 pub const DEPART_QUERIES_MAX: usize = 128;
+/// Values of a departing node that one round hands off; of more than [`RENEWALS_MAX`] those of
+/// each peer fill several RENEWs.
+pub const DEPART_ROUND_VALUES: usize = 512;
+/// Requests in flight to one peer for a round in which values are handed off: where a round trip
+/// takes 100 ms, and each value has one new holder of 20, 1600 of them take a second.
+pub const DEPART_REQUESTS_PER_PEER: usize = 8;
+/// Requests in flight for all rounds of a departing node's shard.
+pub const DEPART_REQUESTS_MAX: usize = 512;
 /// Others that depart at the same time, as a departing node remembers them.
 pub const DEPARTING_MAX: usize = 1024;
 /// Events for the log that one shard tells in a second, where it is asked for them: more

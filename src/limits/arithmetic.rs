@@ -42,6 +42,8 @@ const _: () = assert!(IN_FLIGHT_MAX <= 1 << 13, "a transaction id names its slot
 const _: () = assert!(IN_FLIGHT_MAX >= QUERIES_MAX * ALPHA_DEFAULT);
 const _: () = assert!(MAINTENANCE_QUERIES_MAX < QUERIES_MAX);
 const _: () = assert!(DEPART_QUERIES_MAX < QUERIES_MAX);
+const _: () = assert!(DEPART_ROUND_VALUES <= ROUND_VALUES_MAX);
+const _: () = assert!(DEPART_REQUESTS_MAX <= IN_FLIGHT_MAX / 4);
 const _: () = assert!(
     DEPART_QUERIES_MAX * K_MAX <= IN_FLIGHT_MAX / 2,
     "all values that are handed off at once may be on their last step"

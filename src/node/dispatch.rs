@@ -16,7 +16,6 @@ use super::table::Entry;
 use super::transfer::FetchesFull;
 use super::{Config, Event, IdFault, IdPolicy, Node, fitted_id};
 use crate::id::Id;
-use crate::limits::{IN_FLIGHT_MAX, QUERIES_MAX};
 use crate::wire::{Body, Contact, Datagram, Role};
 
 impl Node {
@@ -108,6 +107,9 @@ impl Node {
             Effect::Missed { key } => {
                 storage.renew_soon(turn, key);
                 jobs.renew_again(turn.now);
+            }
+            Effect::HandedOff { key, reason, holders } => {
+                jobs.depart.round_ended(turn, key, reason, holders);
             }
             Effect::Demote { key } => storage.demote(turn, key),
             Effect::Cache { key, value, life } => {
@@ -334,31 +336,5 @@ impl Node {
             self.turn.config.id = naming.id;
             self.table.rename(&mut self.turn, naming);
         }
-    }
-
-    /// Begins to hand off as many values as there is room for.
-    pub(super) fn hand_off(&mut self, outbox: &mut Outbox) {
-        if self.table.routing.entries().next().is_none() {
-            self.jobs.depart.give_up(&mut self.turn);
-        }
-        while self.may_hand_off()
-            && !outbox.is_low()
-            && let Some(target) = self.jobs.depart.take()
-        {
-            if let Some(kind) = self.storage.hand_off(&self.turn, target) {
-                self.jobs.depart.query_begun();
-                self.turn.push(Effect::Query { target, kind });
-                self.drain(outbox);
-            }
-        }
-        self.jobs.depart.tell_when_done(&mut self.turn);
-    }
-
-    /// Whether a value waits to be handed off and there is room for its query: half of
-    /// the requests that may be in flight are for others to use.
-    pub(super) fn may_hand_off(&self) -> bool {
-        self.jobs.depart.is_ready()
-            && self.queries.len() < QUERIES_MAX
-            && self.rpcs.len() < IN_FLIGHT_MAX / 2
     }
 }

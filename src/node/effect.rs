@@ -149,6 +149,9 @@ pub(crate) enum Effect {
     Explored { target: Id, reason: RenewReason, closest: Vec<Contact> },
     /// To `storage` and `jobs`: a node was silent that was to hold this replica.
     Missed { key: Id },
+    /// To `jobs`: a round in which this value was handed off has ended. It is held by so many
+    /// nodes; none where one was silent that was to hold it.
+    HandedOff { key: Id, reason: RenewReason, holders: Option<usize> },
     /// To `storage`: K closer nodes say that they hold this replica.
     Demote { key: Id },
     /// To `storage`: keep a copy of what a get found.

@@ -15,7 +15,7 @@ use super::command::{Event, Found, OperationId, Refusal, Stored};
 use super::effect::{Effect, Finished, Outcome, PublishReason, QueryKind, Turn};
 use super::log_event::LogEvent;
 use super::renewable::RoundPeer;
-use super::request::{Ask, Purpose, Reply, Request};
+use super::request::{Answer, Ask, Purpose, Reply, Request};
 use crate::id::Id;
 use crate::limits::{MAINTENANCE_PACE, RENEW_AGAIN};
 use crate::time::Instant;
@@ -177,6 +177,9 @@ impl Jobs {
 
     /// A request of a round has come to something.
     pub(crate) fn round_settled(&mut self, turn: &mut Turn, peer: RoundPeer, reply: &Reply<'_>) {
+        if turn.is_departing() && matches!(reply.answer, Answer::Silence) {
+            self.depart.peer_silent(reply.request.addr);
+        }
         let silent = self.rounds.settled(turn, peer, reply);
         if let (Some(key), Some(contact)) = (silent, reply.contact()) {
             self.replica_sets.silent(turn, key, contact);
@@ -201,16 +204,16 @@ impl Jobs {
         }
     }
 
-    /// Begins to depart: sends the goodbyes, and hands off the values of `keys`, the last
-    /// one first.
+    /// Begins to depart: sends the goodbyes, and hands off the values of `queues`, the last
+    /// ones first.
     pub(crate) fn begin_departing(
         &mut self,
         turn: &mut Turn,
-        keys: Vec<Id>,
+        queues: Vec<Vec<Id>>,
         goodbyes: Vec<Request>,
     ) {
         self.join.stop();
-        self.depart.begin(turn, keys, goodbyes);
+        self.depart.begin(turn, queues, goodbyes);
     }
 }
 

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::Node;
-use super::effect::{Effect, QueryKind};
+use super::effect::{Effect, PublishReason, QueryKind};
 use super::jobs::{Choice, Work, range_around};
 use super::known::Known;
 use super::outbox::Outbox;
@@ -13,7 +13,8 @@ use super::renewable::{RenewReason, Renewable, steer_order};
 use super::table::Neighbourhood;
 use crate::id::Id;
 use crate::limits::{
-    EXPIRIES_MAX, MAINTENANCE_PACE, RENEW_LATE, REPLICATE_ROUNDS, ROUND_VALUES_MAX,
+    EXPIRIES_MAX, IN_FLIGHT_MAX, MAINTENANCE_PACE, QUERIES_MAX, RENEW_LATE, REPLICATE_ROUNDS,
+    ROUND_VALUES_MAX,
 };
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -61,7 +62,8 @@ impl Node {
 
     fn next_maintenance(&self) -> Option<Instant> {
         let due = if self.turn.is_departing() {
-            self.may_hand_off().then_some(Instant::ZERO)
+            let may_hand_off = self.may_hand_off_by_round() || self.may_hand_off_by_query();
+            may_hand_off.then_some(Instant::ZERO)
         } else {
             [self.next_query(), self.next_round(), self.next_look()].into_iter().flatten().min()
         };
@@ -279,6 +281,80 @@ impl Node {
 
     fn work(&self, contact: Contact, values: Vec<u16>) -> Work {
         Work { contact, known: self.table.known(contact), values }
+    }
+
+    /// Begins to hand off as many values as there is room for.
+    pub(super) fn hand_off(&mut self, outbox: &mut Outbox) {
+        if self.table.routing.entries().next().is_none() {
+            self.jobs.depart.give_up(&mut self.turn);
+        }
+        // One a turn: to find the closest nodes of its values takes a millisecond.
+        if self.may_hand_off_by_round()
+            && !outbox.is_low()
+            && let Some((reason, keys)) = self.jobs.depart.take_for_round()
+        {
+            self.hand_off_by_round(reason, &keys);
+            self.drain(outbox);
+        }
+        while self.may_hand_off_by_query()
+            && !outbox.is_low()
+            && let Some(target) = self.jobs.depart.take_for_query()
+        {
+            if let Some(renewable) = self.storage.renewable(&self.turn, target) {
+                let (life, reason) = (renewable.life(self.turn.now), PublishReason::Depart);
+                let kind = QueryKind::Publish { value: renewable.value, life, reason };
+                self.jobs.depart.query_begun();
+                self.turn.push(Effect::Query { target, kind });
+                self.drain(outbox);
+            }
+        }
+        self.jobs.depart.tell_when_done(&mut self.turn);
+    }
+
+    /// Whether values wait to be handed off and there is room for their round.
+    fn may_hand_off_by_round(&self) -> bool {
+        self.jobs.depart.is_ready_for_round() && self.jobs.rounds.has_room()
+    }
+
+    /// Whether a value waits to be handed off and there is room for its query: half of
+    /// the requests that may be in flight are for others to use.
+    fn may_hand_off_by_query(&self) -> bool {
+        self.jobs.depart.is_ready_for_query()
+            && self.queries.len() < QUERIES_MAX
+            && self.rpcs.len() < IN_FLIGHT_MAX / 2
+    }
+
+    /// Renews values on the nodes closest to each that stay, where they are known: from the
+    /// table, or from the last lookup of those that were put here.
+    fn hand_off_by_round(&mut self, reason: RenewReason, keys: &[Id]) {
+        let Self { turn, table, storage, jobs, .. } = self;
+        let depart = &mut jobs.depart;
+        let nodes = table.routing.neighbourhood_of(|contact| depart.is_of_use(contact.addr));
+        let mut values: Vec<Renewable> =
+            keys.iter().filter_map(|&key| storage.renewable(turn, key)).collect();
+        let mut known = BTreeMap::new();
+        values.retain(|value| {
+            let closest = if table.routing.knows_closest(value.key) {
+                nodes.closest(value.key)
+            } else {
+                let contacts = jobs.replica_sets.contacts(turn.now, value.key).iter();
+                contacts.copied().filter(|contact| depart.is_of_use(contact.addr)).collect()
+            };
+            if closest.is_empty() {
+                depart.look_up(value.key);
+                return false;
+            }
+            known.insert(value.key, closest);
+            true
+        });
+        values.sort_unstable_by_key(|value| steer_order(value.key));
+        depart.round_begun(values.len());
+        let mut lists = Lists::default();
+        for (index, value) in (0..).zip(&values) {
+            lists.add(index, known[&value.key].iter().copied());
+        }
+        let (works, values) = (self.works(lists), values.into_iter().map(|value| (value, None)));
+        self.begin_round_of(reason, values, works, Vec::new());
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) enum RenewReason {
     Again,
     /// A node has come that is to hold them too.
     Newcomer,
+    /// The node departs, and hands them off.
+    HandOff,
+    /// The same, after a node was silent that was to hold them too.
+    HandOffAgain,
 }
 
 impl RenewReason {
@@ -34,7 +38,13 @@ impl RenewReason {
         match self {
             Self::Republish => "republish",
             Self::Replicate | Self::Again | Self::Newcomer => "replicate",
+            Self::HandOff | Self::HandOffAgain => "depart",
         }
+    }
+
+    /// Whether the node has only seconds for it.
+    pub(crate) const fn is_hurried(self) -> bool {
+        matches!(self, Self::HandOff | Self::HandOffAgain)
     }
 }
 

@@ -14,14 +14,16 @@ mod store;
 mod upkeep;
 
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::command::Forgotten;
-use super::effect::{PublishReason, QueryKind, Turn};
+use super::effect::Turn;
 use super::journal::{Change, HeldValue, PublishedValue};
+use super::renewable::Renewable;
 use super::view::{Holding, ValuesView};
-use crate::id::Id;
+use crate::id::{ID_BYTES, Id};
 use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
@@ -243,28 +245,26 @@ impl Storage {
         self.write_renewed(turn, key);
     }
 
-    /// The keys of the values that a departing node hands off, the most urgent last.
-    pub(crate) fn to_hand_off(&self) -> Vec<Id> {
+    /// The keys of the values that a departing node hands off: the most urgent kind last, and
+    /// of each the most urgent last.
+    pub(crate) fn to_hand_off(&self) -> Vec<Vec<Id>> {
         let is_published = |key: &Id| self.published.value(*key).is_some();
         let replicas = self.store.replicas_in_turn().filter(|key| !is_published(key));
         let unheld = self.published.keys().filter(|&key| !self.published.is_held(key));
-        let held = self.published.keys().filter(|&key| self.published.is_held(key));
-        let mut keys: Vec<Id> = unheld.chain(replicas).chain(held).collect();
-        keys.reverse();
-        keys
+        // By their keys, so that a round has values for the same nodes.
+        let all = Id::new([0; ID_BYTES]).sharing(0);
+        let held = self.published.in_range(all).map(|(key, _)| key);
+        let held = held.filter(|&key| self.published.is_held(key)).collect();
+        let mut kinds = vec![held, replicas.collect::<Vec<Id>>(), unheld.collect()];
+        kinds.iter_mut().for_each(|keys| keys.reverse());
+        kinds
     }
 
-    /// The query that hands off a value, if it has not ended meanwhile: with what is left
-    /// of its life, or as much as republishing gives it.
-    pub(crate) fn hand_off(&self, turn: &Turn, key: Id) -> Option<QueryKind> {
-        let reason = PublishReason::Depart;
-        if let Some(value) = self.published.value(key) {
-            let (value, life) = (Arc::clone(value), turn.config.expire);
-            return Some(QueryKind::Publish { value, life, reason });
-        }
-        let held = self.store.held(key)?;
-        let (value, life) = (Arc::clone(&held.value), held.expires.since(turn.now));
-        Some(QueryKind::Publish { value, life, reason })
+    /// A value that is handed off, if it has not ended meanwhile: with what is left of its
+    /// life, or as much as republishing gives it.
+    pub(crate) fn renewable(&self, turn: &Turn, key: Id) -> Option<Renewable> {
+        let (value, life) = self.value_and_life(turn, key)?;
+        Some(Renewable { key, value: Arc::clone(value), expires: turn.now + life })
     }
 }
 

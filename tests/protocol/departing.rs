@@ -1,11 +1,14 @@
 //! How a node leaves, and what becomes of what it held.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{DEPART_QUERIES_MAX, K_DEFAULT, REPLICATE};
 use kad_node::node::{Command, Config, Event, OperationId};
-use kad_node::wire::{self, Body, Datagram, ErrorCode, Role, Token};
+use kad_node::wire::{self, Body, Contacts, Datagram, ErrorCode, Role, Token};
 
 use crate::datagram::{datagram, encoded, store};
 use crate::net::{Net, addr};
@@ -239,6 +242,74 @@ fn a_command_to_depart_is_answered_each_time() {
     assert_eq!(net.departed(0), [(1, 0); 3]);
 }
 
+/// How many STOREs, RENEWs and lookup steps node `number` has sent.
+fn requests(net: &Net, number: u16) -> [usize; 3] {
+    [
+        net.sent_by(number, |body| matches!(body, Body::Store(_))).len(),
+        net.sent_by(number, |body| matches!(body, Body::Renew(_))).len(),
+        net.sent_by(number, |body| matches!(body, Body::FindNode { .. })).len(),
+    ]
+}
+
+#[test]
+fn what_others_hold_is_handed_off_without_its_bytes_and_without_lookups() {
+    for (shards, landing) in [(1, Landing::Steered), (3, Landing::InTurn)] {
+        let mut net = Net::new(21);
+        net.use_shards(shards, landing);
+        net.populate(60);
+        let keys: Vec<Id> =
+            (0..200).map(|number| net.put(number % 60, &format!("{number}"))).collect();
+        net.run_for(Duration::from_mins(1));
+        net.sent.clear();
+        net.depart(7);
+        net.run_for(Duration::from_secs(1));
+        let told = net.departed(7);
+        let handed_off: usize = told.iter().map(|(handed_off, _)| handed_off).sum();
+        assert!(handed_off >= 40 && told.iter().all(|(_, failed)| *failed == 0), "{told:?}");
+        let [stores, renews, lookup_steps] = requests(&net, 7);
+        assert_eq!(lookup_steps, 0, "the table knows the closest of what it holds");
+        // One takes the place of the node that goes; what it put it need not have held itself.
+        assert!(stores <= handed_off + 10, "{stores} STOREs for {handed_off} values");
+        assert!(renews <= 60 * 4 * shards * shards, "{renews} RENEWs");
+        net.kill(7);
+        for key in keys {
+            let holders = net.holders(key);
+            assert!(net.closest_to(key).iter().all(|number| holders.contains(number)));
+        }
+    }
+}
+
+#[test]
+fn values_are_handed_off_to_peers_of_an_older_release_by_stores() {
+    let mut net = Net::joined(22, 1);
+    let stored = Rc::new(RefCell::new(BTreeSet::new()));
+    for number in 1..4 {
+        let noted = Rc::clone(&stored);
+        let id = Id::of_value(&[number as u8]);
+        net.add_puppet(
+            number,
+            id,
+            Box::new(move |request| match request.body {
+                Body::Ping => Some(Body::Pong),
+                Body::Store(store) => {
+                    noted.borrow_mut().insert((number, store.key));
+                    Some(Body::Stored)
+                }
+                Body::Renew(_) => None,
+                _ => Some(Body::Nodes(Contacts::new(&[]))),
+            }),
+        );
+        net.introduce(number, 0, id);
+    }
+    let keys: Vec<Id> = (0..3).map(|number| net.put(0, &format!("{number}"))).collect();
+    net.run_for(Duration::from_secs(1));
+    stored.borrow_mut().clear();
+    net.depart(0);
+    net.run_for(Duration::from_secs(5));
+    assert_eq!(net.departed(0), [(keys.len(), 0)]);
+    assert_eq!(stored.borrow().len(), 3 * keys.len());
+}
+
 #[test]
 fn so_many_values_are_handed_off_at_a_time_and_no_more() {
     let values = 2 * DEPART_QUERIES_MAX as u64 + 10;
@@ -280,15 +351,14 @@ fn values_that_no_other_node_is_known_to_hold_are_handed_off_first() {
     let before = net.sent.len();
     net.depart(30);
     net.run_for(Duration::from_secs(1));
-    let targets: Vec<Id> = net.sent[before..]
-        .iter()
-        .filter_map(|sent| match wire::decode(&sent.bytes).expect("nodes send no garbage").body {
-            Body::FindNode { target } => Some(target),
-            _ => None,
-        })
-        .collect();
-    let first = |key: &Id| targets.iter().position(|target| target == key).expect("looked for");
-    assert!(alone.iter().map(first).max() < Some(first(&last)), "{targets:?}");
+    let mut named = Vec::new();
+    for sent in &net.sent[before..] {
+        if let Body::Renew(renewals) = wire::decode(&sent.bytes).expect("no garbage").body {
+            named.extend(renewals.iter().map(|renewal| renewal.key));
+        }
+    }
+    let first = |key: &Id| named.iter().position(|other| other == key).expect("renewed");
+    assert!(alone.iter().map(first).max() < Some(first(&last)), "{named:?}");
     for key in alone.into_iter().chain([last]).chain(placed) {
         assert!(net.holders(key).len() >= K_DEFAULT);
     }

@@ -299,6 +299,7 @@ impl Net {
             for body in bodies {
                 let reply = Datagram {
                     sender: puppet.id,
+                    role: Role::Peer,
                     announce: None,
                     token: Token::new([1; 8]),
                     body,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use kad_node::node::{Command, OperationId};
 use kad_node::time::Instant;
 
-use crate::peers::PeerIndex;
+use crate::peers::{Peer, PeerIndex};
 use crate::ratio::Ratio;
 use crate::scenario::Going;
+use crate::shards::Shards;
 use crate::world::World;
 
 /// How long a node has to leave: as the program gives it.
@@ -20,8 +21,18 @@ const GLANCE: Duration = Duration::from_millis(100);
 pub(crate) struct Departing {
     /// Of its shards, those that have not left yet.
     shards: usize,
-    /// When it is stopped, whatever is left to do.
+    /// When it was told so, and when it is stopped, whatever is left to do.
+    begun: Instant,
     deadline: Instant,
+    handed_off: u64,
+    /// What it had sent and received before.
+    datagrams: u64,
+}
+
+/// Datagrams that a node has sent and received.
+fn traffic(peer: &Peer) -> u64 {
+    let stats = peer.node().map(Shards::stats);
+    stats.map_or(0, |stats| stats.datagrams_sent + stats.datagrams_received)
 }
 
 impl World {
@@ -55,6 +66,7 @@ impl World {
         for &peer in departing {
             let departing = self.peers[peer.as_usize()].departing;
             if departing.is_some_and(|departing| departing.deadline <= self.now) {
+                self.note_departure(peer);
                 self.crash(peer);
             }
         }
@@ -66,7 +78,9 @@ impl World {
         self.honest.retain(|other| *other != peer);
         let slot = &mut self.peers[peer.as_usize()];
         let shards = slot.node().map_or(0, |node| node.nodes().len());
-        slot.departing = Some(Departing { shards, deadline: self.now + DEPART_MAX });
+        let datagrams = traffic(slot);
+        let (begun, deadline) = (self.now, self.now + DEPART_MAX);
+        slot.departing = Some(Departing { shards, begun, deadline, handed_off: 0, datagrams });
         self.trace.note(self.now, peer, None, || "leaves".to_owned());
         self.command(peer, Command::Depart { operation: OperationId(u64::MAX) });
     }
@@ -79,9 +93,20 @@ impl World {
         let slot = &mut self.peers[peer.as_usize()];
         let Some(departing) = &mut slot.departing else { return };
         departing.shards -= 1;
+        departing.handed_off += handed_off as u64;
         if departing.shards == 0 {
-            slot.stop();
+            self.note_departure(peer);
+            self.peers[peer.as_usize()].stop();
             self.operations.abandon(peer);
         }
+    }
+
+    /// Takes in what the departure of `peer` has cost, which ends.
+    fn note_departure(&mut self, peer: PeerIndex) {
+        let slot = &self.peers[peer.as_usize()];
+        let (Some(departing), tally) = (slot.departing, &mut self.operations.tally) else { return };
+        tally.handed_off.add(departing.handed_off);
+        tally.departure_datagrams.add(traffic(slot) - departing.datagrams);
+        tally.departure_us.add(self.now.since(departing.begun).as_micros() as u64);
     }
 }

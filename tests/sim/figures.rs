@@ -205,6 +205,9 @@ pub(crate) fn of_world(world: &World, wall: Duration) -> Vec<String> {
         ("hops of a get", &operations.get_hops),
         ("nodes asked by a get", &operations.get_asked),
         ("virtual time of a get, us", &operations.get_elapsed_us),
+        ("values that a node handed off", &operations.handed_off),
+        ("datagrams of a departure", &operations.departure_datagrams),
+        ("virtual time of a departure, us", &operations.departure_us),
     ] {
         if let Some(summary) = samples.summary() {
             lines.push(format!("{name}: min {}, {summary}", summary.min));

@@ -49,6 +49,10 @@ pub(crate) struct Tally {
     pub(crate) get_elapsed_us: Samples,
     /// Of gets that found nothing.
     pub(crate) get_missing_us: Samples,
+    /// Of each node that has departed: values handed off, datagrams sent and received, time.
+    pub(crate) handed_off: Samples,
+    pub(crate) departure_datagrams: Samples,
+    pub(crate) departure_us: Samples,
 }
 
 /// The operations of a world.

@@ -1,11 +1,16 @@
-//! How a node departs: it says goodbye, and publishes what it holds.
+//! How a node departs: it says goodbye, and hands off what it holds.
 //!
 //! A departing node does no more maintenance, takes no more values, and goes on answering
-//! for as long as its caller lets it. Each value that was put here, and each replica, is
-//! published to the K closest nodes that stay, [`DEPART_QUERIES_MAX`] at a time. A cached
-//! copy is not, since K others hold its value. First go the values that no other node is
-//! known to hold; then the replicas, those whose turn to be replicated comes first, since
-//! they were sent to their holders the longest ago; last the values that others hold.
+//! for as long as its caller lets it. Each value that was put here, and each replica, is to be
+//! held by the K closest nodes that stay. A cached copy is not, since K others hold its value.
+//! First go the values that no other node is known to hold; then the replicas, those whose turn
+//! to be replicated comes first, since they were sent to their holders the longest ago; last the
+//! values that others hold.
+//!
+//! They go by [rounds](super::rounds): a RENEW tells which of the nodes that stay have them
+//! already, and the others are sent STOREs. Where a node was silent, its values go once more, to
+//! those that are the closest without it. What is left then, and values whose closest nodes are
+//! not known, are published by lookups, [`DEPART_QUERIES_MAX`] at a time.
 //!
 //! What each part buys was measured in the simulator; `tests/sim/README.md` has the table.
 //! Four nodes in five of 100 depart within a second, each value on 8 nodes:
@@ -14,7 +19,7 @@
 //!   learn so drop the contact, and count it among no K closest. Without that, departing
 //!   nodes hand their values to each other, and one value in twenty is lost.
 //! - A goodbye, a PING to each contact, tells them at once, and its PONG tells which
-//!   contacts depart too. Queries begin when all goodbyes have ended. Without goodbyes, a
+//!   contacts depart too. Values go when all goodbyes have ended. Without goodbyes, a
 //!   value is left on 7.1 of its 8 closest nodes instead of on all.
 //! - Peers that depart too are remembered, and no query asks them. Without that, it takes
 //!   1.4 times as many datagrams.
@@ -28,9 +33,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::id::Id;
-use crate::limits::{DEPART_QUERIES_MAX, DEPARTING_MAX};
+use crate::limits::{DEPART_QUERIES_MAX, DEPART_ROUND_VALUES, DEPARTING_MAX};
 use crate::node::command::{Event, OperationId};
 use crate::node::effect::{Effect, Turn};
+use crate::node::renewable::RenewReason;
 use crate::node::request::{Reply, Request};
 use crate::wire::Token;
 
@@ -40,22 +46,29 @@ use crate::wire::Token;
 pub(crate) struct Depart {
     /// Commands that are answered when all is done.
     operations: Vec<OperationId>,
-    /// Values to hand off, the last one next.
-    queue: Vec<Id>,
-    /// Values on their way.
-    on_their_way: usize,
+    /// Values to hand off: the most urgent kind last, and of each the last one next.
+    queues: Vec<Vec<Id>>,
+    /// Values to hand off once more, since a node was silent.
+    again: Vec<Id>,
+    /// Values whose closest nodes are to be looked up.
+    unknown: Vec<Id>,
+    /// Values on their way in rounds, and in queries.
+    in_rounds: usize,
+    in_queries: usize,
     /// Goodbyes that have not ended.
     goodbyes: usize,
     handed_off: usize,
     failed: usize,
     /// Where others are that depart too.
     departing: BTreeSet<SocketAddr>,
+    /// Where others are that were silent in a round.
+    silent: BTreeSet<SocketAddr>,
 }
 
 impl Depart {
     /// Says goodbye by these requests.
-    pub(super) fn begin(&mut self, turn: &mut Turn, queue: Vec<Id>, goodbyes: Vec<Request>) {
-        self.queue = queue;
+    pub(super) fn begin(&mut self, turn: &mut Turn, queues: Vec<Vec<Id>>, goodbyes: Vec<Request>) {
+        self.queues = queues;
         self.goodbyes = goodbyes.len();
         for goodbye in goodbyes {
             turn.push(Effect::Request(goodbye));
@@ -69,8 +82,12 @@ impl Depart {
     }
 
     /// Values whose handing off has not ended.
-    pub(crate) const fn left_to_do(&self) -> usize {
-        self.queue.len() + self.on_their_way
+    pub(crate) fn left_to_do(&self) -> usize {
+        self.waiting() + self.in_rounds + self.in_queries
+    }
+
+    fn waiting(&self) -> usize {
+        self.queues.iter().map(Vec::len).sum::<usize>() + self.again.len() + self.unknown.len()
     }
 
     /// A goodbye has ended. One without a token has proved nothing, so it is said again
@@ -104,25 +121,85 @@ impl Depart {
         self.departing.contains(&addr)
     }
 
-    /// Whether a value waits and may go: none does before all goodbyes have ended, since
-    /// queries by way of departing peers would find each other.
-    pub(crate) const fn is_ready(&self) -> bool {
-        !self.queue.is_empty() && self.goodbyes == 0 && self.on_their_way < DEPART_QUERIES_MAX
+    /// Notes that a peer was silent in a round; [`DEPARTING_MAX`] are remembered.
+    pub(super) fn peer_silent(&mut self, addr: SocketAddr) {
+        if self.silent.len() < DEPARTING_MAX {
+            self.silent.insert(addr);
+        }
     }
 
-    /// The next value.
-    pub(crate) fn take(&mut self) -> Option<Id> {
-        self.queue.pop()
+    /// Whether the peer at `addr` is to be sent values: it neither departs nor was silent.
+    pub(crate) fn is_of_use(&self, addr: SocketAddr) -> bool {
+        !self.departing.contains(&addr) && !self.silent.contains(&addr)
+    }
+
+    /// Whether values wait for a round and may go: none does before all goodbyes have ended,
+    /// since departing peers would hand values to each other.
+    pub(crate) fn is_ready_for_round(&self) -> bool {
+        self.goodbyes == 0 && !(self.queues.iter().all(Vec::is_empty) && self.again.is_empty())
+    }
+
+    /// The values of the next round, all of one kind, and the reason for it.
+    pub(crate) fn take_for_round(&mut self) -> Option<(RenewReason, Vec<Id>)> {
+        while self.queues.pop_if(|queue| queue.is_empty()).is_some() {}
+        let (reason, queue) = match self.queues.last_mut() {
+            Some(queue) => (RenewReason::HandOff, queue),
+            None if self.again.is_empty() => return None,
+            None => (RenewReason::HandOffAgain, &mut self.again),
+        };
+        let rest = queue.len().saturating_sub(DEPART_ROUND_VALUES);
+        Some((reason, queue.split_off(rest)))
+    }
+
+    /// A round of so many values begins.
+    pub(crate) const fn round_begun(&mut self, values: usize) {
+        self.in_rounds += values;
+    }
+
+    /// The round of a value has ended.
+    pub(crate) fn round_ended(
+        &mut self,
+        turn: &mut Turn,
+        key: Id,
+        reason: RenewReason,
+        holders: Option<usize>,
+    ) {
+        self.in_rounds -= 1;
+        match holders {
+            Some(holders) => self.ended(turn, holders),
+            None if reason == RenewReason::HandOff => self.again.push(key),
+            None => self.unknown.push(key),
+        }
+    }
+
+    /// The nodes closest to a value are to be looked up.
+    pub(crate) fn look_up(&mut self, key: Id) {
+        self.unknown.push(key);
+    }
+
+    /// Whether a value waits for a query and may go.
+    pub(crate) const fn is_ready_for_query(&self) -> bool {
+        !self.unknown.is_empty() && self.in_queries < DEPART_QUERIES_MAX
+    }
+
+    /// The next value for a query.
+    pub(crate) fn take_for_query(&mut self) -> Option<Id> {
+        self.unknown.pop()
     }
 
     /// The query for a value begins.
     pub(crate) const fn query_begun(&mut self) {
-        self.on_their_way += 1;
+        self.in_queries += 1;
     }
 
     /// The query for a value has ended, and so many other nodes hold it.
     pub(super) fn query_finished(&mut self, turn: &mut Turn, holders: usize) {
-        self.on_their_way -= 1;
+        self.in_queries -= 1;
+        self.ended(turn, holders);
+    }
+
+    /// So many other nodes hold a value now.
+    fn ended(&mut self, turn: &mut Turn, holders: usize) {
         let (sum, counter) = if holders > 0 {
             (&mut self.handed_off, &mut turn.stats.values_handed_off)
         } else {
@@ -135,9 +212,12 @@ impl Depart {
 
     /// Gives up the values that wait: no node is there to take them.
     pub(crate) fn give_up(&mut self, turn: &mut Turn) {
-        self.failed += self.queue.len();
-        turn.stats.values_not_handed_off += self.queue.len() as u64;
-        self.queue.clear();
+        let waiting = self.waiting();
+        self.failed += waiting;
+        turn.stats.values_not_handed_off += waiting as u64;
+        self.queues.clear();
+        self.again.clear();
+        self.unknown.clear();
     }
 
     /// Tells, once nothing is left to do.

@@ -20,7 +20,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use crate::id::{ID_BITS, Id};
-use crate::limits::{REPLICA_SETS_MAX, RENEW_PEERS, REPLICATE};
+use crate::limits::{RENEW_PEERS, REPLICA_SETS_MAX, REPLICATE};
 use crate::node::effect::Turn;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -69,6 +69,11 @@ impl ReplicaSets {
         }
         let spares = contacts.split_off(RENEW_PEERS.min(contacts.len()));
         Some(Choice { range: first.sharing(set.bits), contacts, spares })
+    }
+
+    /// The nodes that hold the value of `key`, where they are known.
+    pub(crate) fn contacts(&mut self, now: Instant, key: Id) -> &[Contact] {
+        self.find(now, key).map_or(&[], |(_, set)| &set.contacts)
     }
 
     /// The set around `target`, whose K closest nodes these are, is known from now on, unless it

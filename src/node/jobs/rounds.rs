@@ -4,11 +4,13 @@
 //! RENEW names up to [`RENEWALS_MAX`] of them; what the peer lacks follows as STOREs. A peer
 //! has one request of a round at a time, so that no peer is sent a burst, and a dead one costs
 //! one datagram and its repetitions; of all rounds [`ROUND_REQUESTS_MAX`] requests are in
-//! flight.
+//! flight. A node that departs has only seconds: it has up to
+//! [`DEPART_REQUESTS_PER_PEER`](crate::limits::DEPART_REQUESTS_PER_PEER) at a time to each peer
+//! that has answered it, and [`DEPART_REQUESTS_MAX`] to all.
 //!
 //! A node of an older release drops a RENEW. A peer that is silent is offered one of its values
 //! by a STORE therefore: if it answers, the others follow so, and it is sent no RENEW for
-//! [`RENEWLESS`].
+//! [`RENEWLESS`]. There is no time for that where the node departs.
 //!
 //! Where a peer is silent, the nodes closest to its values are others than it seemed: a minute
 //! later, when the table knows that, those values are renewed once more.
@@ -17,13 +19,15 @@ mod round;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::iter::repeat_n;
 use core::net::SocketAddr;
 
 use slab::Slab;
 
 use crate::id::Id;
 use crate::limits::{
-    RENEWALS_MAX, RENEWLESS, RENEWLESS_MAX, ROUND_PACE, ROUND_REQUESTS_MAX, ROUNDS_MAX,
+    DEPART_REQUESTS_MAX, RENEWALS_MAX, RENEWLESS, RENEWLESS_MAX, ROUND_PACE, ROUND_REQUESTS_MAX,
+    ROUNDS_MAX,
 };
 use crate::node::effect::{Effect, Turn};
 use crate::node::known::Known;
@@ -107,7 +111,7 @@ impl Rounds {
         };
         let round = &mut self.slots[slot];
         let peer = round.peers.len() as u16;
-        round.peers.push(Peer { contact, known, renew, store, state });
+        round.peers.push(Peer { contact, known, renew, store, state, turns: 1 });
         round.open += 1;
         self.ready.push_back(RoundPeer { slot, generation: round.generation, peer });
     }
@@ -118,7 +122,9 @@ impl Rounds {
 
     /// Sends what may be sent.
     fn send_ready(&mut self, turn: &mut Turn) {
-        while self.requests < ROUND_REQUESTS_MAX
+        let requests_max =
+            if turn.is_departing() { DEPART_REQUESTS_MAX } else { ROUND_REQUESTS_MAX };
+        while self.requests < requests_max
             && let Some(id) = self.ready.pop_front()
         {
             let Some(round) = self.round(id) else { continue };
@@ -126,6 +132,8 @@ impl Rounds {
                 turn.stats.renews_sent += u64::from(matches!(request.ask, Ask::Renew { .. }));
                 turn.push(Effect::Request(request));
                 self.requests += 1;
+            } else {
+                self.end_turn(turn, id);
             }
         }
     }
@@ -159,7 +167,9 @@ impl Rounds {
             (Ask::Renew { renewals }, Answer::Reply { body: Body::Renewed(renewed), .. }) => {
                 round.renewed(turn, id.peer, reply, renewals, renewed)
             }
-            (Ask::Renew { renewals }, Answer::Silence) => round.probe(id.peer, renewals),
+            (Ask::Renew { renewals }, Answer::Silence) if !round.reason.is_hurried() => {
+                round.probe(id.peer, renewals)
+            }
             (Ask::Store { key, .. }, Answer::Reply { body, .. }) => {
                 round.tell_store(turn, id.peer, reply, *key, body == Body::Stored);
                 let was_probed = round.stored(turn, id.peer, *key, body == Body::Stored);
@@ -201,17 +211,18 @@ impl Rounds {
 
     /// Goes on with a peer, or ends the round when all are done with.
     fn advance(&mut self, turn: &mut Turn, id: RoundPeer) {
-        let Some(round) = self.round(id) else { return self.send_ready(turn) };
-        let peer = &round.peers[usize::from(id.peer)];
-        if peer.renew.is_empty() && peer.store.is_empty() {
-            round.open -= 1;
-            if round.open == 0 {
-                self.finish(turn, id.slot);
-            }
-        } else {
-            self.ready.push_back(id);
-        }
+        self.end_turn(turn, id);
         self.send_ready(turn);
+    }
+
+    /// A peer's turn has ended: it has as many more as there is something to send in.
+    fn end_turn(&mut self, turn: &mut Turn, id: RoundPeer) {
+        let Some(round) = self.round(id) else { return };
+        let more = round.end_turn(id.peer);
+        if round.open == 0 {
+            self.finish(turn, id.slot);
+        }
+        self.ready.extend(repeat_n(id, more));
     }
 
     /// Tells what a round has come to.
@@ -233,6 +244,11 @@ impl Rounds {
                     }
                 }
                 RenewReason::Newcomer => {}
+                RenewReason::HandOff | RenewReason::HandOffAgain => {
+                    let is_left = holders > 0 && !missed.contains(&index);
+                    let holders = is_left.then_some(holders.into());
+                    turn.push(Effect::HandedOff { key, reason, holders });
+                }
             }
         }
     }

@@ -24,9 +24,15 @@ pub(crate) struct Neighbourhood {
 impl RoutingTable {
     /// The contacts of the buckets nearest to this node that have 3 K together.
     pub(crate) fn neighbourhood(&self) -> Neighbourhood {
+        self.neighbourhood_of(|_| true)
+    }
+
+    /// The same, of those that `is_of_use` holds for.
+    pub(crate) fn neighbourhood_of(&self, is_of_use: impl Fn(Contact) -> bool) -> Neighbourhood {
+        let is_of_use = |entry: &&Entry| !entry.is_stale() && is_of_use(entry.contact());
         let mut entries: Vec<Entry> = Vec::new();
         for bucket in self.buckets().iter().rev() {
-            entries.extend(Bucket::all(bucket).filter(|entry| !entry.is_stale()));
+            entries.extend(Bucket::all(bucket).filter(is_of_use));
             if entries.len() >= 3 * self.k() {
                 break;
             }

@@ -2,7 +2,8 @@
 
 use super::{each_is_found, minutes, network, placed_on_all, scenario, told};
 use crate::faults::Faults;
-use crate::scenario::{Check, Scenario, Step};
+use crate::ratio::Ratio;
+use crate::scenario::{Check, Going, Scenario, Step};
 use crate::upkeep::Measure;
 
 /// The one of every run.
@@ -19,6 +20,7 @@ pub(crate) fn on_demand() -> Vec<Scenario> {
         of_one_origin("upkeep-of-one-small-origin", 100, 5000),
         churned("upkeep-in-churn", 300, 10),
         churned("upkeep-in-small-churn", 100, 40),
+        departed("hand-off", 200, 50),
     ]
 }
 
@@ -65,6 +67,36 @@ fn of_one_origin(name: &str, nodes: usize, count: usize) -> Scenario {
                     Step::PutAtOne { count, bytes: 100, over: minutes(1 + count as u64 / 2000) },
                     Step::Run(minutes(65)),
                     measure(Measure::Values { datagrams_max: 12 }, 2),
+                ],
+            ]),
+        )
+    }
+}
+
+/// A twentieth of the nodes departs, one after another.
+fn departed(name: &str, nodes: usize, values: usize) -> Scenario {
+    let count = nodes * values;
+    Scenario {
+        datagrams_max: 1_000_000_000,
+        ..scenario(
+            name,
+            "what a node holds is handed off by few datagrams, and left on the K closest",
+            Faults::NONE,
+            told([
+                network(nodes).into(),
+                vec![
+                    Step::Put { count, bytes: 100, over: minutes(1 + count as u64 / 2000) },
+                    Step::Run(minutes(6)),
+                    Step::Shrink {
+                        share: Ratio::percent(5),
+                        over: minutes(5),
+                        going: Going::Politely,
+                    },
+                    // The last of the K closest is missed now and then, until its neighbours
+                    // renew.
+                    Step::Check(Check::Placed { least: 19 }),
+                    Step::Run(minutes(65)),
+                    placed_on_all(),
                 ],
             ]),
         )

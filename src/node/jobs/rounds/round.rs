@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::Id;
-use crate::limits::RENEWALS_MAX;
+use crate::limits::{DEPART_REQUESTS_PER_PEER, RENEWALS_MAX};
 use crate::node::effect::Turn;
 use crate::node::known::Known;
 use crate::node::log_event::LogEvent;
@@ -46,6 +46,8 @@ pub(super) struct Peer {
     /// What is to be stored on it, the last one next.
     pub(super) store: Vec<u16>,
     pub(super) state: State,
+    /// Requests that it may have now: those in flight, and those that are ready to be sent.
+    pub(super) turns: usize,
 }
 
 /// What is known of how a peer answers.
@@ -86,7 +88,22 @@ impl Round {
             }
             Ask::Renew { renewals }
         };
-        Some(Request::new(peer.contact, peer.known, ask, Purpose::Round(id)))
+        let request = Request::new(peer.contact, peer.known, ask, Purpose::Round(id));
+        Some(request.hurried_if(self.reason.is_hurried()))
+    }
+
+    /// One of a peer's turns has ended: takes as many more for it as it may have now, and
+    /// returns how many. Without any it is done with.
+    pub(super) fn end_turn(&mut self, peer: u16) -> usize {
+        let peer = &mut self.peers[usize::from(peer)];
+        peer.turns -= 1;
+        let is_there = matches!(peer.state, State::Answers | State::Renewless);
+        let most = if self.reason.is_hurried() && is_there { DEPART_REQUESTS_PER_PEER } else { 1 };
+        let left = peer.store.len() + peer.renew.len().div_ceil(RENEWALS_MAX);
+        let more = left.min(most.saturating_sub(peer.turns));
+        peer.turns += more;
+        self.open -= usize::from(peer.turns == 0);
+        more
     }
 
     /// Which value has this key.
