@@ -1,8 +1,9 @@
 //! Measures what values held for others cost: memory of the process, time of a request,
-//! and the longest turn while a million of them expire.
+//! and the longest turn while a million of them expire; and what values cost that are put here.
 //!
 //! Run `cargo bench --bench store` (ten million values of 100 bytes on one shard, 2.4 GB), or
-//! `cargo bench --bench store -- VALUES`.
+//! `cargo bench --bench store -- VALUES`: of a node with ten million on eight shards, one has
+//! 1250000.
 
 #![allow(clippy::cast_precision_loss)] // no count here is near 2^52
 #![allow(clippy::print_stdout)] // results are what a benchmark is for
@@ -16,10 +17,11 @@ use std::time::{Duration, Instant as Clock};
 use std::{env, fs};
 
 use kad_node::id::Id;
-use kad_node::node::{Config, Node, Outbox};
+use kad_node::limits::RENEWALS_MAX;
+use kad_node::node::{Command, Config, Node, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
-use kad_node::wire::{self, Body, Datagram, Store, Token};
+use kad_node::wire::{self, Body, Datagram, Renewal, Renewals, Store, Token};
 
 use datagram::{datagram, encoded, store};
 
@@ -29,6 +31,8 @@ const VALUE_BYTES: usize = 100;
 const EXPIRING: u64 = 1_000_000;
 /// Requests of each kind that are timed.
 const TIMED: u64 = 1_000_000;
+/// Values that are put here.
+const PUT: u64 = 1_000_000;
 /// Hosts that store the values.
 const HOSTS: u64 = 1000;
 /// Life of a value, and of one that is to expire while others do not.
@@ -116,6 +120,23 @@ impl Bench {
         times.print(name);
     }
 
+    /// Puts values here, where no other node takes them.
+    fn put(&mut self, count: u64) {
+        let (before, mut times) = (resident(), Times::default());
+        for number in 0..count {
+            let command = Command::put(OperationId(number), &value(number));
+            self.now = self.now + Duration::from_micros(1);
+            self.outbox.clear();
+            let begun = Clock::now();
+            self.node.handle_command(self.now, command, &mut self.outbox);
+            times.add(begun.elapsed());
+            black_box(self.outbox.take_events().count());
+        }
+        times.print("put");
+        let taken = (resident() - before) / count;
+        println!("{count} values put here: {taken} bytes of the process for each");
+    }
+
     /// Lets the values with a short life expire, with a get after each turn.
     fn expire(&mut self) {
         let (mut turns, mut gets) = (Times::default(), Times::default());
@@ -165,6 +186,10 @@ impl Times {
 fn main() {
     let asked = env::args().skip(1).find_map(|argument| argument.parse().ok());
     let values: u64 = asked.unwrap_or(VALUES).max(EXPIRING + 1);
+    let mut origin = Bench::new(1);
+    origin.put(PUT);
+    // What it frees would be used for the values of others, and not be counted.
+    std::mem::forget(origin);
     let mut bench = Bench::new(values);
     let before = resident();
     let stored = |body: Body<'_>| body == Body::Stored;
@@ -199,7 +224,22 @@ fn main() {
         let number = some[number as usize];
         (number % HOSTS, bench.store(number % HOSTS, number, short(number)))
     };
-    bench.time("renew", TIMED, renew, stored);
+    bench.time("renew by STORE", TIMED, renew, stored);
+    let renew_many = |bench: &Bench, number: u64| {
+        let first = number as usize * RENEWALS_MAX;
+        let named = &some[first..first + RENEWALS_MAX];
+        let renewals: Vec<Renewal> = named
+            .iter()
+            .map(|&number| Renewal {
+                key: Id::of_value(&value(number)),
+                life_s: short(number).as_secs() as u32,
+            })
+            .collect();
+        (0, bench.request(0, Body::Renew(Renewals::new(&renewals))))
+    };
+    let renewed = |body: Body<'_>| matches!(body, Body::Renewed(renewed) if renewed.lacking == 0);
+    let name = format!("renew {RENEWALS_MAX} by RENEW");
+    bench.time(&name, TIMED / RENEWALS_MAX as u64, renew_many, renewed);
     // Of a host that has none: the ones that have the most make way.
     let evict = |bench: &Bench, number: u64| (HOSTS, bench.store(HOSTS, values + number, LIFE));
     bench.time("insert and evict", TIMED.min(values / HOSTS / 2), evict, stored);
