@@ -4,7 +4,7 @@ mod chunked;
 mod heap;
 mod held;
 mod index;
-mod keyed_map;
+mod keyed;
 mod published;
 mod share;
 mod shares;
@@ -28,7 +28,7 @@ use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
 use held::{Held, Replication};
-use keyed_map::Keyed;
+use keyed::Keyed;
 use published::Published;
 
 pub(crate) use held::Terms;
@@ -250,7 +250,7 @@ impl Storage {
     pub(crate) fn to_hand_off(&self) -> Vec<Vec<Id>> {
         let is_published = |key: &Id| self.published.value(*key).is_some();
         let replicas = self.store.replicas_in_turn().filter(|key| !is_published(key));
-        let unheld = self.published.keys().filter(|&key| !self.published.is_held(key));
+        let unheld = self.published.unheld();
         // By their keys, so that a round has values for the same nodes.
         let all = Id::new([0; ID_BYTES]).sharing(0);
         let held = self.published.in_range(all).map(|(key, _)| key);

@@ -7,7 +7,7 @@
 use core::hash::{BuildHasher, Hash};
 
 use super::chunked::Chunked;
-use super::keyed_map::Keyed;
+use super::keyed::Keyed;
 use super::slab::{Slab, Slot};
 
 /// An item that is found by its key.

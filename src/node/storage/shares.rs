@@ -10,7 +10,7 @@ use super::chunked::Chunked;
 use super::heap::{Heap, Place};
 use super::held::{Eviction, Held, Rank};
 use super::index::Index;
-use super::keyed_map::Keyed;
+use super::keyed::Keyed;
 use super::share::{ByWeight, Group, GroupKey, Owner, Share, ShareNumber};
 use super::slab::{Slab, Slot};
 use crate::limits::{SOURCE_OVERHEAD_BYTES, SUBNET_OVERHEAD_BYTES};

@@ -33,7 +33,7 @@ impl Source {
 }
 
 impl Hash for Source {
-    /// By words, as [`Keyed`](super::keyed_map::Keyed) expects it.
+    /// By words, as [`Keyed`](super::keyed::Keyed) expects it.
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             Self::Own => state.write_u64(0),

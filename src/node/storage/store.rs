@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::heap::Heap;
 use super::held::{ByExpiry, ByReplication, Eviction, Held, Rank, Replication, Terms};
 use super::index::Index;
-use super::keyed_map::Keyed;
+use super::keyed::Keyed;
 use super::share::{Owner, Share};
 use super::shares::{Newcomer, Shares};
 use super::slab::{Slab, Slot};

@@ -10,12 +10,11 @@ use super::*;
 use crate::node::samples::id;
 
 impl Published {
-    fn assert_consistent(&self) {
-        let due: BTreeSet<_> =
-            self.values.iter().map(|(&key, kept)| (kept.republish, key)).collect();
-        assert_eq!(self.due, due);
-        assert_eq!(self.len(), self.due.len());
-        assert_eq!(self.keys, self.values.keys().copied().collect());
+    fn assert_consistent(&mut self) {
+        self.due.assert_ordered(&mut self.values);
+        assert_eq!(self.due.len(), self.len());
+        assert_eq!(self.keys, self.values.iter().map(|publication| publication.key).collect());
+        assert!(self.keys.iter().all(|&key| self.find(key).is_some_and(|found| found.key == key)));
     }
 }
 

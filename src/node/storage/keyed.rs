@@ -1,15 +1,9 @@
-//! A hash map whose order and collisions peers cannot choose: the keys are ids
-//! that any peer may make up.
+//! A hash whose collisions peers cannot choose: the keys are ids that any peer may make up.
 
 use core::hash::{BuildHasher, Hasher};
 
-use hashbrown::HashMap;
 use siphasher::sip::SipHasher24;
 
-use crate::id::Id;
-
-/// A hash map by id under a secret key.
-pub(crate) type IdMap<V> = HashMap<Id, V, Keyed>;
 
 /// Words of an id.
 const WORDS: usize = 3;
@@ -75,7 +69,7 @@ impl Hasher for IdHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{ID_BITS, ID_BYTES};
+    use crate::id::{ID_BITS, ID_BYTES, Id};
     use crate::rng::Rng;
 
     const SECRETS: usize = 512;
