@@ -348,9 +348,11 @@ pub const STORE_VALUES_MAX: usize = 1 << 26;
 /// STOREs that one shard takes up in a turn of its loop: each costs several times what a PING or
 /// a get does, which wait for the turn's end.
 pub const STORES_PER_TURN_MAX: usize = 16;
-/// Renewals that a turn takes up in place of a STORE, so that a RENEW of as many as it names at
-/// most is a whole turn's. `benches/store` measures both.
-pub const RENEWALS_PER_STORE: usize = 3;
+/// What a STORE takes of that, and what each renewal of a RENEW does: `benches/store` measures
+/// both. A RENEW of 48 is taken up whole, for what almost two turns may take.
+pub const STORE_COST: usize = 5;
+/// See [`STORE_COST`].
+pub const RENEWAL_COST: usize = 3;
 /// STOREs and RENEWs that one shard has wait for its next turns: more are dropped, and their
 /// senders send them again.
 pub const STORES_PUT_OFF_MAX: usize = 1024;
@@ -364,7 +366,7 @@ pub const RANGES_PUT_OFF_MAX: usize = 1024;
 /// Values whose life is ended at one time-out; the rest follow at the next, which
 /// is at once: a shard that has millions of them to forget must not be deaf meanwhile.
 /// `benches/store` measures how long such a turn takes.
-pub const EXPIRIES_MAX: usize = 256;
+pub const EXPIRIES_MAX: usize = 64;
 /// Values that one shard keeps because they were put here.
 pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;
 

@@ -1,13 +1,13 @@
 //! Requests that wait for a later turn. A STORE costs several times what a PING or a get does, a
 //! RENEW as much for every few values that it names, and a part of a large value is up to 48
 //! datagrams: a turn takes up a bounded part of each, so that a flood of them, or many transfers,
-//! hold up nothing else.
+//! hold up nothing else. What the last of a turn costs beyond that, later turns take up less.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::limits::{
-    RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX, RENEWALS_PER_STORE, STORES_PER_TURN_MAX,
+    RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX, RENEWAL_COST, STORE_COST, STORES_PER_TURN_MAX,
     STORES_PUT_OFF_MAX,
 };
 use crate::wire::Costly;
@@ -31,7 +31,6 @@ pub(super) enum Admission {
 /// The costly requests of a turn, and those that wait: what changes values does not take the room
 /// of what asks for them.
 pub(super) struct PutOffs {
-    /// STOREs and RENEWs, in renewals.
     stores: Queue,
     ranges: Queue,
 }
@@ -39,14 +38,14 @@ pub(super) struct PutOffs {
 impl PutOffs {
     pub(super) const fn new() -> Self {
         Self {
-            stores: Queue::new(STORES_PER_TURN_MAX * RENEWALS_PER_STORE, STORES_PUT_OFF_MAX),
+            stores: Queue::new(STORES_PER_TURN_MAX * STORE_COST, STORES_PUT_OFF_MAX),
             ranges: Queue::new(RANGES_PER_TURN_MAX, RANGES_PUT_OFF_MAX),
         }
     }
 
     pub(super) const fn begin_turn(&mut self) {
-        self.stores.taken = 0;
-        self.ranges.taken = 0;
+        self.stores.begin_turn();
+        self.ranges.begin_turn();
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -78,17 +77,18 @@ impl PutOffs {
 /// What a request takes of its queue's turn.
 const fn cost(kind: Costly) -> usize {
     match kind {
-        Costly::Store => RENEWALS_PER_STORE,
-        Costly::Renew { renewals } => renewals,
+        Costly::Store => STORE_COST,
+        Costly::Renew { renewals } => renewals * RENEWAL_COST,
         Costly::FindRange => 1,
     }
 }
 
 /// The requests of one kind.
 struct Queue {
-    /// What those of a turn may cost together: as much as any of them does, or more.
+    /// What those of a turn cost together, on average.
     per_turn_max: usize,
     waiting_max: usize,
+    /// What those of this turn have cost, and what those before cost too much.
     taken: usize,
     /// Each with what it costs.
     waiting: VecDeque<(usize, PutOff)>,
@@ -99,17 +99,21 @@ impl Queue {
         Self { per_turn_max, waiting_max, taken: 0, waiting: VecDeque::new() }
     }
 
+    const fn begin_turn(&mut self) {
+        self.taken = self.taken.saturating_sub(self.per_turn_max);
+    }
+
     fn take(&mut self) -> Option<PutOff> {
-        let &(cost, _) = self.waiting.front()?;
-        if self.taken + cost > self.per_turn_max {
+        if self.taken >= self.per_turn_max {
             return None;
         }
+        let (cost, request) = self.waiting.pop_front()?;
         self.taken += cost;
-        self.waiting.pop_front().map(|(_, request)| request)
+        Some(request)
     }
 
     fn admit(&mut self, cost: usize) -> Admission {
-        if self.taken + cost <= self.per_turn_max {
+        if self.taken < self.per_turn_max {
             self.taken += cost;
             Admission::Now
         } else if self.waiting.len() < self.waiting_max {

@@ -59,8 +59,8 @@ const _: () = assert!(
     "as many values as may be put on one shard are all republished before they expire"
 );
 const _: () = assert!(
-    RENEWALS_MAX <= STORES_PER_TURN_MAX * RENEWALS_PER_STORE,
-    "the longest RENEW finds room in a turn"
+    RENEWALS_MAX * RENEWAL_COST < 2 * STORES_PER_TURN_MAX * STORE_COST,
+    "the longest RENEW takes less than two turns may"
 );
 const _: () = assert!(NEWCOMERS_VALUES <= ROUND_VALUES_MAX / 2);
 const _: () = assert!(ROUND_VALUES_MAX <= u16::MAX as usize && RENEWALS_MAX <= 64);

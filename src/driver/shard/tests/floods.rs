@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::limits::{
-    RANGES_PER_TURN_MAX, RENEWALS_MAX, RENEWALS_PER_STORE, STORES_PER_TURN_MAX, STORES_PUT_OFF_MAX,
+    RANGES_PER_TURN_MAX, RENEWAL_COST, RENEWALS_MAX, STORE_COST, STORES_PER_TURN_MAX,
+    STORES_PUT_OFF_MAX,
 };
 use crate::wire::{Renewal, Renewals};
 
@@ -84,21 +85,23 @@ fn parts_of_large_values_are_sent_over_several_turns_and_a_ping_waits_for_one_of
 }
 
 #[test]
-fn a_turn_takes_up_no_more_renewals_than_its_stores_are_worth() {
+fn a_flood_of_renews_costs_a_turn_no_more_than_one_of_stores() {
     let renewal = |number: u8| Renewal { key: Id::of_value(&[number]), life_s: 60 };
     let renewals: Vec<Renewal> = (0..RENEWALS_MAX as u8).map(renewal).collect();
-    for named in [1, 2, RENEWALS_MAX / 2, RENEWALS_MAX / 2 + 1, RENEWALS_MAX] {
-        let per_turn = STORES_PER_TURN_MAX * RENEWALS_PER_STORE / named;
-        let flood = 3 * per_turn;
+    for named in [1, 2, RENEWALS_MAX / 2, RENEWALS_MAX] {
+        const TURNS: usize = 12;
+        let (per_turn, cost) = (STORES_PER_TURN_MAX * STORE_COST, named * RENEWAL_COST);
+        let flood = (TURNS * per_turn).div_ceil(cost);
         let body = Body::Renew(Renewals::new(&renewals[..named]));
         let (mut shard, _rig) = flooded(flood, body);
-        let mut turn = |pings: usize| {
-            let stats = turn_with_pings(&mut shard, pings);
-            (stats.renews_answered as usize, stats.pings_answered as usize)
-        };
-        assert_eq!(turn(0), (per_turn, 0), "{named} renewals each");
-        assert_eq!(turn(1), (2 * per_turn, 1), "a PING waits for one turn's RENEWs");
-        assert_eq!(turn(0).0, flood);
-        assert_eq!(shard.outlet.stats().stores_put_off as usize, flood - per_turn);
+        for turn in 1..=TURNS {
+            // A PING comes with each turn but the first.
+            let stats = turn_with_pings(&mut shard, usize::from(turn > 1));
+            let answered = stats.renews_answered as usize;
+            assert_eq!(answered, (turn * per_turn).div_ceil(cost), "{named} each, turn {turn}");
+            assert_eq!(stats.pings_answered as usize, turn - 1);
+        }
+        let put_off = flood - per_turn.div_ceil(cost);
+        assert_eq!(shard.outlet.stats().stores_put_off as usize, put_off);
     }
 }
