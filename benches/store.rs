@@ -124,7 +124,7 @@ impl Bench {
     fn put(&mut self, count: u64) {
         let (before, mut times) = (resident(), Times::default());
         for number in 0..count {
-            let command = Command::put(OperationId(number), &value(number));
+            let command = Command::put(OperationId(number), value(number));
             self.now = self.now + Duration::from_micros(1);
             self.outbox.clear();
             let begun = Clock::now();

@@ -12,7 +12,8 @@
 //! those that are the closest without it. What is left then, and values whose closest nodes are
 //! not known, are published by lookups, [`DEPART_QUERIES_MAX`] at a time.
 //!
-//! What each part buys was measured in the simulator; `tests/sim/README.md` has the table.
+//! What each part buys was measured in the simulator, when each value went by a lookup of its
+//! own; `tests/sim/README.md` has the table, and what rounds have changed.
 //! Four nodes in five of 100 depart within a second, each value on 8 nodes:
 //!
 //! - Every datagram says [`Role::Departing`](crate::wire::Role::Departing). The peers that

@@ -4,7 +4,6 @@ use core::hash::{BuildHasher, Hasher};
 
 use siphasher::sip::SipHasher24;
 
-
 /// Words of an id.
 const WORDS: usize = 3;
 
