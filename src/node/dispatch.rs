@@ -89,10 +89,7 @@ impl Node {
             Effect::CheckStale => table.check_stale(turn),
             Effect::CheckClosest => table.check_closest(turn),
             Effect::FoundBeyond(index) => table.routing.looked_up_beyond(turn.now, index),
-            Effect::Refill(found_beyond) => {
-                table.routing.forget_lookups();
-                table.routing.looked_up_beyond(turn.now, found_beyond);
-            }
+            Effect::Refill(found_beyond) => table.routing.refill(turn.now, found_beyond),
             Effect::Joined(found_beyond) => self.tell_joined(found_beyond, outbox),
             Effect::BadId { fault, seen } => self.replace_id(fault, seen, outbox),
             Effect::ContactsLost => jobs.join.lost(turn.now),

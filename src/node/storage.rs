@@ -256,7 +256,9 @@ impl Storage {
         let held = self.published.in_range(all).map(|(key, _)| key);
         let held = held.filter(|&key| self.published.is_held(key)).collect();
         let mut kinds = vec![held, replicas.collect::<Vec<Id>>(), unheld.collect()];
-        kinds.iter_mut().for_each(|keys| keys.reverse());
+        for keys in &mut kinds {
+            keys.reverse();
+        }
         kinds
     }
 

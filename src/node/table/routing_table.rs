@@ -297,6 +297,12 @@ impl RoutingTable {
         Some((index, looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH)))
     }
 
+    /// Has every bucket be looked up but those beyond this one.
+    pub(crate) fn refill(&mut self, now: Instant, found_beyond: Option<u8>) {
+        self.forget_lookups();
+        self.looked_up_beyond(now, found_beyond);
+    }
+
     /// Counts every bucket as never looked up, so that all are refreshed: what a
     /// node does when it has joined (Kademlia 2.3).
     pub(crate) fn forget_lookups(&mut self) {
