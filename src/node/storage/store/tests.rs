@@ -226,7 +226,7 @@ fn a_source_of_large_values_pushes_out_none_of_the_small_ones_of_others() {
     let stored = store.put(id(3000), &large[..], replica(99, 1), LATER);
     assert_eq!(stored, Err(StoreFull));
     // Nor is there room for one of a new source, whose share it would make the heaviest but one.
-    let huge = vec![0; 2 * LARGE + VALUE_OVERHEAD_BYTES + 1];
+    let huge = vec![0; 3 * LARGE];
     assert!(!store.may_hold(huge.len(), replica(98, 500)), "it is not even pulled");
     assert_eq!(store.put(id(3001), &huge[..], replica(98, 500), LATER), Err(StoreFull));
     store.assert_consistent();
