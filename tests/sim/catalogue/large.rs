@@ -150,10 +150,7 @@ fn over_jitter() -> Scenario {
             ],
         ]),
     );
-    scenario.configure = |config| {
-        config.k = 2;
-        config.store_bytes_max = 4 << 20;
-    };
+    scenario.configure = |config| config.k = 4;
     scenario
 }
 
