@@ -11,6 +11,40 @@ use crate::node::subnet::Subnet;
 
 type List<'a> = SmallVec<[&'a Candidate; K_MAX]>;
 
+/// Which candidate comes first depends on whether others than the closest of each subnet are
+/// chosen.
+pub(super) struct Undecided;
+
+/// The first that `is_wanted` of the candidates that [`Chosen::of`] chooses, found without
+/// choosing all: a lookup asks for it at each step, and it is among the closest.
+///
+/// # Errors
+/// Where a candidate is wanted that is chosen only if there are no others.
+pub(super) fn first_of<'a>(
+    mut candidates: impl Iterator<Item = &'a Candidate>,
+    k: usize,
+    most: Option<usize>,
+    is_wanted: impl Fn(&&Candidate) -> bool,
+) -> Result<Option<&'a Candidate>, Undecided> {
+    let Some(most) = most else { return Ok(candidates.take(k).find(|one| is_wanted(one))) };
+    let mut chosen: SmallVec<[Option<Subnet>; K_MAX]> = SmallVec::new();
+    let mut may_be_chosen = false;
+    while chosen.len() < k
+        && let Some(candidate) = candidates.next()
+    {
+        let is_crowded = candidate.subnet.is_some()
+            && chosen.iter().filter(|subnet| **subnet == candidate.subnet).count() >= most;
+        if is_crowded || !candidate.is_fit {
+            may_be_chosen |= is_wanted(&candidate);
+        } else if is_wanted(&candidate) {
+            return if may_be_chosen { Err(Undecided) } else { Ok(Some(candidate)) };
+        } else {
+            chosen.push(candidate.subnet);
+        }
+    }
+    if may_be_chosen && chosen.len() < k { Err(Undecided) } else { Ok(None) }
+}
+
 /// The chosen candidates, the closest first.
 #[expect(clippy::large_enum_variant, reason = "it lives on the stack, for one step of a lookup")]
 pub(super) enum Chosen<'a, I> {

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::budget::{Budgets, Namer};
 use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
-use super::chosen::Chosen;
+use super::chosen::{Chosen, Undecided, first_of};
 use crate::id::Id;
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::node::known::Known;
@@ -97,9 +97,10 @@ impl Lookup {
 
     /// Takes up a node that is [no candidate](Self::is_candidate) yet.
     pub(super) fn add(&mut self, contact: Contact, named_by: NamedBy, known: Known) -> Offer {
-        let subnet = self.subnets.subnet(contact.addr.ip());
+        let ip = contact.addr.ip();
+        let subnet = self.subnets.subnet(ip);
         self.has_subnets |= subnet.is_some();
-        if self.is_settled_at(contact) || subnet.is_some() && self.is_silent(contact.addr.ip()) {
+        if self.is_settled_at(contact) || subnet.is_some() && self.is_silent(ip) {
             return Offer::Dropped;
         }
         let (hops, named_in) = match named_by {
@@ -120,7 +121,10 @@ impl Lookup {
         self.candidates.insert(index, candidate);
         // Candidates that failed stay, so as not to be asked again, but do not count:
         // liars would fill the lookup with them.
-        if self.count_hopeful() > CANDIDATES_MAX && self.drop_one() == Some(contact) {
+        if self.candidates.len() > CANDIDATES_MAX
+            && self.count_hopeful() > CANDIDATES_MAX
+            && self.drop_one() == Some(contact)
+        {
             return Offer::Dropped;
         }
         Offer::Taken
@@ -188,7 +192,7 @@ impl Lookup {
             _ => false,
         };
         let counts = |other: &Candidate| !asks_others || !is_late(other);
-        let next = self.chosen(counts).find(ready)?.contact;
+        let next = self.first_chosen(counts, ready)?.contact;
         let index = self.position(next)?;
         let candidate = &mut self.candidates[index];
         candidate.state = State::Asked;
@@ -294,7 +298,25 @@ impl Lookup {
         counts: impl Fn(&Candidate) -> bool + 'a,
     ) -> Chosen<'a, impl Iterator<Item = &'a Candidate>> {
         let hopeful = self.hopeful().filter(move |other| counts(other));
-        Chosen::of(hopeful, self.k, self.has_subnets.then_some(self.subnets.in_bucket))
+        Chosen::of(hopeful, self.k, self.most_of_subnet())
+    }
+
+    /// The first of the chosen that `is_wanted`.
+    fn first_chosen<'a>(
+        &'a self,
+        counts: impl Fn(&Candidate) -> bool + 'a,
+        is_wanted: impl Fn(&&Candidate) -> bool,
+    ) -> Option<&'a Candidate> {
+        let hopeful = || self.hopeful().filter(|other| counts(other));
+        match first_of(hopeful(), self.k, self.most_of_subnet(), &is_wanted) {
+            Ok(first) => first,
+            Err(Undecided) => self.chosen(counts).find(is_wanted),
+        }
+    }
+
+    /// Of how many of one subnet the chosen are, where subnets count.
+    fn most_of_subnet(&self) -> Option<usize> {
+        self.has_subnets.then_some(self.subnets.in_bucket)
     }
 
     /// Whether no candidate has answered, and it may ask more.

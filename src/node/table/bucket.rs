@@ -11,6 +11,7 @@ use crate::limits::{
 use crate::node::fit::id_fits;
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
+use crate::node::subnet::Subnet;
 use crate::time::{Instant, Tick};
 use crate::wire::Contact;
 
@@ -56,6 +57,10 @@ impl Entry {
 
     pub(crate) const fn contact(&self) -> Contact {
         self.contact.contact()
+    }
+
+    pub(crate) const fn subnet(&self) -> Subnet {
+        self.contact.addr.subnet()
     }
 
     /// When it was last seen.

@@ -4,6 +4,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use crate::id::Id;
+use crate::node::subnet::Subnet;
 use crate::wire::Contact;
 
 /// An address: an IPv4 one as the IPv6 address that stands for it (RFC 4291,
@@ -31,6 +32,19 @@ impl CompactAddr {
             }
         };
         Self { ip, port: addr.port().to_be_bytes() }
+    }
+
+    /// The subnet that it is of. Of an IPv4 address it is read as it stands: a table counts
+    /// those of all its contacts for each answer that comes from no contact.
+    pub(crate) const fn subnet(self) -> Subnet {
+        let bits = u128::from_be_bytes(self.ip);
+        if bits >> 32 == MAPPED {
+            return Subnet::of(IpAddr::V4(Ipv4Addr::from_bits(bits as u32)));
+        }
+        match self.addr() {
+            SocketAddr::V4(addr) => Subnet::of(IpAddr::V4(*addr.ip())),
+            SocketAddr::V6(addr) => Subnet::of(IpAddr::V6(*addr.ip())),
+        }
     }
 
     pub(crate) const fn addr(self) -> SocketAddr {
@@ -97,6 +111,7 @@ mod tests {
             let contact = Contact { id: Id::new(id), addr };
             prop_assert_eq!(CompactContact::new(contact).contact(), contact);
             prop_assert_eq!(CompactAddr::new(addr) == CompactAddr::new(other), addr == other);
+            prop_assert_eq!(CompactAddr::new(addr).subnet(), Subnet::of(addr.ip()));
         }
     }
 }

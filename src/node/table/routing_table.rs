@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{BUCKET_REFRESH, FAILURES_FORGET, FAILURES_STALE, K_MAX};
-use crate::node::subnet::{Subnet, SubnetLimit};
+use crate::node::subnet::SubnetLimit;
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -62,9 +62,7 @@ impl RoutingTable {
     fn count_of_subnet(&self, contact: Contact, bucket: &Bucket) -> usize {
         let Some(subnet) = self.subnets.subnet(contact.addr.ip()) else { return 0 };
         let is_of_subnet = |entry: &&Entry| {
-            entry.id() != contact.id
-                && !entry.is_stale()
-                && Subnet::of(entry.contact().addr.ip()) == subnet
+            entry.subnet() == subnet && entry.id() != contact.id && !entry.is_stale()
         };
         bucket.all().filter(is_of_subnet).count()
     }

@@ -13,7 +13,8 @@ impl Lookup {
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(|other| other.state.owes_an_answer());
         }
-        self.chosen(|_| true).all(|other| other.state.has_answered()) && !self.wants_retry()
+        let is_unanswered = |other: &&Candidate| !other.state.has_answered();
+        self.first_chosen(|_| true, is_unanswered).is_none() && !self.wants_retry()
             || self.has_k_in_time()
     }
 

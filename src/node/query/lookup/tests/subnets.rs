@@ -74,3 +74,28 @@ fn what_does_not_fit_its_address_counts_only_where_there_are_no_others() {
     assert_eq!((closest, asked.len()), (nodes[..K].to_vec(), K), "as before ids had to fit");
     assert!(lookup.is_crowded());
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_first_that_is_wanted_is_the_first_of_all_that_are_chosen(
+        nodes in vec((0..6_u8, any::<u8>(), any::<bool>()), 0..40),
+        answered in vec(any::<bool>(), 40),
+        k in 1..=8_usize,
+    ) {
+        let mut lookup = Lookup::new(id(0), k, 2, Extent::Closest);
+        for (subnet, number, is_fit) in nodes {
+            let node = of_subnet(subnet, number);
+            let unfit = Contact { id: id(number.into()), ..node };
+            lookup.offer_unknown(if is_fit { node } else { unfit });
+        }
+        for (candidate, answered) in lookup.candidates.iter_mut().zip(answered) {
+            candidate.state = if answered { State::Answered } else { State::New };
+        }
+        let is_wanted = |candidate: &&Candidate| candidate.state == State::New;
+        let first = lookup.first_chosen(|_| true, is_wanted).map(|found| found.contact);
+        let expected = lookup.chosen(|_| true).find(is_wanted).map(|found| found.contact);
+        prop_assert_eq!(first, expected);
+    }
+}
