@@ -165,10 +165,10 @@ impl Round {
         true
     }
 
-    /// Tells the log that a peer holds a value that was put here. What is replicated is not
-    /// told: of a full store it would be a thousand times what the log takes.
+    /// Tells the log that a peer holds a value that was put here or is handed off. What is
+    /// replicated is not told: of a full store it would be a thousand times what the log takes.
     fn tell_renewed(&self, turn: &mut Turn, peer: u16, reply: &Reply<'_>, key: Id) {
-        if self.reason == RenewReason::Republish {
+        if self.reason == RenewReason::Republish || self.reason.is_hurried() {
             self.tell_store(turn, peer, reply, key, true);
         }
     }
