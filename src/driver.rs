@@ -76,7 +76,7 @@ pub use loss::Loss;
 pub use mailbox::commander::{COMMANDS_MAX, Commander, SendError};
 pub use settings::{Pin, Settings, ShardCount, Steering};
 pub use stats::{DriverStats, ShardStats, Stopped};
-pub use sys::give_way;
+pub use sys::{give_way, join_freed_memory};
 pub use udp::{Coalescing, canonical};
 
 const _: () = assert!(udp::DATAGRAM_BYTES_MAX == SEALED_BYTES_MAX, "one limit on both sides");

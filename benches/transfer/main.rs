@@ -9,6 +9,7 @@
 mod bare;
 mod far;
 mod nodes;
+mod places;
 mod put;
 mod small;
 mod tcp;

@@ -78,7 +78,10 @@ impl Pair {
     pub(super) fn start() -> Outcome<Self> {
         let any = ([127, 0, 0, 1], 0).into();
         // A copy of what was found would take memory that the bare receiver does not.
-        let (origin, reader) = (node(any, 1, 0)?, node(any, 2, 0)?);
+        Self::of(node(any, 1, 0)?, node(any, 2, 0)?)
+    }
+
+    pub(super) fn of(origin: Running, reader: Running) -> Outcome<Self> {
         join(&reader, &origin)?;
         Ok(Self { origin, reader })
     }

@@ -66,6 +66,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(exit) => return exit,
     };
+    driver::join_freed_memory();
     job_control::serve_in_background();
     data::survive_file_limit();
     // A mode that needs more than the limit reports it.

@@ -1,21 +1,25 @@
-//! Measures what values held for others cost: memory of the process, time of a request,
-//! and the longest turn while a million of them expire; and what values cost that are put here.
+//! Measures what values held for others cost: memory of the process, beside memcached's where
+//! it is installed, time of a request, and the longest turn while a million of them expire; and
+//! what values cost that are put here.
 //!
-//! Run `cargo bench --bench store` (ten million values of 100 bytes on one shard, 2.4 GB), or
-//! `cargo bench --bench store -- VALUES`: of a node with ten million on eight shards, one has
-//! 1250000.
+//! Run `cargo bench --bench store` (ten million values of 100 bytes on one shard, 2.4 GB, and as
+//! much by memcached before), or `cargo bench --bench store -- VALUES`: of a node with ten
+//! million on eight shards, one has 1250000.
 
 #![allow(clippy::cast_precision_loss)] // no count here is near 2^52
 #![allow(clippy::print_stdout)] // results are what a benchmark is for
 
-#[path = "../tests/harness/datagram.rs"]
+#[path = "../../tests/harness/datagram.rs"]
 mod datagram;
+mod memcached;
+mod memory;
 
+use std::env;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant as Clock};
-use std::{env, fs};
 
+use kad_node::driver;
 use kad_node::id::Id;
 use kad_node::limits::RENEWALS_MAX;
 use kad_node::node::{Command, Config, Node, OperationId, Outbox};
@@ -24,6 +28,7 @@ use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, Renewal, Renewals, Store, Token};
 
 use datagram::{datagram, encoded, store};
+use memory::{Process, resident};
 
 const VALUES: u64 = 10_000_000;
 const VALUE_BYTES: usize = 100;
@@ -55,14 +60,6 @@ fn value(number: u64) -> [u8; VALUE_BYTES] {
     let mut value = [5; VALUE_BYTES];
     value[..8].copy_from_slice(&number.to_be_bytes());
     value
-}
-
-/// Bytes of the process that are in memory.
-fn resident() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line of it");
-    let kibibytes = line.trim().trim_end_matches(" kB").parse::<u64>();
-    kibibytes.expect("a number") << 10
 }
 
 impl Bench {
@@ -122,7 +119,7 @@ impl Bench {
 
     /// Puts values here, where no other node takes them.
     fn put(&mut self, count: u64) {
-        let (before, mut times) = (resident(), Times::default());
+        let (before, mut times) = (resident(Process::This), Times::default());
         for number in 0..count {
             let command = Command::put(OperationId(number), value(number));
             self.now = self.now + Duration::from_micros(1);
@@ -133,7 +130,7 @@ impl Bench {
             black_box(self.outbox.take_events().count());
         }
         times.print("put");
-        let taken = (resident() - before) / count;
+        let taken = (resident(Process::This) - before) / count;
         println!("{count} values put here: {taken} bytes of the process for each");
     }
 
@@ -185,13 +182,15 @@ impl Times {
 
 fn main() {
     let asked = env::args().skip(1).find_map(|argument| argument.parse().ok());
+    driver::join_freed_memory(); // as the program has it
     let values: u64 = asked.unwrap_or(VALUES).max(EXPIRING + 1);
+    let memcached = memcached::bytes_a_value(values);
     let mut origin = Bench::new(1);
     origin.put(PUT);
     // What it frees would be used for the values of others, and not be counted.
     std::mem::forget(origin);
     let mut bench = Bench::new(values);
-    let before = resident();
+    let before = resident(Process::This);
     let stored = |body: Body<'_>| body == Body::Stored;
     let short = |number| if number < EXPIRING { SHORT_LIFE } else { LIFE };
     bench.time(
@@ -205,7 +204,7 @@ fn main() {
         stored,
     );
     let held = bench.node.stats().values;
-    let (resident, counted) = (resident() - before, bench.node.stats().value_bytes);
+    let (resident, counted) = (resident(Process::This) - before, bench.node.stats().value_bytes);
     println!(
         "{held} values of {VALUE_BYTES} bytes: {} bytes of the process for each, {} counted, \
          {:.3} of them",
@@ -213,6 +212,10 @@ fn main() {
         counted / held,
         counted as f64 / resident as f64,
     );
+    if let Some(bytes) = memcached {
+        let ratio = (resident / held) as f64 / bytes as f64;
+        println!("memcached: {bytes} for each; kad-node / memcached: {ratio:.3}");
+    }
     let mut rng = Rng::from_u64(3);
     let some: Vec<u64> = (0..TIMED).map(|_| rng.below(values)).collect();
     let find = |bench: &Bench, number: u64| {
