@@ -112,8 +112,8 @@ impl Client {
     /// Stores `value` on the closest nodes to its key. A full node goes on republishing it.
     ///
     /// # Errors
-    /// The answer is an error where the node is busy or has stopped, or the value is larger
-    /// than [`Builder::value_bytes_max`]. That no other node stores it is none: then
+    /// The answer is an error where the node is busy or has stopped, or the value is empty or
+    /// larger than [`Builder::value_bytes_max`]. That no other node stores it is none: then
     /// [`Stored::holders`] is 0.
     pub fn put(&self, value: impl Into<Vec<u8>>) -> Answer<Stored> {
         let value = KeyedValue::new(value.into());

@@ -350,6 +350,9 @@ impl Node {
     fn admit_put(&mut self, value: KeyedValue) -> Result<Arc<[u8]>, Refusal> {
         let (key, value) = value.into_parts();
         let bytes_max = self.turn.config.value_bytes_max;
+        if value.is_empty() {
+            return Err(Refusal::Empty);
+        }
         if value.len() > bytes_max {
             return Err(Refusal::TooLarge { bytes: value.len(), bytes_max });
         }

@@ -1,4 +1,4 @@
-//! Numbers, sizes, durations and percentages, as people write them on a command line.
+//! Numbers, sizes, durations, percentages and names, as people write them on a command line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -48,6 +48,17 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a number with a unit, such as 250ms, 10s or 15m".to_owned())
+}
+
+/// The name of a network. An empty one is a variable that nothing was written into.
+///
+/// # Errors
+/// What was expected.
+pub fn parse_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("expected a name, such as default".into());
+    }
+    Ok(text.into())
 }
 
 fn split_suffix(text: &str) -> (&str, &str) {

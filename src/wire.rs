@@ -180,6 +180,7 @@ impl Value<'_> {
     /// Whether it carries the whole value of `key`.
     pub fn is_whole(&self, key: Id) -> bool {
         self.offset == 0
+            && !self.value.is_empty()
             && self.total as usize == self.value.len()
             && Id::of_value(self.value) == key
     }
@@ -217,7 +218,7 @@ pub enum ErrorCode {
     Token,
     /// The value does not hash to the key.
     Mismatch,
-    /// The value is larger than the node takes.
+    /// The value is larger than the node takes, or empty, or not all of it is there.
     TooLarge,
     /// The store has no room for the sender's value.
     Full,

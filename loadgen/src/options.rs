@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use kad_node::NetworkKey;
 use kad_node::driver::IoChoice;
 use kad_node::program;
-use kad_node::quantity::{Percent, parse_duration};
+use kad_node::quantity::{Percent, parse_duration, parse_name};
 
 use crate::assertion::Assertion;
 use crate::corpus::{CORPUS_BYTES_MAX, Popularity};
@@ -188,7 +188,7 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = value::delay, requires = "network")]
     pub delay: Option<Duration>,
     /// The name of the targets' network.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_name)]
     pub network_name: String,
     /// File with the key of the targets' private network; repeatable, or several with commas.
     #[arg(long, env = "KAD_NETWORK_KEY", value_name = "FILE", value_parser = value::key)]

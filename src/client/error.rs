@@ -53,6 +53,9 @@ impl fmt::Display for ClientError {
                 "no bootstrap node answers within {after:?}: check the addresses, and the \
                  network's name and key"
             ),
+            Self::Refused(Refusal::Empty) => {
+                f.write_str("the value is empty: it needs one byte or more")
+            }
             Self::Refused(Refusal::TooLarge { bytes, bytes_max }) => {
                 write!(
                     f,

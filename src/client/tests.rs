@@ -9,6 +9,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::*;
+use crate::node::Refusal;
 
 /// Guards against hanging for ever; no test's outcome depends on it.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -127,8 +128,11 @@ fn an_answer_that_is_late_abandons_its_operation() {
 }
 
 #[test]
-fn a_value_that_is_too_large_is_refused() {
+fn a_value_that_is_empty_or_too_large_is_refused() {
     let node = node();
+    let refused = node.put("").wait().expect_err("it is empty");
+    assert!(matches!(refused, ClientError::Refused(Refusal::Empty)), "{refused}");
+    assert_eq!(refused.to_string(), "the value is empty: it needs one byte or more");
     let bytes = crate::limits::VALUE_BYTES_DEFAULT + 1;
     let refused = node.put(vec![0; bytes]).wait().expect_err("it is too large");
     assert!(refused.to_string().contains(&bytes.to_string()), "{refused}");

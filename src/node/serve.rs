@@ -185,7 +185,8 @@ impl Node {
         if !asked.is_proved {
             return Err(ErrorCode::Token);
         }
-        if store.offset != 0 || store.total as usize != store.value.len() {
+        let is_whole = store.offset == 0 && store.total as usize == store.value.len();
+        if !is_whole || store.value.is_empty() {
             return Err(ErrorCode::TooLarge);
         }
         if Id::of_value(store.value) != store.key {

@@ -7,8 +7,8 @@ use kad_node::id::Id;
 use kad_node::limits::{
     AMPLIFICATION_MAX, PIECE_BYTES_MAX, PULLS_PER_HOST_MAX, RANGE_PIECES_MAX, VALUE_BYTES_DEFAULT,
 };
-use kad_node::node::Refusal;
-use kad_node::wire::{self, Body, Contacts, Datagram, ErrorCode, Range, Role, Store, Token};
+use kad_node::node::{Event, OperationId, Refusal};
+use kad_node::wire::{self, Body, Contacts, Datagram, ErrorCode, Range, Role, Store, Token, Value};
 
 use crate::datagram::{datagram, encoded, store};
 use crate::large::{get, got, put, stored, value_of};
@@ -157,6 +157,42 @@ fn what_a_large_store_lacks_is_said() {
 }
 
 #[test]
+fn an_empty_value_is_neither_put_nor_stored_nor_found() {
+    let mut net = Net::new(10);
+    net.add(0);
+    let key = put(&mut net, 0, 900, b"");
+    let refused = |event: &Event| matches!(event, Event::Put { outcome: Err(Refusal::Empty), .. });
+    assert!(net.answers(OperationId(900)).any(refused));
+    let token = token(&mut net, 600);
+    let whole = store(b"");
+    let begun = Store { total: 5000, ..store(b"") };
+    let of_no_bytes = Store { total: 0, ..store(b"not empty") };
+    for store in [whole, begun, of_no_bytes] {
+        let request = Datagram { token, ..datagram(8, Body::Store(store)) };
+        let replies = net.ask(addr(600), 0, &request);
+        assert_eq!(first_body(&replies), Body::Error(ErrorCode::TooLarge), "{store:?}");
+    }
+    assert!(!net.nodes[&addr(0)].holds(key));
+    assert_eq!((net.stats(0).values, net.stats(0).stores_too_large), (0, 3));
+
+    let answer = |request: &Datagram<'_>| {
+        Some(match request.body {
+            Body::Ping => Body::Pong,
+            Body::FindValue { .. } => {
+                Body::Value(Value { offset: 0, total: 0, life_s: 3600, value: b"" })
+            }
+            _ => Body::Nodes(Contacts::new(&[])),
+        })
+    };
+    net.add_puppet(1, Id::of_value(b"empty"), Box::new(answer));
+    net.join(0, 1);
+    get(&mut net, 0, 901, key);
+    net.run_for(Duration::from_secs(5));
+    assert_eq!(got(&net, 901), Some(Ok(None)));
+    assert_eq!(net.stats(0).values, 0);
+}
+
+#[test]
 fn ranges_are_answered_in_full_to_a_token_alone() {
     let mut net = Net::new(7);
     net.add(0);
@@ -206,7 +242,7 @@ fn a_get_that_is_abandoned_pulls_nothing_more() {
     while net.stats(reader).transfers == 0 {
         assert!(net.step(), "the value is offered");
     }
-    let operation = kad_node::node::OperationId(901);
+    let operation = OperationId(901);
     net.command(reader, kad_node::node::Command::Abandon { operation, key });
     assert_eq!(got(&net, 901), Some(Err(Refusal::Abandoned)));
     assert_eq!(net.stats(reader).transfers, 0);

@@ -9,6 +9,7 @@ mod child;
 #[path = "../harness/datagram.rs"]
 mod datagram;
 mod durable;
+mod empty;
 mod errors;
 mod files;
 mod frozen;

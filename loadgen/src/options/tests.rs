@@ -95,6 +95,7 @@ fn an_error_is_one_line_with_the_value_and_the_remedy() {
         ("--search p99<2ms --rate max", "'--rate max'", "number"),
         ("--search p99<2ms --hgrm x", "--hgrm", "--json"),
         ("--network ours", "'ours'", "--network-name"),
+        ("--network-name=", "'' for '--network-name", "a name"),
         ("--network 1", "'1'", "2 to"),
         ("--network 5 --target a:1", "--network", "cannot be used with"),
         ("--network 5 --io mmsg", "--io", "--network"),

@@ -204,6 +204,8 @@ mod tests {
             ("--k 29", "'29'", "1 to 28"),
             ("--alpha 0", "'0'", "1 to 16"),
             ("--peers-per-subnet 0", "'0'", "1 to 28"),
+            ("--network=", "'' for '--network", "a name"),
+            ("ping --network=", "'' for '--network", "a name"),
             ("--network-key /nowhere", "'/nowhere'", "kad-node keygen FILE"),
             ("ping --network-key /dev/null", "'/dev/null'", "32 bytes"),
             ("--republish 5", "'5'", "15m"),

@@ -135,6 +135,7 @@ pub(crate) fn not_found(
 /// Says why the node refused an operation.
 pub(crate) fn refusal(refusal: Refusal) -> String {
     match refusal {
+        Refusal::Empty => "ERR empty value: a value has one byte or more".into(),
         Refusal::TooLarge { bytes, bytes_max } => {
             RequestError::TooLarge { bytes, bytes_max }.to_string()
         }

@@ -9,6 +9,9 @@ use super::serving;
 use crate::Io;
 use crate::child::Node;
 
+/// What is said of a value without a byte.
+const EMPTY: &str = "the body is empty: a value has one byte or more";
+
 #[test]
 fn a_value_put_over_http_is_found_at_the_prompt_of_another_node_and_the_other_way_round() {
     let (mut first, http) = serving(&[]);
@@ -124,6 +127,7 @@ fn a_put_checks_its_key_and_a_delete_ends_what_was_put_here() {
 fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
     let (_node, http) = serving(&[]);
     let missing = format!("GET /v1/values/{}", "0".repeat(40));
+    let named = format!("PUT /v1/values/{}", "0".repeat(40));
     let large = vec![b'x'; VALUE_BYTES_DEFAULT + 1];
     for (head, body, status, member, value) in [
         ("GET /v1/values/xyz", &b""[..], 400, "key", json!("xyz")),
@@ -133,6 +137,8 @@ fn an_error_is_a_problem_that_names_the_value_and_the_limit() {
         ("PUT /v1/values/%e2%28", b"x", 400, "key", json!("%e2%28")),
         ("POST /v1/demo/nodes/%ff/kill", b"", 404, "title", json!("Not Found")),
         (&missing, b"", 404, "asked", json!(0)),
+        ("POST /v1/values", b"", 400, "detail", json!(EMPTY)),
+        (&named, b"", 400, "detail", json!(EMPTY)),
         ("POST /v1/values", &large, 413, "limit_bytes", json!(VALUE_BYTES_DEFAULT)),
         ("GET /nowhere", b"", 404, "title", json!("Not Found")),
         ("PATCH /v1/values", b"", 405, "title", json!("Method Not Allowed")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use kad_node::NetworkKey;
+use kad_node::quantity::parse_name;
 
 use super::{HostPort, IoArgs, LogArgs, LookupArgs, OutputArgs, value};
 
@@ -86,7 +87,7 @@ pub(crate) struct PingArgs {
     #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:9001")]
     pub(crate) node: HostPort,
     /// The node's network.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_name)]
     pub(crate) network: String,
     /// File with the key of the node's network, where it is a private one; repeatable, or
     /// several with commas.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use kad_node::NetworkKey;
 use kad_node::limits::{ALPHA_DEFAULT, ALPHA_MAX, K_DEFAULT, K_MAX};
+use kad_node::quantity::parse_name;
 
 use super::value;
 
@@ -12,7 +13,7 @@ use super::value;
 #[derive(Args, Debug)]
 pub(crate) struct LookupArgs {
     /// Name of the network. Nodes of other networks are ignored.
-    #[arg(long, value_name = "NAME", default_value = "default")]
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_name)]
     pub(crate) network: String,
     /// File with the key of a private network, as `kad-node keygen` makes it: datagrams are
     /// encrypted, and who lacks the key is ignored. Repeatable, or several with commas, to

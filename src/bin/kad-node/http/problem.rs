@@ -91,6 +91,10 @@ impl Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::Empty => Self::new(
+                StatusCode::BAD_REQUEST,
+                "the body is empty: a value has one byte or more",
+            ),
             Refusal::TooLarge { bytes, bytes_max } => Self::too_large(Some(bytes), bytes_max),
             Refusal::Unfinished { bytes } => Self::busy(format!(
                 "nodes have a value of {bytes} bytes, and none sent the whole of it: try again"

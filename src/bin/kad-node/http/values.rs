@@ -12,7 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use kad_node::id::Id;
-use kad_node::node::{Forgotten, Found, Kept, KeyedValue, Trace};
+use kad_node::node::{Forgotten, Found, Kept, KeyedValue, Refusal, Trace};
 use serde::Serialize;
 use tokio::task;
 
@@ -85,6 +85,9 @@ async fn store(app: &App, request: Request, expected: Option<Id>) -> Result<Resp
     let (parts, body) = request.into_parts();
     let (bytes, _held) =
         body::read(&app.body_memory, &parts.headers, body, app.about.value_bytes_max).await?;
+    if bytes.is_empty() {
+        return Err(Refusal::Empty.into());
+    }
     let value = hash(bytes).await;
     let key = value.key();
     if let Some(expected) = expected.filter(|expected| *expected != key) {
