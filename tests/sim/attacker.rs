@@ -22,8 +22,10 @@ use crate::peers::{PEERS_MAX, PeerIndex, Period, address_of, empty_address};
 
 /// Peers to which an attacker speaks unasked each [`PERIOD`].
 const VICTIMS: u64 = 2;
-/// Values that a flooder stores at one node at once.
+/// Values that a flooder stores at one node at once, and those that are offered to one and never
+/// sent: four offerers make a thousand.
 const FLOOD: u32 = 16;
+const OFFERS: u32 = 256;
 /// Bytes of such a value, and of one that is offered and never sent.
 const FLOOD_BYTES: usize = 512;
 const OFFER_BYTES: usize = 200_000;
@@ -31,6 +33,8 @@ const OFFER_BYTES: usize = 200_000;
 const TRIED: usize = 256;
 /// How often an attacker speaks unasked.
 const PERIOD: Duration = Duration::from_secs(10);
+/// How often one does that offers values: it is back at a node before its offers have ended.
+const OFFERING_PERIOD: Duration = Duration::from_secs(1);
 /// How often those in league do, to every peer.
 const LEAGUE_PERIOD: Duration = Duration::from_secs(30);
 /// How often one that forges senders does so, and how many requests it sends then: 400 a
@@ -103,7 +107,12 @@ impl Attacker {
             return (0..FORGED).for_each(|_| self.forge(outbox));
         }
         let is_in_league = !self.mates.is_empty();
-        self.next = now + self.rng.jitter(if is_in_league { LEAGUE_PERIOD } else { PERIOD });
+        let period = match self.malice {
+            _ if is_in_league => LEAGUE_PERIOD,
+            Malice::HalfOpen { .. } => OFFERING_PERIOD,
+            _ => PERIOD,
+        };
+        self.next = now + self.rng.jitter(period);
         if self.malice == Malice::ManyNames {
             self.id = self.rng.id();
             self.names.push((now, self.id));
@@ -190,13 +199,13 @@ impl Attacker {
                 send(source, transaction, self.id, Body::Renewed(renewed), outbox);
             }
             Body::Nodes(_) => {
-                let (values_max, total) = match self.malice {
-                    Malice::Flood { values_max } => (values_max, FLOOD_BYTES),
-                    Malice::HalfOpen { offers_max } => (offers_max, OFFER_BYTES),
-                    _ => (0, 0),
+                let (values_max, count, total) = match self.malice {
+                    Malice::Flood { values_max } => (values_max, FLOOD, FLOOD_BYTES),
+                    Malice::HalfOpen { offers_max } => (offers_max, OFFERS, OFFER_BYTES),
+                    _ => (0, 0, 0),
                 };
                 if self.flooded < values_max {
-                    self.flood(source, request.token, total, outbox);
+                    self.flood(source, request.token, count, total, outbox);
                 }
             }
             _ => {}
@@ -270,11 +279,18 @@ impl Attacker {
         }
     }
 
-    /// Stores values of `total` bytes that no user wants, under the token that `to` has given;
-    /// of large ones it sends the first piece alone.
-    fn flood(&mut self, to: SocketAddr, token: Token, total: usize, outbox: &mut Outbox) {
-        self.flooded += FLOOD;
-        for _ in 0..FLOOD {
+    /// Stores `count` values of `total` bytes that no user wants, under the token that `to` has
+    /// given; of large ones it sends the first piece alone.
+    fn flood(
+        &mut self,
+        to: SocketAddr,
+        token: Token,
+        count: u32,
+        total: usize,
+        outbox: &mut Outbox,
+    ) {
+        self.flooded += count;
+        for _ in 0..count {
             let mut first = self.rng.bytes::<FLOOD_BYTES>().to_vec();
             first.resize(total.min(PIECE_BYTES_MAX), 0);
             let store = Store { life_s: u32::MAX, total: total as u32, ..store(&first) };

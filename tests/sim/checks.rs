@@ -226,6 +226,16 @@ impl World {
         }
     }
 
+    pub(crate) fn check_nothing_pulled(&mut self) {
+        for peer in self.honest.clone() {
+            let Some(node) = self.peers[peer.as_usize()].node() else { continue };
+            let pulled = node.stats().transfers;
+            if pulled > 0 {
+                self.violate(Wrong::StillPulled, format!("{peer} still pulls {pulled} values"));
+            }
+        }
+    }
+
     /// Of buckets of `k` contacts, the closest of `k` to a target is as much closer
     /// than they are far: log n / log k hops lead to the K closest. Half as many again
     /// are allowed, since the farthest of them counts and datagrams are lost. Puts are
@@ -243,10 +253,19 @@ impl World {
     }
 
     pub(crate) fn check_gets_take(&mut self, most: Duration) {
-        let took = self.operations.tally.get_elapsed_us.summary().map(|summary| summary.max);
-        let took = Duration::from_micros(took.unwrap_or(u64::MAX));
+        let longest = self.operations.tally.get_elapsed_us.summary().map(|summary| summary.max);
+        self.check_takes("get", longest, most);
+    }
+
+    pub(crate) fn check_puts_take(&mut self, most: Duration) {
+        let longest = self.operations.tally.put_elapsed_us.summary().map(|summary| summary.max);
+        self.check_takes("put", longest, most);
+    }
+
+    fn check_takes(&mut self, what: &str, longest_us: Option<u64>, most: Duration) {
+        let took = Duration::from_micros(longest_us.unwrap_or(u64::MAX));
         if took > most {
-            self.violate(Wrong::Slow, format!("a get took {took:?}; at most {most:?}"));
+            self.violate(Wrong::Slow, format!("a {what} took {took:?}; at most {most:?}"));
         }
     }
 

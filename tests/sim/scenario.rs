@@ -200,10 +200,14 @@ pub(crate) enum Check {
     StoresFull,
     /// No honest node holds any value.
     NothingHeld,
+    /// No honest node pulls a large value.
+    NothingPulled,
     /// Puts took at most as many hops as buckets of `k` contacts let expect.
     Hops { k: usize },
     /// No get took longer.
     GetsTake { most: Duration },
+    /// No put took longer.
+    PutsTake { most: Duration },
     /// Each honest node sends at most so many datagrams in the period.
     Quiet { period: Duration, datagrams_max: u64 },
     /// Nodes have noticed the lies of this kind, and no others.

@@ -289,8 +289,10 @@ impl World {
             }
             Check::StoresFull => self.check_stores_full(),
             Check::NothingHeld => self.check_nothing_held(),
+            Check::NothingPulled => self.check_nothing_pulled(),
             Check::Hops { k } => self.check_hops(k),
             Check::GetsTake { most } => self.check_gets_take(most),
+            Check::PutsTake { most } => self.check_puts_take(most),
             Check::Quiet { period, datagrams_max } => self.check_quiet(period, datagrams_max),
             Check::Noticed(malice) => self.check_noticed(malice),
             Check::Overflowed => self.check_overflowed(),

@@ -39,9 +39,11 @@ pub(crate) enum Wrong {
     StoreNotFull,
     /// A node still holds a value.
     StillHeld,
+    /// A node still pulls a value.
+    StillPulled,
     /// Lookups take too many hops, or none was counted.
     Hops,
-    /// A get takes too long.
+    /// A put or a get takes too long.
     Slow,
     /// A node sends too much where nothing is asked of it.
     NotQuiet,

@@ -15,7 +15,7 @@ use crate::world::Configure;
 /// Scenarios that must fail: they show that the checks see what they look for, and
 /// take nothing else for it.
 pub(super) fn seeing() -> Vec<Scenario> {
-    [of_values(), of_networks(), of_costs()].into_iter().flatten().collect()
+    [of_values(), vec![of_transfers()], of_networks(), of_costs()].into_iter().flatten().collect()
 }
 
 fn blind(name: &str, wrong: Wrong, script: Vec<Step>) -> Scenario {
@@ -88,6 +88,22 @@ fn of_values() -> Vec<Scenario> {
             told([network(30).into(), vec![values(30), Step::Check(Check::StoresFull)]]),
         ),
     ]
+}
+
+fn of_transfers() -> Scenario {
+    let malice = Malice::HalfOpen { offers_max: 15_000 };
+    blind(
+        "seen-half-open-pulls",
+        Wrong::StillPulled,
+        told([
+            network(30).into(),
+            vec![
+                Step::Attack { count: 4, malice },
+                Step::Run(seconds(30)),
+                Step::Check(Check::NothingPulled),
+            ],
+        ]),
+    )
 }
 
 fn of_networks() -> Vec<Scenario> {
