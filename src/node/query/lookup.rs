@@ -2,10 +2,9 @@
 //! and when the lookup has ended.
 
 mod addresses;
+mod candidates;
 mod ended;
 mod ending;
-
-use alloc::vec::Vec;
 
 use super::budget::{Budgets, Namer};
 use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
@@ -16,6 +15,7 @@ use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
 use crate::node::subnet::SubnetLimit;
 use crate::wire::Contact;
+use candidates::Candidates;
 
 /// Candidates in the order of their distance from the target. At most alpha are asked at
 /// a time, the closest first.
@@ -54,7 +54,7 @@ pub(super) struct Lookup {
     /// Whether any candidate counts in a subnet: in a private network none does.
     has_subnets: bool,
     budgets: Budgets,
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Candidates,
 }
 
 impl Lookup {
@@ -70,7 +70,7 @@ impl Lookup {
             subnets: SubnetLimit::new(None),
             has_subnets: false,
             budgets: Budgets::new(),
-            candidates: Vec::new(),
+            candidates: Candidates::new(),
         }
     }
 
@@ -116,9 +116,7 @@ impl Lookup {
             is_confirmed: paid_by == Namer::TABLE,
             ..Candidate::new(contact, known, self.target, self.subnets)
         };
-        let distance = candidate.distance;
-        let index = self.candidates.partition_point(|other| other.distance < distance);
-        self.candidates.insert(index, candidate);
+        self.candidates.insert(candidate);
         // Candidates that failed stay, so as not to be asked again, but do not count:
         // liars would fill the lookup with them.
         if self.candidates.len() > CANDIDATES_MAX
@@ -359,14 +357,9 @@ impl Lookup {
         Some(index)
     }
 
-    /// The index of a candidate: searched by the first bits of its distance, which few or
-    /// none of the others share. A reply has a search for each contact that it names.
+    /// The index of a candidate.
     fn position(&self, contact: Contact) -> Option<usize> {
-        let first = (contact.id ^ self.target).first_bits();
-        let bits = |other: &Candidate| other.distance.first_bits();
-        let start = self.candidates.partition_point(|other| bits(other) < first);
-        let similar = self.candidates[start..].iter().take_while(|other| bits(other) == first);
-        similar.into_iter().position(|other| other.contact == contact).map(|index| start + index)
+        self.candidates.position(self.target, contact)
     }
 }
 

@@ -12,21 +12,20 @@ impl Lookup {
         let is_settled = |other: &Candidate| {
             matches!(other.state, State::Answered | State::Departing | State::Failed)
         };
-        self.candidates.iter().any(|other| is_settled(other) && other.contact.addr == contact.addr)
+        self.candidates.at(contact.addr).any(is_settled)
     }
 
     /// Whether a candidate's address, or its IP as often as that may be, has been asked and has
     /// not answered.
     pub(super) fn owes(&self, candidate: &Candidate) -> bool {
         let addr = candidate.contact.addr;
-        let is_here = |other: &Candidate| other.contact.addr == addr;
-        let mut owing = self.candidates.iter().filter(|other| other.state.owes_an_answer());
-        owing.any(is_here) || candidate.subnet.is_some() && self.is_full(addr.ip())
+        let owes = |other: &Candidate| other.state.owes_an_answer();
+        self.candidates.at(addr).any(owes) || candidate.subnet.is_some() && self.is_full(addr.ip())
     }
 
     /// Whether an IP owes an answer, and is asked no more before it gives one.
     fn is_full(&self, ip: IpAddr) -> bool {
-        let at_ip = || self.candidates.iter().filter(|other| other.contact.addr.ip() == ip);
+        let at_ip = || self.candidates.at_ip(ip);
         let owes = |other: &Candidate| other.state.owes_an_answer();
         let is_unanswered = |other: &&Candidate| owes(other) || other.is_silent();
         at_ip().any(owes)
@@ -38,14 +37,12 @@ impl Lookup {
     /// this lookup goes.
     pub(super) fn is_silent(&self, ip: IpAddr) -> bool {
         let is_silent = |other: &Candidate| other.is_silent() || self.is_given_up(other);
-        let at_ip = |other: &&Candidate| is_silent(other) && other.contact.addr.ip() == ip;
-        self.candidates.iter().filter(at_ip).count() >= UNANSWERED_PER_IP_MAX
-            && !self.has_answered(ip)
+        let silent = self.candidates.at_ip(ip).filter(|&other| is_silent(other));
+        silent.count() >= UNANSWERED_PER_IP_MAX && !self.has_answered(ip)
     }
 
     fn has_answered(&self, ip: IpAddr) -> bool {
-        let mut answered = self.candidates.iter().filter(|other| other.state.has_answered());
-        answered.any(|other| other.contact.addr.ip() == ip)
+        self.candidates.at_ip(ip).any(|other| other.state.has_answered())
     }
 
     /// Drops what has not been asked yet at the IP of a candidate that is silent, where that
@@ -73,6 +70,9 @@ impl Lookup {
                 && other.contact.addr == contact.addr
                 && other.contact.id != name
         };
+        if !self.candidates.at(contact.addr).any(is_other) {
+            return;
+        }
         // A candidate that was asked before stays, so as not to be asked anew.
         for other in self.candidates.iter_mut().filter(|other| other.is_retry()) {
             if is_other(other) {

@@ -23,7 +23,7 @@ impl Lookup {
         candidates.truncate(CANDIDATES_MAX);
         lookup.has_subnets = candidates.iter().any(|candidate| candidate.subnet.is_some());
         lookup.replies = candidates.len();
-        lookup.candidates = candidates;
+        lookup.candidates = candidates.into();
         lookup
     }
 
