@@ -19,6 +19,12 @@ impl Subnet {
             IpAddr::V6(ip) => Self((ip.to_bits() >> 80) as u64 | IPV6),
         }
     }
+
+    /// Into which of so many cells, a power of two, it falls: neighbouring subnets into
+    /// different ones.
+    pub(crate) const fn cell(self, cells: usize) -> usize {
+        (self.0 ^ self.0 >> 8 ^ self.0 >> 16 ^ self.0 >> 32) as usize & (cells - 1)
+    }
 }
 
 /// How many peers of one subnet count, where it matters that peers are of many parties.

@@ -6,6 +6,7 @@
 
 mod bucket;
 mod compact;
+mod crowd;
 mod neighbourhood;
 mod routing_table;
 
@@ -289,7 +290,7 @@ impl Table {
 
     /// This shard's buckets.
     pub(crate) fn owned_buckets(&self) -> impl Iterator<Item = (usize, &Bucket)> {
-        self.routing.buckets().iter().enumerate().filter(|&(index, _)| self.owns(index))
+        self.position.owned(self.routing.buckets())
     }
 
     /// This shard's buckets that hold contacts, the farthest first, for show.
@@ -312,11 +313,7 @@ impl Table {
 
     /// Of this shard's buckets, the one to refresh next, and when.
     pub(crate) fn next_refresh(&self) -> Option<(usize, Instant)> {
-        self.routing.next_refresh(|index| self.owns(index))
-    }
-
-    fn owns(&self, index: usize) -> bool {
-        self.position.of_bucket(index) == self.position.index()
+        self.routing.next_refresh(self.position)
     }
 
     /// The shard that owns the contact's bucket, where it is another one.
@@ -371,7 +368,7 @@ impl Table {
     pub(crate) fn rename(&mut self, turn: &mut Turn, own: Naming) {
         self.own = own;
         self.routing = self.routing.renamed(own.id);
-        for index in (0..self.routing.buckets().len()).filter(|&index| self.owns(index)) {
+        for (index, _) in self.owned_buckets() {
             self.tell_bucket(turn, index);
         }
     }

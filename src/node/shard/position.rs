@@ -90,6 +90,11 @@ impl ShardPosition {
         ShardIndex((index % self.count as usize) as u8)
     }
 
+    /// Of the buckets, those that this shard owns, each with its index.
+    pub(crate) fn owned<T>(self, buckets: &[T]) -> impl Iterator<Item = (usize, &T)> {
+        buckets.iter().enumerate().skip(self.index.as_usize()).step_by(self.count())
+    }
+
     /// The smallest steer byte that names this shard: replies that carry it come
     /// back here.
     pub const fn reply_tag(self) -> u8 {

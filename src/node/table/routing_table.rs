@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::bucket::{Admission, Bucket, Entry, Failure};
+use super::crowd::Crowd;
 use crate::id::{ID_BITS, ID_BYTES, Id};
 use crate::limits::{BUCKET_REFRESH, FAILURES_FORGET, FAILURES_STALE, K_MAX};
-use crate::node::subnet::SubnetLimit;
+use crate::node::shard::ShardPosition;
+use crate::node::subnet::{Subnet, SubnetLimit};
 use crate::rng::Rng;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -32,6 +34,7 @@ pub(crate) struct RoutingTable {
     k: usize,
     subnets: SubnetLimit,
     buckets: Vec<Bucket>,
+    crowd: Crowd,
     /// When a lookup last fell into each bucket's range; none is due at once.
     /// Beside the buckets, since it is read each time a node says when to wake it.
     looked_up: Vec<Option<Instant>>,
@@ -39,7 +42,8 @@ pub(crate) struct RoutingTable {
 
 impl RoutingTable {
     pub(crate) const fn new(own: Id, k: usize, subnets: SubnetLimit) -> Self {
-        Self { own, k, subnets, buckets: Vec::new(), looked_up: Vec::new() }
+        let crowd = Crowd::new();
+        Self { own, k, subnets, buckets: Vec::new(), crowd, looked_up: Vec::new() }
     }
 
     /// The buckets that are built, the farthest first.
@@ -67,11 +71,23 @@ impl RoutingTable {
         bucket.all().filter(is_of_subnet).count()
     }
 
-    /// Whether so many contacts are of the contact's subnet that there is no place for it.
+    /// Whether so many contacts are of the contact's subnet that there is no place for it. The
+    /// other buckets are looked through only where the crowd does not rule it out.
     fn is_crowded(&self, contact: Contact, bucket: &Bucket) -> bool {
         let count = |bucket| self.count_of_subnet(contact, bucket);
+        let in_table = self.subnets.in_table;
         count(bucket) >= self.subnets.in_bucket
-            || self.buckets.iter().map(count).sum::<usize>() >= self.subnets.in_table
+            || self.crowd.at_most(Subnet::of(contact.addr.ip())) >= in_table
+                && self.buckets.iter().map(count).sum::<usize>() >= in_table
+    }
+
+    /// Changes which contacts are in a bucket, or wait for a place in it.
+    fn change<R>(&mut self, index: usize, change: impl FnOnce(&mut Bucket) -> R) -> Option<R> {
+        let bucket = self.buckets.get_mut(index)?;
+        self.crowd.remove(bucket);
+        let outcome = change(bucket);
+        self.crowd.add(bucket);
+        Some(outcome)
     }
 
     /// The entry of a contact.
@@ -92,11 +108,15 @@ impl RoutingTable {
         // A new range has not been looked up yet, but the lookup that led here
         // has just passed close by.
         self.build(index, entry.seen());
-        let (contact, bucket) = (entry.contact(), &self.buckets[index]);
-        if !bucket.has(contact) && self.is_crowded(contact, bucket) {
+        let (contact, bucket) = (entry.contact(), &mut self.buckets[index]);
+        if bucket.has(contact) {
+            return bucket.answered(self.k, entry);
+        }
+        if self.is_crowded(contact, &self.buckets[index]) {
             return Admission::Crowded;
         }
-        self.buckets[index].answered(self.k, entry)
+        let k = self.k;
+        self.change(index, |bucket| bucket.answered(k, entry)).expect("it is built")
     }
 
     /// Notes what a contact of another shard's bucket has answered. Whether the owner
@@ -125,7 +145,7 @@ impl RoutingTable {
     /// Takes over a bucket from its owner.
     pub(crate) fn adopt(&mut self, now: Instant, index: usize, told: Bucket) {
         self.build(index, now);
-        self.buckets[index].adopt(told);
+        self.change(index, |bucket| bucket.adopt(told));
     }
 
     /// Counts the changes of a bucket that others must know of.
@@ -147,7 +167,7 @@ impl RoutingTable {
     pub(crate) fn failed(&mut self, contact: Contact) -> Option<Failure> {
         let failures_max = if self.has_good() { FAILURES_FORGET } else { FAILURES_STALE };
         let index = self.index(contact.id);
-        self.buckets.get_mut(index)?.failed(contact, failures_max)
+        self.change(index, |bucket| bucket.failed(contact, failures_max))?
     }
 
     /// Whether some contact is not stale.
@@ -158,7 +178,7 @@ impl RoutingTable {
     /// Drops a contact that is not at its address any more; none where it is no contact.
     pub(crate) fn gone(&mut self, contact: Contact) -> Option<Failure> {
         let index = self.index(contact.id);
-        self.buckets.get_mut(index)?.gone(contact)
+        self.change(index, |bucket| bucket.gone(contact))?
     }
 
     /// The `count` contacts closest to `target`, the closest first, without the
@@ -284,13 +304,10 @@ impl RoutingTable {
         beyond.for_each(|looked_up| *looked_up = Some(now));
     }
 
-    /// Of the buckets that `is_owned` picks, the one to refresh next, and when: the one
+    /// Of the buckets of the shard at `position`, the one to refresh next, and when: the one
     /// in which no lookup has fallen for longest; at once where none ever has.
-    pub(crate) fn next_refresh(
-        &self,
-        is_owned: impl Fn(usize) -> bool,
-    ) -> Option<(usize, Instant)> {
-        let times = self.looked_up.iter().enumerate().filter(|&(index, _)| is_owned(index));
+    pub(crate) fn next_refresh(&self, position: ShardPosition) -> Option<(usize, Instant)> {
+        let times = position.owned(&self.looked_up);
         let (index, looked_up) = times.min_by_key(|&(_, looked_up)| looked_up)?;
         Some((index, looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH)))
     }

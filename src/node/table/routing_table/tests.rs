@@ -112,7 +112,7 @@ fn gathering_the_k_closest_stays_on_the_stack() {
 fn refresh_is_due_where_no_lookup_fell_for_longest() {
     let own = Id::new([0; ID_BYTES]);
     let mut table = RoutingTable::new(own, 20, SubnetLimit::new(None));
-    let due = |table: &RoutingTable| table.next_refresh(|_| true);
+    let due = |table: &RoutingTable| table.next_refresh(ShardPosition::ALONE);
     assert_eq!(due(&table), None);
     let mut rng = Rng::from_u64(1);
     let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
@@ -124,7 +124,7 @@ fn refresh_is_due_where_no_lookup_fell_for_longest() {
     table.looked_up(at(8), own); // no bucket has our own id
     table.looked_up_beyond(at(9), Some(0));
     assert_eq!(due(&table), Some((0, at(7) + BUCKET_REFRESH)));
-    assert_eq!(table.next_refresh(|index| index > 0), Some((1, at(9) + BUCKET_REFRESH)));
+    assert_eq!(table.next_refresh(ShardPosition::new(1, 2)), Some((1, at(9) + BUCKET_REFRESH)));
     table.forget_lookups();
     assert_eq!(due(&table), Some((0, Instant::ZERO)));
 }
@@ -166,4 +166,26 @@ fn so_many_of_one_subnet_enter_a_bucket_and_the_table_and_no_more() {
     assert!(!enters(SUBNET_BUCKETS, 1, 1), "the table holds enough of it");
     assert!(enters(SUBNET_BUCKETS, 2, 100), "and of the other it does not");
     assert!((1..20).all(|number| enters(9, number + 10, number)), "they do not crowd out others");
+}
+
+proptest! {
+    #[test]
+    fn the_crowd_never_counts_fewer_of_a_subnet_than_there_are(
+        k in 1..4_usize, steps in vec((0..4_u8, 0..3_usize, 0..3_u8, 1..20_u8), 0..200),
+    ) {
+        let mut table = RoutingTable::new(Id::new([0; ID_BYTES]), k, SubnetLimit::new(None));
+        for (what, bucket, subnet, number) in steps {
+            let contact = public(bucket, subnet, number);
+            match what {
+                0 => _ = table.failed(contact),
+                1 => _ = table.gone(contact),
+                _ => _ = table.answered(entry(contact, Instant::ZERO)),
+            }
+            for subnet in (0..3).map(|subnet| Subnet::of(public(0, subnet, 1).addr.ip())) {
+                let all = table.buckets().iter().flat_map(Bucket::all);
+                let count = all.filter(|entry| entry.subnet() == subnet).count();
+                prop_assert!(table.crowd.at_most(subnet) >= count);
+            }
+        }
+    }
 }
