@@ -133,9 +133,9 @@ pub use log_event::{LogEvent, LogLevel};
 pub use outbox::{Outbox, OutboxFull};
 pub use progress::{Hop, HopAnswer, Progress, PulledRange};
 pub use shard::{Backlog, HANDOFF_SLOTS, Outcome, Route, ShardIndex, ShardPosition, Weight};
-pub use stats::Stats;
 #[cfg(feature = "std")]
 pub(crate) use stats::counters;
+pub use stats::{Load, Stats};
 pub use view::{Holding, Pending, SourceView, ValuesView};
 
 /// The protocol state of one shard.

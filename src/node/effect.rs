@@ -92,8 +92,14 @@ impl Turn {
         !self.effects.is_empty()
     }
 
+    /// Begins anew at the queue's first place once it is empty: the next effects go where the
+    /// last ones were, not to memory that was not touched for long.
     pub(crate) fn pop(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
+        let effect = self.effects.pop_front();
+        if effect.is_none() {
+            self.effects.clear();
+        }
+        effect
     }
 }
 

@@ -10,6 +10,7 @@ use super::jobs::{Choice, Work, range_around};
 use super::known::Known;
 use super::outbox::Outbox;
 use super::renewable::{RenewReason, Renewable, steer_order};
+use super::stats::Load;
 use super::table::Neighbourhood;
 use crate::id::Id;
 use crate::limits::{
@@ -27,6 +28,11 @@ impl Node {
             [answers, self.rpcs.deadline(), self.jobs.join.next_attempt(), self.next_maintenance()];
         let transfers = [self.fetches.deadline(), self.uploads.deadline()];
         deadlines.into_iter().chain(transfers).flatten().min()
+    }
+
+    /// What is in progress: those gauges of [`stats`](Self::stats) that are cheap to read.
+    pub fn load(&self) -> Load {
+        Load { lookups: self.queries.len() as u64, rpcs: self.rpcs.len() as u64 }
     }
 
     /// Does what is due at `now`; what there is no room for in the outbox is due

@@ -255,6 +255,15 @@ counters! {
     }
 }
 
+/// What is in progress at a shard, as its gauges say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Lookups in progress.
+    pub lookups: u64,
+    /// RPCs in flight.
+    pub rpcs: u64,
+}
+
 impl Stats {
     pub(super) fn count_undecoded(&mut self, error: DecodeError) {
         let counter = match error {

@@ -6,11 +6,11 @@ use kad_node::limits::{
     DEPART_QUERIES_MAX, FETCH_BYTES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
     PROOFS_MAX, ROUND_REQUESTS_MAX, STALE_CHECKS_MAX,
 };
+use kad_node::node::Load;
 
 use crate::malice::{Malice, SIGNS};
 use crate::peers::PeerIndex;
 use crate::shards::Shards;
-use crate::turn::Load;
 use crate::violation::Wrong;
 use crate::world::World;
 
@@ -90,7 +90,7 @@ impl World {
             // A goodbye to each contact; and a lookup that hands off ends without the
             // late candidates beyond the K closest, whose requests stay in flight until
             // their next time-out.
-            rpcs_max += load.contacts + handed_off_max * K_MAX as u64;
+            rpcs_max += node.stats().contacts + handed_off_max * K_MAX as u64;
         }
         for (what, measured, most) in
             [("lookups", load.lookups, lookups_max), ("RPCs in flight", load.rpcs, rpcs_max)]

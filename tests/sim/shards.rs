@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::node::{
-    Backlog, BatchNumber, Command, Config, Handoff, Kept, Node, Outbox, Outcome, Route,
+    Backlog, BatchNumber, Command, Config, Handoff, Kept, Load, Node, Outbox, Outcome, Route,
     ShardPosition, Stats, Weight,
 };
 use kad_node::rng::Rng;
@@ -200,6 +200,14 @@ impl Shards {
 
     pub(crate) fn id(&self) -> Id {
         self.nodes[0].id()
+    }
+
+    /// What is in progress at all shards.
+    pub(crate) fn load(&self) -> Load {
+        self.nodes.iter().map(Node::load).fold(Load::default(), |sum, load| Load {
+            rpcs: sum.rpcs + load.rpcs,
+            lookups: sum.lookups + load.lookups,
+        })
     }
 
     /// The sums of all shards' counters.

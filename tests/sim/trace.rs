@@ -79,9 +79,13 @@ impl Trace {
         self.hash.fold(at.as_micros());
         self.hash.fold((from.as_u64() << 32) | to.as_u64());
         self.hash.fold(bytes.len() as u64);
-        for word in bytes.chunks(8) {
+        let (words, rest) = bytes.as_chunks();
+        for word in words {
+            self.hash.fold(u64::from_le_bytes(*word));
+        }
+        if !rest.is_empty() {
             let mut padded = [0; 8];
-            padded[..word.len()].copy_from_slice(word);
+            padded[..rest.len()].copy_from_slice(rest);
             self.hash.fold(u64::from_le_bytes(padded));
         }
     }

@@ -1,6 +1,6 @@
 //! One call into a node, and what it came to.
 
-use kad_node::node::{Event, Outbox};
+use kad_node::node::{Event, Load, Outbox};
 use kad_node::time::Instant;
 
 use crate::allocator::held_bytes;
@@ -23,14 +23,6 @@ pub(crate) struct Turn {
     pub(crate) load: Option<Load>,
 }
 
-/// What is in progress at a node.
-#[derive(Clone, Copy)]
-pub(crate) struct Load {
-    pub(crate) rpcs: u64,
-    pub(crate) lookups: u64,
-    pub(crate) contacts: u64,
-}
-
 impl Turn {
     /// Calls `node` when its own clock shows `now`. What it sends stays in `outbox`; when
     /// it is due next is for the caller to say.
@@ -45,15 +37,8 @@ impl Turn {
         let heap_bytes = held_bytes() - before;
         let datagrams = outbox.datagrams().len();
         let requests = outbox.datagrams().filter(|(_, bytes)| is_request(bytes)).count();
-        let load = (requests > 0).then(|| Load::of(node));
+        let load = (requests > 0).then(|| node.load());
         let events = outbox.take_events().collect();
         Self { datagrams, requests, events, heap_bytes, due: None, load }
-    }
-}
-
-impl Load {
-    fn of(node: &Shards) -> Self {
-        let stats = node.stats();
-        Self { rpcs: stats.rpcs, lookups: stats.lookups, contacts: stats.contacts }
     }
 }
