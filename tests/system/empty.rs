@@ -35,7 +35,7 @@ fn a_one_shot_command_refuses_an_empty_value_and_its_status_is_2() {
         ("put", &["--file", &file], b"", "is empty: there is nothing to put"),
         ("put", &["--file", "/dev/null"], b"", "'/dev/null' is empty: there is nothing to put"),
         ("import", &[&file], b"", "is empty: there is nothing to put"),
-        ("import", &["-"], b"\n\r\n", "standard input"),
+        ("import", &["-"], b"\n\r\n", "the input is empty: there is nothing to put"),
         ("import", &["--layout", "records", "-"], &no_record, "record 1 is empty"),
     ] {
         let start = [command, "--bootstrap", &peer, "--io", "mmsg", "--log", "warn"];
