@@ -172,10 +172,16 @@ impl Node {
         }
     }
 
-    /// Shows a peer, which would take this node for a contact, the token that it has given.
+    /// Shows a peer, which would take this node for a contact, the token that it has given;
+    /// where a STORE does not do so in a moment.
     fn prove(&mut self, reply: &Reply<'_>) {
+        let is_shown = match reply.request.purpose {
+            Purpose::Prove => true,
+            Purpose::Query(query) => self.queries.shows_tokens(query),
+            _ => false,
+        };
         if self.turn.config.role == Role::Peer
-            && reply.request.purpose != Purpose::Prove
+            && !is_shown
             && let (Answer::Reply { .. }, Some(contact)) = (reply.answer, reply.contact())
         {
             self.table.prove(&mut self.turn, contact, reply.known);

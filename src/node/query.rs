@@ -96,6 +96,12 @@ impl Queries {
         query.is_some_and(|query| query.phase == Phase::Looking)
     }
 
+    /// Whether a query is a put, and so shows the tokens that it is given by its STOREs.
+    pub(crate) fn shows_tokens(&self, id: QueryId) -> bool {
+        let query = self.slots.get(id.slot).filter(|query| query.generation == id.generation);
+        query.is_some_and(|query| query.kind.is_put())
+    }
+
     /// Whether maintenance may begin one more.
     pub(crate) fn has_room_for_maintenance(&self) -> bool {
         self.maintenance < MAINTENANCE_QUERIES_MAX && self.len() < QUERIES_MAX
@@ -123,9 +129,15 @@ impl Queries {
         self.puts += usize::from(kind.is_put());
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
+        let is_shared = self.puts >= REGION_PUTS_MIN;
+        let lookup = known.unwrap_or_else(|| {
+            let lookup = lookup_of(turn, target, &kind);
+            // What others use is to be found as surely as may be.
+            if is_shared { lookup } else { lookup.sparing(turn.now) }
+        });
         let query = Query {
             generation,
-            lookup: known.unwrap_or_else(|| lookup_of(turn, target, &kind)),
+            lookup,
             kind,
             phase: Phase::Looking,
             started: turn.now,
@@ -133,7 +145,7 @@ impl Queries {
             unasked: 0,
             resent: 0,
             nodes: if looks_up { Nodes::Looked } else { Nodes::OfRegion },
-            is_shared: self.puts >= REGION_PUTS_MIN,
+            is_shared,
             stores: Stores::default(),
             holders: Holders::default(),
             sightings: Sightings::default(),
@@ -319,6 +331,7 @@ fn lookup_of(turn: &Turn, target: Id, kind: &QueryKind) -> Lookup {
         // and need not wait for dead ones.
         QueryKind::Join if turn.config.role == Role::Client => (alpha, Extent::Few),
         QueryKind::Get { .. } => (alpha, Extent::Value),
+        _ if kind.is_put() => (alpha, Extent::Put),
         _ => (alpha, Extent::Closest),
     };
     let subnets = SubnetLimit::new(turn.config.peers_per_subnet);

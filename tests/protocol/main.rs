@@ -22,6 +22,7 @@ mod regions;
 mod renewing;
 mod sharded;
 mod shards;
+mod sparing;
 mod stores;
 mod tables;
 mod watching;

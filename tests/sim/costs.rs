@@ -14,7 +14,7 @@ use crate::samples::Samples;
 use crate::scenario::{Scenario, Step};
 use crate::world::World;
 
-const NODES: [usize; 3] = [100, 1000, 10_000];
+const NODES: [usize; 4] = [30, 100, 1000, 10_000];
 /// Of what passes each leg, in percent.
 const LOSSES: [u64; 2] = [0, 20];
 /// Operations of each kind, one after another at random nodes.

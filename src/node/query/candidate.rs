@@ -9,6 +9,7 @@ use crate::wire::Contact;
 
 /// A node that a lookup has heard of.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "none of them follows from the others")]
 pub(super) struct Candidate {
     pub(super) contact: Contact,
     pub(super) known: Known,
@@ -32,6 +33,8 @@ pub(super) struct Candidate {
     pub(super) is_fit: bool,
     /// Where it counts of which subnet the candidate is.
     pub(super) subnet: Option<Subnet>,
+    /// Whether it has [shown lately](super::lookup) that it is there.
+    pub(super) is_verified: bool,
     pub(super) state: State,
     /// How many of its time-outs have passed.
     pub(super) timeouts: u8,
@@ -55,6 +58,7 @@ impl Candidate {
             distance: contact.id ^ target,
             is_fit: subnet.is_none() || id_fits(contact.id, ip),
             subnet,
+            is_verified: false,
             state: State::New,
             timeouts: 0,
         }
@@ -62,6 +66,11 @@ impl Candidate {
 
     pub(super) const fn is_retry(&self) -> bool {
         self.failures > 0
+    }
+
+    /// Whether it is verified, and was not asked.
+    pub(super) const fn may_be_spared(&self) -> bool {
+        self.is_verified && matches!(self.state, State::New) && !self.is_retry()
     }
 
     pub(super) fn may_be_retried(&self) -> bool {
@@ -103,8 +112,12 @@ pub(super) const FAILURES_MAX: u8 = 2;
 pub(super) enum Extent {
     /// To the K closest.
     Closest,
-    /// The same, but asks others beside those that are late, and where K have answered does not
-    /// wait for what is late for the second time. Used for gets: any of the K has the value,
+    /// The same, but asks more at a time once those that are the closest have answered, and not
+    /// all of those that are verified. Used for puts: the K are sent STOREs, and one that does
+    /// not answer is made up for.
+    Put,
+    /// Like `Closest`, but asks others beside those that are late, and where K have answered does
+    /// not wait for what is late for the second time. Used for gets: any of the K has the value,
     /// and a node that answers PINGs alone would hold up each by all its time-outs.
     Value,
     /// To alpha nodes, near or far, and not beyond the first that is late once one has

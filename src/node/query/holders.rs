@@ -157,7 +157,7 @@ impl Queries {
         };
         query.holders.pulled = None;
         for &liar in &fetched.liars {
-            query.lookup.lied(liar);
+            query.lookup.discard(liar);
             let holders = query.holders.offers.iter();
             let holder = holders.clone().find(|holder| holder.candidate.contact == liar);
             if let Some(&Holder { candidate, first_sent, .. }) = holder {
@@ -169,7 +169,7 @@ impl Queries {
             return self.finish(turn, id, outcome);
         }
         for &contact in &fetched.sources {
-            query.lookup.lied(contact);
+            query.lookup.discard(contact);
         }
         if fetched.liars.len() < fetched.sources.len() {
             query.holders.unfinished = Some(fetched.total);

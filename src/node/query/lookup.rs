@@ -5,6 +5,7 @@ mod addresses;
 mod candidates;
 mod ended;
 mod ending;
+mod sparing;
 
 use super::budget::{Budgets, Namer};
 use super::candidate::{Candidate, Extent, FAILURES_MAX, NamedBy, Offer, State};
@@ -14,11 +15,12 @@ use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 use crate::node::known::Known;
 use crate::node::round_trip::RoundTrip;
 use crate::node::subnet::SubnetLimit;
+use crate::time::Instant;
 use crate::wire::Contact;
 use candidates::Candidates;
 
 /// Candidates in the order of their distance from the target. At most alpha are asked at
-/// a time, the closest first.
+/// a time, the closest first; a put asks more, and [spares some](sparing).
 ///
 /// A lookup ends when the K closest, [of many subnets](super::chosen), that have neither
 /// failed nor depart have all answered, or [`ASKED_MAX`] nodes were asked. Where fewer than
@@ -53,6 +55,10 @@ pub(super) struct Lookup {
     subnets: SubnetLimit,
     /// Whether any candidate counts in a subnet: in a private network none does.
     has_subnets: bool,
+    /// When it began, where it spares questions.
+    spares_since: Option<Instant>,
+    /// Whether it has spared any.
+    has_spared: bool,
     budgets: Budgets,
     pub(super) candidates: Candidates,
 }
@@ -69,6 +75,8 @@ impl Lookup {
             extent,
             subnets: SubnetLimit::new(None),
             has_subnets: false,
+            spares_since: None,
+            has_spared: false,
             budgets: Budgets::new(),
             candidates: Candidates::new(),
         }
@@ -114,6 +122,7 @@ impl Lookup {
             named_by: named_in,
             paid_by,
             is_confirmed: paid_by == Namer::TABLE,
+            is_verified: self.is_verified(&known),
             ..Candidate::new(contact, known, self.target, self.subnets)
         };
         self.candidates.insert(candidate);
@@ -172,17 +181,23 @@ impl Lookup {
         Some(self.candidates.remove(victim).contact)
     }
 
-    /// The next node to ask: the closest of the chosen K that has not been asked, while fewer
-    /// than alpha are. When only retries are left, it begins them. An address that owes an
+    /// The next node to ask: the closest of the chosen K that has not been asked, while no more
+    /// are than [may be](Self::width). When only retries are left, it begins them. An address that
+    /// owes an
     /// answer under one name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
-        if self.has_enough_replies() || self.outstanding >= self.alpha || self.asked == ASKED_MAX {
+        let has_room = self.outstanding < self.width() && self.asked < ASKED_MAX;
+        if self.has_enough_replies() || !has_room {
             return None;
         }
         if self.wants_retry() {
             self.renew_failed();
         }
-        let ready = |other: &&Candidate| other.state == State::New && !self.owes(other);
+        let spares = self.spares();
+        let ready = |other: &&Candidate| {
+            let is_new = other.state == State::New && !(spares && other.may_be_spared());
+            is_new && !self.owes(other)
+        };
         let asks_others = self.asks_beside_late();
         let is_late = |other: &Candidate| match other.state {
             State::Slow => true,
@@ -190,7 +205,7 @@ impl Lookup {
             _ => false,
         };
         let counts = |other: &Candidate| !asks_others || !is_late(other);
-        let next = self.first_chosen(counts, ready)?.contact;
+        let next = self.quickest().or_else(|| self.first_chosen(counts, ready))?.contact;
         let index = self.position(next)?;
         let candidate = &mut self.candidates[index];
         candidate.state = State::Asked;
@@ -230,9 +245,9 @@ impl Lookup {
         }
     }
 
-    /// Notes that a candidate that has answered with a value cannot send it, or sends another:
-    /// it does not count any more, and is not asked again.
-    pub(super) fn lied(&mut self, contact: Contact) {
+    /// Notes that a candidate that has answered is of no use, since it does not send the value
+    /// that it has offered, or takes none: it does not count, and is not asked again.
+    pub(super) fn discard(&mut self, contact: Contact) {
         if let Some(index) = self.position(contact)
             && self.candidates[index].state == State::Answered
         {

@@ -5,6 +5,10 @@
 //! among the K closest that have answered get theirs meanwhile: at 20 % loss each way more than
 //! half of all lookups wait for one that is given up in the end. When it turns out that one of
 //! them is not among the K closest, one node more holds the value.
+//!
+//! Where a node that a put's lookup has found does not answer its STORE, the lookup goes on, to
+//! the next closest: it has no fewer holders, though some were [spared a
+//! question](super::lookup).
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -115,6 +119,7 @@ impl Queries {
     pub(super) fn store(&mut self, turn: &mut Turn, id: QueryId) {
         let query = &mut self.slots[id.slot];
         query.phase = Phase::Storing;
+        query.lookup.spare();
         let closest: Vec<Candidate> = query.lookup.closest().copied().collect();
         query.push_stores(turn, id, &closest);
         let has_looked = query.nodes == Nodes::Looked && query.kind.is_put() && query.unasked == 0;
@@ -148,6 +153,14 @@ impl Queries {
         query.stores.settle(contact, if is_stored { Sent::Stored } else { Sent::Failed });
         query.stores.too_large += usize::from(body == Some(Body::Error(ErrorCode::TooLarge)));
         query.tell_store(turn, contact, reply.first_sent, is_stored);
+        if query.nodes == Nodes::Looked && query.kind.is_put() && !is_there {
+            query.lookup.discard(contact);
+            if query.phase == Phase::Storing {
+                query.phase = Phase::Looking;
+                query.lookup.resume();
+            }
+            return self.advance(turn, id);
+        }
         if query.nodes == Nodes::OfRegion && !is_there {
             query.nodes = Nodes::Missed;
         }

@@ -32,6 +32,16 @@ impl Lookup {
         self.outstanding == 0 && self.replies > 0 && !self.has_ended()
     }
 
+    /// Has it go on, though it had ended. What owes an answer still is not sent again, and so is
+    /// not waited for.
+    pub(in crate::node::query) fn resume(&mut self) {
+        for candidate in self.candidates.iter_mut().filter(|other| other.state.owes_an_answer()) {
+            candidate.state = State::Failed;
+            candidate.failures += 1;
+        }
+        self.outstanding = 0;
+    }
+
     /// Of the K closest that have answered or may still do so, those that have.
     pub(in crate::node::query) fn closest_so_far(&self) -> impl Iterator<Item = &Candidate> {
         self.chosen(|_| true).filter(|other| other.state.has_answered())
@@ -43,10 +53,11 @@ impl Lookup {
     /// Every node closer to the target than the K-th is known, so that is the subtree of all
     /// ids that share one bit more with the target than the K-th does. Where candidates as close
     /// were passed over, since their subnet has enough, they would count for other keys: then
-    /// nothing is known. Where fewer than K have answered it is the whole space, if none has
+    /// nothing is known; nor where questions were spared. Where fewer than K have answered it is
+    /// the whole space, if none has
     /// failed: those that did may be back in a moment.
     pub(in crate::node::query) fn explored_bits(&self) -> Option<usize> {
-        if self.is_crowded() {
+        if self.is_crowded() || self.has_spared {
             return None;
         }
         let (count, farthest) = (self.closest().count(), self.closest().last()?);

@@ -4,7 +4,8 @@ use super::{Candidate, Extent, Lookup, State};
 use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 
 impl Lookup {
-    /// Whether the K closest hopeful candidates have all answered and no other wants a retry;
+    /// Whether the K closest hopeful candidates, but for those that are spared, have all answered
+    /// and no other wants a retry;
     /// or, once [`ASKED_MAX`] were asked, none owes an answer; or enough have answered.
     pub(in crate::node::query) fn has_ended(&self) -> bool {
         if self.has_enough_replies() {
@@ -13,7 +14,9 @@ impl Lookup {
         if self.asked == ASKED_MAX {
             return !self.candidates.iter().any(|other| other.state.owes_an_answer());
         }
-        let is_unanswered = |other: &&Candidate| !other.state.has_answered();
+        let spares = self.spares();
+        let is_unanswered =
+            |other: &&Candidate| !(other.state.has_answered() || spares && other.may_be_spared());
         self.first_chosen(|_| true, is_unanswered).is_none() && !self.wants_retry()
             || self.has_k_in_time()
     }

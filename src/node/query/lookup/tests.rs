@@ -4,6 +4,7 @@
 mod addresses;
 mod late;
 mod liars;
+mod sparing;
 mod subnets;
 
 use alloc::vec::Vec;
@@ -42,7 +43,8 @@ impl Lookup {
         assert!(hopeful.count() <= CANDIDATES_MAX);
         assert!(self.candidates.is_sorted_by_key(|known| known.distance));
         assert_eq!(self.count(State::Asked), self.outstanding, "slots taken");
-        assert!(self.outstanding <= self.alpha, "{} asked at a time", self.outstanding);
+        let most = if self.extent == Extent::Put { 2 * self.k } else { self.alpha };
+        assert!(self.outstanding <= most.max(self.alpha), "{} asked at a time", self.outstanding);
         assert!(self.asked <= ASKED_MAX);
         for (index, known) in self.candidates.iter().enumerate() {
             assert_eq!(known.distance, known.contact.id ^ self.target);
@@ -118,7 +120,7 @@ proptest! {
     #[test]
     fn a_lookup_keeps_its_bounds_and_ends_whatever_the_answers_are(
         k in 1..=K_MAX, alpha in 1..=ALPHA_MAX, first in vec(0..600_u16, 0..K_MAX), acts in acts(),
-        extent in prop_oneof![Just(Extent::Closest), Just(Extent::Hurried)],
+        extent in prop_oneof![Just(Extent::Closest), Just(Extent::Put), Just(Extent::Hurried)],
     ) {
         let mut lookup = Lookup::new(id(9999), k, alpha, extent);
         for number in first {
