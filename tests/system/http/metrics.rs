@@ -9,7 +9,7 @@ use std::time::Instant;
 use kad_node::driver::DriverStats;
 use kad_node::node::Stats;
 
-use super::client::{get, request};
+use super::client::{await_status, get, request};
 use super::serving;
 use crate::Io;
 use crate::child::{DEADLINE, Node, run};
@@ -96,7 +96,9 @@ fn each_kind_of_request_that_a_node_makes_has_its_round_trips() {
     let path = file.path().to_str().expect("a path");
     let put = run(&[&["put"], &bootstrap[..], &["--file", path]].concat(), b"");
     let (_node, http) = serving(&[&["--cores", "1"], &bootstrap[..]].concat());
-    get(&http, &format!("/v1/values/{}", put.stdout.trim_end()));
+    await_status(&http, "/readyz", 200);
+    let got = get(&http, &format!("/v1/values/{}", put.stdout.trim_end()));
+    assert_eq!(got.status, 200, "{}", got.text());
     let text = get(&http, "/metrics").text();
     for rpc in requests {
         let count = format!("kad_rpc_duration_seconds_count{{shard=\"0\",rpc=\"{rpc}\"}} ");
