@@ -328,8 +328,6 @@ pub struct Found {
 /// Why a command was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The value has no byte: no node keeps such a value.
-    Empty,
     /// The value is larger than [`Config::value_bytes_max`](super::Config::value_bytes_max): of a
     /// get, as nodes that have it say.
     TooLarge {
@@ -358,6 +356,8 @@ pub enum Refusal {
     DiskBusy,
     /// [`Command::Abandon`] ended it.
     Abandoned,
+    /// The value has no byte: no node keeps such a value.
+    Empty,
 }
 
 /// Whether there was something to forget.

@@ -172,8 +172,9 @@ impl Node {
         }
     }
 
-    /// Shows a peer, which would take this node for a contact, the token that it has given;
-    /// where a STORE does not do so in a moment.
+    /// Shows a peer, which would take this node for a contact, the token that it has given. Of
+    /// those that a put asks, its STOREs show it to the K closest in a moment; the others, which
+    /// are farther away, are shown it by the next request that is no put's.
     fn prove(&mut self, reply: &Reply<'_>) {
         let is_shown = match reply.request.purpose {
             Purpose::Prove => true,

@@ -35,6 +35,11 @@ const ROWS: [Row; 14] = [
     },
 ];
 
+/// With two decimals, and with four where two would be one digit or none.
+fn ratio(ratio: f64) -> String {
+    if ratio > 0.0 && ratio < 0.1 { format!("{ratio:.4}") } else { format!("{ratio:.2}") }
+}
+
 fn count(number: f64) -> String {
     show_count(number.round() as u64)
 }
@@ -129,9 +134,20 @@ fn compare(text: &mut String, row: &Row, a: &RunSummary, b: &RunSummary) {
         return;
     }
     let show = |number: Option<f64>| number.map_or("-".into(), row.show);
-    let ratio = match (a, b) {
-        (Some(a), Some(b)) if a > 0.0 => format!("{:.2}", b / a),
+    let b_to_a = match (a, b) {
+        (Some(a), Some(b)) if a > 0.0 => ratio(b / a),
         _ => "-".into(),
     };
-    let _ = writeln!(text, "{:<32} {:>12} {:>12} {ratio:>7}", row.name, show(a), show(b));
+    let _ = writeln!(text, "{:<32} {:>12} {:>12} {b_to_a:>7}", row.name, show(a), show(b));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_ratio_keeps_digits() {
+        let shown = [0.0, 0.003, 0.06, 0.5, 12.5].map(ratio);
+        assert_eq!(shown, ["0.00", "0.0030", "0.0600", "0.50", "12.50"]);
+    }
 }

@@ -182,9 +182,8 @@ impl Lookup {
     }
 
     /// The next node to ask: the closest of the chosen K that has not been asked, while no more
-    /// are than [may be](Self::width). When only retries are left, it begins them. An address that
-    /// owes an
-    /// answer under one name is not asked under another meanwhile.
+    /// are than [may be](Self::width). When only retries are left, it begins them. An address
+    /// that owes an answer under one name is not asked under another meanwhile.
     pub(super) fn next(&mut self) -> Option<Candidate> {
         let has_room = self.outstanding < self.width() && self.asked < ASKED_MAX;
         if self.has_enough_replies() || !has_room {

@@ -153,23 +153,31 @@ impl Queries {
         query.stores.settle(contact, if is_stored { Sent::Stored } else { Sent::Failed });
         query.stores.too_large += usize::from(body == Some(Body::Error(ErrorCode::TooLarge)));
         query.tell_store(turn, contact, reply.first_sent, is_stored);
-        if query.nodes == Nodes::Looked && query.kind.is_put() && !is_there {
-            query.lookup.discard(contact);
-            if query.phase == Phase::Storing {
-                query.phase = Phase::Looking;
-                query.lookup.resume();
-            }
-            return self.advance(turn, id);
-        }
-        if query.nodes == Nodes::OfRegion && !is_there {
-            query.nodes = Nodes::Missed;
-        }
         if is_there {
             self.regions.answered(contact, reply.known);
-        } else {
-            self.regions.forget(contact, turn.config.k);
+            return self.end_if_stored(turn, id);
         }
-        self.end_if_stored(turn, id);
+        self.regions.forget(contact, turn.config.k);
+        match query.nodes {
+            Nodes::Looked if query.kind.is_put() => self.make_up_for(turn, id, contact),
+            Nodes::OfRegion => {
+                query.nodes = Nodes::Missed;
+                self.end_if_stored(turn, id);
+            }
+            Nodes::Looked | Nodes::Missed => self.end_if_stored(turn, id),
+        }
+    }
+
+    /// Has the lookup of a put go on to the next closest, in place of a node that has not
+    /// answered its STORE.
+    fn make_up_for(&mut self, turn: &mut Turn, id: QueryId, silent: Contact) {
+        let query = &mut self.slots[id.slot];
+        query.lookup.discard(silent);
+        if query.phase == Phase::Storing {
+            query.phase = Phase::Looking;
+            query.lookup.resume();
+        }
+        self.advance(turn, id);
     }
 
     /// Ends a publish whose nodes are known and whose STOREs are all settled; or has it look up

@@ -54,8 +54,7 @@ impl Lookup {
     /// ids that share one bit more with the target than the K-th does. Where candidates as close
     /// were passed over, since their subnet has enough, they would count for other keys: then
     /// nothing is known; nor where questions were spared. Where fewer than K have answered it is
-    /// the whole space, if none has
-    /// failed: those that did may be back in a moment.
+    /// the whole space, if none has failed: those that did may be back in a moment.
     pub(in crate::node::query) fn explored_bits(&self) -> Option<usize> {
         if self.is_crowded() || self.has_spared {
             return None;

@@ -5,8 +5,8 @@ use crate::limits::{ASKED_MAX, CANDIDATES_MAX};
 
 impl Lookup {
     /// Whether the K closest hopeful candidates, but for those that are spared, have all answered
-    /// and no other wants a retry;
-    /// or, once [`ASKED_MAX`] were asked, none owes an answer; or enough have answered.
+    /// and no other wants a retry; or, once [`ASKED_MAX`] were asked, none owes an answer; or
+    /// enough have answered.
     pub(in crate::node::query) fn has_ended(&self) -> bool {
         if self.has_enough_replies() {
             return true;
