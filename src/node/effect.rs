@@ -153,7 +153,8 @@ pub(crate) enum Effect {
     /// To `storage`, and back to `jobs`: these are the nodes closest to a value that is to be
     /// renewed.
     Explored { target: Id, reason: RenewReason, closest: Vec<Contact> },
-    /// To `storage` and `jobs`: a node was silent that was to hold this replica.
+    /// To `storage` and `jobs`: a node was silent that was to hold this replica; or all were that
+    /// were to hold a value that was put here.
     Missed { key: Id },
     /// To `jobs`: a round in which this value was handed off has ended. It is held by so many
     /// nodes; none where one was silent that was to hold it.

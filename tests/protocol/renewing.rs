@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{
-    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_LATE, RENEW_PEERS, REPLICATE, REPUBLISH_DEFAULT,
+    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_AGAIN, RENEW_LATE, RENEW_PEERS, REPLICATE,
+    REPUBLISH_DEFAULT,
 };
 use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
@@ -205,6 +206,52 @@ fn an_origin_renews_on_a_few_of_the_closest_and_its_values_outlive_their_expiry(
     assert_eq!(stats.values_supplied, 0);
     net.run_for(EXPIRE_DEFAULT);
     assert!(keys.iter().all(|&key| holders(&net, key) >= K_DEFAULT));
+}
+
+/// A network of so many nodes in which node 0 has put a value.
+fn network_of_few(seed: u64, nodes: u16) -> (Net, Id) {
+    let mut net = Net::new(seed);
+    (0..nodes).for_each(|number| _ = net.add(number));
+    (1..nodes).for_each(|number| net.join(number, 0));
+    net.run_for(Duration::from_mins(1));
+    let key = net.put(0, "value");
+    (net, key)
+}
+
+/// Runs until node 0 renews.
+fn run_until_renewed(net: &mut Net) {
+    let is_renew = |body: &Body<'_>| matches!(body, Body::Renew(_));
+    let before = net.sent_by(0, is_renew).len();
+    while net.sent_by(0, is_renew).len() == before {
+        net.run_for(Duration::from_mins(1));
+    }
+}
+
+#[test]
+fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
+    let (mut net, key) = network_of_few(13, 6);
+    run_until_renewed(&mut net);
+    assert_eq!(holders(&net, key), 6, "the origin and five, which it remembers");
+    (1..6).for_each(|number| net.kill(number));
+    (6..10).for_each(|number| _ = net.add(number));
+    (6..10).for_each(|number| net.join(number, 0));
+    run_until_renewed(&mut net);
+    assert_eq!(holders(&net, key), 1, "it asks those that it remembers");
+    net.run_for(3 * RENEW_AGAIN);
+    assert_eq!(holders(&net, key), 5);
+}
+
+#[test]
+fn an_origin_looks_up_so_few_peers_that_it_renews_on_all_of_them() {
+    for (nodes, looks_up) in [(RENEW_PEERS as u16 + 1, true), (RENEW_PEERS as u16 + 2, false)] {
+        let (mut net, key) = network_of_few(14, nodes);
+        run_until_renewed(&mut net);
+        let asks =
+            |body: &Body<'_>| matches!(*body, Body::FindNode { target, .. } if target == key);
+        let before = net.sent_by(0, asks).len();
+        run_until_renewed(&mut net);
+        assert_eq!(net.sent_by(0, asks).len() > before, looks_up, "{nodes} nodes");
+    }
 }
 
 #[test]

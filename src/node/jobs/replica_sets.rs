@@ -9,7 +9,11 @@
 //! for that to fail.
 //!
 //! So they take as long as [`REPLICATE`]: where values are republished more often than that,
-//! no set is remembered, and each round is a full one, on all that a lookup has found.
+//! no set is remembered, and each round is a full one: each value on the K closest to it of
+//! those that the lookup has found and that the table knows.
+//!
+//! Nor is one of so few nodes that each round would be for all of them: none of them would have
+//! to renew on the others what it was told, and a node that comes later would not be told.
 //!
 //! A set is looked up anew when two thirds of the life are over that a full round has given
 //! to its values, so that each of the closest hears of them from here before they expire; and
@@ -102,7 +106,7 @@ impl ReplicaSets {
                 self.0.remove(&first);
             }
         }
-        if !contacts.is_empty() && turn.config.republish >= REPLICATE {
+        if contacts.len() > RENEW_PEERS && turn.config.republish >= REPLICATE {
             let until = turn.now + turn.config.expire * 2 / 3;
             let found = contacts.len();
             self.0.insert(*range.start(), ReplicaSet { bits, contacts, found, until });

@@ -13,7 +13,8 @@
 //! [`RENEWLESS`]. There is no time for that where the node departs.
 //!
 //! Where a peer is silent, the nodes closest to its values are others than it seemed: a minute
-//! later, when the table knows that, those values are renewed once more.
+//! later, when the table knows that, those values are renewed once more. Of what was put here
+//! only those that no peer holds: an origin renews on some of the closest, which tell the others.
 
 mod round;
 
@@ -234,6 +235,9 @@ impl Rounds {
                 RenewReason::Republish => {
                     turn.stats.values_republished += 1;
                     turn.push(Effect::Published { key, holders: holders.into() });
+                    if holders == 0 && missed.contains(&index) {
+                        turn.push(Effect::Missed { key });
+                    }
                 }
                 RenewReason::Replicate | RenewReason::Again => {
                     turn.stats.values_replicated += 1;

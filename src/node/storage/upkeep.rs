@@ -169,9 +169,11 @@ impl Storage {
         replicas
     }
 
-    /// Has a replica be renewed once more soon.
+    /// Has a value that was put here, or a replica, be renewed once more soon.
     pub(crate) fn renew_soon(&mut self, turn: &Turn, key: Id) {
-        if let Some(before) = self.store.held(key).and_then(Held::replication) {
+        if let Some(due) = self.published.republish(key) {
+            self.published.reschedule(key, due.min(turn.now + RENEW_AGAIN));
+        } else if let Some(before) = self.store.held(key).and_then(Held::replication) {
             let due = before.due.min(turn.now + RENEW_AGAIN);
             self.store.reschedule(key, super::Replication { due, ..before });
         }
