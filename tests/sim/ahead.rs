@@ -11,13 +11,14 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use kad_node::node::Outbox;
 use kad_node::time::Instant;
-use rayon::iter::{IntoParallelRefMutIterator as _, ParallelIterator as _};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::network::{FlightIndex, Network};
+use crate::payload::Payload;
 use crate::peers::{Being, Peer, PeerIndex, Timer, Wake, next_timeout, own_time};
 use crate::queue::Happening;
 use crate::shards::Shards;
@@ -26,6 +27,8 @@ use crate::turn::Turn;
 /// A window of fewer events is not worth the threads' while: waking one costs as much as
 /// some ten turns.
 const EVENTS_MIN: usize = 32;
+/// Nodes that a thread runs before it takes others: some 50 us.
+const RUNS_TAKEN: usize = 8;
 
 thread_local! {
     static OUTBOX: RefCell<Outbox> = RefCell::new(Outbox::new());
@@ -50,16 +53,16 @@ struct Run {
     /// Wakes that it has asked for since.
     wakes: BinaryHeap<Reverse<Instant>>,
     turns: VecDeque<Turn>,
-    /// The datagrams of all turns: where to, and how many of the bytes.
-    datagrams: VecDeque<(SocketAddr, usize)>,
-    bytes: Vec<u8>,
-    /// Of the bytes, those that the world has sent.
-    sent: usize,
+    /// The datagrams of all turns.
+    datagrams: VecDeque<(SocketAddr, Payload)>,
+    /// For more of them.
+    buffers: Vec<Vec<u8>>,
 }
 
 impl Ahead {
+    /// With so many threads, two at least, the caller's among them.
     pub(crate) fn new(threads: usize) -> Self {
-        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = ThreadPoolBuilder::new().num_threads(threads - 1).build();
         let pool = pool.expect("the operating system gives as many threads");
         Self { pool, runs: Vec::new(), used: 0 }
     }
@@ -70,7 +73,7 @@ impl Ahead {
         scheduled: impl ExactSizeIterator<Item = (Instant, Happening)>,
         end: Instant,
         peers: &mut [Peer],
-        network: &Network,
+        network: &mut Network,
     ) {
         if scheduled.len() < EVENTS_MIN {
             return;
@@ -83,15 +86,33 @@ impl Ahead {
             if let Some(run) = peers.get_mut(peer.as_usize()).and_then(|slot| self.run(peer, slot))
             {
                 run.scheduled.push_back((at, flight));
+                run.provide(network);
             }
         }
-        let runs = &mut self.runs[..self.used];
-        self.pool.install(|| runs.par_iter_mut().for_each(|run| run.compute(end, network)));
-        for run in runs {
+        self.run_all(end, network);
+        for run in &mut self.runs[..self.used] {
             if let Some(node) = run.node.take() {
                 peers[run.peer.as_usize()].being = Being::Honest(node);
             }
         }
+    }
+
+    /// Runs all of this window: the other threads and this one take some of those that are
+    /// left, again and again.
+    fn run_all(&mut self, end: Instant, network: &Network) {
+        let left = Mutex::new(self.runs[..self.used].chunks_mut(RUNS_TAKEN));
+        let take = || left.lock().expect("no thread has panicked").next();
+        let work = || {
+            while let Some(runs) = take() {
+                runs.iter_mut().for_each(|run| run.compute(end, network));
+            }
+        };
+        self.pool.in_place_scope(|scope| {
+            for _ in 0..self.pool.current_num_threads() {
+                scope.spawn(|_| work());
+            }
+            work();
+        });
     }
 
     /// The run of a peer that is a node.
@@ -111,17 +132,11 @@ impl Ahead {
     pub(crate) fn take_turn(
         &mut self,
         run: usize,
-    ) -> (Turn, impl Iterator<Item = (SocketAddr, &[u8])>) {
-        let Run { turns, datagrams, bytes, sent, .. } = &mut self.runs[run];
+    ) -> (Turn, impl Iterator<Item = (SocketAddr, Payload)>) {
+        let Run { turns, datagrams, .. } = &mut self.runs[run];
         let turn = turns.pop_front().expect("the world asks for the turns that were computed");
-        let mut unsent = &bytes[*sent..];
-        *sent += datagrams.iter().take(turn.datagrams).map(|(_, length)| length).sum::<usize>();
-        let each = datagrams.drain(..turn.datagrams).map(move |(to, length)| {
-            let (datagram, rest) = unsent.split_at(length);
-            unsent = rest;
-            (to, datagram)
-        });
-        (turn, each)
+        let sent = datagrams.drain(..turn.datagrams);
+        (turn, sent)
     }
 
     /// Ends the window.
@@ -144,8 +159,15 @@ impl Run {
             wakes: BinaryHeap::new(),
             turns: VecDeque::new(),
             datagrams: VecDeque::new(),
-            bytes: Vec::new(),
-            sent: 0,
+            buffers: Vec::new(),
+        }
+    }
+
+    /// Sees to it that there is a buffer for each datagram that is to arrive, since it is
+    /// answered mostly.
+    fn provide(&mut self, network: &mut Network) {
+        if self.buffers.len() < self.scheduled.len() {
+            self.buffers.push(network.buffer());
         }
     }
 
@@ -160,8 +182,6 @@ impl Run {
         self.wakes.clear();
         self.turns.clear();
         self.datagrams.clear();
-        self.bytes.clear();
-        self.sent = 0;
     }
 
     fn compute(&mut self, end: Instant, network: &Network) {
@@ -199,7 +219,7 @@ impl Run {
         let flight = network.flight(flight);
         let source = network.source_address(flight);
         self.turn(at, outbox, |node, now, outbox| {
-            node.handle_datagram(now, source, &flight.bytes, outbox);
+            node.handle_datagram(now, source, flight.payload.bytes(), outbox);
         });
     }
 
@@ -222,8 +242,8 @@ impl Run {
         let turn = Turn { due: next_timeout(node, self.born), ..turn };
         self.wakes.extend(self.timer.set(at, turn.due).map(Reverse));
         for (to, bytes) in outbox.datagrams() {
-            self.datagrams.push_back((to, bytes.len()));
-            self.bytes.extend_from_slice(bytes);
+            let buffer = self.buffers.pop().unwrap_or_default();
+            self.datagrams.push_back((to, Payload::new(buffer, bytes)));
         }
         outbox.clear();
         self.turns.push_back(turn);

@@ -46,6 +46,7 @@ mod network;
 mod operations;
 mod options;
 mod oracle;
+mod payload;
 mod peers;
 mod plots;
 mod queue;

@@ -11,6 +11,7 @@ use kad_node::time::Instant;
 
 use crate::crowd::{Crowd, VICTIM};
 use crate::faults::Faults;
+use crate::payload::Payload;
 use crate::peers::{PeerIndex, WELL_KNOWN};
 use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
@@ -21,11 +22,10 @@ use crate::spoilers::{Drips, Spoiling};
 pub(crate) struct FlightIndex(u32);
 
 /// A datagram under way.
-#[derive(Default)]
 pub(crate) struct Flight {
     pub(crate) source: PeerIndex,
     pub(crate) destination: PeerIndex,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) payload: Payload,
 }
 
 /// What became of a datagram that was sent.
@@ -77,8 +77,10 @@ pub(crate) struct Network {
     was_narrow: bool,
     pub(crate) crowd: Crowd,
     drips: Drips,
-    flights: Vec<Flight>,
+    flights: Vec<Option<Flight>>,
     free: Vec<FlightIndex>,
+    /// Of datagrams that are no longer under way.
+    buffers: Vec<Vec<u8>>,
     tally: Tally,
 }
 
@@ -96,6 +98,7 @@ impl Network {
             drips: Drips::default(),
             flights: Vec::new(),
             free: Vec::new(),
+            buffers: Vec::new(),
             tally: Tally::default(),
         }
     }
@@ -137,7 +140,7 @@ impl Network {
 
     /// A datagram under way.
     pub(crate) fn flight(&self, index: FlightIndex) -> &Flight {
-        &self.flights[index.0 as usize]
+        self.flights[index.0 as usize].as_ref().expect("it is under way")
     }
 
     /// The address from which a datagram came.
@@ -157,31 +160,44 @@ impl Network {
         now: Instant,
         source: PeerIndex,
         destination: SocketAddr,
-        bytes: &[u8],
+        payload: Payload,
         queue: &mut Queue,
     ) -> (Fate, Option<Fate>) {
+        let bytes = payload.bytes().len() as u64;
         self.tally.sent += 1;
-        self.tally.bytes += bytes.len() as u64;
+        self.tally.bytes += bytes;
         if destination.ip() == VICTIM {
-            self.tally.victim_bytes += bytes.len() as u64;
+            self.tally.victim_bytes += bytes;
         }
+        let destination = match self.passes(source, destination) {
+            Ok(destination) => destination,
+            Err(fate) => {
+                self.buffers.push(payload.into_buffer());
+                return (fate, None);
+            }
+        };
+        let copy = self.faults.duplicate.draw(&mut self.rng).then(|| {
+            self.tally.duplicated += 1;
+            self.launch(now, source, destination, payload.clone(), queue)
+        });
+        (self.launch(now, source, destination, payload, queue), copy)
+    }
+
+    /// The peer that a datagram is for; or what becomes of one that does not get there.
+    fn passes(&mut self, source: PeerIndex, destination: SocketAddr) -> Result<PeerIndex, Fate> {
         let Some(destination) = self.crowd.peer_at(destination) else {
             self.tally.unreachable += 1;
-            return (Fate::Unreachable, None);
+            return Err(Fate::Unreachable);
         };
         if self.is_cut(source, destination) {
             self.tally.cut += 1;
-            return (Fate::Cut, None);
+            return Err(Fate::Cut);
         }
         if self.is_lost(source) {
             self.tally.lost += 1;
-            return (Fate::Lost, None);
+            return Err(Fate::Lost);
         }
-        let copy = self.faults.duplicate.draw(&mut self.rng).then(|| {
-            self.tally.duplicated += 1;
-            self.launch(now, source, destination, bytes, queue)
-        });
-        (self.launch(now, source, destination, bytes, queue), copy)
+        Ok(destination)
     }
 
     fn is_cut(&self, source: PeerIndex, destination: PeerIndex) -> bool {
@@ -202,30 +218,30 @@ impl Network {
         now: Instant,
         source: PeerIndex,
         destination: PeerIndex,
-        bytes: &[u8],
+        mut payload: Payload,
         queue: &mut Queue,
     ) -> Fate {
         let Some(index) = self.room() else {
             self.tally.overflowed += 1;
+            self.buffers.push(payload.into_buffer());
             return Fate::Overflow;
         };
         let mut at = now + self.faults.delay.draw(source, destination, &mut self.rng);
-        let flight = &mut self.flights[index.0 as usize];
-        flight.source = source;
-        flight.destination = destination;
-        flight.bytes.extend_from_slice(bytes);
-        match self.faults.spoilers.spoiling(self.link_seed, source, bytes) {
+        match self.faults.spoilers.spoiling(self.link_seed, source, payload.bytes()) {
             None => {}
-            Some(Spoiling::LastPiece) => *flight.bytes.last_mut().expect("a piece") ^= 1,
+            Some(Spoiling::LastPiece) => {
+                payload = payload.changed(|bytes| *bytes.last_mut().expect("a piece") ^= 1);
+            }
             Some(Spoiling::Drip) => at = self.drips.next(source, at),
         }
         queue.schedule(at, Happening::Arrival(index));
-        if self.faults.corrupt.draw(&mut self.rng) {
-            corrupt(&mut flight.bytes, &mut self.rng);
+        let is_corrupt = self.faults.corrupt.draw(&mut self.rng);
+        if is_corrupt {
+            payload = payload.changed(|bytes| corrupt(bytes, &mut self.rng));
             self.tally.corrupted += 1;
-            return Fate::Corrupted { at };
         }
-        Fate::Delivered { at }
+        self.flights[index.0 as usize] = Some(Flight { source, destination, payload });
+        if is_corrupt { Fate::Corrupted { at } } else { Fate::Delivered { at } }
     }
 
     fn room(&mut self) -> Option<FlightIndex> {
@@ -233,24 +249,28 @@ impl Network {
             return None;
         }
         let index = self.free.pop().unwrap_or_else(|| {
-            self.flights.push(Flight::default());
+            self.flights.push(None);
             FlightIndex(self.flights.len() as u32 - 1)
         });
         self.tally.in_flight_peak = self.tally.in_flight_peak.max(self.in_flight());
         Some(index)
     }
 
-    /// Removes a datagram that has arrived; [`recycle`](Self::recycle) its bytes.
+    /// Removes a datagram that has arrived; [`recycle`](Self::recycle) its payload.
     pub(crate) fn land(&mut self, index: FlightIndex) -> Flight {
         self.tally.arrived += 1;
-        std::mem::take(&mut self.flights[index.0 as usize])
+        self.flights[index.0 as usize].take().expect("it is under way")
     }
 
-    /// Gives a landed datagram's place, and its buffer, to a later one.
-    pub(crate) fn recycle(&mut self, index: FlightIndex, mut bytes: Vec<u8>) {
-        bytes.clear();
-        self.flights[index.0 as usize].bytes = bytes;
+    /// Gives a landed datagram's place, and its buffer, to later ones.
+    pub(crate) fn recycle(&mut self, index: FlightIndex, payload: Payload) {
         self.free.push(index);
+        self.buffers.push(payload.into_buffer());
+    }
+
+    /// A buffer for a datagram that is to be sent.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.buffers.pop().unwrap_or_default()
     }
 }
 

@@ -10,6 +10,7 @@ use kad_node::time::Instant;
 use kad_node::wire::{self, Body, Datagram, Range};
 
 use crate::network::Fate;
+use crate::payload::Hash;
 use crate::peers::{PeerIndex, peer_at};
 
 /// What a readable log is about.
@@ -47,18 +48,6 @@ impl FromStr for Subject {
     }
 }
 
-/// A hash of a run, word by word: no attacker sees it, and a run has gigabytes.
-struct Hash(u64);
-
-impl Hash {
-    /// Both halves of a product with an odd constant, so that every bit of what
-    /// came before counts.
-    const fn fold(&mut self, word: u64) {
-        let product = (self.0 ^ word) as u128 * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (product >> 64) as u64 ^ product as u64;
-    }
-}
-
 /// The trace of one world.
 pub(crate) struct Trace {
     hash: Hash,
@@ -71,28 +60,24 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn new(subject: Option<Subject>) -> Self {
-        Self { hash: Hash(1), subject, transactions: BTreeSet::new(), lines: Vec::new() }
+        Self { hash: Hash::NEW, subject, transactions: BTreeSet::new(), lines: Vec::new() }
     }
 
     /// Takes an arrival into the hash.
-    pub(crate) fn arrived(&mut self, at: Instant, from: PeerIndex, to: PeerIndex, bytes: &[u8]) {
+    pub(crate) fn arrived(&mut self, at: Instant, from: PeerIndex, to: PeerIndex, hash: Hash) {
         self.hash.fold(at.as_micros());
         self.hash.fold((from.as_u64() << 32) | to.as_u64());
-        self.hash.fold(bytes.len() as u64);
-        let (words, rest) = bytes.as_chunks();
-        for word in words {
-            self.hash.fold(u64::from_le_bytes(*word));
-        }
-        if !rest.is_empty() {
-            let mut padded = [0; 8];
-            padded[..rest.len()].copy_from_slice(rest);
-            self.hash.fold(u64::from_le_bytes(padded));
-        }
+        self.hash.fold(hash.0);
     }
 
     /// The hash of all arrivals so far: equal for equal runs.
     pub(crate) fn hash(&self) -> u64 {
         self.hash.0
+    }
+
+    /// Whether sends are looked at, since one may concern the subject.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.subject.is_some()
     }
 
     /// Logs a send where it concerns the subject.

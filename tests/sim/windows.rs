@@ -41,7 +41,7 @@ impl World {
         let lookahead = self.network.delay_min().saturating_sub(Duration::from_micros(1));
         let end = end.min(first + lookahead);
         let scheduled = self.queue.open_window(end);
-        ahead.compute(scheduled, end, &mut self.peers, &self.network);
+        ahead.compute(scheduled, end, &mut self.peers, &mut self.network);
         end
     }
 

@@ -18,6 +18,7 @@ use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
 use crate::oracle::Oracle;
+use crate::payload::Payload;
 use crate::peers::{
     Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, Wake, address_of, clock, own_time,
 };
@@ -217,19 +218,19 @@ impl World {
     pub(crate) fn deliver(&mut self, index: FlightIndex) {
         let flight = self.network.land(index);
         let peer = flight.destination;
-        self.trace.arrived(self.now, flight.source, peer, &flight.bytes);
+        self.trace.arrived(self.now, flight.source, peer, flight.payload.hash());
         let source = self.network.source_address(&flight);
         match self.peers.get_mut(peer.as_usize()).map(|peer| &mut peer.being) {
             Some(Being::Honest(_)) => self.turn(peer, |node, now, outbox| {
-                node.handle_datagram(now, source, &flight.bytes, outbox);
+                node.handle_datagram(now, source, flight.payload.bytes(), outbox);
             }),
             Some(Being::Attacker(attacker)) => {
-                attacker.handle_datagram(source, &flight.bytes, &mut self.outbox);
+                attacker.handle_datagram(source, flight.payload.bytes(), &mut self.outbox);
                 self.send_outbox(peer);
             }
             Some(Being::Absent) | None => {}
         }
-        self.network.recycle(index, flight.bytes);
+        self.network.recycle(index, flight.payload);
     }
 
     pub(crate) fn wake(&mut self, peer: PeerIndex) {
@@ -265,16 +266,9 @@ impl World {
         let Being::Honest(node) = &mut slot.being else { return };
         let turn = if let (Some(run), Some(ahead)) = (slot.ahead, &mut self.ahead) {
             let (turn, datagrams) = ahead.take_turn(run);
-            for (to, bytes) in datagrams {
-                send(
-                    self.now,
-                    peer,
-                    to,
-                    bytes,
-                    &mut self.network,
-                    &mut self.queue,
-                    &mut self.trace,
-                );
+            let Self { now, network, queue, trace, .. } = self;
+            for (to, payload) in datagrams {
+                send(*now, peer, to, payload, network, queue, trace);
             }
             turn
         } else {
@@ -293,8 +287,10 @@ impl World {
 
     /// Sends what a peer has written.
     fn send_outbox(&mut self, peer: PeerIndex) {
-        for (to, bytes) in self.outbox.datagrams() {
-            send(self.now, peer, to, bytes, &mut self.network, &mut self.queue, &mut self.trace);
+        let Self { now, outbox, network, queue, trace, .. } = self;
+        for (to, bytes) in outbox.datagrams() {
+            let payload = Payload::new(network.buffer(), bytes);
+            send(*now, peer, to, payload, network, queue, trace);
         }
         self.outbox.clear();
     }
@@ -305,7 +301,8 @@ impl World {
         for (to, bytes) in self.outbox.datagrams() {
             let source = attacker.forged_source().unwrap_or(peer);
             let Self { now, network, queue, trace, .. } = self;
-            send(*now, source, to, bytes, network, queue, trace);
+            let payload = Payload::new(network.buffer(), bytes);
+            send(*now, source, to, payload, network, queue, trace);
         }
         self.outbox.clear();
     }
@@ -368,14 +365,17 @@ fn send(
     now: Instant,
     peer: PeerIndex,
     to: SocketAddr,
-    bytes: &[u8],
+    payload: Payload,
     network: &mut Network,
     queue: &mut Queue,
     trace: &mut Trace,
 ) {
-    let (fate, copy) = network.send(now, peer, to, bytes, queue);
-    for fate in copy.into_iter().chain([fate]) {
-        trace.sent(now, peer, to, bytes, fate);
+    let shown = trace.is_on().then(|| payload.bytes().to_vec());
+    let (fate, copy) = network.send(now, peer, to, payload, queue);
+    if let Some(bytes) = shown {
+        for fate in copy.into_iter().chain([fate]) {
+            trace.sent(now, peer, to, &bytes, fate);
+        }
     }
 }
 
