@@ -7,6 +7,7 @@
 mod bucket;
 mod compact;
 mod crowd;
+mod lookup_times;
 mod neighbourhood;
 mod routing_table;
 
@@ -71,13 +72,8 @@ pub(crate) enum TableMessage {
 }
 
 impl Table {
-    pub(crate) const fn new(
-        own: Id,
-        k: usize,
-        position: ShardPosition,
-        subnets: SubnetLimit,
-    ) -> Self {
-        let routing = RoutingTable::new(own, k, subnets);
+    pub(crate) fn new(own: Id, k: usize, position: ShardPosition, subnets: SubnetLimit) -> Self {
+        let routing = RoutingTable::new(own, k, subnets).of_shard(position);
         Self { routing, own: Naming::first(own), position, pings: Vec::new() }
     }
 
@@ -313,7 +309,7 @@ impl Table {
 
     /// Of this shard's buckets, the one to refresh next, and when.
     pub(crate) fn next_refresh(&self) -> Option<(usize, Instant)> {
-        self.routing.next_refresh(self.position)
+        self.routing.next_refresh()
     }
 
     /// The shard that owns the contact's bucket, where it is another one.

@@ -104,7 +104,9 @@ impl Ahead {
         let take = || left.lock().expect("no thread has panicked").next();
         let work = || {
             while let Some(runs) = take() {
-                runs.iter_mut().for_each(|run| run.compute(end, network));
+                for run in runs {
+                    run.compute(end, network);
+                }
             }
         };
         self.pool.in_place_scope(|scope| {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::candidate::{Candidate, NamedBy, Offer};
+use super::candidate::{Candidate, Offer};
 use super::{Contact, Query};
 use crate::node::effect::{Outcome, QueryKind, Turn};
 use crate::node::known::Known;
@@ -86,6 +86,7 @@ impl Query {
             self.sightings.note(turn.config.id, from.contact, contacts);
         }
         let is_local = from.contact.addr.ip().is_loopback();
+        let named_by = from.names();
         // No answer needs more than the K closest, so no liar gets in more.
         for contact in contacts.iter().take(turn.config.k) {
             // Another host's loopback is not this one's.
@@ -93,7 +94,6 @@ impl Query {
             if contact.id == turn.config.id || !wire::is_reachable(contact.addr) || is_here {
                 continue;
             }
-            let named_by = NamedBy::Reply(from);
             if self.lookup.is_candidate(contact, named_by) {
                 continue;
             }

@@ -64,6 +64,11 @@ impl Candidate {
         }
     }
 
+    /// As what it names others.
+    pub(super) const fn names(&self) -> NamedBy {
+        NamedBy::Reply { hops: self.hops, namer: self.namer }
+    }
+
     pub(super) const fn is_retry(&self) -> bool {
         self.failures > 0
     }
@@ -133,8 +138,8 @@ pub(super) enum Extent {
 pub(super) enum NamedBy {
     /// The own routing table.
     Table,
-    /// The reply of this candidate.
-    Reply(Candidate),
+    /// The reply of a candidate so many hops away, with this number.
+    Reply { hops: u8, namer: Namer },
 }
 
 /// What became of a node that was offered as a candidate.

@@ -61,6 +61,8 @@ pub(super) struct Lookup {
     has_spared: bool,
     budgets: Budgets,
     pub(super) candidates: Candidates,
+    /// Where the candidate is that was named last, or would be.
+    named_at: usize,
 }
 
 impl Lookup {
@@ -79,6 +81,7 @@ impl Lookup {
             has_spared: false,
             budgets: Budgets::new(),
             candidates: Candidates::new(),
+            named_at: 0,
         }
     }
 
@@ -113,7 +116,7 @@ impl Lookup {
         }
         let (hops, named_in) = match named_by {
             NamedBy::Table => (1, Namer::TABLE),
-            NamedBy::Reply(from) => (from.hops.saturating_add(1), from.namer),
+            NamedBy::Reply { hops, namer } => (hops.saturating_add(1), namer),
         };
         // A node that has given a token is there.
         let paid_by = if known.token.is_none() { named_in } else { Namer::TABLE };
@@ -140,12 +143,12 @@ impl Lookup {
     /// Whether a node is a candidate already. One that is named again is asked on the
     /// larger budget.
     pub(super) fn is_candidate(&mut self, contact: Contact, named_by: NamedBy) -> bool {
-        let Some(index) = self.position(contact) else {
-            return false;
-        };
+        let found = self.candidates.position_from(self.named_at, self.target, contact);
+        self.named_at = found.unwrap_or_else(|would_be_at| would_be_at);
+        let Ok(index) = found else { return false };
         let namer = match named_by {
             NamedBy::Table => Namer::TABLE,
-            NamedBy::Reply(from) => from.namer,
+            NamedBy::Reply { namer, .. } => namer,
         };
         let candidate = &mut self.candidates[index];
         if !candidate.is_confirmed && candidate.named_by != namer {

@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use super::bucket::{Admission, Bucket, Entry, Failure};
 use super::crowd::Crowd;
+use super::lookup_times::LookupTimes;
 use crate::id::{ID_BITS, ID_BYTES, Id};
-use crate::limits::{BUCKET_REFRESH, FAILURES_FORGET, FAILURES_STALE, K_MAX};
+use crate::limits::{FAILURES_FORGET, FAILURES_STALE, K_MAX};
 use crate::node::shard::ShardPosition;
 use crate::node::subnet::{Subnet, SubnetLimit};
 use crate::rng::Rng;
@@ -35,15 +36,18 @@ pub(crate) struct RoutingTable {
     subnets: SubnetLimit,
     buckets: Vec<Bucket>,
     crowd: Crowd,
-    /// When a lookup last fell into each bucket's range; none is due at once.
-    /// Beside the buckets, since it is read each time a node says when to wake it.
-    looked_up: Vec<Option<Instant>>,
+    lookup_times: LookupTimes,
 }
 
 impl RoutingTable {
     pub(crate) const fn new(own: Id, k: usize, subnets: SubnetLimit) -> Self {
-        let crowd = Crowd::new();
-        Self { own, k, subnets, buckets: Vec::new(), crowd, looked_up: Vec::new() }
+        let lookup_times = LookupTimes::new(ShardPosition::ALONE);
+        Self { own, k, subnets, buckets: Vec::new(), crowd: Crowd::new(), lookup_times }
+    }
+
+    /// The same, of which the shard at `position` refreshes its buckets.
+    pub(crate) fn of_shard(self, position: ShardPosition) -> Self {
+        Self { lookup_times: LookupTimes::new(position), ..self }
     }
 
     /// The buckets that are built, the farthest first.
@@ -217,12 +221,16 @@ impl RoutingTable {
                 let distances = || (entry.id() ^ target).cmp(&(other.id() ^ target));
                 first.cmp(other_first).then_with(distances)
             });
-            let of_fit = |is_fit| {
-                let of = sorted.iter().filter(move |(_, entry)| entry.is_fit() == is_fit);
-                of.map(|&(_, entry)| entry.contact())
-            };
-            closest.extend(of_fit(true).take(count - closest.len()));
-            unfit.extend(of_fit(false).take((count - closest.len()).saturating_sub(unfit.len())));
+            for (_, entry) in sorted {
+                if closest.len() == count {
+                    break;
+                }
+                if entry.is_fit() {
+                    closest.push(entry.contact());
+                } else if unfit.len() < count - closest.len() {
+                    unfit.push(entry.contact());
+                }
+            }
             if closest.len() == count {
                 break;
             }
@@ -265,7 +273,8 @@ impl RoutingTable {
 
     /// The same contacts, and those that wait, about another id.
     pub(crate) fn renamed(&self, own: Id) -> Self {
-        let mut renamed = Self::new(own, self.k, self.subnets);
+        let renamed = Self::new(own, self.k, self.subnets);
+        let mut renamed = renamed.of_shard(self.lookup_times.position());
         let all = self.buckets.iter().flat_map(Bucket::all).filter(|entry| entry.id() != own);
         let mut all: Vec<Entry> = all.copied().collect();
         all.sort_unstable_by_key(Entry::seen);
@@ -290,26 +299,20 @@ impl RoutingTable {
 
     /// Notes that a lookup for `target` fell into its bucket.
     pub(crate) fn looked_up(&mut self, now: Instant, target: Id) {
-        let index = self.index(target);
-        if let Some(looked_up) = self.looked_up.get_mut(index) {
-            *looked_up = Some(now);
-        }
+        self.lookup_times.looked_up(self.index(target), now);
     }
 
     /// Notes that a lookup for the node's own id has found every node beyond bucket
     /// `index`.
     pub(crate) fn looked_up_beyond(&mut self, now: Instant, index: Option<u8>) {
-        let Some(index) = index else { return };
-        let beyond = self.looked_up.iter_mut().skip(usize::from(index) + 1);
-        beyond.for_each(|looked_up| *looked_up = Some(now));
+        if let Some(index) = index {
+            self.lookup_times.looked_up_beyond(index.into(), now);
+        }
     }
 
-    /// Of the buckets of the shard at `position`, the one to refresh next, and when: the one
-    /// in which no lookup has fallen for longest; at once where none ever has.
-    pub(crate) fn next_refresh(&self, position: ShardPosition) -> Option<(usize, Instant)> {
-        let times = position.owned(&self.looked_up);
-        let (index, looked_up) = times.min_by_key(|&(_, looked_up)| looked_up)?;
-        Some((index, looked_up.map_or(Instant::ZERO, |looked_up| looked_up + BUCKET_REFRESH)))
+    /// Of the buckets of this shard, the one to refresh next, and when.
+    pub(crate) fn next_refresh(&self) -> Option<(usize, Instant)> {
+        self.lookup_times.next_refresh()
     }
 
     /// Has every bucket be looked up but those beyond this one.
@@ -321,7 +324,7 @@ impl RoutingTable {
     /// Counts every bucket as never looked up, so that all are refreshed: what a
     /// node does when it has joined (Kademlia 2.3).
     pub(crate) fn forget_lookups(&mut self) {
-        self.looked_up.fill(None);
+        self.lookup_times.forget();
     }
 
     /// A random id in the range of bucket `index`: equal to the own id in the first
@@ -343,7 +346,7 @@ impl RoutingTable {
     fn build(&mut self, index: usize, now: Instant) {
         if self.buckets.len() <= index {
             self.buckets.resize_with(index + 1, Bucket::new);
-            self.looked_up.resize(index + 1, Some(now));
+            self.lookup_times.grow(index + 1, now);
         }
     }
 

@@ -10,6 +10,9 @@ use core::ops::{Deref, DerefMut};
 
 use super::{Candidate, Contact, Id};
 
+/// How many marks are looked at one after another before all are searched by halves.
+const NEAR: usize = 8;
+
 #[derive(Clone, Debug)]
 pub(in crate::node::query) struct Candidates {
     all: Vec<Candidate>,
@@ -51,12 +54,37 @@ impl Candidates {
 
     /// The index of a candidate for `target`.
     pub(super) fn position(&self, target: Id, contact: Contact) -> Option<usize> {
+        self.position_from(0, target, contact).ok()
+    }
+
+    /// The same, for a contact that is looked for after the one that is, or would be, at `from`:
+    /// a reply names its contacts in the order of their distance mostly, so that it is there or
+    /// a little farther on. Where it is no candidate, where it would be.
+    pub(super) fn position_from(
+        &self,
+        from: usize,
+        target: Id,
+        contact: Contact,
+    ) -> Result<usize, usize> {
         let distance = (contact.id ^ target).first_bits();
-        let start = self.marks.partition_point(|mark| mark.distance < distance);
+        let start = self.first_from(from, distance);
         let similar = self.marks[start..].iter().take_while(|mark| mark.distance == distance);
         let count = similar.count();
         let found = self.all[start..][..count].iter().position(|other| other.contact == contact);
-        found.map(|index| start + index)
+        found.map_or(Err(start), |index| Ok(start + index))
+    }
+
+    /// The first that is as far as this, or farther.
+    fn first_from(&self, from: usize, distance: u64) -> usize {
+        let is_closer = |mark: &Mark| mark.distance < distance;
+        if from > 0 && self.marks.get(from - 1).is_some_and(is_closer) {
+            let near = self.marks[from..].iter().take(NEAR);
+            let closer = near.take_while(|mark| is_closer(mark)).count();
+            if closer < NEAR {
+                return from + closer;
+            }
+        }
+        self.marks.partition_point(is_closer)
     }
 
     /// Those that are said to be at `addr`.

@@ -26,7 +26,7 @@ impl Lookup {
     }
 
     fn offer_from(&mut self, from: Candidate, contact: Contact) -> Offer {
-        self.offer(contact, NamedBy::Reply(from), Known::default())
+        self.offer(contact, from.names(), Known::default())
     }
 
     fn answer(&mut self, contact: Contact) -> Option<Candidate> {

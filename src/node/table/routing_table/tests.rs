@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use core::net::SocketAddr;
 
-use crate::limits::{FAILURES_STALE, PEERS_PER_SUBNET, SUBNET_BUCKETS};
+use crate::limits::{BUCKET_REFRESH, FAILURES_STALE, PEERS_PER_SUBNET, SUBNET_BUCKETS};
 use crate::node::samples::{addr, entry};
 use crate::rng::Rng;
 
@@ -112,19 +112,25 @@ fn gathering_the_k_closest_stays_on_the_stack() {
 fn refresh_is_due_where_no_lookup_fell_for_longest() {
     let own = Id::new([0; ID_BYTES]);
     let mut table = RoutingTable::new(own, 20, SubnetLimit::new(None));
-    let due = |table: &RoutingTable| table.next_refresh(ShardPosition::ALONE);
+    let mut of_second = RoutingTable::new(own, 20, SubnetLimit::new(None));
+    of_second = of_second.of_shard(ShardPosition::new(1, 2));
+    let due = RoutingTable::next_refresh;
     assert_eq!(due(&table), None);
     let mut rng = Rng::from_u64(1);
     let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
     let deepest = Contact { id: table.random_id(&mut rng, 2), addr: addr(1) };
     table.answered(entry(deepest, at(5)));
+    of_second.answered(entry(deepest, at(5)));
     assert_eq!(due(&table), Some((0, at(5) + BUCKET_REFRESH)));
+    assert_eq!(due(&of_second), Some((1, at(5) + BUCKET_REFRESH)));
     table.looked_up(at(7), Id::new([0xff; ID_BYTES]));
     assert_eq!(due(&table), Some((1, at(5) + BUCKET_REFRESH)));
     table.looked_up(at(8), own); // no bucket has our own id
-    table.looked_up_beyond(at(9), Some(0));
+    for table in [&mut table, &mut of_second] {
+        table.looked_up_beyond(at(9), Some(0));
+    }
     assert_eq!(due(&table), Some((0, at(7) + BUCKET_REFRESH)));
-    assert_eq!(table.next_refresh(ShardPosition::new(1, 2)), Some((1, at(9) + BUCKET_REFRESH)));
+    assert_eq!(due(&of_second), Some((1, at(9) + BUCKET_REFRESH)));
     table.forget_lookups();
     assert_eq!(due(&table), Some((0, Instant::ZERO)));
 }
