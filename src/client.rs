@@ -44,9 +44,10 @@ pub struct Stored {
     /// How many other nodes said that they hold the value. A node without contacts holds it
     /// alone, and has none.
     pub holders: usize,
-    /// How many of the closest nodes were asked to.
+    /// How many of the nodes closest to the key were asked to hold it.
     pub asked: usize,
-    /// Hops to the farthest-fetched of them.
+    /// How far away the farthest of the nodes that were asked is: 1 for a contact of the own
+    /// table, 2 for a contact of a contact.
     pub hops: u8,
     /// Time since the put.
     pub elapsed: Duration,
@@ -94,6 +95,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::NotJoined`] when none of them answers in that time;
+    /// [`ClientError::Setting`] when none of them can be the address of a node;
     /// [`ClientError::Start`] when the system gives no socket or thread.
     pub fn join(bootstrap: &[SocketAddr]) -> Result<Self, ClientError> {
         Builder::client().bootstrap(bootstrap).start()

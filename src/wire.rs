@@ -93,7 +93,7 @@ use crate::id::Id;
 use crate::limits::PIECE_BYTES_MAX;
 
 pub use crate::limits::{CONTACT_BYTES_MAX, HEADER_BYTES};
-pub use address::{Contact, is_reachable};
+pub use address::{Contact, is_of_many, is_reachable};
 pub use body::Body;
 pub use bytes::DecodeError;
 pub use contacts::Contacts;

@@ -14,7 +14,7 @@ use crate::limits::{EXPIRE_DEFAULT, VALUE_BYTES_DEFAULT, VALUE_BYTES_MAX};
 use crate::node::Config;
 use crate::rng::{Rng, SEED_BYTES};
 use crate::seal::NetworkKeys;
-use crate::wire::{NetworkId, Role};
+use crate::wire::{self, NetworkId, Role};
 
 /// How long a client tries to join where nothing else is said.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -74,20 +74,22 @@ impl Builder {
         Self { role: Role::Peer, listen: Some(listen), ..Self::client() }
     }
 
-    /// Nodes of the network to join by, in place of those of an earlier call. A node without
-    /// any is a network of one that others may join.
+    /// Nodes of the network to join by, in place of those of an earlier call: the first 64
+    /// count. A client needs one; a node without any is a network of one that others may join.
     pub fn bootstrap(mut self, addresses: &[SocketAddr]) -> Self {
         self.bootstrap = addresses.to_vec();
         self
     }
 
-    /// The address where peers reach a node, when it differs from the one that it is bound to.
+    /// The address where peers reach a node, when it differs from the one that it is bound to;
+    /// port 0 stands for the port that is bound.
     pub const fn announce(mut self, address: SocketAddr) -> Self {
         self.announce = Some(address);
         self
     }
 
-    /// The name of the network. Nodes of other networks are ignored.
+    /// The name of the network, `default` where nothing is said, and never empty. Nodes of other
+    /// networks are ignored.
     pub fn network(mut self, name: &str) -> Self {
         name.clone_into(&mut self.network);
         self
@@ -113,8 +115,8 @@ impl Builder {
         self
     }
 
-    /// The largest value in bytes that is put, held for others and fetched: 1 MiB where
-    /// nothing is said, and never more than 16 MiB.
+    /// The largest value in bytes that is put, held for others and fetched, from 1 on: 1 MiB
+    /// where nothing is said, and never more than 16 MiB.
     pub const fn value_bytes_max(mut self, bytes: usize) -> Self {
         self.value_bytes_max = if bytes < VALUE_BYTES_MAX { bytes } else { VALUE_BYTES_MAX };
         self
@@ -130,9 +132,11 @@ impl Builder {
     /// ([`Client::wait_joined`]), and tries for as long as it runs.
     ///
     /// # Errors
-    /// [`ClientError::Start`], [`ClientError::Data`]; of a client, [`ClientError::NotJoined`].
+    /// [`ClientError::Setting`], [`ClientError::Start`], [`ClientError::Data`]; of a client,
+    /// [`ClientError::NotJoined`].
     /// Nothing is left running.
     pub fn start(self) -> Result<Client, ClientError> {
+        self.refuse_impossible()?;
         let mut seed = [0; SEED_BYTES];
         getrandom::fill(&mut seed).map_err(|error| start_error(std::io::Error::other(error)))?;
         let mut rng = Rng::from_seed(seed);
@@ -160,6 +164,36 @@ impl Builder {
         Ok(client)
     }
 
+    /// Refuses what the program's flags refuse: it would fail later, or never say why.
+    fn refuse_impossible(&self) -> Result<(), ClientError> {
+        let refused = |why: String| Err(ClientError::Setting(why));
+        if self.network.is_empty() {
+            return refused("the network's name is empty: give one, such as default".into());
+        }
+        if self.value_bytes_max == 0 {
+            return refused("value_bytes_max is 0: a value has one byte or more".into());
+        }
+        if let Some(address) = self.listen.filter(|address| wire::is_of_many(address.ip())) {
+            return refused(format!(
+                "no single host has {address}: listen on an address of this host"
+            ));
+        }
+        if let Some(address) = self.announce.filter(|address| !is_of_one_node(*address)) {
+            return refused(format!(
+                "peers cannot reach {address}: announce the address of one interface"
+            ));
+        }
+        match self.bootstrap[..] {
+            [] if self.role == Role::Client => {
+                refused("a client joins by a node: give bootstrap an address".into())
+            }
+            [first, ..] if !self.bootstrap.iter().any(|address| may_answer(*address)) => refused(
+                format!("no node can be at {first}: bootstrap takes the address and port of one"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// The node's folder, where it has one, and its id.
     fn open(&self, random: Id) -> Result<(Option<Data>, Id), ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Data(error.to_string());
@@ -176,6 +210,18 @@ impl Builder {
 
 fn start_error(error: std::io::Error) -> ClientError {
     ClientError::Start(StartError::System(error))
+}
+
+/// Whether it is the address of a single node, whatever its port.
+const fn is_of_one_node(address: SocketAddr) -> bool {
+    wire::is_reachable(SocketAddr::new(address.ip(), 1))
+}
+
+/// Whether a node may answer there. A link-local address needs its interface.
+const fn may_answer(address: SocketAddr) -> bool {
+    let names_interface = matches!(address, SocketAddr::V6(address)
+        if address.ip().is_unicast_link_local() && address.scope_id() != 0);
+    address.port() != 0 && (names_interface || is_of_one_node(address))
 }
 
 /// Any port of every address: of both families where the host has IPv6.

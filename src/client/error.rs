@@ -12,6 +12,8 @@ use crate::node::Refusal;
 pub enum ClientError {
     /// The system gives no socket, thread, memory or randomness.
     Start(StartError),
+    /// What a builder was given can never work; says which setting, why, and the remedy.
+    Setting(String),
     /// The folder of a node cannot be used.
     Data(String),
     /// No bootstrap node answers.
@@ -47,7 +49,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Start(error) => error.fmt(f),
-            Self::Data(why) => f.write_str(why),
+            Self::Setting(why) | Self::Data(why) => f.write_str(why),
             Self::NotJoined { after } => write!(
                 f,
                 "no bootstrap node answers within {after:?}: check the addresses, and the \

@@ -106,6 +106,30 @@ fn a_client_that_no_node_answers_is_not_started() {
 }
 
 #[test]
+fn a_setting_that_can_never_work_is_named() {
+    let at = |text: &str| text.parse::<SocketAddr>().expect("an address");
+    let node = || Builder::node(at("127.0.0.1:0"));
+    for (builder, said) in [
+        (node().network(""), "the network's name is empty"),
+        (Builder::node(at("224.0.0.1:0")), "no single host has 224.0.0.1:0"),
+        (node().value_bytes_max(0), "value_bytes_max is 0"),
+        (node().announce(at("0.0.0.0:9001")), "peers cannot reach 0.0.0.0:9001"),
+        (node().announce(at("224.0.0.1:9001")), "peers cannot reach 224.0.0.1:9001"),
+        (node().bootstrap(&[at("127.0.0.1:0")]), "no node can be at 127.0.0.1:0"),
+        (node().bootstrap(&[at("[fe80::1]:9001")]), "no node can be at [fe80::1]:9001"),
+        (Builder::client().bootstrap(&[at("[::]:9001")]), "no node can be at [::]:9001"),
+        (Builder::client(), "a client joins by a node"),
+    ] {
+        let refused = builder.start().map(drop).expect_err(said);
+        assert!(matches!(refused, ClientError::Setting(_)), "{refused:?}");
+        assert!(refused.to_string().starts_with(said), "{refused}");
+    }
+    let some = node().bootstrap(&[at("0.0.0.0:9001"), at("127.0.0.1:1")]);
+    let some = some.announce(at("127.0.0.1:0")).start();
+    drop(some.expect("one of them may be a node's, and the port is the one that is bound"));
+}
+
+#[test]
 fn an_answer_that_cannot_come_any_more_is_an_error() {
     let node = node();
     let client = client_of(&node);

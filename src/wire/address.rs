@@ -26,11 +26,17 @@ pub struct Contact {
 /// Whether a datagram to `addr` can reach one node: not without a port, not an
 /// unspecified, multicast or broadcast address, in IPv6 form either.
 pub const fn is_reachable(addr: SocketAddr) -> bool {
-    let to_one = match addr.ip().to_canonical() {
-        IpAddr::V4(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast(),
-        IpAddr::V6(ip) => !ip.is_unspecified() && !ip.is_multicast() && !ip.is_unicast_link_local(),
-    };
-    to_one && addr.port() != 0
+    let ip = addr.ip().to_canonical();
+    let is_link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    !is_of_many(ip) && !ip.is_unspecified() && !is_link_local && addr.port() != 0
+}
+
+/// Whether it is the address of no single host: multicast or broadcast.
+pub const fn is_of_many(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_multicast() || ip.is_broadcast(),
+        IpAddr::V6(ip) => ip.is_multicast(),
+    }
 }
 
 /// Bytes of a contact at `addr`.

@@ -30,7 +30,7 @@ fn a_one_shot_command_refuses_an_empty_value_and_its_status_is_2() {
     let peer = node.addr.to_string();
     let no_record = [0; 4];
     for (command, arguments, input, said) in [
-        ("put", &[""][..], &b""[..], "missing argument: put TEXT"),
+        ("put", &[""][..], &b""[..], "the text is empty: there is nothing to put"),
         ("put", &["-"], b"", "standard input is empty: there is nothing to put"),
         ("put", &["--file", &file], b"", "is empty: there is nothing to put"),
         ("put", &["--file", "/dev/null"], b"", "'/dev/null' is empty: there is nothing to put"),

@@ -50,6 +50,7 @@ under_each_driver! {
 fn a_wrong_command_line_is_one_line_and_status_2() {
     for (arguments, value) in [
         (&["--listen", "9001"][..], "'9001'"),
+        (&["--listen", "224.0.0.1:9001"], "'224.0.0.1:9001'"),
         (&["--bootstrap", "seed"], "'seed'"),
         (&["--id", "xyz"], "'xyz'"),
         (&["--io", "epoll"], "'epoll'"),

@@ -217,18 +217,31 @@ fn bad_usage_is_status_2() {
     let node = Node::start(Io::Mmsg, &[]);
     let too_large = vec![b'x'; VALUE_BYTES_DEFAULT + 7];
     let size_error = format!(
-        "ERR value too large ({} bytes, at most {VALUE_BYTES_DEFAULT}): --value-max sets the limit",
+        "error: value too large ({} bytes, at most {VALUE_BYTES_DEFAULT}): \
+         --value-max sets the limit",
         VALUE_BYTES_DEFAULT + 7
     );
     for (subcommand, argument, input, error) in [
-        ("get", "12", &b""[..], "ERR invalid key '12': a key is 40 hexadecimal digits"),
-        ("get", "", b"", "ERR missing argument: get KEY"),
-        ("put", "", b"", "ERR missing argument: put TEXT"),
+        ("get", "12", &b""[..], "error: invalid key '12': a key is 40 hexadecimal digits"),
+        ("get", "", b"", "error: invalid key '': a key is 40 hexadecimal digits"),
+        ("put", "", b"", "error: the text is empty: there is nothing to put"),
         ("put", "-", b"", "error: standard input is empty: there is nothing to put"),
         ("put", "-", &too_large, &size_error),
     ] {
         let ended = client(Io::Mmsg, &node, subcommand, argument, input);
         assert_eq!((ended.status, ended.error()), (Some(2), error), "{subcommand} {argument}");
+    }
+}
+
+#[test]
+fn a_value_that_the_nodes_find_too_large_is_not_stored_and_says_so() {
+    let node = Node::start(Io::Mmsg, &["--value-max", "2000"]);
+    let said = "none of the 1 closest nodes stored it; too large for 1 of them: see their \
+                --value-max";
+    for subcommand in ["put", "import"] {
+        let ended = client(Io::Mmsg, &node, subcommand, "-", &[b'x'; 2001]);
+        assert_eq!(ended.status, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains(said), "{subcommand}: {ended:?}");
     }
 }
 

@@ -45,11 +45,11 @@ impl Failure {
                 ExitCode::FAILURE
             }
             Self::Request(error) => {
-                log::say(error);
+                log::fail(error);
                 ExitCode::from(2)
             }
             Self::Refused(refusal) => {
-                log::say(reply::refusal(*refusal));
+                log::fail(reply::refusal(*refusal));
                 ExitCode::FAILURE
             }
             Self::NotStored | Self::NotFound => ExitCode::FAILURE,

@@ -237,10 +237,7 @@ impl Import {
             return;
         }
         self.progress.hide();
-        log::fail(format_args!(
-            "value {number} was not stored: none of the {} closest nodes stored it",
-            stored.asked
-        ));
+        log::fail(format_args!("value {number} was not stored: {}", reply::not_stored(stored)));
     }
 
     fn done(&self) -> Done {

@@ -16,7 +16,8 @@ use crate::failure::Failure;
 use crate::operations::{GetAnswer, PutError, Step};
 use crate::output::{print, print_info, print_json};
 use crate::reply::{self, Audience};
-use crate::{log, request, value_file};
+use crate::request::RequestError;
+use crate::{log, value_file};
 
 /// Stores values, and prints only their keys.
 pub(crate) fn put(args: &PutArgs) -> Result<(), Failure> {
@@ -85,10 +86,7 @@ fn store(
         print(|out, _| writeln!(out, "{key}"))?;
     }
     if !is_stored {
-        log::fail(format_args!(
-            "'{key}' was not stored: none of the {} closest nodes stored it; try again",
-            stored.asked
-        ));
+        log::fail(format_args!("'{key}' was not stored: {}", reply::not_stored(&stored)));
         return Ok(Outcome::Missed);
     }
     if Audience::of_stderr() == Audience::Person {
@@ -98,7 +96,7 @@ fn store(
 }
 
 fn find_all(args: &GetArgs) -> Result<(), Failure> {
-    let keys = keys(&args.key, "get KEY")?;
+    let keys = keys(&args.key)?;
     if args.output_file.is_some() && keys.len() > 1 {
         let text = format!("--output-file takes the value of one key, not of {}", keys.len());
         return Err(Failure::Usage(text));
@@ -113,9 +111,13 @@ fn find_all(args: &GetArgs) -> Result<(), Failure> {
 }
 
 /// Parses the keys of a command.
-pub(crate) fn keys(texts: &[std::ffi::OsString], usage: &'static str) -> Result<Vec<Id>, Failure> {
-    let key = |text: &std::ffi::OsString| request::key(&text.to_string_lossy(), usage);
-    texts.iter().map(key).collect::<Result<_, _>>().map_err(Failure::Request)
+pub(crate) fn keys(texts: &[std::ffi::OsString]) -> Result<Vec<Id>, Failure> {
+    let key = |text: &std::ffi::OsString| {
+        let text = text.to_string_lossy();
+        let invalid = |_| Failure::Request(RequestError::InvalidKey { text: text.trim().into() });
+        text.trim().parse().map_err(invalid)
+    };
+    texts.iter().map(key).collect()
 }
 
 fn find(client: &mut Client<'_>, key: Id, args: &GetArgs) -> Result<Outcome, Failure> {

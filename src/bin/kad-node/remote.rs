@@ -59,7 +59,7 @@ pub(crate) fn trace(args: &TraceArgs) -> Result<(), Failure> {
 }
 
 fn trace_all(args: &TraceArgs) -> Result<(), Failure> {
-    let keys = keys(&args.key, "trace KEY")?;
+    let keys = keys(&args.key)?;
     let mut api = Api::connect(&args.remote)?;
     let mut is_complete = true;
     for key in keys {

@@ -65,6 +65,16 @@ pub(crate) fn stored(stored: &Stored, elapsed: Duration, out: &mut impl Write) -
     writeln!(out)
 }
 
+/// Says why no node has stored a value, and what may help.
+pub(crate) fn not_stored(stored: &Stored) -> String {
+    let Stored { asked, too_large, .. } = *stored;
+    let remedy = match too_large {
+        0 => "try again".into(),
+        _ => format!("too large for {too_large} of them: see their --value-max"),
+    };
+    format!("none of the {asked} closest nodes stored it; {remedy}")
+}
+
 /// Prints a value and which node had it.
 pub(crate) fn found(
     found: &Found,
@@ -132,23 +142,23 @@ pub(crate) fn not_found(
     }
 }
 
-/// Says why the node refused an operation.
+/// Says why the node refused an operation, without what a failure begins with.
 pub(crate) fn refusal(refusal: Refusal) -> String {
     match refusal {
-        Refusal::Empty => "ERR empty value: a value has one byte or more".into(),
+        Refusal::Empty => "empty value: a value has one byte or more".into(),
         Refusal::TooLarge { bytes, bytes_max } => {
             RequestError::TooLarge { bytes, bytes_max }.to_string()
         }
         Refusal::Unfinished { bytes } => format!(
-            "ERR unfinished: nodes have a value of {bytes} bytes, and none sent the whole: \
+            "unfinished: nodes have a value of {bytes} bytes, and none sent the whole: \
              try again"
         ),
-        Refusal::Busy => format!("ERR busy ({QUERIES_MAX} lookups in progress): try again"),
-        Refusal::DiskBusy => "ERR busy (the disk does not keep up): try again".into(),
+        Refusal::Busy => format!("busy ({QUERIES_MAX} lookups in progress): try again"),
+        Refusal::DiskBusy => "busy (the disk does not keep up): try again".into(),
         Refusal::Full => {
-            format!("ERR full ({PUBLISHED_VALUES_MAX} values were put here): forget some")
+            format!("full ({PUBLISHED_VALUES_MAX} values were put here): forget some")
         }
-        Refusal::Abandoned => "ERR abandoned".into(),
+        Refusal::Abandoned => "abandoned".into(),
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) enum Request {
     Exit,
 }
 
-/// Why a line is not a command.
+/// Why a line is not a command, or what a one-shot command is given no key or value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestError {
     /// A command lacks its argument.
@@ -68,46 +68,42 @@ pub(crate) enum RequestError {
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MissingArgument { usage } => write!(f, "ERR missing argument: {usage}"),
+            Self::MissingArgument { usage } => write!(f, "missing argument: {usage}"),
             Self::NeedlessArgument { command, argument } => {
                 let takes = if *command == "stats" { "only all" } else { "none" };
-                write!(
-                    f,
-                    "ERR needless argument '{}': {command} takes {takes}",
-                    beginning(argument)
-                )
+                write!(f, "needless argument '{}': {command} takes {takes}", beginning(argument))
             }
             Self::InvalidKey { text } => {
-                write!(f, "ERR invalid key '{}': a key is 40 hexadecimal digits", beginning(text))
+                write!(f, "invalid key '{}': a key is 40 hexadecimal digits", beginning(text))
             }
             Self::UnknownCommand { text } => {
-                write!(f, "ERR unknown command '{}': try help", beginning(text))
+                write!(f, "unknown command '{}': try help", beginning(text))
             }
             Self::TooLarge { bytes, bytes_max } => {
-                write!(f, "ERR value too large ({bytes} bytes, at most {bytes_max})")?;
+                write!(f, "value too large ({bytes} bytes, at most {bytes_max})")?;
                 if *bytes_max < VALUE_BYTES_MAX {
                     f.write_str(": --value-max sets the limit")?;
                 }
                 Ok(())
             }
             Self::LineTooLong => {
-                write!(f, "ERR line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
+                write!(f, "line too long (more than {LINE_BYTES_MAX} bytes): nothing was done")
             }
             Self::TextUnended => {
-                f.write_str("ERR put - without an end: end the text by a line with a single dot")
+                f.write_str("put - without an end: end the text by a line with a single dot")
             }
             Self::Tilde { name } => write!(
                 f,
-                "ERR invalid file '{}': ~ is not expanded: write the folder out, or ./~",
+                "invalid file '{}': ~ is not expanded: write the folder out, or ./~",
                 beginning(name)
             ),
             Self::QuoteUnended { name } => {
-                write!(f, "ERR invalid file {}: the quote has no end", beginning(name))
+                write!(f, "invalid file {}: the quote has no end", beginning(name))
             }
             Self::NotUtf8 { column } => {
                 write!(
                     f,
-                    "ERR not UTF-8 at byte {column}: a line is text (one-shot put takes any bytes)"
+                    "not UTF-8 at byte {column}: a line is text (one-shot put takes any bytes)"
                 )
             }
         }
@@ -274,23 +270,23 @@ mod tests {
     #[test]
     fn errors_begin_as_documented_and_show_the_value() {
         for (line, begin, value) in [
-            ("put", "ERR missing argument", "put TEXT"),
-            ("put  ", "ERR missing argument", "put TEXT"),
-            ("get", "ERR missing argument", "get KEY"),
-            ("get xyz", "ERR invalid key", "'xyz'"),
-            ("trace 00 11", "ERR invalid key", "'00 11'"),
-            ("peers all", "ERR needless argument", "'all'"),
-            ("puts x", "ERR unknown command", "'puts'"),
-            ("help puts", "ERR unknown command", "'puts'"),
-            ("\u{1b}[2J", "ERR unknown command", "'\\u{1b}[2J'"),
-            ("put @", "ERR missing argument", "put @FILE"),
-            ("put @''", "ERR missing argument", "put @FILE"),
-            ("put @~/notes", "ERR invalid file", "'~/notes'"),
-            ("put @'notes", "ERR invalid file", "'notes"),
-            ("put @'a' 'b'", "ERR invalid file", "'a' 'b'"),
-            ("put @\"", "ERR invalid file", "no end"),
-            ("get > out", "ERR missing argument", "get KEY > FILE"),
-            ("get 12 > out", "ERR invalid key", "'12'"),
+            ("put", "missing argument", "put TEXT"),
+            ("put  ", "missing argument", "put TEXT"),
+            ("get", "missing argument", "get KEY"),
+            ("get xyz", "invalid key", "'xyz'"),
+            ("trace 00 11", "invalid key", "'00 11'"),
+            ("peers all", "needless argument", "'all'"),
+            ("puts x", "unknown command", "'puts'"),
+            ("help puts", "unknown command", "'puts'"),
+            ("\u{1b}[2J", "unknown command", "'\\u{1b}[2J'"),
+            ("put @", "missing argument", "put @FILE"),
+            ("put @''", "missing argument", "put @FILE"),
+            ("put @~/notes", "invalid file", "'~/notes'"),
+            ("put @'notes", "invalid file", "'notes"),
+            ("put @'a' 'b'", "invalid file", "'a' 'b'"),
+            ("put @\"", "invalid file", "no end"),
+            ("get > out", "missing argument", "get KEY > FILE"),
+            ("get 12 > out", "invalid key", "'12'"),
         ] {
             let said = refusal(line.as_bytes());
             assert!(said.starts_with(begin) && said.contains(value), "{line}: {said}");
@@ -304,6 +300,6 @@ mod tests {
             value(&too_large, VALUE_BYTES_MAX),
             Err(RequestError::TooLarge { bytes, bytes_max })
         );
-        assert!(refusal(b"put \xff").starts_with("ERR not UTF-8 at byte 5"));
+        assert!(refusal(b"put \xff").starts_with("not UTF-8 at byte 5"));
     }
 }

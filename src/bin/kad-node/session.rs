@@ -207,7 +207,7 @@ impl Session {
         out: &mut impl Write,
     ) -> Result<(), SessionError> {
         self.settle(out)?;
-        writeln!(out, "{error}")?;
+        writeln!(out, "ERR {error}")?;
         Ok(out.flush()?)
     }
 
@@ -320,7 +320,7 @@ impl Session {
                 }
             }
             Err(PutError::Refused(Refusal::Abandoned)) => writeln!(out, "{ABANDONED_PUT}")?,
-            Err(PutError::Refused(refusal)) => writeln!(out, "{}", reply::refusal(refusal))?,
+            Err(PutError::Refused(refusal)) => writeln!(out, "ERR {}", reply::refusal(refusal))?,
             Err(PutError::DiskHangs) => writeln!(
                 out,
                 "ERR disk hangs (no answer for {}): {key} is in memory and published, but not \
@@ -338,14 +338,14 @@ impl Session {
             .and_then(|()| value_file::read(file, bytes_max));
         match read {
             Ok(value) => self.put(value, out),
-            Err(error) => Ok(writeln!(out, "{error}")?),
+            Err(error) => Ok(writeln!(out, "ERR {error}")?),
         }
     }
 
     fn get_file(&mut self, key: Id, file: &Path, out: &mut impl Write) -> Result<(), SessionError> {
         match value_file::refuse_special(file) {
             Ok(()) => self.get(key, Trace::Off, Some(file), out),
-            Err(error) => Ok(writeln!(out, "{error}")?),
+            Err(error) => Ok(writeln!(out, "ERR {error}")?),
         }
     }
 
@@ -378,13 +378,13 @@ impl Session {
                                 reply::written(bytes, file, is_there, out)?;
                                 reply::origin(found, &answer, self.audience, out)?;
                             }
-                            Err(error) => writeln!(out, "{error}")?,
+                            Err(error) => writeln!(out, "ERR {error}")?,
                         }
                     }
                     (None, _) => reply::not_found(&answer, self.audience, out)?,
                 }
             }
-            Err(refusal) => writeln!(out, "{}", reply::refusal(*refusal))?,
+            Err(refusal) => writeln!(out, "ERR {}", reply::refusal(*refusal))?,
         }
         Ok(())
     }

@@ -25,7 +25,7 @@ pub(crate) enum FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unfit(why) | Self::System(why) => write!(f, "ERR {}", printable::line(why)),
+            Self::Unfit(why) | Self::System(why) => printable::line(why).fmt(f),
             Self::Value(error) => error.fmt(f),
         }
     }

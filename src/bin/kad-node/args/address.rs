@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use kad_node::driver::canonical;
 use kad_node::printable::beginning;
+use kad_node::wire;
 
 /// A node's name or IP address, and its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl FromStr for Announce {
             }
         };
         let port = announce.port.unwrap_or(1);
-        if kad_node::wire::is_reachable(SocketAddr::new(announce.ip, port)) {
+        if wire::is_reachable(SocketAddr::new(announce.ip, port)) {
             Ok(announce)
         } else {
             Err("peers cannot reach this address: announce the address of one interface".into())
@@ -92,7 +93,13 @@ impl FromStr for Announce {
 /// Parses the address to bind; an IPv4-mapped one becomes IPv4.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let address = text.parse().map(canonical);
-    address.map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001".into())
+    let address =
+        address.map_err(|_| "expected ADDR:PORT, such as 127.0.0.1:9001 or [::1]:9001")?;
+    // The kernel binds these, and nothing that is sent from there arrives.
+    if wire::is_of_many(address.ip()) {
+        return Err("no single host has this address: listen on one of this host".into());
+    }
+    Ok(address)
 }
 
 #[cfg(test)]
@@ -114,6 +121,14 @@ mod tests {
         let announce: Announce = "[::ffff:10.0.0.7]:9001".parse().expect("an address");
         assert_eq!(announce, "10.0.0.7:9001".parse().expect("an address"));
         assert_eq!(listen("[fe80::1%3]:9001"), Ok("[fe80::1%3]:9001".parse().expect("a scope")));
+    }
+
+    #[test]
+    fn an_address_of_many_hosts_is_not_bound() {
+        for text in ["224.0.0.1:9001", "255.255.255.255:0", "[ff02::1]:9001"] {
+            assert!(listen(text).expect_err(text).contains("no single host"));
+        }
+        assert!(listen("0.0.0.0:9001").is_ok());
     }
 
     #[test]

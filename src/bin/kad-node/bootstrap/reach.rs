@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use kad_node::driver::canonical;
+use kad_node::wire;
 use udp::Families;
 
 use crate::launch;
@@ -78,8 +79,7 @@ impl Reach {
 }
 
 fn is_of_one_node(ip: IpAddr) -> bool {
-    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-    !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
+    !ip.is_unspecified() && !wire::is_of_many(ip)
 }
 
 fn lacks_interface(peer: SocketAddr) -> bool {

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::request::{self, RequestError};
+use crate::request;
 use crate::value_file;
 
 /// One value to put.
@@ -57,7 +57,7 @@ fn value(text: &OsStr, bytes_max: usize) -> Result<Box<[u8]>, Failure> {
         return Ok(whole?);
     }
     if text.is_empty() {
-        return Err(Failure::Request(RequestError::MissingArgument { usage: "put TEXT" }));
+        return Err(Failure::Usage("the text is empty: there is nothing to put".into()));
     }
     request::value(text.as_bytes(), bytes_max).map_err(Failure::Request)
 }
