@@ -24,7 +24,7 @@ pub struct Traffic {
     pub popularity: Popularity,
     /// What decides when a request is sent.
     pub pace: Pace,
-    /// Requests sent together, at most [`BATCH_MAX`].
+    /// Requests sent together, at most [`udp::BATCH_DATAGRAMS_MAX`].
     pub burst: u64,
     /// How long each send waits for its answer.
     pub timeout_ns: u64,
