@@ -51,15 +51,21 @@ fn a_get_takes_as_long_over_a_path_with_jitter_as_over_one_without() {
 }
 
 /// Has some nodes take so long to answer, and the pieces that they send come one after
-/// another.
+/// another. The others offer the value later still, so that they are not the first to be asked.
 fn drip(net: &mut Net, nodes: Vec<u16>, each: Duration) {
     let mut latest = vec![net.now; nodes.len()];
     net.use_delay(move |now, datagram: &Flying| {
-        let Some(place) = nodes.iter().position(|&node| addr(node) == datagram.from) else {
-            return Duration::from_millis(10);
-        };
         let body = wire::decode(&datagram.bytes).expect("nodes send no garbage").body;
-        if !matches!(body, Body::Value(value) if value.offset > 0) {
+        let is_offer = matches!(body, Body::Value(value) if value.offset == 0);
+        let is_piece = matches!(body, Body::Value(value) if value.offset > 0);
+        let Some(place) = nodes.iter().position(|&node| addr(node) == datagram.from) else {
+            return if is_offer {
+                each + Duration::from_millis(200)
+            } else {
+                Duration::from_millis(10)
+            };
+        };
+        if !is_piece {
             return each;
         }
         latest[place] = latest[place].max(now) + each;
