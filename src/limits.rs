@@ -280,21 +280,18 @@ pub const ROUND_REQUESTS_MAX: usize = 32;
 /// Time from the beginning of one round to that of the next, for each RENEW of it: a node of
 /// full stores sends 500 a second at most, 600 KB.
 pub const ROUND_PACE: Duration = Duration::from_millis(2);
-/// Time between two rounds in which a node renews its replicas, for each of the K that hold a
-/// value: an hour for 20. What is due meanwhile waits, so that RENEWs are full; a value waits
-/// for the first of its K holders alone, 3 minutes on average.
-pub const REPLICATE_ROUNDS: Duration = Duration::from_mins(3);
-/// How long before its turn a replica is taken along by such a round: values that were put
+/// How long before its turn a replica is taken along by a round: values that were put
 /// together are due within a quarter of a period of each other. Without it each of their
 /// holders renews the few that come first, and none the others before its next round.
 pub const RENEW_AHEAD: Duration = Duration::from_mins(15);
-/// How long after its turn a replica waits for such a round: one that no other holder has
-/// renewed by then may have no other holder.
+/// How long after its turn a replica waits for the round of another holder: one that none has
+/// renewed by then may have no other. A round begins with it, and its RENEWs are full.
 pub const RENEW_LATE: Duration = Duration::from_mins(15);
 /// How soon a value is renewed once more where a node was silent that was to hold it: by then
 /// the table knows whether that node is dead, and which is the next closest.
 pub const RENEW_AGAIN: Duration = Duration::from_mins(1);
-/// Of the nodes closest to a value, those on which its origin renews it each time.
+/// Of the nodes closest to a value, those on which its origin renews it each time; and those of
+/// which a node that is farther than K others asks whether they hold it.
 pub const RENEW_PEERS: usize = 3;
 /// How often it is looked for nodes that have come into the neighbourhood.
 pub const NEWCOMERS_LOOK: Duration = Duration::from_mins(1);
@@ -310,14 +307,9 @@ pub const RENEWLESS_MAX: usize = 1024;
 pub const RENEWLESS: Duration = Duration::from_hours(12);
 /// Period in which the origin stores its values anew.
 pub const REPUBLISH_DEFAULT: Duration = Duration::from_hours(1);
-/// Period in which a holder stores what no node has stored on it meanwhile
-/// (Kademlia 2.5).
+/// Period in which a holder stores what no node has stored on it meanwhile (Kademlia 2.5). Once
+/// in K of them it does so for all that it holds, whatever others have stored.
 pub const REPLICATE: Duration = Duration::from_hours(1);
-/// For each of the K that hold a value, how long STOREs may postpone a holder's
-/// replication: it draws any part of K times this. So one of the K replicates the value
-/// once in a [`REPLICATE`] on average, however often a peer has them hold it anew: any
-/// peer can, and holders that wait for one another would go one by one.
-pub const POSTPONE_MAX: Duration = REPLICATE.saturating_mul(2);
 /// Life of a value that no node publishes again (Kademlia 2.3).
 pub const EXPIRE_DEFAULT: Duration = Duration::from_hours(24);
 /// Least life of a path-cached copy, however many nodes are closer to its key.

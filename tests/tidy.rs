@@ -13,11 +13,12 @@ const ENGINES: [&str; 6] = ["rpc", "query", "table", "jobs", "storage", "transfe
 /// points, the loop that hands effects on, the hot path, what time brings, what is kept
 /// on a disk, and what becomes of large values. `handoff` carries the table's messages
 /// between shards, and `samples` makes up contacts for tests.
-const DISPATCHER: [&str; 6] = [
+const DISPATCHER: [&str; 7] = [
     "src/node.rs",
     "src/node/dispatch.rs",
     "src/node/serve.rs",
     "src/node/maintenance.rs",
+    "src/node/maintenance/far.rs",
     "src/node/keeping.rs",
     "src/node/bulk.rs",
 ];

@@ -66,7 +66,6 @@ const _: () = assert!(NEWCOMERS_VALUES <= ROUND_VALUES_MAX / 2);
 const _: () = assert!(ROUND_VALUES_MAX <= u16::MAX as usize && RENEWALS_MAX <= 64);
 const _: () = assert!(RENEW_AHEAD.as_secs() * 4 == REPLICATE.as_secs());
 const _: () = assert!(RENEW_LATE.as_secs() * 4 <= REPLICATE.as_secs());
-const _: () = assert!(REPLICATE_ROUNDS.as_secs() * K_MAX as u64 <= REPLICATE.as_secs() * 3 / 2);
 const _: () = assert!(STALE_CHECKS_MAX < CHECKS_MAX);
 const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX + PROOFS_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);

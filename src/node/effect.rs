@@ -159,7 +159,7 @@ pub(crate) enum Effect {
     /// To `jobs`: a round in which this value was handed off has ended. It is held by so many
     /// nodes; none where one was silent that was to hold it.
     HandedOff { key: Id, reason: RenewReason, holders: Option<usize> },
-    /// To `storage`: K closer nodes say that they hold this replica.
+    /// To `storage`: closer nodes say that they hold this replica.
     Demote { key: Id },
     /// To `storage`: keep a copy of what a get found.
     Cache { key: Id, value: Arc<[u8]>, life: Duration },

@@ -44,7 +44,6 @@ pub(crate) struct Jobs {
     pub(crate) next_republish: Instant,
     /// When it may replicate next, and when those replicas that it is near to.
     pub(crate) next_replicate: Instant,
-    pub(crate) next_near: Instant,
     /// When it may before that, since a node was silent.
     pub(crate) again: Option<Instant>,
     /// When maintenance may begin its next query.
@@ -64,7 +63,6 @@ impl Jobs {
             own_id: OwnId::default(),
             next_republish: Instant::ZERO,
             next_replicate: Instant::ZERO,
-            next_near: Instant::ZERO,
             again: None,
             next_query: Instant::ZERO,
         }

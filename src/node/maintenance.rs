@@ -1,6 +1,8 @@
 //! What time brings: requests to send again or to give up, values to let go, maintenance
 //! to begin.
 
+mod far;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -13,10 +15,7 @@ use super::renewable::{RenewReason, Renewable, steer_order};
 use super::stats::Load;
 use super::table::Neighbourhood;
 use crate::id::Id;
-use crate::limits::{
-    EXPIRIES_MAX, IN_FLIGHT_MAX, MAINTENANCE_PACE, QUERIES_MAX, RENEW_LATE, REPLICATE_ROUNDS,
-    ROUND_VALUES_MAX,
-};
+use crate::limits::{EXPIRIES_MAX, IN_FLIGHT_MAX, MAINTENANCE_PACE, QUERIES_MAX, RENEW_LATE};
 use crate::time::Instant;
 use crate::wire::Contact;
 
@@ -101,8 +100,12 @@ impl Node {
     /// When the next round begins, in which values are renewed. It may need a lookup.
     fn next_round(&self) -> Option<Instant> {
         let republish = self.storage.next_republish().map(|due| due.max(self.jobs.next_republish));
-        let replicate =
-            self.storage.next_replication().map(|due| due.max(self.jobs.next_replicate));
+        let replicate = if self.jobs.rounds.sought.is_empty() {
+            self.storage.next_replication()
+        } else {
+            Some(self.turn.now)
+        };
+        let replicate = replicate.map(|due| due.max(self.jobs.next_replicate));
         let next = [republish, replicate].into_iter().flatten().min()?;
         let has_room = self.jobs.rounds.has_room() && self.queries.has_room_for_maintenance();
         has_room.then_some(next)
@@ -117,28 +120,20 @@ impl Node {
             self.jobs.next_republish = now + MAINTENANCE_PACE;
             return self.republish(key);
         }
-        let Some((key, due)) = self.storage.due_replica(&self.turn) else { return };
         self.jobs.next_replicate = now + MAINTENANCE_PACE;
+        if let Some(&key) = self.jobs.rounds.sought.last() {
+            return self.seek(key);
+        }
+        let Some((key, due)) = self.storage.due_replica(&self.turn) else { return };
         if !self.table.routing.knows_closest(key) {
-            self.replicate_far(key);
-        } else if now >= self.jobs.next_near.min(due + RENEW_LATE) {
+            self.replicate_far();
+        } else if now >= due + RENEW_LATE {
             self.replicate(RenewReason::Replicate);
         } else if self.jobs.again.is_some_and(|again| now >= again) {
             self.replicate(RenewReason::Again);
         } else {
-            let again = self.jobs.again.unwrap_or(self.jobs.next_near);
-            self.jobs.next_replicate = again.min(self.jobs.next_near).min(due + RENEW_LATE);
-        }
-    }
-
-    /// Looks up the nodes closest to a replica that the table does not know all of.
-    fn replicate_far(&mut self, key: Id) {
-        let paced = self.jobs.begin_query(self.turn.now);
-        self.jobs.next_replicate = self.jobs.next_replicate.max(paced);
-        if paced <= self.turn.now {
-            self.storage.take_replica(&mut self.turn, key);
-            let kind = QueryKind::Renew(RenewReason::Replicate);
-            self.turn.push(Effect::Query { target: key, kind });
+            let late = due + RENEW_LATE;
+            self.jobs.next_replicate = self.jobs.again.map_or(late, |again| again.min(late));
         }
     }
 
@@ -209,10 +204,6 @@ impl Node {
         let routing = &self.table.routing;
         let is_near = |key| routing.knows_closest(key);
         let values = self.storage.take_replicas(&mut self.turn, is_near);
-        if reason == RenewReason::Replicate && values.len() < ROUND_VALUES_MAX {
-            let wait = REPLICATE_ROUNDS * self.turn.config.k as u32;
-            self.jobs.next_near = self.turn.now + self.turn.rng.jitter(wait);
-        }
         let nodes = self.table.routing.neighbourhood();
         self.renew_on_closest(&nodes, reason, values, |_| true);
     }

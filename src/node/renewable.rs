@@ -22,6 +22,8 @@ pub(crate) enum RenewReason {
     Republish,
     /// They are held for others.
     Replicate,
+    /// They are, by a node that knows K closer ones: if those hold them, it need not.
+    Far,
     /// They are, and a node was silent a while ago that was to hold them too.
     Again,
     /// A node has come that is to hold them too.
@@ -37,7 +39,7 @@ impl RenewReason {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Republish => "republish",
-            Self::Replicate | Self::Again | Self::Newcomer => "replicate",
+            Self::Replicate | Self::Far | Self::Again | Self::Newcomer => "replicate",
             Self::HandOff | Self::HandOffAgain => "depart",
         }
     }

@@ -5,6 +5,7 @@ mod heap;
 mod held;
 mod index;
 mod keyed;
+mod own_turn;
 mod published;
 mod share;
 mod shares;
@@ -24,11 +25,12 @@ use super::journal::{Change, HeldValue, PublishedValue};
 use super::renewable::Renewable;
 use super::view::{Holding, ValuesView};
 use crate::id::{ID_BYTES, Id};
-use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, POSTPONE_MAX, REPLICATE};
+use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, REPLICATE};
 use crate::time::Instant;
 use crate::wire::Purpose;
 use held::{Held, Replication};
 use keyed::Keyed;
+use own_turn::OwnTurn;
 use published::Published;
 
 pub(crate) use held::Terms;
@@ -45,6 +47,7 @@ pub(crate) struct Storage {
     /// Whether values were restored and the node has not joined since: then nothing is
     /// published again.
     awaits_join: bool,
+    own_turn: OwnTurn,
 }
 
 impl Storage {
@@ -53,7 +56,7 @@ impl Storage {
         let (bytes_max, values_max) = (turn.config.store_bytes_max, turn.config.store_values_max);
         let published = Published::new(hash.clone());
         let store = Store::new(bytes_max, values_max, hash);
-        Self { published, store, awaits_join: false }
+        Self { published, store, awaits_join: false, own_turn: OwnTurn::new(turn) }
     }
 
     /// The value of `key`, wherever it came from.
@@ -119,7 +122,7 @@ impl Storage {
     /// Keeps a value that was held for others before the node was restarted.
     pub(crate) fn restore_held(&mut self, turn: &mut Turn, restored: HeldValue) -> bool {
         let HeldValue { key, value, expires, purpose, source } = restored;
-        let replication = replication(turn, None);
+        let replication = self.replication(turn, None);
         let source = source.map_or(Source::Own, Source::of_ip);
         // Until it is stored anew: the routing table is not back yet.
         let terms = Terms { source, purpose, is_near: true, expires };
@@ -142,7 +145,8 @@ impl Storage {
         let key = value.0;
         let known = self.store.held(key);
         let is_known = known.is_some();
-        let replication = replication(turn, known.and_then(Held::replication));
+        let before = known.and_then(Held::replication);
+        let replication = self.replication(turn, before);
         self.store.store(value, terms, replication, |key| note_evicted(turn, key))?;
         if is_known {
             self.write_renewed(turn, key);
@@ -168,8 +172,10 @@ impl Storage {
         }
         let Some(known) = self.store.held(key) else { return false };
         let before = known.replication();
-        let replication =
-            before.filter(|_| !by_neighbour).unwrap_or_else(|| replication(turn, before));
+        let replication = match before {
+            Some(before) if !by_neighbour => before,
+            _ => self.replication(turn, before),
+        };
         self.store.renew(key, terms, replication);
         self.write_renewed(turn, key);
         true
@@ -268,17 +274,17 @@ impl Storage {
         let (value, life) = self.value_and_life(turn, key)?;
         Some(Renewable { key, value: Arc::clone(value), expires: turn.now + life })
     }
-}
 
-/// When to replicate a value that is stored now: in a period, but no later than it could
-/// be postponed `before`.
-fn replication(turn: &mut Turn, before: Option<Replication>) -> Replication {
-    let due = turn.now + turn.rng.jitter(REPLICATE);
-    if let Some(Replication { latest, .. }) = before {
-        return Replication { due: due.min(latest), latest };
+    /// When to replicate a value that is stored now: in a period, but no later than it could
+    /// be postponed `before`.
+    fn replication(&mut self, turn: &mut Turn, before: Option<Replication>) -> Replication {
+        let due = turn.now + turn.rng.jitter(REPLICATE);
+        let latest = match before {
+            Some(before) => before.latest,
+            None => self.own_turn.after(turn, due),
+        };
+        Replication { due: due.min(latest), latest }
     }
-    let postpone_us = POSTPONE_MAX.as_micros() as u64 * turn.config.k as u64;
-    Replication { due, latest: due + Duration::from_micros(turn.rng.below(postpone_us)) }
 }
 
 /// Counts a value that was evicted, and drops it from the journal.

@@ -20,6 +20,7 @@ mod manners;
 mod net;
 mod regions;
 mod renewing;
+mod renewing_far;
 mod sharded;
 mod shards;
 mod sparing;

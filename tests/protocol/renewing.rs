@@ -31,7 +31,7 @@ fn holder(seed: u64, shards: usize, landing: Landing) -> Net {
 }
 
 /// A client stores `text` on node 0 alone.
-fn store_on_first(net: &mut Net, text: &str) -> Id {
+pub(crate) fn store_on_first(net: &mut Net, text: &str) -> Id {
     let pong = &net.ask(addr(SENDER), 0, &datagram(1, Body::Ping))[0];
     let token = wire::decode(pong).expect("a PONG").token;
     let life_s = EXPIRE_DEFAULT.as_secs() as u32;
@@ -129,7 +129,7 @@ fn network_of_values(seed: u64, nodes: u16, values: usize) -> (Net, Vec<Id>) {
     (net, keys)
 }
 
-fn holders(net: &Net, key: Id) -> usize {
+pub(crate) fn holders(net: &Net, key: Id) -> usize {
     net.nodes.values().filter(|node| node.holds(key)).count()
 }
 
@@ -229,7 +229,7 @@ fn run_until_renewed(net: &mut Net) {
 
 #[test]
 fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
-    let (mut net, key) = network_of_few(13, 6);
+    let (mut net, key) = network_of_few(15, 6);
     run_until_renewed(&mut net);
     assert_eq!(holders(&net, key), 6, "the origin and five, which it remembers");
     (1..6).for_each(|number| net.kill(number));

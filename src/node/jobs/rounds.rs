@@ -44,6 +44,9 @@ pub(crate) struct Rounds {
     slots: Slab<Round>,
     generation: u32,
     requests: usize,
+    /// Replicas whose closest nodes are to be looked up. No round begins that adds to them while
+    /// there are any, so that they are of as many rounds as there may be at most.
+    pub(crate) sought: Vec<Id>,
     /// Peers that have something to be sent, in the order in which they had.
     ready: VecDeque<RoundPeer>,
     /// Peers that take STOREs and answer no RENEW, and how long that is believed.
@@ -111,6 +114,9 @@ impl Rounds {
             (values, Vec::new(), State::Unknown)
         };
         let round = &mut self.slots[slot];
+        if is_renewless && round.reason == RenewReason::Far {
+            return round.missed.extend(store);
+        }
         let peer = round.peers.len() as u16;
         round.peers.push(Peer { contact, known, renew, store, state, turns: 1 });
         round.open += 1;
@@ -245,6 +251,14 @@ impl Rounds {
                         turn.push(Effect::Demote { key });
                     } else if reason == RenewReason::Replicate && missed.contains(&index) {
                         turn.push(Effect::Missed { key });
+                    }
+                }
+                RenewReason::Far => {
+                    turn.stats.values_replicated += 1;
+                    if enough.is_some_and(|enough| holders >= enough) {
+                        turn.push(Effect::Demote { key });
+                    } else {
+                        self.sought.push(key);
                     }
                 }
                 RenewReason::Newcomer => {}

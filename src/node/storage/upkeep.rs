@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
+use super::Storage;
 use super::held::Held;
-use super::{Storage, replication};
 use crate::id::Id;
 use crate::limits::{NEWCOMERS_VALUES, RENEW_AGAIN, RENEW_AHEAD, REPLICATE, ROUND_VALUES_MAX};
 use crate::node::effect::Turn;
@@ -85,7 +85,7 @@ impl Storage {
 
     /// The replica of `key`, whose next turn comes in a period.
     pub(crate) fn take_replica(&mut self, turn: &mut Turn, key: Id) -> Option<Renewable> {
-        let again = replication(turn, None);
+        let again = self.replication(turn, None);
         self.store.reschedule(key, again);
         let held = self.store.held(key)?;
         Some(Renewable { key, value: Arc::clone(&held.value), expires: held.expires })

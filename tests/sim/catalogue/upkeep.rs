@@ -8,14 +8,14 @@ use crate::upkeep::Measure;
 
 /// The one of every run.
 pub(super) fn upkeep() -> Scenario {
-    steady("upkeep", 100, 20, 16)
+    steady("upkeep", 100, 20, 8)
 }
 
 /// Those that are run by their names alone: they take minutes.
 pub(crate) fn on_demand() -> Vec<Scenario> {
     vec![
-        steady("upkeep-of-1000-nodes", 1000, 100, 14),
-        steady("upkeep-of-200-nodes", 200, 50, 14),
+        steady("upkeep-of-1000-nodes", 1000, 100, 9),
+        steady("upkeep-of-200-nodes", 200, 50, 7),
         of_one_origin("upkeep-of-one-origin", 300, 100_000),
         of_one_origin("upkeep-of-one-small-origin", 100, 5000),
         churned("upkeep-in-churn", 300, 10),
@@ -41,6 +41,8 @@ fn steady(name: &str, nodes: usize, values: usize, datagrams_max: u64) -> Scenar
             told([
                 network(nodes).into(),
                 vec![
+                    // Until buckets are refreshed as often as they will be.
+                    Step::Run(minutes(30)),
                     measure(Measure::Idle, 1),
                     Step::Put { count, bytes: 100, over },
                     Step::Run(minutes(65)),
@@ -63,6 +65,8 @@ fn of_one_origin(name: &str, nodes: usize, count: usize) -> Scenario {
             told([
                 network(nodes).into(),
                 vec![
+                    // Until buckets are refreshed as often as they will be.
+                    Step::Run(minutes(30)),
                     measure(Measure::Idle, 1),
                     Step::PutAtOne { count, bytes: 100, over: minutes(1 + count as u64 / 2000) },
                     Step::Run(minutes(65)),
@@ -117,6 +121,8 @@ fn churned(name: &str, nodes: usize, values: usize) -> Scenario {
             told([
                 network(nodes).into(),
                 vec![
+                    // Until the tables have as many dead contacts as they will have.
+                    Step::Churn { count: nodes / 5 * 3, over: minutes(180) },
                     Step::Measure { measure: Measure::Idle, period: minutes(60), churn: nodes / 5 },
                     Step::Put { count, bytes: 100, over: minutes(1 + count as u64 / 2000) },
                     Step::Measure {

@@ -136,7 +136,11 @@ impl Round {
             is_any_answered = true;
             if is(renewed.lacking) {
                 turn.stats.renewals_lacking += 1;
-                peer.store.push(index);
+                if self.reason == RenewReason::Far {
+                    self.missed.insert(index);
+                } else {
+                    peer.store.push(index);
+                }
             } else {
                 turn.stats.values_renewed += 1;
                 let value = &mut self.values[usize::from(index)];
@@ -151,7 +155,7 @@ impl Round {
     /// then. False where it was heard from in this round.
     pub(super) fn probe(&mut self, peer: u16, renewals: &[Renewal]) -> bool {
         let Some(peer) = self.peers.get_mut(usize::from(peer)) else { return false };
-        if peer.state != State::Unknown {
+        if peer.state != State::Unknown || self.reason == RenewReason::Far {
             return false;
         }
         peer.state = State::Probed;
