@@ -362,6 +362,10 @@ pub const EXPIRIES_MAX: usize = 64;
 /// Values that one shard keeps because they were put here.
 pub const PUBLISHED_VALUES_MAX: usize = 1 << 20;
 
+/// Values put here that are looked at, at once, as the node joins, whether another node holds
+/// them: those that none does are due then.
+pub const HASTEN_VALUES: usize = 1024;
+
 /// Changes of one shard's values that wait to be kept on a disk: when a disk does not keep
 /// up, more puts and STOREs are refused.
 pub const JOURNAL_CHANGES_MAX: usize = 4096;

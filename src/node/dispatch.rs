@@ -122,6 +122,7 @@ impl Node {
     fn send(&mut self, request: Request, outbox: &mut Outbox) {
         let Request { addr, id, purpose, .. } = request;
         let stored = request.ask.stored_key();
+        let of_round = matches!(purpose, Purpose::Round(_)).then(|| request.ask.clone());
         if self.rpcs.begin(&mut self.turn, request, outbox) {
             return;
         }
@@ -134,7 +135,10 @@ impl Node {
                 self.table.ping_ended(purpose, addr);
             }
             Purpose::Goodbye => self.jobs.depart.goodbye_ended(&mut self.turn),
-            Purpose::Round(peer) => self.jobs.rounds.refused(&mut self.turn, peer),
+            Purpose::Round(peer) => {
+                let ask = of_round.expect("it is of a round");
+                self.jobs.rounds.refused(&mut self.turn, peer, &ask);
+            }
             Purpose::Query(query) => {
                 let id = id.expect("a query asks nodes that it knows");
                 self.queries.refused(&mut self.turn, query, Contact { id, addr });
@@ -309,7 +313,7 @@ impl Node {
     /// (Kademlia 2.3), and what was put while it was alone is to be stored on others.
     pub(super) fn note_joined(&mut self, found_beyond: Option<u8>) {
         self.turn.push(Effect::Refill(found_beyond));
-        self.storage.joined(self.turn.now);
+        self.storage.joined();
         let contacts = self.table.routing.entries().count();
         self.jobs.refresh.joined(&mut self.turn, contacts);
     }

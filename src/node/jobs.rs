@@ -176,7 +176,7 @@ impl Jobs {
     /// A request of a round has come to something.
     pub(crate) fn round_settled(&mut self, turn: &mut Turn, peer: RoundPeer, reply: &Reply<'_>) {
         if turn.is_departing() && matches!(reply.answer, Answer::Silence) {
-            self.depart.peer_silent(reply.request.addr);
+            self.depart.peer_silent(turn, reply.request.addr);
         }
         let silent = self.rounds.settled(turn, peer, reply);
         if let (Some(key), Some(contact)) = (silent, reply.contact()) {

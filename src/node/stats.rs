@@ -217,7 +217,7 @@ counters! {
         values_handed_off,
         /// Values that no other node has taken, though this one departs.
         values_not_handed_off,
-        /// Others that depart, not remembered while this node does: too many.
+        /// Others that depart or are silent, not remembered while this node departs: too many.
         departing_forgotten,
         /// Events not told to the log: too many in one second.
         log_events_suppressed,

@@ -26,7 +26,6 @@ use super::renewable::Renewable;
 use super::view::{Holding, ValuesView};
 use crate::id::{ID_BYTES, Id};
 use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, REPLICATE};
-use crate::time::Instant;
 use crate::wire::Purpose;
 use held::{Held, Replication};
 use keyed::Keyed;
@@ -208,9 +207,9 @@ impl Storage {
     }
 
     /// The node has joined: what was put while it was alone is to be stored on others.
-    pub(crate) fn joined(&mut self, now: Instant) {
+    pub(crate) fn joined(&mut self) {
         self.awaits_join = false;
-        self.published.hasten_unheld(now);
+        self.published.begin_hastening();
     }
 
     /// Stops republishing a value; what is left is a replica like any other.

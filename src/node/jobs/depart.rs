@@ -123,9 +123,11 @@ impl Depart {
     }
 
     /// Notes that a peer was silent in a round; [`DEPARTING_MAX`] are remembered.
-    pub(super) fn peer_silent(&mut self, addr: SocketAddr) {
+    pub(super) fn peer_silent(&mut self, turn: &mut Turn, addr: SocketAddr) {
         if self.silent.len() < DEPARTING_MAX {
             self.silent.insert(addr);
+        } else if !self.silent.contains(&addr) {
+            turn.stats.departing_forgotten += 1;
         }
     }
 

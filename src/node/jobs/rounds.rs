@@ -146,10 +146,10 @@ impl Rounds {
     }
 
     /// A request could not be sent, since too much is in flight: its peer is given up.
-    pub(crate) fn refused(&mut self, turn: &mut Turn, id: RoundPeer) {
+    pub(crate) fn refused(&mut self, turn: &mut Turn, id: RoundPeer, ask: &Ask) {
         self.requests -= 1;
         if let Some(round) = self.round(id) {
-            round.give_up(id.peer, &Ask::Ping);
+            round.give_up(id.peer, ask);
         }
         self.advance(turn, id);
     }
@@ -271,3 +271,6 @@ impl Rounds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

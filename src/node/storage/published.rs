@@ -12,7 +12,7 @@ use super::index::{Index, Keep};
 use super::keyed::Keyed;
 use super::slab::{Slab, Slot};
 use crate::id::Id;
-use crate::limits::PUBLISHED_VALUES_MAX;
+use crate::limits::{HASTEN_VALUES, PUBLISHED_VALUES_MAX};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -70,12 +70,15 @@ pub(crate) struct Published {
     due: Heap<Publication, ByDue>,
     /// For those that are close to each other.
     keys: BTreeSet<Id>,
+    /// How many of the values, in the order in which they lie, are still to be hastened. It goes
+    /// from the last to the first: the last of all takes the place of one that is forgotten.
+    to_hasten: usize,
 }
 
 impl Published {
     pub(crate) fn new(hash: Keyed) -> Self {
         let (values, index) = (Slab::new(), Index::new(hash));
-        Self { values, index, due: Heap::new(), keys: BTreeSet::new() }
+        Self { values, index, due: Heap::new(), keys: BTreeSet::new(), to_hasten: 0 }
     }
 
     fn slot(&self, key: Id) -> Option<Slot<Publication>> {
@@ -208,12 +211,27 @@ impl Published {
         unheld.map(|publication| publication.key)
     }
 
-    /// Makes every value that no other node holds due at `now`: a node to store it on has
-    /// come.
-    pub(crate) fn hasten_unheld(&mut self, now: Instant) {
-        let keys: Vec<Id> = self.unheld().collect();
-        for key in keys {
-            self.reschedule(key, now);
+    /// Has every value that no other node holds be made due by [`hasten`](Self::hasten): a node
+    /// to store it on has come.
+    pub(crate) fn begin_hastening(&mut self) {
+        self.to_hasten = self.values.len();
+    }
+
+    /// Whether values are still to be made due.
+    pub(crate) const fn is_hastening(&self) -> bool {
+        self.to_hasten > 0
+    }
+
+    /// Makes those due at `now` of the next [`HASTEN_VALUES`] that no other node holds.
+    pub(crate) fn hasten(&mut self, now: Instant) {
+        let end = self.to_hasten.min(self.values.len());
+        self.to_hasten = end.saturating_sub(HASTEN_VALUES);
+        for slot in (self.to_hasten..end).map(Slot::new) {
+            let publication = &mut self.values[slot];
+            if !publication.is_held {
+                publication.republish = publication.republish.min(now);
+                self.due.changed(&mut self.values, slot);
+            }
         }
     }
 

@@ -14,8 +14,11 @@ use crate::node::stats::Stats;
 use crate::time::Instant;
 
 impl Storage {
-    /// When the next of the values that were put here is to be republished.
+    /// When the next of the values that were put here is to be republished, or hastened.
     pub(crate) fn next_republish(&self) -> Option<Instant> {
+        if self.published.is_hastening() {
+            return Some(Instant::ZERO);
+        }
         self.published.next_republish().filter(|_| !self.awaits_join)
     }
 
@@ -29,7 +32,8 @@ impl Storage {
         let (republish, now) = (turn.config.republish, turn.now);
         let overdue = self.published.count_due(|due| now.since(due) > republish)
             + self.store.count_due(|due| now.since(due) > REPLICATE);
-        let first = [self.next_republish(), self.next_replication()].into_iter().flatten().min();
+        let republish_next = self.published.next_republish().filter(|_| !self.awaits_join);
+        let first = [republish_next, self.next_replication()].into_iter().flatten().min();
         Stats {
             values: self.store.len() as u64,
             value_bytes: self.store.bytes() as u64,
@@ -40,8 +44,10 @@ impl Storage {
         }
     }
 
-    /// The value that was put here, and is to be republished first, where it is due.
-    pub(crate) fn due_published(&self, turn: &Turn) -> Option<Id> {
+    /// The value that was put here, and is to be republished first, where it is due. Hastens
+    /// some, where they are to be.
+    pub(crate) fn due_published(&mut self, turn: &Turn) -> Option<Id> {
+        self.published.hasten(turn.now);
         self.published.first_due(turn.now).filter(|_| !self.awaits_join)
     }
 

@@ -83,9 +83,10 @@ proptest! {
                     }
                 }
                 Act::Hasten => {
-                    published.hasten_unheld(now);
+                    published.begin_hastening();
+                    published.hasten(now);
                     let unplaced = model.values_mut().filter(|kept| kept.2 == 0);
-                    unplaced.for_each(|kept| kept.1 = now);
+                    unplaced.for_each(|kept| kept.1 = kept.1.min(now));
                 }
             }
             published.assert_consistent();
@@ -94,6 +95,30 @@ proptest! {
             prop_assert_eq!(published.value(key), model.get(&key).map(|kept| &kept.0));
         }
     }
+}
+
+#[test]
+fn values_are_hastened_a_bounded_number_at_a_time_and_none_is_left_out() {
+    let mut published = Published::new(Keyed::new([7; 16]));
+    let (now, later) = (Instant::from_micros(1), Instant::from_micros(1000));
+    let last = 3 * HASTEN_VALUES as u16;
+    for number in 0..last {
+        assert_eq!(published.put(id(number), value(number), later), Ok(()));
+    }
+    let due = |published: &Published| published.count_due(|due| due <= now);
+    published.begin_hastening();
+    published.hasten(now);
+    assert_eq!(due(&published), HASTEN_VALUES);
+    // Others take their places, from either side.
+    for number in [0, last / 2, last - 1] {
+        published.forget(id(number));
+    }
+    while published.is_hastening() {
+        let before = due(&published);
+        published.hasten(now);
+        assert!(due(&published) <= before + HASTEN_VALUES);
+    }
+    assert_eq!(due(&published), published.len());
 }
 
 #[test]
