@@ -186,7 +186,8 @@ impl Node {
             return Err(ErrorCode::Token);
         }
         let is_whole = store.offset == 0 && store.total as usize == store.value.len();
-        if !is_whole || store.value.is_empty() {
+        let is_too_large = store.value.len() > self.turn.config.value_bytes_max;
+        if !is_whole || store.value.is_empty() || is_too_large {
             return Err(ErrorCode::TooLarge);
         }
         if Id::of_value(store.value) != store.key {

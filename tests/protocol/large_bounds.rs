@@ -33,30 +33,32 @@ fn first_body(sent: &[Vec<u8>]) -> Body<'_> {
 
 #[test]
 fn a_holder_with_a_smaller_limit_says_so_and_the_put_counts_it() {
-    let mut net = Net::joined(1, 10);
-    for number in 10..14 {
-        net.add_with(number, |config| config.value_bytes_max = 2000);
-        net.join(number, 0);
+    for (limit, bytes) in [(2000, 5000), (100, 101)] {
+        let mut net = Net::joined(1, 10);
+        for number in 10..14 {
+            net.add_with(number, |config| config.value_bytes_max = limit);
+            net.join(number, 0);
+        }
+        net.run_for(Duration::from_secs(30));
+        put(&mut net, 0, 900, &value_of(bytes));
+        net.run_for(Duration::from_secs(2));
+        let stored = stored(&net, 900).expect("the put has ended");
+        assert_eq!((stored.holders, stored.asked, stored.too_large), (9, 13, 4), "{bytes}");
     }
-    net.run_for(Duration::from_secs(30));
-    put(&mut net, 0, 900, &value_of(5000));
-    net.run_for(Duration::from_secs(2));
-    let stored = stored(&net, 900).expect("the put has ended");
-    assert_eq!((stored.holders, stored.asked, stored.too_large), (9, 13, 4));
 }
 
 #[test]
 fn a_value_above_the_own_limit_is_neither_put_nor_fetched_and_the_size_is_said() {
-    let mut net = Net::joined(2, 10);
-    net.add_with(10, |config| config.value_bytes_max = 2000);
-    net.join(10, 0);
-    let value = value_of(5000);
-    let key = put(&mut net, 0, 900, &value);
-    net.run_for(Duration::from_secs(2));
-    get(&mut net, 10, 901, key);
-    net.run_for(Duration::from_secs(2));
-    let refused = Refusal::TooLarge { bytes: 5000, bytes_max: 2000 };
-    assert_eq!(got(&net, 901), Some(Err(refused)));
+    for (bytes_max, bytes) in [(2000, 5000), (100, 101)] {
+        let mut net = Net::joined(2, 10);
+        net.add_with(10, |config| config.value_bytes_max = bytes_max);
+        net.join(10, 0);
+        let key = put(&mut net, 0, 900, &value_of(bytes));
+        net.run_for(Duration::from_secs(2));
+        get(&mut net, 10, 901, key);
+        net.run_for(Duration::from_secs(2));
+        assert_eq!(got(&net, 901), Some(Err(Refusal::TooLarge { bytes, bytes_max })));
+    }
 }
 
 #[test]

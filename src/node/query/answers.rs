@@ -49,20 +49,14 @@ impl Query {
                 (HopAnswer::Contacts { count: contacts.len() }, from)
             }
             Answer::Reply { body: Body::Value(value), .. }
-                if wants_value && value.is_first_piece() =>
+                if wants_value && (value.is_first_piece() || value.is_whole(key)) =>
             {
-                let shown = self.weigh_offer(turn, &value);
+                let shown = self.weigh(turn, &value);
                 let from = match shown {
                     HopAnswer::Value { .. } => self.lookup.answered(contact, reply.known)?,
                     _ => self.lookup.failed(contact)?,
                 };
                 (shown, from)
-            }
-            Answer::Reply { body: Body::Value(value), .. }
-                if wants_value && value.is_whole(key) =>
-            {
-                let from = self.lookup.answered(contact, reply.known)?;
-                (HopAnswer::Value { bytes: value.value.len() }, from)
             }
             Answer::Reply { body: Body::Value(_), .. } => {
                 turn.stats.values_mismatched += 1;

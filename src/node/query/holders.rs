@@ -97,8 +97,8 @@ impl Holders {
 }
 
 impl Query {
-    /// What to show of the offer of a large value, and whether it is one to pull.
-    pub(super) fn weigh_offer(&mut self, turn: &Turn, value: &Value<'_>) -> HopAnswer {
+    /// What to show of a value, or of the offer of a large one, and whether it is one to take.
+    pub(super) fn weigh(&mut self, turn: &Turn, value: &Value<'_>) -> HopAnswer {
         let bytes = value.total as usize;
         if bytes > VALUE_BYTES_MAX {
             HopAnswer::WrongValue
