@@ -190,6 +190,8 @@ pub const DEPART_ROUND_VALUES: usize = 512;
 pub const DEPART_REQUESTS_PER_PEER: usize = 8;
 /// Requests in flight for all rounds of a departing node's shard.
 pub const DEPART_REQUESTS_MAX: usize = 512;
+/// Keys of what a departing node holds that are gathered at once.
+pub const GATHER_VALUES: usize = 1024;
 /// Others that depart at the same time, as a departing node remembers them.
 pub const DEPARTING_MAX: usize = 1024;
 /// Events for the log that one shard tells in a second, where it is asked for them: more

@@ -90,6 +90,7 @@ mod stats;
 mod storage;
 mod subnet;
 mod table;
+mod to_hand_off;
 mod token;
 mod transfer;
 mod view;
@@ -389,8 +390,8 @@ impl Node {
                 patience: Patience::Hurried,
                 ..Request::ping(entry.contact(), entry.known, Purpose::Goodbye)
             });
-            let (goodbyes, keys) = (goodbyes.collect(), self.storage.to_hand_off());
-            self.jobs.begin_departing(&mut self.turn, keys, goodbyes);
+            let goodbyes = goodbyes.collect();
+            self.jobs.begin_departing(&mut self.turn, self.storage.len(), goodbyes);
             self.drain(outbox);
             self.hand_off(outbox);
         }

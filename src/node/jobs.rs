@@ -202,16 +202,15 @@ impl Jobs {
         }
     }
 
-    /// Begins to depart: sends the goodbyes, and hands off the values of `queues`, the last
-    /// ones first.
+    /// Begins to depart: sends the goodbyes, and hands off so many values at most.
     pub(crate) fn begin_departing(
         &mut self,
         turn: &mut Turn,
-        queues: Vec<Vec<Id>>,
+        values: usize,
         goodbyes: Vec<Request>,
     ) {
         self.join.stop();
-        self.depart.begin(turn, queues, goodbyes);
+        self.depart.begin(turn, values, goodbyes);
     }
 }
 

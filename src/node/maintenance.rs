@@ -67,7 +67,9 @@ impl Node {
 
     fn next_maintenance(&self) -> Option<Instant> {
         let due = if self.turn.is_departing() {
-            let may_hand_off = self.may_hand_off_by_round() || self.may_hand_off_by_query();
+            let may_hand_off = self.jobs.depart.is_gathering()
+                || self.may_hand_off_by_round()
+                || self.may_hand_off_by_query();
             may_hand_off.then_some(Instant::ZERO)
         } else {
             [self.next_query(), self.next_round(), self.next_look()].into_iter().flatten().min()
@@ -282,7 +284,10 @@ impl Node {
 
     /// Begins to hand off as many values as there is room for.
     pub(super) fn hand_off(&mut self, outbox: &mut Outbox) {
-        if self.table.routing.entries().next().is_none() {
+        if self.jobs.depart.is_gathering() {
+            self.storage.gather(&mut self.jobs.depart.keys);
+        }
+        if !self.jobs.depart.is_gathering() && self.table.routing.entries().next().is_none() {
             self.jobs.depart.give_up(&mut self.turn);
         }
         // One a turn: to find the closest nodes of its values takes a millisecond.

@@ -1,6 +1,7 @@
 //! The values that the node holds: those that were put here, and those of others.
 
 mod chunked;
+mod gathering;
 mod heap;
 mod held;
 mod index;
@@ -15,8 +16,6 @@ mod store;
 mod upkeep;
 
 use alloc::sync::Arc;
-use alloc::vec;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::command::Forgotten;
@@ -24,7 +23,7 @@ use super::effect::Turn;
 use super::journal::{Change, HeldValue, PublishedValue};
 use super::renewable::Renewable;
 use super::view::{Holding, ValuesView};
-use crate::id::{ID_BYTES, Id};
+use crate::id::Id;
 use crate::limits::{CACHE_LIFE_MIN, KEYS_SHOWN_MAX, REPLICATE};
 use crate::wire::Purpose;
 use held::{Held, Replication};
@@ -248,23 +247,6 @@ impl Storage {
     pub(crate) fn demote(&mut self, turn: &mut Turn, key: Id) {
         self.store.demote(key);
         self.write_renewed(turn, key);
-    }
-
-    /// The keys of the values that a departing node hands off: the most urgent kind last, and
-    /// of each the most urgent last.
-    pub(crate) fn to_hand_off(&self) -> Vec<Vec<Id>> {
-        let is_published = |key: &Id| self.published.value(*key).is_some();
-        let replicas = self.store.replicas_in_turn().filter(|key| !is_published(key));
-        let unheld = self.published.unheld();
-        // By their keys, so that a round has values for the same nodes.
-        let all = Id::new([0; ID_BYTES]).sharing(0);
-        let held = self.published.in_range(all).map(|(key, _)| key);
-        let held = held.filter(|&key| self.published.is_held(key)).collect();
-        let mut kinds = vec![held, replicas.collect::<Vec<Id>>(), unheld.collect()];
-        for keys in &mut kinds {
-            keys.reverse();
-        }
-        kinds
     }
 
     /// A value that is handed off, if it has not ended meanwhile: with what is left of its

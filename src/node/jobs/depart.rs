@@ -39,6 +39,7 @@ use crate::node::command::{Event, OperationId};
 use crate::node::effect::{Effect, Turn};
 use crate::node::renewable::RenewReason;
 use crate::node::request::{Reply, Request};
+use crate::node::to_hand_off::ToHandOff;
 use crate::wire::Token;
 
 /// What a departing node has still to do, and what has come of the rest. Empty while the
@@ -47,8 +48,8 @@ use crate::wire::Token;
 pub(crate) struct Depart {
     /// Commands that are answered when all is done.
     operations: Vec<OperationId>,
-    /// Values to hand off: the most urgent kind last, and of each the last one next.
-    queues: Vec<Vec<Id>>,
+    /// Values to hand off.
+    pub(crate) keys: ToHandOff,
     /// Values to hand off once more, since a node was silent.
     again: Vec<Id>,
     /// Values whose closest nodes are to be looked up.
@@ -68,8 +69,8 @@ pub(crate) struct Depart {
 
 impl Depart {
     /// Says goodbye by these requests.
-    pub(super) fn begin(&mut self, turn: &mut Turn, queues: Vec<Vec<Id>>, goodbyes: Vec<Request>) {
-        self.queues = queues;
+    pub(super) fn begin(&mut self, turn: &mut Turn, values: usize, goodbyes: Vec<Request>) {
+        self.keys.left = values;
         self.goodbyes = goodbyes.len();
         for goodbye in goodbyes {
             turn.push(Effect::Request(goodbye));
@@ -88,7 +89,7 @@ impl Depart {
     }
 
     fn waiting(&self) -> usize {
-        self.queues.iter().map(Vec::len).sum::<usize>() + self.again.len() + self.unknown.len()
+        self.keys.len() + self.again.len() + self.unknown.len()
     }
 
     /// A goodbye has ended. One without a token has proved nothing, so it is said again
@@ -136,22 +137,27 @@ impl Depart {
         !self.departing.contains(&addr) && !self.silent.contains(&addr)
     }
 
+    /// Whether keys are still to be gathered.
+    pub(crate) const fn is_gathering(&self) -> bool {
+        self.keys.left > 0
+    }
+
     /// Whether values wait for a round and may go: none does before all goodbyes have ended,
     /// since departing peers would hand values to each other.
     pub(crate) fn is_ready_for_round(&self) -> bool {
-        self.goodbyes == 0 && !(self.queues.iter().all(Vec::is_empty) && self.again.is_empty())
+        let is_any = self.keys.len() + self.again.len() > 0;
+        self.goodbyes == 0 && !self.is_gathering() && is_any
     }
 
     /// The values of the next round, all of one kind, and the reason for it.
     pub(crate) fn take_for_round(&mut self) -> Option<(RenewReason, Vec<Id>)> {
-        while self.queues.pop_if(|queue| queue.is_empty()).is_some() {}
-        let (reason, queue) = match self.queues.last_mut() {
-            Some(queue) => (RenewReason::HandOff, queue),
-            None if self.again.is_empty() => return None,
-            None => (RenewReason::HandOffAgain, &mut self.again),
-        };
-        let rest = queue.len().saturating_sub(DEPART_ROUND_VALUES);
-        Some((reason, queue.split_off(rest)))
+        let keys = self.keys.take(DEPART_ROUND_VALUES);
+        if !keys.is_empty() {
+            return Some((RenewReason::HandOff, keys));
+        }
+        let rest = self.again.len().saturating_sub(DEPART_ROUND_VALUES);
+        let again = self.again.split_off(rest);
+        (!again.is_empty()).then_some((RenewReason::HandOffAgain, again))
     }
 
     /// A round of so many values begins.
@@ -218,7 +224,7 @@ impl Depart {
         let waiting = self.waiting();
         self.failed += waiting;
         turn.stats.values_not_handed_off += waiting as u64;
-        self.queues.clear();
+        self.keys = ToHandOff::default();
         self.again.clear();
         self.unknown.clear();
     }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use core::ops::RangeInclusive;
+use core::ops::{Bound, RangeInclusive};
 
 use super::heap::{Heap, Order, Place};
 use super::index::{Index, Keep};
@@ -205,10 +205,11 @@ impl Published {
         self.values.iter().map(|publication| publication.key)
     }
 
-    /// The keys of those that no other node holds, as far as is known, in no order.
-    pub(crate) fn unheld(&self) -> impl Iterator<Item = Id> {
-        let unheld = self.values.iter().filter(|publication| !publication.is_held);
-        unheld.map(|publication| publication.key)
+    /// The keys from `after` on, in their order, and whether another node holds their values, as
+    /// far as is known.
+    pub(crate) fn after(&self, after: Bound<Id>) -> impl Iterator<Item = (Id, bool)> {
+        let keys = self.keys.range((after, Bound::Unbounded));
+        keys.map(|&key| (key, self.is_held(key)))
     }
 
     /// Has every value that no other node holds be made due by [`hasten`](Self::hasten): a node

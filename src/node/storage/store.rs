@@ -1,7 +1,6 @@
 //! Values stored for others: bounded, expiring, and fair between their sources.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::heap::Heap;
@@ -238,14 +237,9 @@ impl Store {
         self.values[slot].replication().map(|replication| replication.due)
     }
 
-    /// The keys of the replicas, in the order in which they are to be replicated.
-    pub(crate) fn replicas_in_turn(&self) -> impl Iterator<Item = Id> {
-        let replicas = self.replications.iter().map(|slot| &self.values[slot]);
-        let mut replicas: Vec<_> = replicas
-            .filter_map(|held| held.replication().map(|replication| (replication.due, held.key)))
-            .collect();
-        replicas.sort_unstable();
-        replicas.into_iter().map(|(_, key)| key)
+    /// How many replicas are held.
+    pub(crate) fn replicas(&self) -> usize {
+        self.replications.len()
     }
 
     /// The replica that is to be replicated next.

@@ -124,6 +124,11 @@ impl Storage {
         near
     }
 
+    /// The values that were put here and the replicas, of which some may be the same.
+    pub(crate) fn len(&self) -> usize {
+        self.published.len() + self.store.replicas()
+    }
+
     /// Whether there is any value.
     pub(crate) fn is_empty(&self) -> bool {
         self.published.len() == 0 && self.store.len() == 0

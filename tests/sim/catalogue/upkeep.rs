@@ -96,9 +96,9 @@ fn departed(name: &str, nodes: usize, values: usize) -> Scenario {
                         over: minutes(5),
                         going: Going::Politely,
                     },
-                    // The last of the K closest is missed now and then, until its neighbours
+                    // The last of the K closest are missed now and then, until their neighbours
                     // renew.
-                    Step::Check(Check::Placed { least: 19 }),
+                    Step::Check(Check::Placed { least: 18 }),
                     Step::Run(minutes(65)),
                     placed_on_all(),
                 ],
