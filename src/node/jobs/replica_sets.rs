@@ -151,3 +151,23 @@ fn bits(target: Id, closest: &[Contact], k: usize, are_all: bool) -> usize {
     let inside = closest.iter().filter(|&&contact| shared(contact, target) >= bits).count();
     if inside >= (k / 2).max(1) { bits } else { ID_BITS }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Config;
+    use crate::node::samples::{contact, id};
+
+    #[test]
+    fn a_set_is_looked_up_anew_when_two_thirds_of_a_life_are_over() {
+        let mut turn = Turn::new(Config::new(id(0), [7; 32]), Instant::ZERO);
+        let mut sets = ReplicaSets::default();
+        let contacts = (1..=RENEW_PEERS as u16 + 1).map(contact);
+        sets.learn(&turn, id(0), contacts, true);
+        turn.now = turn.now + turn.config.expire / 2;
+        let chosen = sets.choose(&mut turn, id(0)).expect("a set");
+        assert_eq!((chosen.contacts.len(), chosen.spares.len()), (RENEW_PEERS, 1));
+        turn.now = Instant::ZERO + turn.config.expire * 2 / 3;
+        assert!(sets.choose(&mut turn, id(0)).is_none());
+    }
+}
