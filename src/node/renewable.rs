@@ -70,3 +70,18 @@ impl Renewable {
         self.expires.since(now)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::node::samples::id;
+
+    #[test]
+    fn the_keys_of_a_round_come_by_the_byte_that_steers() {
+        let mut keys: Vec<Id> = (0..1000).map(id).collect();
+        keys.sort_unstable_by_key(|&key| steer_order(key));
+        assert!(keys.is_sorted_by_key(|key| key.last_byte()));
+    }
+}
