@@ -17,6 +17,11 @@ use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
 use crate::spoilers::{Drips, Spoiling};
 
+/// Buffers that wait for a datagram: more than one window of a hundred thousand nodes takes. The
+/// threads make new ones where a node sends more than it was given buffers for; kept without a
+/// bound they took as much memory as the nodes.
+const BUFFERS_MAX: usize = 1 << 13;
+
 /// Names a datagram under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FlightIndex(u32);
@@ -172,7 +177,7 @@ impl Network {
         let destination = match self.passes(source, destination) {
             Ok(destination) => destination,
             Err(fate) => {
-                self.buffers.push(payload.into_buffer());
+                self.keep_buffer(payload);
                 return (fate, None);
             }
         };
@@ -223,7 +228,7 @@ impl Network {
     ) -> Fate {
         let Some(index) = self.room() else {
             self.tally.overflowed += 1;
-            self.buffers.push(payload.into_buffer());
+            self.keep_buffer(payload);
             return Fate::Overflow;
         };
         let mut at = now + self.faults.delay.draw(source, destination, &mut self.rng);
@@ -265,7 +270,13 @@ impl Network {
     /// Gives a landed datagram's place, and its buffer, to later ones.
     pub(crate) fn recycle(&mut self, index: FlightIndex, payload: Payload) {
         self.free.push(index);
-        self.buffers.push(payload.into_buffer());
+        self.keep_buffer(payload);
+    }
+
+    fn keep_buffer(&mut self, payload: Payload) {
+        if self.buffers.len() < BUFFERS_MAX {
+            self.buffers.push(payload.into_buffer());
+        }
     }
 
     /// A buffer for a datagram that is to be sent.
