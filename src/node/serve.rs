@@ -237,13 +237,13 @@ impl Node {
     /// Lengthens the life of a value as a STORE of it would, and says whether it is held. It
     /// postpones replication where the sender is a neighbour, which knows the same nodes: from
     /// afar the last of the K closest are missed now and then, and those are for this node to
-    /// find.
+    /// find. Who lends no life only asks, and few of the closest.
     fn renew_held(&mut self, sender: SocketAddr, is_neighbour: bool, renewal: Renewal) -> bool {
         let Renewal { key, life_s } = renewal;
         let (purpose, is_near) = (Purpose::Replica, !self.table.routing.is_far(key));
         let expires = self.expiry(key, life_s, purpose);
         let terms = Terms { source: Source::of_ip(sender.ip()), purpose, is_near, expires };
-        self.storage.renew(&mut self.turn, key, terms, is_neighbour)
+        self.storage.renew(&mut self.turn, key, terms, is_neighbour && life_s > 0)
     }
 
     /// On which terms a value is held that is stored now.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{
-    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_AGAIN, RENEW_LATE, RENEW_PEERS, REPLICATE,
-    REPUBLISH_DEFAULT,
+    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_AGAIN, RENEW_LATE, RENEW_PEERS, REPLICA_SET_MIN,
+    REPLICATE, REPUBLISH_DEFAULT,
 };
 use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
@@ -53,7 +53,7 @@ fn body_of(replies: &[Vec<u8>]) -> Option<BodyKind> {
 }
 
 /// What node 0 says of a RENEW of these keys, for so long.
-fn renew(net: &mut Net, keys: &[Id], life: Duration) -> Renewed {
+pub(crate) fn renew(net: &mut Net, keys: &[Id], life: Duration) -> Renewed {
     let life_s = life.as_secs() as u32;
     let renewals: Vec<Renewal> = keys.iter().map(|&key| Renewal { key, life_s }).collect();
     let body = Body::Renew(Renewals::new(&renewals));
@@ -229,12 +229,13 @@ fn run_until_renewed(net: &mut Net) {
 
 #[test]
 fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
-    let (mut net, key) = network_of_few(15, 6);
+    const NODES: u16 = REPLICA_SET_MIN as u16 + 1;
+    let (mut net, key) = network_of_few(15, NODES);
     run_until_renewed(&mut net);
-    assert_eq!(holders(&net, key), 6, "the origin and five, which it remembers");
-    (1..6).for_each(|number| net.kill(number));
-    (6..10).for_each(|number| _ = net.add(number));
-    (6..10).for_each(|number| net.join(number, 0));
+    assert_eq!(holders(&net, key), usize::from(NODES), "the origin and those it remembers");
+    (1..NODES).for_each(|number| net.kill(number));
+    (NODES..NODES + 4).for_each(|number| _ = net.add(number));
+    (NODES..NODES + 4).for_each(|number| net.join(number, 0));
     run_until_renewed(&mut net);
     assert_eq!(holders(&net, key), 1, "it asks those that it remembers");
     net.run_for(3 * RENEW_AGAIN);
@@ -242,8 +243,9 @@ fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
 }
 
 #[test]
-fn an_origin_looks_up_so_few_peers_that_it_renews_on_all_of_them() {
-    for (nodes, looks_up) in [(RENEW_PEERS as u16 + 1, true), (RENEW_PEERS as u16 + 2, false)] {
+fn an_origin_looks_up_so_few_peers_that_most_would_be_told_each_time() {
+    let least = REPLICA_SET_MIN as u16 + 1;
+    for (nodes, looks_up) in [(least - 1, true), (least, false)] {
         let (mut net, key) = network_of_few(14, nodes);
         run_until_renewed(&mut net);
         let asks =

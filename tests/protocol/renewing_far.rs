@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use kad_node::id::Id;
-use kad_node::limits::{K_DEFAULT, RENEW_LATE, RENEW_PEERS, REPLICATE};
-use kad_node::wire::Body;
+use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, RENEW_LATE, RENEW_PEERS, REPLICATE};
+use kad_node::wire::{Body, Renewal};
 
 use crate::net::Net;
-use crate::renewing::{holders, store_on_first};
+use crate::renewing::{holders, renew, store_on_first};
 
 /// A network of 60, and a text whose key lies in the other half of the id space than node 0.
 fn network(seed: u64) -> (Net, String) {
@@ -19,10 +19,10 @@ fn network(seed: u64) -> (Net, String) {
     (net, text)
 }
 
-/// How often node 0 has named `key` in a RENEW, and in a lookup step.
+/// How often node 0 has asked by a RENEW of no life whether `key` is held, and by a lookup step.
 fn asked(net: &Net, key: Id) -> [usize; 2] {
     let names = |body: &Body<'_>| match body {
-        Body::Renew(renewals) => renewals.iter().any(|renewal| renewal.key == key),
+        Body::Renew(renewals) => renewals.iter().any(|it| it == Renewal { key, life_s: 0 }),
         _ => false,
     };
     let looks = |body: &Body<'_>| matches!(*body, Body::FindNode { target, .. } if target == key);
@@ -70,4 +70,18 @@ fn a_far_node_stores_nothing_on_those_that_it_asks() {
     let stores = net.sent_by(0, |body| matches!(body, Body::Store(store) if store.key == key));
     assert!(stores.is_empty());
     assert_eq!(asked(&net, key)[1], 0);
+}
+
+#[test]
+fn who_only_asks_whether_a_value_is_held_postpones_no_renewal() {
+    for (life, holders_expected) in [(EXPIRE_DEFAULT, 1), (Duration::ZERO, 5)] {
+        let mut net = Net::joined(6, 5);
+        let key = store_on_first(&mut net, "value");
+        let end = net.now + REPLICATE + RENEW_LATE;
+        while net.now < end {
+            renew(&mut net, &[key], life);
+            net.run_for(RENEW_LATE / 3);
+        }
+        assert_eq!(holders(&net, key), holders_expected, "{life:?}");
+    }
 }

@@ -25,8 +25,9 @@ const REQUESTS_PER_SECOND_MAX: u64 =
 /// off at once it may hand off within a second.
 const DEPARTING_REQUESTS_MAX: u64 = DEPART_QUERIES_MAX as u64 * (5 * K_MAX as u64 / 2);
 
-/// Heap bytes of a lookup in progress: a hundred candidates of 128 bytes each.
-const LOOKUP_BYTES_MAX: isize = 16 << 10;
+/// Heap bytes of a lookup in progress: room for 128 candidates of 144 bytes, and a mark of 16
+/// for each.
+const LOOKUP_BYTES_MAX: isize = 128 * (144 + 16);
 
 /// RPCs in flight at one node that are no part of a lookup in progress.
 const PINGS_MAX: u64 = (STALE_CHECKS_MAX + PROOFS_MAX) as u64;
@@ -34,10 +35,13 @@ const PINGS_MAX: u64 = (STALE_CHECKS_MAX + PROOFS_MAX) as u64;
 /// Heap bytes that one value costs beside itself: its places in the indexes.
 const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;
 
-/// Heap bytes of a node beside its values: its routing table, and lookups in progress
-/// at the four that maintenance may start; and of each of its shards.
-const NODE_BYTES_MAX: isize = 192 << 10;
-const SHARD_BYTES_MAX: isize = 64 << 10;
+/// Heap bytes of each shard of a node beside its values: a routing table, and the lookups in
+/// progress that maintenance may start.
+const SHARD_BYTES_MAX: isize = (32 << 10) + MAINTENANCE_QUERIES_MAX as isize * LOOKUP_BYTES_MAX;
+
+/// Heap bytes of a node for what is not counted one by one: requests in flight, rounds of
+/// renewals, estimates of paths.
+const NODE_BYTES_MAX: isize = 2 * SHARD_BYTES_MAX;
 
 /// The most of each thing that any node of a world had at any moment.
 #[derive(Clone, Copy, Debug, Default)]

@@ -40,7 +40,8 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         Step::Run(Duration::from_secs(rng.below(300))),
         Step::Put {
             count: 1 + rng.below(60) as usize,
-            bytes: rng.below(1 + kad_node::limits::PIECE_BYTES_MAX as u64) as usize,
+            // An empty value is none.
+            bytes: (rng.below(1 + kad_node::limits::PIECE_BYTES_MAX as u64) as usize).max(1),
             over: Duration::from_secs(1 + rng.below(60)),
         },
     ];

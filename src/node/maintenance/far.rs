@@ -1,7 +1,8 @@
 //! Replicas that a node is far from: it knows K contacts that are closer, and not all of those
 //! that are.
 //!
-//! It asks [`RENEW_PEERS`] of the closest by a RENEW whether they hold the value. Where most do,
+//! It asks [`RENEW_PEERS`] of the closest by a RENEW of no life whether they hold the value: that
+//! postpones no renewal of theirs, which is for all of the closest. Where most do,
 //! it is looked after by nodes that know all of the closest, and what is held here becomes a
 //! cached copy. Else those are looked up, and it is renewed on them. Without the question each
 //! replica that newcomers have come closer to takes a lookup.

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::id::Id;
 use crate::limits::{DEPART_REQUESTS_PER_PEER, RENEWALS_MAX};
@@ -66,13 +67,17 @@ pub(super) enum State {
 impl Round {
     /// The next request to a peer.
     pub(super) fn next_request(&mut self, turn: &Turn, id: RoundPeer) -> Option<Request> {
-        let Self { peers, values, .. } = self;
+        let Self { peers, values, reason, .. } = self;
         let peer = &mut peers[usize::from(id.peer)];
         let ask = if let Some(index) = peer.store.pop() {
             let renewable = &values[usize::from(index)].renewable;
             let (value, life) = (Arc::clone(&renewable.value), renewable.life(turn.now));
             Ask::Store { key: renewable.key, value, life, purpose: wire::Purpose::Replica }
         } else {
+            let life = |renewable: &Renewable| match reason {
+                RenewReason::Far => Duration::ZERO,
+                _ => renewable.life(turn.now),
+            };
             let rest = peer.renew.len().saturating_sub(RENEWALS_MAX);
             let renewals: Arc<[Renewal]> = peer
                 .renew
@@ -80,7 +85,7 @@ impl Round {
                 .rev()
                 .map(|index| {
                     let renewable = &values[usize::from(index)].renewable;
-                    Renewal { key: renewable.key, life_s: whole_seconds(renewable.life(turn.now)) }
+                    Renewal { key: renewable.key, life_s: whole_seconds(life(renewable)) }
                 })
                 .collect();
             if renewals.is_empty() {
