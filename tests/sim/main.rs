@@ -41,6 +41,7 @@ mod disks;
 mod faults;
 mod figures;
 mod growth;
+mod large_pages;
 mod malice;
 mod network;
 mod operations;
@@ -84,6 +85,7 @@ use crate::suite::{Job, Score};
 
 fn main() -> ExitCode {
     let mut options = Options::parse();
+    large_pages::ensure();
     if options.attackers {
         return ExitCode::from(u8::from(!plots::table(&options)));
     }
