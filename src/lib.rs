@@ -28,12 +28,6 @@
 //! default, also what the program `kad-node` needs.
 #![cfg_attr(not(feature = "handoff"), no_std)]
 
-#[cfg(all(feature = "std", not(target_os = "linux")))]
-compile_error!(
-    "kad-node needs Linux (io_uring, recvmmsg, SO_REUSEPORT): build it there, or only its \
-     protocol core, by --no-default-features"
-);
-
 extern crate alloc;
 
 #[cfg(feature = "std")]
