@@ -26,6 +26,7 @@ mod one_shot;
 mod ping;
 mod private;
 mod prompt;
+mod readme;
 mod remote;
 mod scripts;
 #[path = "../harness/seccomp.rs"]
