@@ -127,8 +127,8 @@ impl fmt::Display for Checked {
         }
         writeln!(
             f,
-            "disk      {} bytes in {} segments, {} records, {} bytes live",
-            self.disk_bytes, self.segments, self.records, self.live_bytes
+            "disk      {} bytes, {} of them live; segments: {}, records: {}",
+            self.disk_bytes, self.live_bytes, self.segments, self.records
         )?;
         write!(f, "damage    {}", self.damage)
     }

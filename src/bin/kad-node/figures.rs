@@ -132,11 +132,11 @@ pub(crate) fn head(
     let node = |name| counter(&figures.total.node, name);
     writeln!(
         out,
-        "holds     {} put here, {} of others ({}), {} contacts",
+        "holds     {} put here, {} of others ({}), {}",
         node("values_published"),
         node("values"),
         size(node("value_bytes")),
-        node("contacts"),
+        counted(node("contacts") as usize, "contact"),
     )?;
     let now = Traffic::of(figures);
     let elapsed = now.at.saturating_duration_since(before.at);

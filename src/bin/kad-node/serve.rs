@@ -171,7 +171,7 @@ fn welcome(address: SocketAddr) {
         listen = launch::any_like(address);
     }
     log::say(format_args!(
-        "This node is {address}. To join it with another node, type in a second terminal\n    \
+        "This node is {address}. To join it with another node, type elsewhere\n    \
          {program} --listen {listen} --bootstrap {address}\n\
          Then type 'put some text' here and 'get KEY' there. 'help' lists the commands."
     ));
