@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::Value;
+
 fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().expect("it starts");
     assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
@@ -42,17 +44,20 @@ fn a_build_for_another_system_ends_with_one_line_that_says_so() {
 
 #[test]
 fn what_compiles_on_linux_alone_is_no_dependency_elsewhere() {
-    let dependencies = |target| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["tree", "--package", "kad-node"]);
-        cargo.args(["--edges", "normal", "--prefix", "none", "--locked", "--target", target]);
-        run(&mut cargo)
-    };
-    let (here, there) =
-        (dependencies("x86_64-unknown-linux-gnu"), dependencies("x86_64-apple-darwin"));
-    for name in ["io-uring v", "tokio-uring v", "kad-durable v", "udp v"] {
-        let is_in = |tree: &str| tree.lines().any(|line| line.starts_with(name));
-        assert!(is_in(&here), "{name}: {here}");
-        assert!(!is_in(&there), "{name}: {there}");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["metadata", "--no-deps", "--offline"]);
+    let said = run(cargo.args(["--format-version", "1"]));
+    let said: Value = serde_json::from_str(&said).expect("an object");
+    let packages = said["packages"].as_array().expect("the workspace's");
+    let own = packages.iter().find(|package| package["name"] == "kad-node").expect("ours");
+    let dependencies = own["dependencies"].as_array().expect("some");
+    let (linux, mut found) = ("cfg(target_os = \"linux\")", 0);
+    for name in ["io-uring", "tokio-uring", "kad-durable", "udp"] {
+        let of_name = dependencies.iter().filter(|dependency| dependency["name"] == name);
+        for dependency in of_name.filter(|dependency| dependency["kind"].is_null()) {
+            assert_eq!(dependency["target"], linux, "{name}");
+            found += 1;
+        }
     }
+    assert!(found >= 4, "{dependencies:?}");
 }

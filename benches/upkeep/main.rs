@@ -79,12 +79,8 @@ fn holder(values: u64) {
 }
 
 fn main() {
-    let counts: Vec<u64> = env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let mut counts = env::args().filter_map(|argument| argument.parse().ok());
     driver::join_freed_memory(); // as the program has it
-    let &[put, held] = &counts[..] else {
-        origin(PUT);
-        return holder(HELD);
-    };
-    origin(put);
-    holder(held);
+    origin(counts.next().unwrap_or(PUT));
+    holder(counts.next().unwrap_or(HELD));
 }

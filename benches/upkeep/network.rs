@@ -29,7 +29,7 @@ pub(crate) struct Network {
     rng: Rng,
     /// Answers on their way.
     answers: VecDeque<(Instant, SocketAddr, Vec<u8>)>,
-    pub(crate) turns: Turns,
+    turns: Turns,
 }
 
 /// The calls into the node since they were last taken.

@@ -7,7 +7,7 @@ use std::process::Command;
 use kad_node::id::Id;
 
 use crate::Io;
-use crate::child::{Ended, Node, field, finish, program};
+use crate::child::{Ended, Node, field, finish};
 
 const README: &str = include_str!("../../README.md");
 
@@ -40,12 +40,11 @@ fn with(line: &str, others: &[(&str, &str)]) -> String {
 
 /// A shell in `folder` that finds the program by its name.
 fn shell(folder: &Path, line: &str) -> Command {
-    let mut shell = program();
-    let programs = Path::new(shell.get_program()).parent().expect("a folder").to_owned();
+    let programs = Path::new(env!("CARGO_BIN_EXE_kad-node")).parent().expect("a folder");
     let path = std::env::var("PATH").expect("a path");
-    shell = Command::new("sh");
-    shell.env("NO_COLOR", "1").env("KAD_NO_HISTORY", "true").env("KAD_LOG", "warn");
-    shell.env("PATH", format!("{}:{path}", programs.display()));
+    let mut shell = Command::new("sh");
+    shell.env_remove("RUST_LOG").env("NO_COLOR", "1").env("KAD_NO_HISTORY", "true");
+    shell.env("KAD_LOG", "warn").env("PATH", format!("{}:{path}", programs.display()));
     shell.current_dir(folder).args(["-ec", line]);
     shell
 }
