@@ -298,10 +298,6 @@ pub const RENEW_AGAIN: Duration = Duration::from_mins(1);
 /// Of the nodes closest to a value, those on which its origin renews it each time; and those of
 /// which a node that is farther than K others asks whether they hold it.
 pub const RENEW_PEERS: usize = 3;
-/// Of fewer nodes no replica set is remembered: of seven, four hear nothing from the origin at
-/// a time, and some are not told twice in a row, so that their turn to renew on the others
-/// comes.
-pub const REPLICA_SET_MIN: usize = 2 * RENEW_PEERS + 1;
 /// How often it is looked for nodes that have come into the neighbourhood.
 pub const NEWCOMERS_LOOK: Duration = Duration::from_mins(1);
 /// Values that are gone through at once for such nodes: a quarter of a millisecond.

@@ -234,16 +234,14 @@ impl Node {
         self.reply(asked, body, outbox);
     }
 
-    /// Lengthens the life of a value as a STORE of it would, and says whether it is held. It
-    /// postpones replication where the sender is a neighbour, which knows the same nodes: from
-    /// afar the last of the K closest are missed now and then, and those are for this node to
-    /// find. Who lends no life only asks, and few of the closest.
+    /// Lengthens the life of a value as a STORE of it would, and says whether it is held.
     fn renew_held(&mut self, sender: SocketAddr, is_neighbour: bool, renewal: Renewal) -> bool {
         let Renewal { key, life_s } = renewal;
         let (purpose, is_near) = (Purpose::Replica, !self.table.routing.is_far(key));
-        let expires = self.expiry(key, life_s, purpose);
-        let terms = Terms { source: Source::of_ip(sender.ip()), purpose, is_near, expires };
-        self.storage.renew(&mut self.turn, key, terms, is_neighbour && life_s > 0)
+        let is_for_all = is_neighbour && self.is_lent_by_holder(life_s);
+        let (source, expires) = (Source::of_ip(sender.ip()), self.expiry(key, life_s, purpose));
+        let terms = Terms { source, purpose, is_near, is_for_all, expires };
+        self.storage.renew(&mut self.turn, key, terms)
     }
 
     /// On which terms a value is held that is stored now.
@@ -252,8 +250,18 @@ impl Node {
             source: Source::of_ip(asked.source.ip()),
             purpose: store.purpose,
             is_near: !self.table.routing.is_far(store.key),
+            is_for_all: self.table.routing.knows_closest(asked.datagram.sender)
+                && self.is_lent_by_holder(store.life_s),
             expires: self.expiry(store.key, store.life_s, store.purpose),
         }
+    }
+
+    /// Whether a life is lent by a node that holds the value, and if it is a neighbour renews it
+    /// on all of the closest. Such a one lends what is left; the origin of a value, which tells
+    /// few of the closest, a whole life; and none who only asks few of them. From afar the last of
+    /// the closest are missed now and then, and those are for this node to find.
+    fn is_lent_by_holder(&self, life_s: u32) -> bool {
+        (1..whole_seconds(self.turn.config.expire)).contains(&life_s)
     }
 
     /// When the life of a value ends that is stored now.

@@ -123,7 +123,7 @@ impl Storage {
         let replication = self.replication(turn, None);
         let source = source.map_or(Source::Own, Source::of_ip);
         // Until it is stored anew: the routing table is not back yet.
-        let terms = Terms { source, purpose, is_near: true, expires };
+        let terms = Terms { source, ..Terms::own(purpose, expires) };
         let note_evicted = |key| note_evicted(turn, key);
         if self.store.store((key, value), terms, replication, note_evicted).is_err() {
             return false;
@@ -144,7 +144,7 @@ impl Storage {
         let known = self.store.held(key);
         let is_known = known.is_some();
         let before = known.and_then(Held::replication);
-        let replication = self.replication(turn, before);
+        let replication = self.replication_on(turn, terms, before);
         self.store.store(value, terms, replication, |key| note_evicted(turn, key))?;
         if is_known {
             self.write_renewed(turn, key);
@@ -156,24 +156,14 @@ impl Storage {
         Ok(())
     }
 
-    /// Lengthens the life of a value, and says whether it is held. Its replication is postponed
-    /// where a neighbour has renewed it.
-    pub(crate) fn renew(
-        &mut self,
-        turn: &mut Turn,
-        key: Id,
-        terms: Terms,
-        by_neighbour: bool,
-    ) -> bool {
+    /// Lengthens the life of a value, and says whether it is held.
+    pub(crate) fn renew(&mut self, turn: &mut Turn, key: Id, terms: Terms) -> bool {
         if self.published.value(key).is_some() {
             return true;
         }
         let Some(known) = self.store.held(key) else { return false };
         let before = known.replication();
-        let replication = match before {
-            Some(before) if !by_neighbour => before,
-            _ => self.replication(turn, before),
-        };
+        let replication = self.replication_on(turn, terms, before);
         self.store.renew(key, terms, replication);
         self.write_renewed(turn, key);
         true
@@ -217,8 +207,7 @@ impl Storage {
             return Forgotten::Unknown;
         };
         turn.journal.write(|| Change::Forgotten { key });
-        let (purpose, expires) = (Purpose::Replica, turn.now + turn.config.expire);
-        let terms = Terms { source: Source::Own, purpose, is_near: true, expires };
+        let terms = Terms::own(Purpose::Replica, turn.now + turn.config.expire);
         // Where there is no room for it, others hold it.
         let _ = self.hold(turn, (key, value), terms);
         Forgotten::Forgotten
@@ -236,8 +225,7 @@ impl Storage {
     ) {
         let expires = turn.now + cache_life(life, closer, CACHE_LIFE_MIN);
         if turn.journal.has_room(value.len()) {
-            let (source, purpose) = (Source::Own, Purpose::Cache);
-            let terms = Terms { source, purpose, is_near: true, expires };
+            let terms = Terms::own(Purpose::Cache, expires);
             // Where there is no room for it, others hold it.
             let _ = self.hold(turn, (key, value), terms);
         }
@@ -254,6 +242,20 @@ impl Storage {
     pub(crate) fn renewable(&self, turn: &Turn, key: Id) -> Option<Renewable> {
         let (value, life) = self.value_and_life(turn, key)?;
         Some(Renewable { key, value: Arc::clone(value), expires: turn.now + life })
+    }
+
+    /// When to replicate a value that is stored or renewed on these terms: none but those of one
+    /// that does the same postpone it.
+    fn replication_on(
+        &mut self,
+        turn: &mut Turn,
+        terms: Terms,
+        before: Option<Replication>,
+    ) -> Replication {
+        match before {
+            Some(before) if !terms.is_for_all => before,
+            _ => self.replication(turn, before),
+        }
     }
 
     /// When to replicate a value that is stored now: in a period, but no later than it could

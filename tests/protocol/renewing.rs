@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{
-    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_AGAIN, RENEW_LATE, RENEW_PEERS, REPLICA_SET_MIN,
-    REPLICATE, REPUBLISH_DEFAULT,
+    EXPIRE_DEFAULT, K_DEFAULT, K_MAX, RENEW_AGAIN, RENEW_LATE, RENEW_PEERS, REPLICATE,
+    REPUBLISH_DEFAULT,
 };
 use kad_node::wire::{self, Body, Contacts, Datagram, Renewal, Renewals, Renewed, Role, Store};
 
@@ -30,11 +30,16 @@ fn holder(seed: u64, shards: usize, landing: Landing) -> Net {
     net
 }
 
-/// A client stores `text` on node 0 alone.
+/// A client stores `text` on node 0 alone, as its origin would.
 pub(crate) fn store_on_first(net: &mut Net, text: &str) -> Id {
+    store_on_first_for(net, text, EXPIRE_DEFAULT)
+}
+
+/// A client stores `text` on node 0 alone, for so long.
+pub(crate) fn store_on_first_for(net: &mut Net, text: &str, life: Duration) -> Id {
     let pong = &net.ask(addr(SENDER), 0, &datagram(1, Body::Ping))[0];
     let token = wire::decode(pong).expect("a PONG").token;
-    let life_s = EXPIRE_DEFAULT.as_secs() as u32;
+    let life_s = life.as_secs() as u32;
     let body = Body::Store(Store { life_s, ..store(text.as_bytes()) });
     let request = Datagram { token, role: Role::Client, ..datagram(2, body) };
     assert_eq!(body_of(&net.ask(addr(SENDER), 0, &request)), Some(BodyKind::Stored));
@@ -229,7 +234,7 @@ fn run_until_renewed(net: &mut Net) {
 
 #[test]
 fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
-    const NODES: u16 = REPLICA_SET_MIN as u16 + 1;
+    const NODES: u16 = 6;
     let (mut net, key) = network_of_few(15, NODES);
     run_until_renewed(&mut net);
     assert_eq!(holders(&net, key), usize::from(NODES), "the origin and those it remembers");
@@ -240,20 +245,6 @@ fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
     assert_eq!(holders(&net, key), 1, "it asks those that it remembers");
     net.run_for(3 * RENEW_AGAIN);
     assert_eq!(holders(&net, key), 5);
-}
-
-#[test]
-fn an_origin_looks_up_so_few_peers_that_most_would_be_told_each_time() {
-    let least = REPLICA_SET_MIN as u16 + 1;
-    for (nodes, looks_up) in [(least - 1, true), (least, false)] {
-        let (mut net, key) = network_of_few(14, nodes);
-        run_until_renewed(&mut net);
-        let asks =
-            |body: &Body<'_>| matches!(*body, Body::FindNode { target, .. } if target == key);
-        let before = net.sent_by(0, asks).len();
-        run_until_renewed(&mut net);
-        assert_eq!(net.sent_by(0, asks).len() > before, looks_up, "{nodes} nodes");
-    }
 }
 
 #[test]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use kad_node::id::Id;
 use kad_node::limits::{EXPIRE_DEFAULT, K_DEFAULT, RENEW_LATE, RENEW_PEERS, REPLICATE};
-use kad_node::wire::{Body, Renewal};
+use kad_node::wire::{self, Body, Renewal};
 
-use crate::net::Net;
-use crate::renewing::{holders, renew, store_on_first};
+use crate::datagram::datagram;
+use crate::net::{Flying, Net, addr};
+use crate::renewing::{holders, renew, store_on_first, store_on_first_for};
 
 /// A network of 60, and a text whose key lies in the other half of the id space than node 0.
 fn network(seed: u64) -> (Net, String) {
@@ -55,11 +56,11 @@ fn what_a_far_node_alone_holds_it_brings_to_the_closest() {
 }
 
 #[test]
-fn a_far_node_stores_nothing_on_those_that_it_asks() {
+fn the_word_of_one_that_lacks_a_value_has_a_far_node_renew_it_on_all_of_the_closest() {
     let (mut net, text) = network(5);
     let key = net.put(20, &text);
     net.run_for(Duration::from_secs(10));
-    // One of the closest comes back with nothing: most of those that are asked hold it still.
+    // One of the closest comes back with nothing: the others that are asked hold it still.
     let mut numbers: Vec<u16> = (1..60).filter(|&number| number != 20).collect();
     numbers.sort_by_key(|&number| net.id(number) ^ key);
     let (closest, id) = (numbers[0], net.id(numbers[0]));
@@ -67,21 +68,71 @@ fn a_far_node_stores_nothing_on_those_that_it_asks() {
     net.add_with(closest, |config| config.id = id);
     store_on_first(&mut net, &text);
     net.run_for(REPLICATE + RENEW_LATE);
-    let stores = net.sent_by(0, |body| matches!(body, Body::Store(store) if store.key == key));
-    assert!(stores.is_empty());
-    assert_eq!(asked(&net, key)[1], 0);
+    assert!(asked(&net, key)[1] > 0, "it looks the closest up");
+    assert!(net.nodes[&addr(closest)].holds(key));
 }
 
 #[test]
-fn who_only_asks_whether_a_value_is_held_postpones_no_renewal() {
-    for (life, holders_expected) in [(EXPIRE_DEFAULT, 1), (Duration::ZERO, 5)] {
-        let mut net = Net::joined(6, 5);
-        let key = store_on_first(&mut net, "value");
+fn a_far_node_of_whose_peers_one_is_silent_believes_the_others() {
+    let (mut net, text) = network(5);
+    let key = net.put(20, &text);
+    net.run_for(Duration::from_secs(10));
+    store_on_first(&mut net, &text);
+    let silent = addr((1..60).min_by_key(|&number| net.id(number) ^ key).expect("some"));
+    let is_renew = |flying: &Flying| {
+        matches!(wire::decode(&flying.bytes).expect("no garbage").body, Body::Renew(_))
+    };
+    net.use_delay(move |_, flying| {
+        let is_lost = flying.to == silent && is_renew(flying);
+        if is_lost { EXPIRE_DEFAULT } else { Duration::ZERO }
+    });
+    net.run_for(REPLICATE + RENEW_LATE);
+    assert!(asked(&net, key)[0] > RENEW_PEERS, "one of them more than once");
+    assert_eq!(asked(&net, key)[1], 0, "it looks none up");
+}
+
+#[test]
+fn a_neighbour_that_holds_a_value_postpones_its_renewal_and_no_other_does() {
+    let lives = [EXPIRE_DEFAULT, EXPIRE_DEFAULT / 2, Duration::ZERO];
+    for (life, holders_expected) in lives.into_iter().zip([5, 1, 5]) {
+        for by_store in [false, true] {
+            let mut net = Net::joined(6, 5);
+            let key = store_on_first(&mut net, "value");
+            let end = net.now + REPLICATE + RENEW_LATE;
+            while net.now < end {
+                if by_store && !life.is_zero() {
+                    store_on_first_for(&mut net, "value", life);
+                } else {
+                    renew(&mut net, &[key], life);
+                }
+                net.run_for(RENEW_LATE / 3);
+            }
+            assert_eq!(holders(&net, key), holders_expected, "{life:?}, by STORE: {by_store}");
+        }
+    }
+}
+
+#[test]
+fn what_comes_from_afar_postpones_no_renewal() {
+    let sender = datagram(0, Body::Ping).sender;
+    let is_far = |id: Id| (id ^ sender).shared_prefix_bits() == 0;
+    let seed = (0..64).find(|&seed| is_far(Net::joined(seed, 1).id(0))).expect("one of 64");
+    for by_store in [false, true] {
+        let mut net = Net::joined(seed, 60);
+        let own = net.id(0);
+        let mut texts = (0..).map(|number| format!("value {number}"));
+        let shared = |text: &String| (Id::of_value(text.as_bytes()) ^ own).shared_prefix_bits();
+        let text = texts.find(|text| shared(text) > 4).expect("one of 32");
+        let key = store_on_first(&mut net, &text);
         let end = net.now + REPLICATE + RENEW_LATE;
         while net.now < end {
-            renew(&mut net, &[key], life);
+            if by_store {
+                store_on_first_for(&mut net, &text, EXPIRE_DEFAULT / 2);
+            } else {
+                renew(&mut net, &[key], EXPIRE_DEFAULT / 2);
+            }
             net.run_for(RENEW_LATE / 3);
         }
-        assert_eq!(holders(&net, key), holders_expected, "{life:?}");
+        assert!(holders(&net, key) >= K_DEFAULT, "by STORE: {by_store}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kad_node::limits::{
     DEPART_QUERIES_MAX, FETCH_BYTES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
-    PROOFS_MAX, ROUND_REQUESTS_MAX, STALE_CHECKS_MAX,
+    PROOFS_MAX, ROUND_PACE, ROUND_REQUESTS_MAX, SENDS_HURRIED, STALE_CHECKS_MAX,
 };
 use kad_node::node::Load;
 
@@ -14,16 +14,20 @@ use crate::shards::Shards;
 use crate::violation::Wrong;
 use crate::world::World;
 
-/// Requests that a node of one shard may send in any second: those of the lookups that
-/// maintenance begins in it, each of which asks some K and a half and stores on K. Of
-/// several shards each keeps that pace, but they share what there is to do: twice as
-/// many are allowed.
-const REQUESTS_PER_SECOND_MAX: u64 =
-    1000 / MAINTENANCE_PACE.as_millis() as u64 * (5 * K_MAX as u64 / 2);
+/// Requests of a lookup, which asks some K and a half and stores on K.
+const LOOKUP_REQUESTS_MAX: u64 = 5 * K_MAX as u64 / 2;
 
-/// The same of each shard of a node that leaves, which is not paced: what it hands
-/// off at once it may hand off within a second.
-const DEPARTING_REQUESTS_MAX: u64 = DEPART_QUERIES_MAX as u64 * (5 * K_MAX as u64 / 2);
+/// Requests that a node of one shard may send in any second: those of the lookups that
+/// maintenance begins in it, and RENEWs at their pace. Of several shards each keeps that pace,
+/// but they share what there is to do: twice as many are allowed.
+const REQUESTS_PER_SECOND_MAX: u64 = 1000 / MAINTENANCE_PACE.as_millis() as u64
+    * LOOKUP_REQUESTS_MAX
+    + 1000 / ROUND_PACE.as_millis() as u64;
+
+/// The same for each value of a node that leaves, which is not paced: among quick peers it may
+/// hand off all that it has within a second, and where half of them are cut off it sends each
+/// request again.
+const REQUESTS_PER_HAND_OFF_MAX: u64 = LOOKUP_REQUESTS_MAX * SENDS_HURRIED as u64;
 
 /// Heap bytes of a lookup in progress: room for 128 candidates of 144 bytes, and a mark of 16
 /// for each.
@@ -62,9 +66,11 @@ impl World {
         let (heap_bytes, allowed) = (slot.heap_bytes, slot.heap_bytes_allowed);
         let shards = slot.node().map_or(1, |node| node.nodes().len());
         let mut rate_max = REQUESTS_PER_SECOND_MAX * shards.min(2) as u64;
-        if slot.departing.is_some() {
-            rate_max += DEPARTING_REQUESTS_MAX * shards as u64;
+        if let Some(departing) = slot.departing {
+            let at_once = (DEPART_QUERIES_MAX * shards) as u64;
+            rate_max += REQUESTS_PER_HAND_OFF_MAX * departing.values.max(at_once);
         }
+        let late = slot.requests.of_late();
         self.peaks.requests_per_second = self.peaks.requests_per_second.max(rate);
         self.peaks.heap_bytes = self.peaks.heap_bytes.max(heap_bytes);
         if rate > rate_max {
@@ -74,11 +80,14 @@ impl World {
             self.check_heap(peer);
         }
         if let Some(load) = load {
-            self.check_in_progress(peer, load);
+            self.check_in_progress(peer, load, late);
         }
     }
 
-    fn check_in_progress(&mut self, peer: PeerIndex, load: Load) {
+    /// Whether a node that has sent so many requests of late is within its limits. A lookup ends
+    /// without its late candidates, whose requests stay in flight until their next time-out: where
+    /// half of the network is cut off, those of a quick lookup are more than K.
+    fn check_in_progress(&mut self, peer: PeerIndex, load: Load, late: u64) {
         let slot = &self.peers[peer.as_usize()];
         let Some(node) = slot.node() else { return };
         self.peaks.rpcs = self.peaks.rpcs.max(load.rpcs);
@@ -87,14 +96,11 @@ impl World {
         let maintenance = (node.nodes().len() * MAINTENANCE_QUERIES_MAX) as u64;
         let mut lookups_max = slot.operations + maintenance + 1;
         let renewing = (node.nodes().len() * ROUND_REQUESTS_MAX) as u64;
-        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX + renewing;
+        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX + renewing + late;
         if slot.departing.is_some() {
-            let handed_off_max = (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
-            lookups_max += handed_off_max;
-            // A goodbye to each contact; and a lookup that hands off ends without the
-            // late candidates beyond the K closest, whose requests stay in flight until
-            // their next time-out.
-            rpcs_max += node.stats().contacts + handed_off_max * K_MAX as u64;
+            lookups_max += (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
+            // A goodbye to each contact.
+            rpcs_max += node.stats().contacts;
         }
         for (what, measured, most) in
             [("lookups", load.lookups, lookups_max), ("RPCs in flight", load.rpcs, rpcs_max)]

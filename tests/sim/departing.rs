@@ -25,6 +25,8 @@ pub(crate) struct Departing {
     begun: Instant,
     deadline: Instant,
     handed_off: u64,
+    /// The values that it had, to be handed off.
+    pub(crate) values: u64,
     /// What it had sent and received before.
     datagrams: u64,
 }
@@ -80,7 +82,9 @@ impl World {
         let shards = slot.node().map_or(0, |node| node.nodes().len());
         let datagrams = traffic(slot);
         let (begun, deadline) = (self.now, self.now + DEPART_MAX);
-        slot.departing = Some(Departing { shards, begun, deadline, handed_off: 0, datagrams });
+        let stats = slot.node().map(Shards::stats).unwrap_or_default();
+        let (values, handed_off) = (stats.values + stats.values_published, 0);
+        slot.departing = Some(Departing { shards, begun, deadline, handed_off, values, datagrams });
         self.trace.note(self.now, peer, None, || "leaves".to_owned());
         self.command(peer, Command::Depart { operation: OperationId(u64::MAX) });
     }

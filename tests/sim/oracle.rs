@@ -1,6 +1,7 @@
 //! The oracle: it knows every value that was put and sees into every node, and
 //! so can say what the network ought to answer.
 
+use std::fmt;
 use std::time::Duration;
 
 use kad_node::id::Id;
@@ -102,6 +103,37 @@ pub(crate) fn closest_peers(
     live.into_iter().map(|(_, peer)| peer).collect()
 }
 
+/// Which of the honest peers among the K closest to a value hold it.
+struct Placement {
+    key: Id,
+    honest: usize,
+    /// Those that do not, by their places: the closest has the first.
+    lacking: Vec<(usize, PeerIndex)>,
+}
+
+impl Placement {
+    fn new(world: &World, value: Known, k: usize) -> Self {
+        let closest = closest_peers(world, value.key, k, value.put);
+        let honest = closest.iter().filter(|peer| world.peers[peer.as_usize()].node().is_some());
+        let honest: Vec<_> = (1..).zip(honest.copied()).collect();
+        let holds = |peer| holds(world, peer, value.key);
+        let lacking = honest.iter().copied().filter(|&(_, peer)| !holds(peer)).collect();
+        Self { key: value.key, honest: honest.len(), lacking }
+    }
+
+    fn holding(&self) -> usize {
+        self.honest - self.lacking.len()
+    }
+}
+
+impl fmt::Display for Placement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, honest, lacking } = self;
+        write!(f, "{key} is held by {} of the {honest} closest nodes; lacking", self.holding())?;
+        lacking.iter().try_for_each(|(place, peer)| write!(f, " on {peer} in place {place}"))
+    }
+}
+
 /// Whether `peer` is up, honest, and holds `key`.
 fn holds(world: &World, peer: PeerIndex, key: Id) -> bool {
     world.peers[peer.as_usize()].node().is_some_and(|node| node.holds(key))
@@ -148,25 +180,22 @@ impl World {
     /// live peers hold, of those that are honest.
     pub(crate) fn check_placement(&mut self, k: usize, least: usize) {
         for value in self.oracle.stored_values() {
-            let closest = closest_peers(self, value.key, k, value.put);
-            let honest: Vec<_> = closest
-                .iter()
-                .filter(|peer| self.peers[peer.as_usize()].node().is_some())
-                .collect();
-            let holding = honest.iter().filter(|peer| holds(self, ***peer, value.key)).count();
-            if holding < least.min(honest.len()) {
-                let missing: Vec<_> = honest
-                    .iter()
-                    .filter(|peer| !holds(self, ***peer, value.key))
-                    .map(ToString::to_string)
-                    .collect();
-                let what = format!(
-                    "{} is held by {holding} of the {} closest nodes; not by {}",
-                    value.key,
-                    honest.len(),
-                    missing.join(" ")
-                );
-                self.violate(Wrong::Misplaced, what);
+            let placement = Placement::new(self, value, k);
+            if placement.holding() < least.min(placement.honest) {
+                self.violate(Wrong::Misplaced, placement.to_string());
+            }
+        }
+    }
+
+    /// A violation for each stored value that one of its K closest live peers lacks that is
+    /// honest, and not the farthest of more than K.
+    pub(crate) fn check_placement_but_farthest(&mut self, k: usize) {
+        let are_more = self.peers.iter().filter(|peer| peer.is_live()).count() > k;
+        for value in self.oracle.stored_values() {
+            let placement = Placement::new(self, value, k);
+            let due = placement.honest - usize::from(are_more && placement.honest > 0);
+            if placement.lacking.iter().any(|&(place, _)| place <= due) {
+                self.violate(Wrong::Misplaced, placement.to_string());
             }
         }
     }

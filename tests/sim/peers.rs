@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kad_node::id::{Distance, Id};
+use kad_node::limits::TIMEOUT_MAX;
 use kad_node::time::Instant;
 
 use crate::attacker::Attacker;
@@ -267,23 +268,31 @@ pub(crate) fn is_request(bytes: &[u8]) -> bool {
     bytes.get(2).is_some_and(|kind| kind & 0x80 == 0 && *kind != FIND_RANGE)
 }
 
-/// Requests in the current second.
+/// Seconds that a request may wait for its last time-out, the current one among them.
+const SECONDS: usize = 1 + TIMEOUT_MAX.as_secs() as usize;
+
+/// Requests in the current second, and in those before it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Rate {
     second: u64,
-    count: u64,
+    counts: [u64; SECONDS],
 }
 
 impl Rate {
     /// Counts so many, and says how many they are in this second.
     pub(crate) fn add(&mut self, now: Instant, count: usize) -> u64 {
         let second = now.since(Instant::ZERO).as_secs();
-        if second != self.second {
-            self.second = second;
-            self.count = 0;
-        }
-        self.count += count as u64;
-        self.count
+        let passed = (second - self.second).min(SECONDS as u64) as usize;
+        self.counts.rotate_right(passed % SECONDS);
+        self.counts[..passed].fill(0);
+        self.second = second;
+        self.counts[0] += count as u64;
+        self.counts[0]
+    }
+
+    /// How many they were within the longest time-out.
+    pub(crate) fn of_late(&self) -> u64 {
+        self.counts.iter().sum()
     }
 }
 

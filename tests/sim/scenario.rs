@@ -186,6 +186,10 @@ pub(crate) enum Check {
     /// Every stored value lives on at least so many of its K closest live nodes, or
     /// on [`ALL`].
     Placed { least: usize },
+    /// Every stored value lives on its K closest live nodes. Where there are more than K, the
+    /// farthest of them may lack it: it lies in a full bucket of some holders, which do not
+    /// all know it.
+    PlacedButFarthest,
     /// The closest contacts that a node gives, whichever of its shards is asked,
     /// are those that a sort gives.
     ClosestIsExact { targets: usize },

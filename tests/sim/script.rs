@@ -271,6 +271,7 @@ impl World {
         let k = self.config(Id::new([0; 20]), [0; 32]).k;
         match check {
             Check::Placed { least } => self.check_placement(k, least),
+            Check::PlacedButFarthest => self.check_placement_but_farthest(k),
             Check::Acquainted { least } => self.check_acquainted(least),
             Check::ClosestIsExact { targets } => self.check_closest(k, targets),
             Check::Neighbours { least } => {

@@ -11,7 +11,7 @@ use crate::faults::{Delay, Faults, ROOMY};
 use crate::malice;
 use crate::operations::Expect;
 use crate::ratio::{Ratio, mix};
-use crate::scenario::{ALL, Check, Going, Identity, Scenario, Step, Verdict};
+use crate::scenario::{Check, Going, Identity, Scenario, Step, Verdict};
 use crate::shards::Layout;
 use crate::spoilers::Spoilers;
 use crate::world::Configure;
@@ -54,7 +54,7 @@ pub(crate) fn draw(seed: u64) -> Scenario {
         Step::Divide { parts: 1 },
         Step::Faults(Faults { delay: faults.delay, ..Faults::NONE }),
         Step::Run(SETTLING),
-        Step::Check(Check::Placed { least: ALL }),
+        Step::Check(Check::PlacedButFarthest),
         Step::Check(Check::ClosestIsExact { targets: 100 }),
         Step::GetEach { over: Duration::from_mins(1), expect: Expect::Found },
     ]);

@@ -5,26 +5,23 @@
 //! the target in which all are nearer than the farthest of them: those are the closest to each
 //! key of the subtree: its replica set. For as long as it is remembered its values are renewed
 //! on [`RENEW_PEERS`] of these nodes at random, and no lookup is made: what they hold, they
-//! renew on the others. A peer that only says that it holds a value must be chosen each time
-//! for that to fail.
+//! renew on the others, which what they hear from here does not postpone. A peer that only
+//! says that it holds a value must be chosen each time for that to fail.
 //!
 //! So they take as long as [`REPLICATE`]: where values are republished more often than that,
 //! no set is remembered, and each round is a full one: each value on the K closest to it of
 //! those that the lookup has found and that the table knows.
 //!
-//! Nor is one of fewer than [`REPLICA_SET_MIN`] nodes: most would be told each time, so that none
-//! of them would have to renew on the others, and a node that comes later would not be told.
-//!
 //! A set is looked up anew when two thirds of the life are over that a full round has given
 //! to its values, so that each of the closest hears of them from here before they expire; and
-//! when half of the nodes that it had are silent, or too few are left.
+//! when half of the nodes that it had are silent.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use crate::id::{ID_BITS, Id};
-use crate::limits::{RENEW_PEERS, REPLICA_SET_MIN, REPLICA_SETS_MAX, REPLICATE};
+use crate::limits::{RENEW_PEERS, REPLICA_SETS_MAX, REPLICATE};
 use crate::node::effect::Turn;
 use crate::time::Instant;
 use crate::wire::Contact;
@@ -106,7 +103,7 @@ impl ReplicaSets {
                 self.0.remove(&first);
             }
         }
-        if contacts.len() >= REPLICA_SET_MIN && turn.config.republish >= REPLICATE {
+        if !contacts.is_empty() && turn.config.republish >= REPLICATE {
             let until = turn.now + turn.config.expire * 2 / 3;
             let found = contacts.len();
             self.0.insert(*range.start(), ReplicaSet { bits, contacts, found, until });
@@ -118,7 +115,7 @@ impl ReplicaSets {
     pub(crate) fn silent(&mut self, turn: &Turn, key: Id, contact: Contact) {
         if let Some((first, set)) = self.find(turn.now, key) {
             set.contacts.retain(|other| *other != contact);
-            if set.contacts.len() < REPLICA_SET_MIN.max(set.found.div_ceil(2)) {
+            if set.contacts.len() < set.found.div_ceil(2) {
                 self.0.remove(&first);
             }
         }
@@ -162,12 +159,12 @@ mod tests {
     fn a_set_is_looked_up_anew_when_two_thirds_of_a_life_are_over() {
         let mut turn = Turn::new(Config::new(id(0), [7; 32]), Instant::ZERO);
         let mut sets = ReplicaSets::default();
-        let contacts = (1..=REPLICA_SET_MIN as u16).map(contact);
+        let contacts = (1..=RENEW_PEERS as u16 + 4).map(contact);
         sets.learn(&turn, id(0), contacts, true);
         turn.now = turn.now + turn.config.expire / 2;
         let chosen = sets.choose(&mut turn, id(0)).expect("a set");
         let lengths = (chosen.contacts.len(), chosen.spares.len());
-        assert_eq!(lengths, (RENEW_PEERS, REPLICA_SET_MIN - RENEW_PEERS));
+        assert_eq!(lengths, (RENEW_PEERS, 4));
         turn.now = Instant::ZERO + turn.config.expire * 2 / 3;
         assert!(sets.choose(&mut turn, id(0)).is_none());
     }

@@ -2,10 +2,11 @@
 //! that are.
 //!
 //! It asks [`RENEW_PEERS`] of the closest by a RENEW of no life whether they hold the value: that
-//! postpones no renewal of theirs, which is for all of the closest. Where most do,
-//! it is looked after by nodes that know all of the closest, and what is held here becomes a
-//! cached copy. Else those are looked up, and it is renewed on them. Without the question each
-//! replica that newcomers have come closer to takes a lookup.
+//! postpones no renewal of theirs, which is for all of the closest. Where most do and none says
+//! that it does not, it is looked after by nodes that know all of the closest, and what is held
+//! here becomes a cached copy. Else those are looked up, and it is renewed on them: the word of
+//! one is enough for that, so that two of three that lie have no value given up. Without the
+//! question each replica that newcomers have come closer to takes a lookup.
 
 use alloc::vec::Vec;
 
@@ -17,7 +18,7 @@ use crate::node::effect::{Effect, QueryKind};
 use crate::node::renewable::RenewReason;
 use crate::node::table::Health;
 
-/// How many of [`RENEW_PEERS`] are to hold it.
+/// How many of [`RENEW_PEERS`] are to hold it, so that one may be silent.
 const MOST: u8 = RENEW_PEERS as u8 / 2 + 1;
 
 impl Node {
@@ -35,7 +36,8 @@ impl Node {
         self.begin_round_of(RenewReason::Far, values, works, Vec::new());
     }
 
-    /// Looks up the nodes closest to a replica that is not held by most that were asked.
+    /// Looks up the nodes closest to a replica that is lacking on one that was asked, or not held
+    /// by most.
     pub(super) fn seek(&mut self, key: Id) {
         let paced = self.jobs.begin_query(self.turn.now);
         self.jobs.next_replicate = self.jobs.next_replicate.max(paced);

@@ -45,7 +45,7 @@ mod tests {
     use crate::node::Config;
     use crate::node::effect::Turn;
     use crate::node::samples::id;
-    use crate::node::storage::{Source, Terms};
+    use crate::node::storage::Terms;
     use crate::wire::Purpose;
 
     #[test]
@@ -61,8 +61,7 @@ mod tests {
         }
         // The first of them were put here too.
         let expires = turn.now + turn.config.expire;
-        let terms =
-            Terms { source: Source::Own, purpose: Purpose::Replica, is_near: true, expires };
+        let terms = Terms::own(Purpose::Replica, expires);
         for number in 2 * each - 10..3 * each {
             assert_eq!(storage.hold(&mut turn, (id(number), value(number)), terms), Ok(()));
         }

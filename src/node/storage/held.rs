@@ -19,7 +19,16 @@ pub(crate) struct Terms {
     pub(crate) purpose: Purpose,
     /// Whether this node may be among the K closest to its key.
     pub(crate) is_near: bool,
+    /// Whether it comes from one that renews it on all of the nodes that this one would.
+    pub(crate) is_for_all: bool,
     pub(crate) expires: Instant,
+}
+
+impl Terms {
+    /// Those of a value that comes from this node itself.
+    pub(super) fn own(purpose: Purpose, expires: Instant) -> Self {
+        Self { source: Source::Own, purpose, is_near: true, is_for_all: false, expires }
+    }
 }
 
 /// Which values make way for which.

@@ -314,7 +314,7 @@ impl Store {
 }
 
 fn newcomer(value_bytes: usize, terms: Terms) -> Newcomer {
-    let Terms { source, purpose, is_near, expires } = terms;
+    let Terms { source, purpose, is_near, expires, .. } = terms;
     Newcomer {
         owner: Owner { source, rank: Rank::new(purpose, is_near) },
         weight: weight(value_bytes),

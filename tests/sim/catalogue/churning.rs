@@ -90,7 +90,7 @@ fn restarted_under_other_names() -> Scenario {
                 Step::Faults(Faults::NONE),
                 Step::Run(minutes(75)),
                 Step::Check(Check::Lost { most: 0 }),
-                placed_on_all(),
+                Step::Check(Check::PlacedButFarthest),
                 Step::Check(Check::Neighbours { least: Ratio::percent(99) }),
             ],
         ]),

@@ -61,14 +61,8 @@ fn of_values() -> Vec<Scenario> {
                 ]),
             ),
         ),
-        blind(
-            "seen-misplaced-values",
-            Wrong::Misplaced,
-            told([
-                network(30).into(),
-                vec![values(30), Step::Join { count: 30, over: seconds(10) }, placed_on_all()],
-            ]),
-        ),
+        misplaced("seen-misplaced-values", placed_on_all()),
+        misplaced("seen-misplaced-values-but-farthest", Step::Check(Check::PlacedButFarthest)),
         blind(
             "seen-undue-value",
             Wrong::Undue,
@@ -213,10 +207,10 @@ fn of_costs() -> Vec<Scenario> {
         blind(
             "seen-haste",
             Wrong::Limit,
-            // At each of three nodes 700 a second, each with a lookup and two STOREs.
+            // At each of three nodes 900 a second, each with a lookup and two STOREs.
             told([
                 network(3).into(),
-                vec![Step::Put { count: 2100, bytes: 100, over: seconds(1) }],
+                vec![Step::Put { count: 2700, bytes: 100, over: seconds(1) }],
             ]),
         ),
         Scenario {
@@ -224,6 +218,12 @@ fn of_costs() -> Vec<Scenario> {
             ..blind("seen-overspending", Wrong::Budget, network(30).into())
         },
     ]
+}
+
+/// Nodes join, and have had no time to be handed what they are to hold.
+fn misplaced(name: &str, check: Step) -> Scenario {
+    let join = Step::Join { count: 30, over: seconds(10) };
+    blind(name, Wrong::Misplaced, told([network(30).into(), vec![values(30), join, check]]))
 }
 
 fn configured(configure: Configure, scenario: Scenario) -> Scenario {

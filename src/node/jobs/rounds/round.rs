@@ -68,16 +68,18 @@ impl Round {
     /// The next request to a peer.
     pub(super) fn next_request(&mut self, turn: &Turn, id: RoundPeer) -> Option<Request> {
         let Self { peers, values, reason, .. } = self;
+        let life = |renewable: &Renewable| match reason {
+            RenewReason::Far => Duration::ZERO,
+            // However long the round takes: by that holders know their origin.
+            RenewReason::Republish => turn.config.expire,
+            _ => renewable.life(turn.now),
+        };
         let peer = &mut peers[usize::from(id.peer)];
         let ask = if let Some(index) = peer.store.pop() {
             let renewable = &values[usize::from(index)].renewable;
-            let (value, life) = (Arc::clone(&renewable.value), renewable.life(turn.now));
+            let (value, life) = (Arc::clone(&renewable.value), life(renewable));
             Ask::Store { key: renewable.key, value, life, purpose: wire::Purpose::Replica }
         } else {
-            let life = |renewable: &Renewable| match reason {
-                RenewReason::Far => Duration::ZERO,
-                _ => renewable.life(turn.now),
-            };
             let rest = peer.renew.len().saturating_sub(RENEWALS_MAX);
             let renewals: Arc<[Renewal]> = peer
                 .renew
@@ -142,7 +144,7 @@ impl Round {
             if is(renewed.lacking) {
                 turn.stats.renewals_lacking += 1;
                 if self.reason == RenewReason::Far {
-                    self.missed.insert(index);
+                    self.values[usize::from(index)].enough = None;
                 } else {
                     peer.store.push(index);
                 }

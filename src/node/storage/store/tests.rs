@@ -61,11 +61,9 @@ enum Act {
 fn terms() -> impl Strategy<Value = Terms> {
     let purpose = prop_oneof![3 => Just(Purpose::Replica), 1 => Just(Purpose::Cache)];
     let terms = (0..7_u8, purpose, proptest::bool::weighted(0.7), 0..100_u64);
-    terms.prop_map(|(from, purpose, is_near, life_s)| Terms {
-        source: source(from),
-        purpose,
-        is_near,
-        expires: Instant::ZERO + Duration::from_secs(life_s),
+    terms.prop_map(|(from, purpose, is_near, life_s)| {
+        let expires = Instant::ZERO + Duration::from_secs(life_s);
+        Terms { source: source(from), is_near, ..Terms::own(purpose, expires) }
     })
 }
 
@@ -176,7 +174,7 @@ proptest! {
 /// Terms of a source for a replica near to this node.
 fn replica(from: u8, seconds: u64) -> Terms {
     let expires = Instant::ZERO + Duration::from_secs(seconds);
-    Terms { source: source(from), purpose: Purpose::Replica, is_near: true, expires }
+    Terms { source: source(from), ..Terms::own(Purpose::Replica, expires) }
 }
 
 /// Later than anything that happens here.
