@@ -233,6 +233,33 @@ fn run_until_renewed(net: &mut Net) {
 }
 
 #[test]
+fn a_near_node_gives_up_a_replica_that_k_closer_ones_hold() {
+    for seed in 0..4 {
+        let mut net = Net::joined(seed, 60);
+        let own = net.id(0);
+        let is_near_but_beyond_k = |text: &String| {
+            let key = Id::of_value(text.as_bytes());
+            let closer = (1..60).filter(|&number| net.id(number) ^ key < own ^ key).count();
+            (own ^ key).shared_prefix_bits() == 1 && closer > K_DEFAULT + 2
+        };
+        let texts = (0..1000).map(|number| format!("value {number}"));
+        let text = texts.into_iter().find(is_near_but_beyond_k).expect("one of 1000");
+        let key = net.put(20, &text);
+        net.run_for(Duration::from_secs(10));
+        store_on_first(&mut net, &text);
+        assert!(net.nodes[&addr(0)].keeps_alive(key));
+        net.run_for(REPLICATE + RENEW_LATE);
+        let asks = |body: &Body<'_>| match body {
+            Body::Renew(renewals) => renewals.iter().any(|it| it.key == key && it.life_s == 0),
+            _ => false,
+        };
+        assert!(net.sent_by(0, asks).is_empty(), "it is not far; seed {seed}");
+        assert!(!net.nodes[&addr(0)].keeps_alive(key), "seed {seed}");
+        assert!(net.nodes[&addr(0)].holds(key), "a copy; seed {seed}");
+    }
+}
+
+#[test]
 fn an_origin_whose_peers_are_all_dead_finds_others_soon() {
     const NODES: u16 = 6;
     let (mut net, key) = network_of_few(15, NODES);

@@ -47,6 +47,10 @@ impl Sharded {
         self.shards.iter().any(|shard| shard.holds(key))
     }
 
+    pub(crate) fn keeps_alive(&self, key: Id) -> bool {
+        self.shards.iter().any(|shard| shard.keeps_alive(key))
+    }
+
     /// The sum of all shards' counters.
     pub(crate) fn stats(&self) -> Stats {
         self.shards.iter().fold(Stats::default(), |mut sum, shard| {
