@@ -54,15 +54,16 @@
 //!
 //! # Values that are held already
 //! A RENEW asks for longer lives of up to 48 values, without their bytes: each renewal is a
-//! key 20 and a lifetime in seconds 4. What it asks of each is what a STORE of a replica asks
-//! of a node that holds the value; with no life it asks whether that is so. The origin of a
-//! value lends a whole life, a holder what is left of it: a neighbour's RENEW of less than a
-//! whole life postpones the receiver's own. RENEWED says by two sets of 64 bits, of which bit
-//! `i`, the least significant first, is of renewal `i`: which keys the reply is about, and
-//! which of them the replier lacks. Each shard of a node answers for its own keys alone: the
-//! sender asks again about the others, the first of which then steers. Sorted by their last
-//! bytes, the keys of one shard follow each other, however many shards there are. A RENEW
-//! needs no token: it brings the receiver nothing to keep, and RENEWED is smaller.
+//! key 20 and a lifetime in seconds 4. What it asks of each is what a STORE of a replica
+//! asks of a node that holds the value; with no life it asks whether that is so. The origin
+//! of a value lends a whole life, a holder what is left of it: what a neighbour sends with
+//! less than a whole life postpones the receiver's own renewal. RENEWED says by two sets of
+//! 64 bits, of which bit `i`, the least significant first, is of renewal `i`: which keys
+//! the reply is about, and which of them the replier lacks. Each shard of a node answers
+//! for its own keys alone: the sender asks again about the others, the first of which then
+//! steers. Sorted by their last bytes, the keys of one shard follow each other, however
+//! many shards there are. A RENEW needs no token: it brings the receiver nothing to keep,
+//! and RENEWED is smaller.
 //!
 //! # Values larger than one datagram
 //! The receiver pulls them. A VALUE that answers `FIND_VALUE` carries the first 1132 bytes

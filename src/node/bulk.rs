@@ -152,7 +152,7 @@ impl Node {
         if total > self.turn.config.value_bytes_max {
             return Err(ErrorCode::TooLarge);
         }
-        let terms = self.terms(asked, &store);
+        let terms = self.terms(asked, key, store.life_s, store.purpose);
         if let Some(value) = self.storage.value(key) {
             if value.len() != total || !value.starts_with(store.value) {
                 return Err(ErrorCode::Mismatch);

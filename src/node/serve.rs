@@ -199,7 +199,8 @@ impl Node {
         if !self.turn.has_room_on_disk(store.value.len()) {
             return Err(ErrorCode::Full);
         }
-        let (value, terms) = ((store.key, store.value), self.terms(asked, &store));
+        let value = (store.key, store.value);
+        let terms = self.terms(asked, store.key, store.life_s, store.purpose);
         let held = self.storage.hold(&mut self.turn, value, terms);
         held.map_err(|StoreFull| ErrorCode::Full)
     }
@@ -214,11 +215,10 @@ impl Node {
             return self.reply(asked, Body::Error(ErrorCode::Full), outbox);
         }
         let position = self.turn.config.position;
-        let is_neighbour = self.table.routing.knows_closest(asked.datagram.sender);
         let mut renewed = Renewed::default();
         for (bit, renewal) in renewals.iter().enumerate() {
             if position.of_key(renewal.key) == position.index() {
-                let is_held = self.renew_held(asked.source, is_neighbour, renewal);
+                let is_held = self.renew_held(asked, renewal);
                 renewed.answered |= 1 << bit;
                 renewed.lacking |= u64::from(!is_held) << bit;
             }
@@ -235,33 +235,30 @@ impl Node {
     }
 
     /// Lengthens the life of a value as a STORE of it would, and says whether it is held.
-    fn renew_held(&mut self, sender: SocketAddr, is_neighbour: bool, renewal: Renewal) -> bool {
+    fn renew_held(&mut self, asked: &Asked<'_>, renewal: Renewal) -> bool {
         let Renewal { key, life_s } = renewal;
-        let (purpose, is_near) = (Purpose::Replica, !self.table.routing.is_far(key));
-        let is_for_all = is_neighbour && self.is_lent_by_holder(life_s);
-        let (source, expires) = (Source::of_ip(sender.ip()), self.expiry(key, life_s, purpose));
-        let terms = Terms { source, purpose, is_near, is_for_all, expires };
+        let terms = self.terms(asked, key, life_s, Purpose::Replica);
         self.storage.renew(&mut self.turn, key, terms)
     }
 
-    /// On which terms a value is held that is stored now.
-    pub(super) fn terms(&self, asked: &Asked<'_>, store: &Store<'_>) -> Terms {
+    /// On which terms a value is held that is stored or renewed now.
+    pub(super) fn terms(&self, asked: &Asked<'_>, key: Id, life_s: u32, purpose: Purpose) -> Terms {
         Terms {
             source: Source::of_ip(asked.source.ip()),
-            purpose: store.purpose,
-            is_near: !self.table.routing.is_far(store.key),
-            is_for_all: self.table.routing.knows_closest(asked.datagram.sender)
-                && self.is_lent_by_holder(store.life_s),
-            expires: self.expiry(store.key, store.life_s, store.purpose),
+            purpose,
+            is_near: !self.table.routing.is_far(key),
+            is_for_all: self.is_for_all(asked.datagram.sender, life_s),
+            expires: self.expiry(key, life_s, purpose),
         }
     }
 
-    /// Whether a life is lent by a node that holds the value, and if it is a neighbour renews it
-    /// on all of the closest. Such a one lends what is left; the origin of a value, which tells
-    /// few of the closest, a whole life; and none who only asks few of them. From afar the last of
-    /// the closest are missed now and then, and those are for this node to find.
-    fn is_lent_by_holder(&self, life_s: u32) -> bool {
-        (1..whole_seconds(self.turn.config.expire)).contains(&life_s)
+    /// Whether `sender`, which lends so long a life, renews the value on all of the closest. That
+    /// is what a neighbour does which holds it, and lends what is left of its own. An origin lends
+    /// a whole life to few of them; a node that only asks, none to few; and from afar the last of
+    /// them are missed now and then, and those are for this node to find.
+    fn is_for_all(&self, sender: Id, life_s: u32) -> bool {
+        let is_of_holder = (1..whole_seconds(self.turn.config.expire)).contains(&life_s);
+        is_of_holder && self.table.routing.knows_closest(sender)
     }
 
     /// When the life of a value ends that is stored now.
