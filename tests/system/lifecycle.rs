@@ -175,6 +175,7 @@ fn a_node_without_contacts_does_not_wait_before_it_stops() {
     node.signal(Signal::SIGTERM);
     let (status, log) = node.end();
     assert_eq!(status.code(), Some(0), "{log}");
+    assert!(departed(&log).contains("no other node took any of the values"), "{log}");
     assert_eq!(field(departed(&log), "handed_off"), "0", "{log}");
     assert_eq!(field(departed(&log), "not_handed_off"), "1", "{log}");
 }

@@ -52,10 +52,11 @@ pub(crate) fn log_outcome(stopped: &Stopped) {
     match stats.values_not_handed_off + stats.values_to_hand_off {
         0 => tracing::info!(handed_off, "departed"),
         not_handed_off => {
+            let which = if handed_off == 0 { "any" } else { "some" };
             tracing::warn!(
                 handed_off,
                 not_handed_off,
-                "departed, and no other node took some of the values"
+                "departed, and no other node took {which} of the values"
             );
         }
     }
