@@ -93,22 +93,26 @@ fn a_far_node_of_whose_peers_one_is_silent_believes_the_others() {
 
 #[test]
 fn a_neighbour_that_holds_a_value_postpones_its_renewal_and_no_other_does() {
-    let lives = [EXPIRE_DEFAULT, EXPIRE_DEFAULT / 2, Duration::ZERO];
-    for (life, holders_expected) in lives.into_iter().zip([5, 1, 5]) {
-        for by_store in [false, true] {
-            let mut net = Net::joined(6, 5);
-            let key = store_on_first(&mut net, "value");
-            let end = net.now + REPLICATE + RENEW_LATE;
-            while net.now < end {
-                if by_store && !life.is_zero() {
-                    store_on_first_for(&mut net, "value", life);
-                } else {
-                    renew(&mut net, &[key], life);
-                }
-                net.run_for(RENEW_LATE / 3);
+    let part = EXPIRE_DEFAULT / 2;
+    for (life, by_store, holders_expected) in [
+        (EXPIRE_DEFAULT, false, 5),
+        (EXPIRE_DEFAULT, true, 5),
+        (part, false, 1),
+        (part, true, 1),
+        (Duration::ZERO, false, 5),
+    ] {
+        let mut net = Net::joined(6, 5);
+        let key = store_on_first(&mut net, "value");
+        let end = net.now + REPLICATE + RENEW_LATE;
+        while net.now < end {
+            if by_store {
+                store_on_first_for(&mut net, "value", life);
+            } else {
+                renew(&mut net, &[key], life);
             }
-            assert_eq!(holders(&net, key), holders_expected, "{life:?}, by STORE: {by_store}");
+            net.run_for(RENEW_LATE / 3);
         }
+        assert_eq!(holders(&net, key), holders_expected, "{life:?}, by STORE: {by_store}");
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) const NAME: &str = "swarm";
 
 /// Turns that one seed's story takes before the faults stop.
 const TURNS: u64 = 6;
-/// A republish period of an hour, its pacing, and time for the lookups.
+/// A holder renews within an hour and `RENEW_LATE`, a quarter of one, on all of the closest; and
+/// time for the lookups.
 const SETTLING: Duration = Duration::from_mins(80);
 
 /// The scenario that `seed` draws.
