@@ -154,8 +154,10 @@ impl FromStr for Id {
     }
 }
 
-/// The XOR of two ids, ordered as an unsigned 160-bit number.
+/// The XOR of two ids, ordered as an unsigned 160-bit number. Packed, so that it takes 20 bytes
+/// rather than 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(C, packed(4))]
 pub struct Distance {
     high: u128,
     low: u32,

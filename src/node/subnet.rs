@@ -1,29 +1,34 @@
 //! Subnets: the addresses that one party is likely to hold together.
 
 use core::net::IpAddr;
+use core::num::NonZeroU64;
 
 use crate::limits::{PEERS_PER_SUBNET, SUBNET_BUCKETS};
 
 /// The first 24 bits of an IPv4 address, or the first 48 of an IPv6 address: what a
 /// provider gives one customer at little cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Subnet(u64);
+pub(crate) struct Subnet(NonZeroU64);
 
-/// Tells the subnets of one family from those of the other.
-const IPV6: u64 = 1 << 48;
+/// Tell the subnets of one family from those of the other, and make each a number that is not
+/// zero: so no subnet takes as many bytes as any.
+const IPV4: u64 = 1 << 48;
+const IPV6: u64 = 1 << 49;
 
 impl Subnet {
     pub(crate) const fn of(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V4(ip) => Self((ip.to_bits() >> 8) as u64),
-            IpAddr::V6(ip) => Self((ip.to_bits() >> 80) as u64 | IPV6),
-        }
+        let bits = match ip.to_canonical() {
+            IpAddr::V4(ip) => (ip.to_bits() >> 8) as u64 | IPV4,
+            IpAddr::V6(ip) => (ip.to_bits() >> 80) as u64 | IPV6,
+        };
+        Self(NonZeroU64::new(bits).expect("it is of a family"))
     }
 
     /// Into which of so many cells, a power of two, it falls: neighbouring subnets into
     /// different ones.
     pub(crate) const fn cell(self, cells: usize) -> usize {
-        (self.0 ^ self.0 >> 8 ^ self.0 >> 16 ^ self.0 >> 32) as usize & (cells - 1)
+        let bits = self.0.get();
+        (bits ^ bits >> 8 ^ bits >> 16 ^ bits >> 32) as usize & (cells - 1)
     }
 }
 

@@ -40,6 +40,9 @@ pub(super) struct Candidate {
     pub(super) timeouts: u8,
 }
 
+/// A lookup has up to 128, and looks through them at each step.
+const _: () = assert!(size_of::<Candidate>() <= 120);
+
 impl Candidate {
     /// A contact of the own table.
     pub(super) fn new(contact: Contact, known: Known, target: Id, subnets: SubnetLimit) -> Self {

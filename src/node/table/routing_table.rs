@@ -221,7 +221,7 @@ impl RoutingTable {
                 let distances = || (entry.id() ^ target).cmp(&(other.id() ^ target));
                 first.cmp(other_first).then_with(distances)
             });
-            for (_, entry) in sorted {
+            for (_, entry) in &sorted {
                 if closest.len() == count {
                     break;
                 }

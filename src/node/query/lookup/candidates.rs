@@ -10,6 +10,8 @@ use core::ops::{Deref, DerefMut};
 
 use super::{Candidate, Contact, Id};
 
+/// For how many there is room at first: most lookups among thousands of nodes hear of no more.
+const ROOM: usize = 64;
 /// How many marks are looked at one after another before all are searched by halves.
 const NEAR: usize = 8;
 
@@ -107,6 +109,10 @@ impl Candidates {
     }
 
     pub(super) fn insert(&mut self, candidate: Candidate) {
+        if self.all.is_empty() {
+            self.all.reserve_exact(ROOM);
+            self.marks.reserve_exact(ROOM);
+        }
         let mark = Mark::of(&candidate);
         let start = self.marks.partition_point(|other| other.distance < mark.distance);
         let similar = self.marks[start..].iter().zip(&self.all[start..]);
