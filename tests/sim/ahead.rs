@@ -1,44 +1,87 @@
 //! Nodes that run ahead of the world, on several threads.
 //!
-//! No datagram arrives sooner than the network's least delay. In a window shorter than
-//! that, what a node does follows from what is under way when the window begins, and from
-//! nothing that another node does in it. So the threads compute every node's turns, each
-//! node's in their order; then the world goes through them in the order in which a single
-//! thread would have taken them, and draws what becomes of each datagram. A run is the same,
-//! datagram for datagram, for any number of threads.
+//! No datagram arrives sooner than the network's least delay, and a window lasts half of that: what
+//! is sent in one arrives after the next. So what a node does in a window follows from what was
+//! under way before the window before it, and from what the node itself has done in both. The
+//! threads compute the turns of every node, each node's in their order; meanwhile the world goes
+//! through the window before, in the order in which a single thread would have taken its events,
+//! and draws what becomes of each datagram. A run is the same, datagram for datagram, for any
+//! number of threads.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::Mutex;
+use std::{array, hint, mem};
 
-use kad_node::node::Outbox;
+use kad_node::node::{Command, Outbox};
 use kad_node::time::Instant;
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::network::{FlightIndex, Network};
+use crate::crew::Crew;
 use crate::payload::Payload;
 use crate::peers::{Being, Peer, PeerIndex, Timer, Wake, next_timeout, own_time};
-use crate::queue::Happening;
 use crate::shards::Shards;
 use crate::turn::Turn;
 
-/// A window of fewer events is not worth the threads' while: waking one costs as much as
-/// some ten turns.
-const EVENTS_MIN: usize = 32;
-/// Nodes that a thread runs before it takes others: some 50 us.
-const RUNS_TAKEN: usize = 8;
+/// A window of fewer events is not worth the threads' while: to hand over what is to be done, and
+/// to take it back, costs as much as some turns.
+pub(crate) const EVENTS_MIN: usize = 8;
+/// Nodes of a batch, which a thread runs one after another: some 50 us.
+const BATCH_RUNS: usize = 8;
+/// Buffers that a run keeps for datagrams.
+const BUFFERS_MAX: usize = 16;
 
 thread_local! {
     static OUTBOX: RefCell<Outbox> = RefCell::new(Outbox::new());
 }
 
-/// The threads, and the nodes that they run ahead in the current window.
+/// The threads, and three windows, one after another.
 pub(crate) struct Ahead {
-    pool: ThreadPool,
-    runs: Vec<Run>,
+    /// Those but for the world's own.
+    pub(crate) crew: Crew<Batch>,
+    /// The window that the world goes through: it is computed.
+    pub(crate) current: Window,
+    /// The one that is computed meanwhile.
+    pub(crate) next: Window,
+    /// The one that is filled meanwhile.
+    pub(crate) last: Window,
+}
+
+impl Ahead {
+    /// With so many threads, two at least, the caller's among them.
+    pub(crate) fn new(threads: usize) -> Self {
+        let crew = Crew::new(threads - 1, Batch::compute);
+        let [current, next, last] = [Place(0), Place(1), Place(2)].map(Window::new);
+        Self { crew, current, next, last }
+    }
+
+    /// Whether any window is open.
+    pub(crate) const fn is_busy(&self) -> bool {
+        self.current.end.is_some() || self.next.end.is_some()
+    }
+}
+
+/// Which of three windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place(usize);
+
+const PLACES: usize = 3;
+
+/// The nodes that run in a window.
+pub(crate) struct Window {
+    place: Place,
+    /// When it ends, where it is open.
+    end: Option<Instant>,
+    batches: Vec<Batch>,
     /// Of the runs, those of this window; the others' memory is there for later ones.
+    used: usize,
+}
+
+/// Some of the runs of a window.
+pub(crate) struct Batch {
+    number: usize,
+    end: Instant,
+    runs: [Run; BATCH_RUNS],
     used: usize,
 }
 
@@ -48,8 +91,8 @@ struct Run {
     node: Option<Box<Shards>>,
     born: Instant,
     timer: Timer,
-    /// What was scheduled for it when the window began: a datagram's arrival, or a wake.
-    scheduled: VecDeque<(Instant, Option<FlightIndex>)>,
+    /// What was scheduled for it when the window was opened.
+    scheduled: VecDeque<(Instant, Due)>,
     /// Wakes that it has asked for since.
     wakes: BinaryHeap<Reverse<Instant>>,
     turns: VecDeque<Turn>,
@@ -59,94 +102,162 @@ struct Run {
     buffers: Vec<Vec<u8>>,
 }
 
-impl Ahead {
-    /// With so many threads, two at least, the caller's among them.
-    pub(crate) fn new(threads: usize) -> Self {
-        let pool = ThreadPoolBuilder::new().num_threads(threads - 1).build();
-        let pool = pool.expect("the operating system gives as many threads");
-        Self { pool, runs: Vec::new(), used: 0 }
+/// What a node is to do at a moment.
+pub(crate) enum Due {
+    /// To take in a datagram from this address.
+    Arrival(SocketAddr, Payload),
+    Wake,
+    /// To join by these addresses.
+    Join(Vec<SocketAddr>),
+}
+
+impl Window {
+    const fn new(place: Place) -> Self {
+        Self { place, end: None, batches: Vec::new(), used: 0 }
     }
 
-    /// Runs the nodes for which anything of `scheduled` is, until `end`.
-    pub(crate) fn compute(
+    pub(crate) const fn end(&self) -> Option<Instant> {
+        self.end
+    }
+
+    fn run_at(&mut self, index: usize) -> &mut Run {
+        &mut self.batches[index / BATCH_RUNS].runs[index % BATCH_RUNS]
+    }
+
+    fn runs(&mut self) -> impl Iterator<Item = &mut Run> {
+        self.batches.iter_mut().flat_map(|batch| &mut batch.runs).take(self.used)
+    }
+
+    /// Opens the window, which ends at `end`.
+    pub(crate) const fn open(&mut self, end: Instant) {
+        self.end = Some(end);
+    }
+
+    /// Has a node do something in this window. Nothing where there is no node: what is due then
+    /// is for the world to see to.
+    pub(crate) fn schedule(
         &mut self,
-        scheduled: impl ExactSizeIterator<Item = (Instant, Happening)>,
-        end: Instant,
-        peers: &mut [Peer],
-        network: &mut Network,
+        peer: PeerIndex,
+        slot: &mut Peer,
+        at: Instant,
+        due: impl FnOnce() -> Due,
     ) {
-        if scheduled.len() < EVENTS_MIN {
-            return;
+        if matches!(slot.being, Being::Honest(_) | Being::Ahead) {
+            self.run(peer, slot).scheduled.push_back((at, due()));
         }
-        for (at, happening) in scheduled {
-            let (peer, flight) = match happening {
-                Happening::Arrival(flight) => (network.flight(flight).destination, Some(flight)),
-                Happening::Wake(peer) => (peer, None),
-            };
-            if let Some(run) = peers.get_mut(peer.as_usize()).and_then(|slot| self.run(peer, slot))
-            {
-                run.scheduled.push_back((at, flight));
-                run.provide(network);
-            }
-        }
-        self.run_all(end, network);
-        for run in &mut self.runs[..self.used] {
-            if let Some(node) = run.node.take() {
-                peers[run.peer.as_usize()].being = Being::Honest(node);
-            }
-        }
-    }
-
-    /// Runs all of this window: the other threads and this one take some of those that are
-    /// left, again and again.
-    fn run_all(&mut self, end: Instant, network: &Network) {
-        let left = Mutex::new(self.runs[..self.used].chunks_mut(RUNS_TAKEN));
-        let take = || left.lock().expect("no thread has panicked").next();
-        let work = || {
-            while let Some(runs) = take() {
-                for run in runs {
-                    run.compute(end, network);
-                }
-            }
-        };
-        self.pool.in_place_scope(|scope| {
-            for _ in 0..self.pool.current_num_threads() {
-                scope.spawn(|_| work());
-            }
-            work();
-        });
     }
 
     /// The run of a peer that is a node.
-    fn run(&mut self, peer: PeerIndex, slot: &mut Peer) -> Option<&mut Run> {
-        if slot.ahead.is_none() && matches!(slot.being, Being::Honest(_)) {
-            if self.used == self.runs.len() {
-                self.runs.push(Run::new());
+    fn run(&mut self, peer: PeerIndex, slot: &mut Peer) -> &mut Run {
+        let index = slot.runs.of(self.place).unwrap_or(self.used);
+        if index == self.used {
+            if index / BATCH_RUNS == self.batches.len() {
+                self.batches.push(Batch::new(self.batches.len()));
             }
-            self.runs[self.used].begin(peer, slot);
-            slot.ahead = Some(self.used);
             self.used += 1;
+            slot.runs.set(self.place, Some(index));
+            self.run_at(index).begin(peer, slot.born);
         }
-        self.runs.get_mut(slot.ahead?)
+        self.run_at(index)
     }
 
-    /// The next turn of run number `run`, and what it sends.
+    /// Takes the nodes that run in this window out of `peers`, once the window `before` is
+    /// computed: each goes on from where it was in that, and one that has asked there for a wake
+    /// in this one runs too.
+    pub(crate) fn take_nodes(&mut self, before: &mut Self, peers: &mut [Peer]) {
+        let Some(end) = self.end else { return };
+        for index in 0..before.used {
+            let Run { peer, wakes, .. } = before.run_at(index);
+            if wakes.peek().is_some_and(|Reverse(at)| *at <= end) {
+                let slot = &mut peers[peer.as_usize()];
+                self.run(*peer, slot);
+            }
+        }
+        for run in self.runs() {
+            let slot = &mut peers[run.peer.as_usize()];
+            if let Being::Honest(_) = slot.being
+                && let Being::Honest(node) = mem::replace(&mut slot.being, Being::Ahead)
+            {
+                run.node = Some(node);
+                run.timer = slot.timer;
+            }
+            if let Some(earlier) = slot.runs.of(before.place) {
+                run.go_on(before.run_at(earlier));
+            }
+        }
+    }
+
+    /// Has all of the window computed, by the caller too once it has done `first`.
+    pub(crate) fn compute(&mut self, crew: &Crew<Batch>, first: impl FnOnce()) {
+        let Some(end) = self.end else { return first() };
+        let unused = self.batches.split_off(self.used.div_ceil(BATCH_RUNS));
+        for (number, batch) in self.batches.iter_mut().enumerate() {
+            batch.end = end;
+            batch.used = (self.used - number * BATCH_RUNS).min(BATCH_RUNS);
+        }
+        crew.work_on(&mut self.batches, first);
+        self.batches.sort_unstable_by_key(|batch| batch.number);
+        self.batches.extend(unused);
+    }
+
+    /// Gives the nodes that have run back to those of `peers` that are still there.
+    pub(crate) fn give_back(&mut self, peers: &mut [Peer]) {
+        for run in self.runs() {
+            let being = &mut peers[run.peer.as_usize()].being;
+            if let Some(node) = run.node.take()
+                && matches!(being, Being::Ahead)
+            {
+                *being = Being::Honest(node);
+            }
+        }
+    }
+
+    /// The next turn of a peer, and what it sends, where its node has run in this window.
     pub(crate) fn take_turn(
         &mut self,
-        run: usize,
-    ) -> (Turn, impl Iterator<Item = (SocketAddr, Payload)>) {
-        let Run { turns, datagrams, .. } = &mut self.runs[run];
+        places: Places,
+    ) -> Option<(Turn, impl Iterator<Item = (SocketAddr, Payload)>)> {
+        let Run { turns, datagrams, .. } = self.run_at(places.of(self.place)?);
         let turn = turns.pop_front().expect("the world asks for the turns that were computed");
         let sent = datagrams.drain(..turn.datagrams);
-        (turn, sent)
+        Some((turn, sent))
     }
 
     /// Ends the window.
-    pub(crate) fn finish(&mut self, peers: &mut [Peer]) {
-        for run in &mut self.runs[..self.used] {
-            peers[run.peer.as_usize()].ahead = None;
+    pub(crate) fn close(&mut self, peers: &mut [Peer]) {
+        let place = self.place;
+        for run in self.runs() {
+            peers[run.peer.as_usize()].runs.set(place, None);
         }
-        self.used = 0;
+        (self.used, self.end) = (0, None);
+    }
+}
+
+/// A peer's places among the runs of each window, where it is in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Places([Option<usize>; PLACES]);
+
+impl Places {
+    const fn of(self, place: Place) -> Option<usize> {
+        self.0[place.0]
+    }
+
+    const fn set(&mut self, place: Place, run: Option<usize>) {
+        self.0[place.0] = run;
+    }
+}
+
+impl Batch {
+    fn new(number: usize) -> Self {
+        Self { number, end: Instant::ZERO, runs: array::from_fn(|_| Run::new()), used: 0 }
+    }
+
+    fn compute(&mut self) {
+        // The memory of all is asked for before any of it is waited for.
+        hint::black_box(self.runs[..self.used].iter().map(Run::touch).sum::<u64>());
+        for run in &mut self.runs[..self.used] {
+            run.compute(self.end);
+        }
     }
 }
 
@@ -165,64 +276,65 @@ impl Run {
         }
     }
 
-    /// Sees to it that there is a buffer for each datagram that is to arrive, since it is
-    /// answered mostly.
-    fn provide(&mut self, network: &mut Network) {
-        if self.buffers.len() < self.scheduled.len() {
-            self.buffers.push(network.buffer());
-        }
-    }
-
-    /// Takes the node of `slot` out, to run it on any thread.
-    fn begin(&mut self, peer: PeerIndex, slot: &mut Peer) {
-        self.peer = peer;
-        (self.born, self.timer) = (slot.born, slot.timer);
-        if let Being::Honest(node) = std::mem::replace(&mut slot.being, Being::Absent) {
-            self.node = Some(node);
-        }
+    fn begin(&mut self, peer: PeerIndex, born: Instant) {
+        (self.peer, self.born, self.timer) = (peer, born, Timer::default());
         self.scheduled.clear();
         self.wakes.clear();
         self.turns.clear();
         self.datagrams.clear();
     }
 
-    fn compute(&mut self, end: Instant, network: &Network) {
+    /// Reads of the node, and of the datagrams that are to arrive, what is read first.
+    fn touch(&self) -> u64 {
+        let node = self.node.as_ref().map_or(0, |node| node.id().last_byte().into());
+        let first_byte = |(_, due): &(Instant, Due)| match due {
+            Due::Arrival(_, payload) => payload.bytes().first().map_or(0, |byte| (*byte).into()),
+            Due::Wake | Due::Join(_) => 0,
+        };
+        self.scheduled.iter().map(first_byte).sum::<u64>() + node
+    }
+
+    /// Goes on from an earlier run, which the world has not gone through yet.
+    fn go_on(&mut self, earlier: &mut Self) {
+        self.timer = earlier.timer;
+        mem::swap(&mut self.wakes, &mut earlier.wakes);
+    }
+
+    fn compute(&mut self, end: Instant) {
         OUTBOX.with_borrow_mut(|outbox| {
-            while let Some((at, flight)) = self.next(end) {
-                match flight {
-                    Some(flight) => self.deliver(at, flight, network, outbox),
-                    None => self.wake(at, outbox),
+            while let Some((at, due)) = self.next(end) {
+                match due {
+                    Due::Arrival(source, payload) => self.deliver(at, source, payload, outbox),
+                    Due::Wake => self.wake(at, outbox),
+                    Due::Join(addresses) => self.turn(at, outbox, |node, now, outbox| {
+                        node.handle_command(now, Command::Bootstrap { addresses }, outbox);
+                    }),
                 }
             }
         });
     }
 
     /// What comes next: of the same moment, what was scheduled first.
-    fn next(&mut self, end: Instant) -> Option<(Instant, Option<FlightIndex>)> {
+    fn next(&mut self, end: Instant) -> Option<(Instant, Due)> {
         let scheduled = self.scheduled.front().map(|(at, _)| *at);
         let wake = self.wakes.peek().map(|Reverse(at)| *at).filter(|at| *at <= end);
         match (scheduled, wake) {
             (Some(at), Some(wake)) if at <= wake => self.scheduled.pop_front(),
             (_, Some(wake)) => {
                 self.wakes.pop();
-                Some((wake, None))
+                Some((wake, Due::Wake))
             }
             (_, None) => self.scheduled.pop_front(),
         }
     }
 
-    fn deliver(
-        &mut self,
-        at: Instant,
-        flight: FlightIndex,
-        network: &Network,
-        outbox: &mut Outbox,
-    ) {
-        let flight = network.flight(flight);
-        let source = network.source_address(flight);
+    fn deliver(&mut self, at: Instant, source: SocketAddr, payload: Payload, outbox: &mut Outbox) {
         self.turn(at, outbox, |node, now, outbox| {
-            node.handle_datagram(now, source, flight.payload.bytes(), outbox);
+            node.handle_datagram(now, source, payload.bytes(), outbox);
         });
+        if self.buffers.len() < BUFFERS_MAX {
+            self.buffers.push(payload.into_buffer());
+        }
     }
 
     fn wake(&mut self, at: Instant, outbox: &mut Outbox) {

@@ -29,9 +29,9 @@ const REQUESTS_PER_SECOND_MAX: u64 = 1000 / MAINTENANCE_PACE.as_millis() as u64
 /// request again.
 const REQUESTS_PER_HAND_OFF_MAX: u64 = LOOKUP_REQUESTS_MAX * SENDS_HURRIED as u64;
 
-/// Heap bytes of a lookup in progress: room for 128 candidates of 144 bytes, and a mark of 16
+/// Heap bytes of a lookup in progress: room for 128 candidates of 120 bytes, and a mark of 16
 /// for each.
-const LOOKUP_BYTES_MAX: isize = 128 * (144 + 16);
+const LOOKUP_BYTES_MAX: isize = 128 * (120 + 16);
 
 /// RPCs in flight at one node that are no part of a lookup in progress.
 const PINGS_MAX: u64 = (STALE_CHECKS_MAX + PROOFS_MAX) as u64;
@@ -63,8 +63,8 @@ impl World {
     pub(crate) fn watch(&mut self, peer: PeerIndex, requests: usize, load: Option<Load>) {
         let slot = &mut self.peers[peer.as_usize()];
         let rate = slot.requests.add(self.now, requests);
-        let (heap_bytes, allowed) = (slot.heap_bytes, slot.heap_bytes_allowed);
-        let shards = slot.node().map_or(1, |node| node.nodes().len());
+        let (heap_bytes, allowed, shards) = (slot.heap_bytes, slot.heap_bytes_allowed, slot.shards);
+        let is_here = slot.node().is_some();
         let mut rate_max = REQUESTS_PER_SECOND_MAX * shards.min(2) as u64;
         if let Some(departing) = slot.departing {
             let at_once = (DEPART_QUERIES_MAX * shards) as u64;
@@ -77,7 +77,10 @@ impl World {
             self.exceed(peer, "requests in one second", rate, rate_max);
         }
         if heap_bytes > allowed {
-            self.check_heap(peer);
+            self.heavy.push((peer, heap_bytes));
+            if is_here {
+                self.check_heavy();
+            }
         }
         if let Some(load) = load {
             self.check_in_progress(peer, load, late);
@@ -89,18 +92,15 @@ impl World {
     /// half of the network is cut off, those of a quick lookup are more than K.
     fn check_in_progress(&mut self, peer: PeerIndex, load: Load, late: u64) {
         let slot = &self.peers[peer.as_usize()];
-        let Some(node) = slot.node() else { return };
         self.peaks.rpcs = self.peaks.rpcs.max(load.rpcs);
         self.peaks.lookups = self.peaks.lookups.max(load.lookups);
         // Those of its user, those of maintenance, and the one by which it joins.
-        let maintenance = (node.nodes().len() * MAINTENANCE_QUERIES_MAX) as u64;
+        let maintenance = (slot.shards * MAINTENANCE_QUERIES_MAX) as u64;
         let mut lookups_max = slot.operations + maintenance + 1;
-        let renewing = (node.nodes().len() * ROUND_REQUESTS_MAX) as u64;
-        let mut rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX + renewing + late;
+        let renewing = (slot.shards * ROUND_REQUESTS_MAX) as u64;
+        let rpcs_max = load.lookups * K_MAX as u64 + PINGS_MAX + renewing + late;
         if slot.departing.is_some() {
-            lookups_max += (node.nodes().len() * DEPART_QUERIES_MAX) as u64;
-            // A goodbye to each contact.
-            rpcs_max += node.stats().contacts;
+            lookups_max += (slot.shards * DEPART_QUERIES_MAX) as u64;
         }
         for (what, measured, most) in
             [("lookups", load.lookups, lookups_max), ("RPCs in flight", load.rpcs, rpcs_max)]
@@ -111,8 +111,15 @@ impl World {
         }
     }
 
-    /// Looks anew how many values a node has, and so how much it may hold.
-    fn check_heap(&mut self, peer: PeerIndex) {
+    /// Looks anew how much nodes may hold that have held more than they might.
+    pub(crate) fn check_heavy(&mut self) {
+        while let Some((peer, heap_bytes)) = self.heavy.pop() {
+            self.check_heap(peer, heap_bytes);
+        }
+    }
+
+    /// Looks anew how many values a node has, and so whether it may hold so many bytes.
+    fn check_heap(&mut self, peer: PeerIndex, heap_bytes: isize) {
         let slot = &mut self.peers[peer.as_usize()];
         let Some(node) = slot.node() else { return };
         let stats = node.stats();
@@ -128,7 +135,6 @@ impl World {
         if slot.departing.is_some() {
             allowed += shards * DEPART_QUERIES_MAX as isize * LOOKUP_BYTES_MAX;
         }
-        let heap_bytes = slot.heap_bytes;
         slot.heap_bytes_allowed = allowed;
         if heap_bytes > allowed {
             let (held, most) = (heap_bytes.unsigned_abs() as u64, allowed.unsigned_abs() as u64);
@@ -141,7 +147,7 @@ impl World {
     pub(crate) fn check_books(&mut self, peer: PeerIndex) {
         let slot = &self.peers[peer.as_usize()];
         let Some(node) = slot.node() else { return };
-        let stats = node.stats();
+        let (stats, heap_bytes) = (node.stats(), slot.heap_bytes);
         let config = self.config(slot.id, [0; 32]);
         // A range is answered by many pieces.
         let pieces = stats.pieces_sent.saturating_sub(stats.find_ranges_hit);
@@ -159,7 +165,7 @@ impl World {
                 self.exceed(peer, what, measured, most);
             }
         }
-        self.check_heap(peer);
+        self.check_heap(peer, heap_bytes);
     }
 
     /// Says that a node exceeds a limit, once in each of its lives.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kad_node::node::{Command, OperationId};
 use kad_node::time::Instant;
 
-use crate::peers::{Peer, PeerIndex};
+use crate::peers::PeerIndex;
 use crate::ratio::Ratio;
 use crate::scenario::Going;
 use crate::shards::Shards;
@@ -27,14 +27,8 @@ pub(crate) struct Departing {
     handed_off: u64,
     /// The values that it had, to be handed off.
     pub(crate) values: u64,
-    /// What it had sent and received before.
-    datagrams: u64,
-}
-
-/// Datagrams that a node has sent and received.
-fn traffic(peer: &Peer) -> u64 {
-    let stats = peer.node().map(Shards::stats);
-    stats.map_or(0, |stats| stats.datagrams_sent + stats.datagrams_received)
+    /// Datagrams that it has sent and received since.
+    pub(crate) datagrams: u64,
 }
 
 impl World {
@@ -79,8 +73,7 @@ impl World {
     fn depart(&mut self, peer: PeerIndex) {
         self.honest.retain(|other| *other != peer);
         let slot = &mut self.peers[peer.as_usize()];
-        let shards = slot.node().map_or(0, |node| node.nodes().len());
-        let datagrams = traffic(slot);
+        let (shards, datagrams) = (slot.shards, 0);
         let (begun, deadline) = (self.now, self.now + DEPART_MAX);
         let stats = slot.node().map(Shards::stats).unwrap_or_default();
         let (values, handed_off) = (stats.values + stats.values_published, 0);
@@ -110,7 +103,7 @@ impl World {
         let slot = &self.peers[peer.as_usize()];
         let (Some(departing), tally) = (slot.departing, &mut self.operations.tally) else { return };
         tally.handed_off.add(departing.handed_off);
-        tally.departure_datagrams.add(traffic(slot) - departing.datagrams);
+        tally.departure_datagrams.add(departing.datagrams);
         tally.departure_us.add(self.now.since(departing.begun).as_micros() as u64);
     }
 }

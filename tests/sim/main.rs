@@ -31,6 +31,7 @@ mod attacker;
 mod catalogue;
 mod checks;
 mod costs;
+mod crew;
 mod crowd;
 #[path = "../harness/datagram.rs"]
 mod datagram;
@@ -41,6 +42,7 @@ mod disks;
 mod faults;
 mod figures;
 mod growth;
+mod joining;
 mod large_pages;
 mod malice;
 mod network;

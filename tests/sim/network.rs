@@ -17,9 +17,7 @@ use crate::queue::{Happening, Queue};
 use crate::ratio::mix;
 use crate::spoilers::{Drips, Spoiling};
 
-/// Buffers that wait for a datagram: more than one window of a hundred thousand nodes takes. The
-/// threads make new ones where a node sends more than it was given buffers for; kept without a
-/// bound they took as much memory as the nodes.
+/// Buffers that wait for a datagram, where no node runs ahead: more than are under way mostly.
 const BUFFERS_MAX: usize = 1 << 13;
 
 /// Names a datagram under way.
@@ -153,6 +151,13 @@ impl Network {
         self.crowd.address_of(flight.source)
     }
 
+    /// The bytes of a datagram under way, and the address from which it comes: they are taken in
+    /// before it arrives.
+    pub(crate) fn take_payload(&mut self, index: FlightIndex) -> (SocketAddr, Payload) {
+        let flight = self.flights[index.0 as usize].as_mut().expect("it is under way");
+        (self.crowd.address_of(flight.source), flight.payload.take())
+    }
+
     /// Datagrams under way.
     pub(crate) fn in_flight(&self) -> usize {
         self.flights.len() - self.free.len()
@@ -274,8 +279,9 @@ impl Network {
     }
 
     fn keep_buffer(&mut self, payload: Payload) {
-        if self.buffers.len() < BUFFERS_MAX {
-            self.buffers.push(payload.into_buffer());
+        let buffer = payload.into_buffer();
+        if buffer.capacity() > 0 && self.buffers.len() < BUFFERS_MAX {
+            self.buffers.push(buffer);
         }
     }
 

@@ -64,6 +64,11 @@ impl Payload {
         self
     }
 
+    /// Takes the bytes out; the hash stays.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { bytes: std::mem::take(&mut self.bytes), hash: self.hash }
+    }
+
     /// Its buffer, for another.
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.bytes

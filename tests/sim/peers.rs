@@ -8,6 +8,7 @@ use kad_node::id::{Distance, Id};
 use kad_node::limits::TIMEOUT_MAX;
 use kad_node::time::Instant;
 
+use crate::ahead::Places;
 use crate::attacker::Attacker;
 use crate::departing::Departing;
 use crate::disks::Disk;
@@ -79,6 +80,8 @@ pub(crate) enum Being {
     /// Nothing: it crashed, or left.
     Absent,
     Honest(Box<Shards>),
+    /// The same, and its node runs [ahead](crate::ahead) just now.
+    Ahead,
     Attacker(Box<Attacker>),
 }
 
@@ -89,8 +92,10 @@ pub(crate) struct Peer {
     /// There once its node has written something to keep.
     pub(crate) disk: Option<Disk>,
     pub(crate) timer: Timer,
-    /// Its place among the nodes that run ahead, where it is one of them.
-    pub(crate) ahead: Option<usize>,
+    /// Its places among the nodes that run ahead.
+    pub(crate) runs: Places,
+    /// Shards of its node.
+    pub(crate) shards: usize,
     /// Whether it has said, in this life, that it joined.
     pub(crate) has_joined: bool,
     /// There while it leaves.
@@ -121,7 +126,8 @@ impl Peer {
             being: Being::Absent,
             disk: None,
             timer: Timer::default(),
-            ahead: None,
+            runs: Places::default(),
+            shards: 1,
             has_joined: false,
             departing: None,
             lives: 0,
@@ -138,7 +144,7 @@ impl Peer {
     pub(crate) fn node(&self) -> Option<&Shards> {
         match &self.being {
             Being::Honest(node) => Some(node),
-            Being::Absent | Being::Attacker(_) => None,
+            Being::Absent | Being::Ahead | Being::Attacker(_) => None,
         }
     }
 
@@ -151,8 +157,13 @@ impl Peer {
                 let names = attacker.names_during(period).map(|name| name ^ target);
                 names.min().unwrap_or(own)
             }
-            Being::Honest(_) | Being::Absent => own,
+            Being::Honest(_) | Being::Ahead | Being::Absent => own,
         }
+    }
+
+    /// Whether its life has begun before `now`.
+    pub(crate) fn is_born(&self, now: Instant) -> bool {
+        self.born < now || self.lives == 0
     }
 
     pub(crate) const fn is_live(&self) -> bool {
@@ -173,7 +184,7 @@ impl Peer {
                 due.into_iter().chain(kept).min()
             }
             Being::Attacker(attacker) => Some(attacker.next_timeout()),
-            Being::Absent => None,
+            Being::Absent | Being::Ahead => None,
         }
     }
 
@@ -182,9 +193,10 @@ impl Peer {
     }
 
     /// A new life begins: what is counted of a life begins anew.
-    pub(crate) fn begin_life(&mut self, now: Instant) {
+    pub(crate) fn begin_life(&mut self, now: Instant, shards: usize) {
         self.lives += 1;
         self.born = now;
+        self.shards = shards;
         self.heap_bytes_allowed = 0;
         self.is_over = false;
         self.requests = Rate::default();

@@ -330,7 +330,7 @@ impl World {
     fn reflected(&self) -> Option<f64> {
         let attackers = self.peers.iter().filter_map(|peer| match &peer.being {
             Being::Attacker(attacker) => Some(attacker.named_bytes),
-            Being::Absent | Being::Honest(_) => None,
+            Being::Absent | Being::Honest(_) | Being::Ahead => None,
         });
         let named: u64 = attackers.sum();
         (named > 0).then(|| self.network.tally().victim_bytes as f64 / named as f64)

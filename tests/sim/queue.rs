@@ -10,6 +10,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::ops::Range;
 
 use kad_node::time::Instant;
 
@@ -28,7 +29,12 @@ pub(crate) enum Happening {
     Arrival(FlightIndex),
     /// A peer's time-out comes.
     Wake(PeerIndex),
+    /// A new node joins.
+    Join,
 }
+
+/// In the sequence number of what comes after all else of its moment.
+const LAST: u64 = 1 << 63;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -55,7 +61,8 @@ pub(crate) struct Queue {
     in_slots: usize,
     /// Those of the slots after them.
     later: BinaryHeap<Reverse<Entry>>,
-    /// Those of the current window that were scheduled before it began, in their order.
+    /// Those of the current window, and of the next, that were scheduled before these were
+    /// opened, in their order.
     window: VecDeque<Entry>,
     sequence: u64,
 }
@@ -78,6 +85,12 @@ impl Queue {
     pub(crate) fn schedule(&mut self, at: Instant, happening: Happening) {
         self.sequence += 1;
         self.place(Entry { at, sequence: self.sequence, happening });
+    }
+
+    /// The same for what comes after all else of its moment.
+    pub(crate) fn schedule_last(&mut self, at: Instant, happening: Happening) {
+        self.sequence += 1;
+        self.place(Entry { at, sequence: self.sequence | LAST, happening });
     }
 
     fn place(&mut self, entry: Entry) {
@@ -119,16 +132,36 @@ impl Queue {
         self.window.front().map(|entry| entry.at).into_iter().chain(first).min()
     }
 
-    /// Begins a window that lasts until `end`, and gives the events in it that are
-    /// scheduled by now. They stay to be taken.
+    /// Opens the window that follows `current_end`, the end of the current one, where there is
+    /// one, and lasts until `end`: says by which numbers [`in_window`](Self::in_window) gives the
+    /// events in it that are scheduled by now, which stay to be taken; none where they are fewer
+    /// than `events_min`.
     pub(crate) fn open_window(
         &mut self,
+        current_end: Option<Instant>,
         end: Instant,
-    ) -> impl ExactSizeIterator<Item = (Instant, Happening)> + '_ {
+        events_min: usize,
+    ) -> Option<Range<usize>> {
+        let (opened, mut others) = (self.window.len(), Vec::new());
         while let Some(entry) = self.pop_until(end) {
-            self.window.push_back(entry);
+            if current_end.is_some_and(|current_end| entry.at <= current_end) {
+                others.push(entry);
+            } else {
+                self.window.push_back(entry);
+            }
         }
-        self.window.iter().map(|entry| (entry.at, entry.happening))
+        let is_worth_it = self.window.len() - opened >= events_min;
+        if !is_worth_it {
+            others.extend(self.window.drain(opened..));
+        }
+        self.heap.extend(others.into_iter().map(Reverse));
+        is_worth_it.then_some(opened..self.window.len())
+    }
+
+    /// An event that was scheduled before its window was opened.
+    pub(crate) fn in_window(&self, index: usize) -> (Instant, Happening) {
+        let entry = self.window[index];
+        (entry.at, entry.happening)
     }
 
     /// Removes the next event where it comes no later than `end`.

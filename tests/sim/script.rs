@@ -8,6 +8,7 @@ use kad_node::node::{Command, OperationId};
 use crate::operations::Expect;
 use crate::oracle::State;
 use crate::peers::{Being, PeerIndex, WELL_KNOWN};
+use crate::queue::Happening;
 use crate::ratio::Ratio;
 use crate::scenario::{Check, Identity, Scenario, Step};
 use crate::violation::Wrong;
@@ -125,7 +126,12 @@ impl World {
     }
 
     fn join_all(&mut self, count: usize, over: Duration) {
-        self.spread(count, over, |world, _| world.join());
+        let start = self.now;
+        for index in 0..count {
+            let micros = over.as_micros() as u64 * index as u64 / count as u64;
+            self.queue.schedule_last(start + Duration::from_micros(micros), Happening::Join);
+        }
+        self.run_until(start + over);
         self.await_joins();
     }
 

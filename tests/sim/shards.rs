@@ -19,6 +19,7 @@ use kad_node::node::{
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 use kad_node::wire::STEER_OFFSET;
+use smallvec::{SmallVec, smallvec};
 
 use crate::ratio::Ratio;
 
@@ -171,7 +172,8 @@ struct Between {
 
 /// A node of one or more shards.
 pub(crate) struct Shards {
-    nodes: Vec<Node>,
+    /// One lies here, not behind a pointer: there are a hundred thousand, and no cache holds them.
+    nodes: SmallVec<[Node; 1]>,
     between: Option<Box<Between>>,
 }
 
@@ -179,7 +181,7 @@ impl Shards {
     /// A node of `count` shards whose rings are of this temper.
     pub(crate) fn new(config: &Config, count: usize, temper: Rings, now: Instant) -> Self {
         if count == 1 {
-            return Self { nodes: vec![Node::new(config.clone(), now)], between: None };
+            return Self { nodes: smallvec![Node::new(config.clone(), now)], between: None };
         }
         let mut rng = Rng::from_seed(config.seed);
         let rng = Rng::from_seed(rng.seed());

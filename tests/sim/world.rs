@@ -4,24 +4,22 @@
 //! A world draws everything from one seed and does one thing after another, so that the
 //! same seed and the same script give the same run, datagram for datagram.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kad_node::id::Id;
-use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox, fitted_id};
+use kad_node::node::{BucketView, Command, Config, Event, OperationId, Outbox};
 use kad_node::rng::Rng;
 use kad_node::time::Instant;
 
-use crate::ahead::Ahead;
-use crate::allocator::held_bytes;
+use crate::ahead::{Ahead, Window};
 use crate::checks::Peaks;
 use crate::network::{FlightIndex, Network};
 use crate::operations::Operations;
 use crate::oracle::Oracle;
 use crate::payload::Payload;
-use crate::peers::{
-    Being, PEERS_MAX, Peer, PeerIndex, WELL_KNOWN, Wake, address_of, clock, own_time,
-};
+use crate::peers::{Being, Peer, PeerIndex, WELL_KNOWN, Wake, clock, own_time};
 use crate::queue::{Happening, Queue};
 use crate::scenario::Scenario;
 use crate::shards::{Layout, Shards};
@@ -29,9 +27,6 @@ use crate::trace::{Subject, Trace};
 use crate::turn::Turn;
 use crate::upkeep::Upkeep;
 use crate::violation::{Violation, Wrong};
-
-/// Random peers by which a peer joins besides.
-const BOOTSTRAP_OTHERS: usize = 2;
 
 /// Makes a peer's configuration from its id and seed.
 pub(crate) type Configure = fn(&mut Config);
@@ -58,10 +53,16 @@ pub(crate) struct World {
     shown: Vec<BucketView>,
     pub(crate) queue: Queue,
     outbox: Outbox,
-    /// There where several threads run.
+    /// There where several threads run, and no window is gone through.
     pub(crate) ahead: Option<Ahead>,
+    /// The window that is gone through, where the nodes have run ahead in it.
+    pub(crate) current: Option<Window>,
+    /// Nodes that were made before their time, to run ahead, and by what addresses they join.
+    pub(crate) made: VecDeque<(PeerIndex, Vec<SocketAddr>)>,
+    /// Nodes that have held so many heap bytes, more than they might.
+    pub(crate) heavy: Vec<(PeerIndex, isize)>,
     configure: Configure,
-    layout: Layout,
+    pub(crate) layout: Layout,
 }
 
 impl World {
@@ -85,6 +86,9 @@ impl World {
             queue: Queue::default(),
             outbox: Outbox::new(),
             ahead: None,
+            current: None,
+            made: VecDeque::new(),
+            heavy: Vec::new(),
             configure,
             layout,
             rng,
@@ -96,70 +100,6 @@ impl World {
         let mut config = Config::new(id, seed);
         (self.configure)(&mut config);
         config
-    }
-
-    /// Adds an honest peer under a fresh id and has it join.
-    pub(crate) fn join(&mut self) {
-        let peer = self.add_peer();
-        self.start(peer);
-    }
-
-    /// The same, under this id.
-    pub(crate) fn join_as(&mut self, id: Id) {
-        let peer = self.add_peer();
-        self.peers[peer.as_usize()].id = id;
-        self.start(peer);
-    }
-
-    /// Starts `peer` with nothing but its id, at its old address.
-    pub(crate) fn start(&mut self, peer: PeerIndex) {
-        let seed = self.rng.seed();
-        let config = self.config(self.peers[peer.as_usize()].id, seed);
-        let addresses = self.bootstrap_addresses(peer);
-        let count = self.layout.next_count(&mut self.rng);
-        let slot = &mut self.peers[peer.as_usize()];
-        slot.begin_life(self.now);
-        let before = held_bytes();
-        let node = Shards::new(&config, count, self.layout.rings, slot.own_time(self.now));
-        slot.being = Being::Honest(Box::new(node));
-        slot.account(held_bytes() - before);
-        self.honest.push(peer);
-        let life = slot.lives;
-        self.restore(peer);
-        self.trace.note(self.now, peer, None, || format!("starts, life {life}, of {count} shards"));
-        if addresses.is_empty() {
-            self.peers[peer.as_usize()].has_joined = true;
-        } else {
-            self.command(peer, Command::Bootstrap { addresses });
-        }
-    }
-
-    /// Starts `peer` under another id at its old address.
-    pub(crate) fn start_renamed(&mut self, peer: PeerIndex) {
-        self.peers[peer.as_usize()].id = self.id_of(peer);
-        self.start(peer);
-    }
-
-    /// A random id that fits the peer's address.
-    pub(crate) fn id_of(&mut self, peer: PeerIndex) -> Id {
-        fitted_id(self.rng.id(), address_of(peer).ip())
-    }
-
-    pub(crate) fn add_peer(&mut self) -> PeerIndex {
-        assert!(self.peers.len() < PEERS_MAX as usize, "a world has at most {PEERS_MAX} peers");
-        let peer = PeerIndex(self.peers.len() as u32);
-        let id = self.id_of(peer);
-        self.peers.push(Peer::new(id));
-        peer
-    }
-
-    fn bootstrap_addresses(&mut self, joining: PeerIndex) -> Vec<SocketAddr> {
-        let others = BOOTSTRAP_OTHERS.min(self.honest.len());
-        let mut peers: Vec<_> = (0..others).map(|_| self.any_honest()).collect();
-        peers.push(WELL_KNOWN);
-        peers.sort_unstable();
-        peers.dedup();
-        peers.into_iter().filter(|peer| *peer != joining).map(address_of).collect()
     }
 
     /// Any honest peer that is up.
@@ -220,15 +160,22 @@ impl World {
         let peer = flight.destination;
         self.trace.arrived(self.now, flight.source, peer, flight.payload.hash());
         let source = self.network.source_address(&flight);
-        match self.peers.get_mut(peer.as_usize()).map(|peer| &mut peer.being) {
-            Some(Being::Honest(_)) => self.turn(peer, |node, now, outbox| {
-                node.handle_datagram(now, source, flight.payload.bytes(), outbox);
-            }),
-            Some(Being::Attacker(attacker)) => {
+        // One that joins later may have been made.
+        let slot = self.peers.get_mut(peer.as_usize()).filter(|slot| slot.is_born(self.now));
+        match slot.map(|slot| (&mut slot.being, &mut slot.departing)) {
+            Some((Being::Honest(_) | Being::Ahead, departing)) => {
+                if let Some(departing) = departing {
+                    departing.datagrams += 1;
+                }
+                self.turn(peer, |node, now, outbox| {
+                    node.handle_datagram(now, source, flight.payload.bytes(), outbox);
+                });
+            }
+            Some((Being::Attacker(attacker), _)) => {
                 attacker.handle_datagram(source, flight.payload.bytes(), &mut self.outbox);
                 self.send_outbox(peer);
             }
-            Some(Being::Absent) | None => {}
+            Some((Being::Absent, _)) | None => {}
         }
         self.network.recycle(index, flight.payload);
     }
@@ -241,7 +188,7 @@ impl World {
             Wake::Due => {}
         }
         match &mut slot.being {
-            Being::Honest(_) => {
+            Being::Honest(_) | Being::Ahead => {
                 self.tell_kept(peer);
                 self.turn(peer, Shards::handle_due);
             }
@@ -263,21 +210,26 @@ impl World {
         act: impl FnOnce(&mut Shards, Instant, &mut Outbox),
     ) {
         let slot = &mut self.peers[peer.as_usize()];
-        let Being::Honest(node) = &mut slot.being else { return };
-        let turn = if let (Some(run), Some(ahead)) = (slot.ahead, &mut self.ahead) {
-            let (turn, datagrams) = ahead.take_turn(run);
+        let turn = if let Some((turn, datagrams)) =
+            self.current.as_mut().and_then(|window| window.take_turn(slot.runs))
+        {
             let Self { now, network, queue, trace, .. } = self;
             for (to, payload) in datagrams {
                 send(*now, peer, to, payload, network, queue, trace);
             }
             turn
         } else {
+            let Being::Honest(node) = &mut slot.being else { return };
             let turn = Turn::take(node, own_time(slot.born, self.now), &mut self.outbox, act);
             self.write_disk(peer);
             self.send_outbox(peer);
             Turn { due: self.peers[peer.as_usize()].next_timeout(), ..turn }
         };
-        self.peers[peer.as_usize()].account(turn.heap_bytes);
+        let slot = &mut self.peers[peer.as_usize()];
+        slot.account(turn.heap_bytes);
+        if let Some(departing) = &mut slot.departing {
+            departing.datagrams += turn.datagrams as u64;
+        }
         self.watch(peer, turn.requests, turn.load);
         self.arm(peer, turn.due);
         for event in turn.events {
