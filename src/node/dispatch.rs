@@ -127,7 +127,7 @@ impl Node {
             return;
         }
         if let Some(key) = stored {
-            self.uploads.forget(addr, key);
+            self.uploads.forget(addr, key, purpose);
         }
         match purpose {
             Purpose::Bootstrap | Purpose::PathCache => {}

@@ -51,7 +51,7 @@ impl RenewReason {
 }
 
 /// One of the peers that a round is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RoundPeer {
     pub(crate) slot: usize,
     pub(crate) generation: u32,

@@ -44,7 +44,7 @@ pub(crate) enum Ask {
 }
 
 /// What a request is for. Only the dispatcher looks at it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// To reach a bootstrap address.
     Bootstrap,
@@ -62,6 +62,11 @@ pub(crate) enum Purpose {
     PathCache,
     /// To renew values on a peer, or to store there what it lacks.
     Round(RoundPeer),
+}
+
+impl Purpose {
+    /// None comes before it, in the order in which they are sorted.
+    pub(crate) const FIRST: Self = Self::Bootstrap;
 }
 
 /// Names a query.

@@ -63,6 +63,18 @@ fn joined(seed: u64, count: u16) -> Net {
 }
 
 #[test]
+fn a_large_value_that_is_put_twice_at_once_ends_both_puts() {
+    let mut net = joined(2, 30);
+    let value = value_of(RANGE_PIECES_MAX * PIECE_BYTES_MAX);
+    put(&mut net, 3, 1, &value);
+    put(&mut net, 3, 2, &value);
+    net.run_for(Duration::from_secs(30));
+    for operation in [1, 2] {
+        assert_eq!(stored(&net, operation).expect("it has ended").holders, K_DEFAULT);
+    }
+}
+
+#[test]
 fn a_value_of_any_size_is_put_and_found_byte_for_byte() {
     let mut net = joined(1, 30);
     let sizes = [

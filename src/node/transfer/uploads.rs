@@ -20,8 +20,9 @@ use crate::node::request::{Answer, Ask, Purpose, QueryId, Reply, Request};
 use crate::time::Instant;
 use crate::wire::{self, Body, Datagram, ErrorCode, TransactionId};
 
-/// Names an upload: the peer's address and the value's key.
-type UploadId = (SocketAddr, Id);
+/// Names an upload: the peer's address, the value's key, and what the STORE was for. A round may
+/// offer a peer what it is pulling for a put already, and each waits for a STORED of its own.
+type UploadId = (SocketAddr, Id, Purpose);
 
 /// The uploads of one shard.
 #[derive(Default)]
@@ -102,7 +103,7 @@ impl Uploads {
         if value.len() <= PIECE_BYTES_MAX {
             return false;
         }
-        let id = (reply.request.addr, key);
+        let id = (reply.request.addr, key, reply.request.purpose);
         let before = self.remove(id);
         let transaction = match reply.answer {
             Answer::Reply { body: Body::Pending, .. } => transaction,
@@ -126,16 +127,9 @@ impl Uploads {
         // Busy peers are asked again by many: not by all at once.
         let wait = upload.wait();
         let wait = if transaction.is_none() { turn.rng.jitter(wait) } else { wait };
-        self.schedule(id, &mut upload, turn.now + wait);
+        schedule(&mut self.due, id, &mut upload, turn.now + wait);
         self.all.insert(id, upload);
         true
-    }
-
-    fn schedule(&mut self, id: UploadId, upload: &mut Upload, due: Instant) {
-        if let Some(before) = upload.due.replace(due) {
-            self.due.remove(&(before, id));
-        }
-        self.due.insert((due, id));
     }
 
     fn remove(&mut self, id: UploadId) -> Option<Upload> {
@@ -147,8 +141,8 @@ impl Uploads {
     }
 
     /// Waits no longer for the peer at `addr`: its STORE could not be sent again.
-    pub(crate) fn forget(&mut self, addr: SocketAddr, key: Id) {
-        self.remove((addr, key));
+    pub(crate) fn forget(&mut self, addr: SocketAddr, key: Id, purpose: Purpose) {
+        self.remove((addr, key, purpose));
     }
 
     /// The peer at `addr` has asked for a part of a value.
@@ -156,19 +150,19 @@ impl Uploads {
         if self.all.is_empty() {
             return;
         }
-        let id = (addr, range.key);
-        if let Some(mut upload) = self.all.remove(&id) {
+        let first = (addr, range.key, Purpose::FIRST);
+        let of_value = |(other, key, _): &UploadId| (*other, *key) == (addr, range.key);
+        let after = self.all.range_mut(first..).take_while(|(id, _)| of_value(id));
+        for (&id, upload) in after {
             let end = range.offset.saturating_add(range.length) as usize;
-            let end = end.min(upload.total());
-            let comes_on = upload.reached.comes_on(turn.now, end);
+            let comes_on = upload.reached.comes_on(turn.now, end.min(upload.total()));
             if comes_on {
                 upload.polls = 0;
             }
             if comes_on && upload.due.is_some() {
                 let due = turn.now + upload.wait();
-                self.schedule(id, &mut upload, due);
+                schedule(&mut self.due, id, upload, due);
             }
-            self.all.insert(id, upload);
         }
         if self.report_due.is_none_or(|due| due <= turn.now) {
             self.report_due = Some(turn.now + PROGRESS_PERIOD);
@@ -199,8 +193,8 @@ impl Uploads {
         if self.all.is_empty() || !matches!(datagram.body, Body::Stored | Body::Error(_)) {
             return None;
         }
-        let first = (source, Id::new([0; ID_BYTES]));
-        let of_peer = self.all.range(first..).take_while(|((addr, _), _)| *addr == source);
+        let first = (source, Id::new([0; ID_BYTES]), Purpose::FIRST);
+        let of_peer = self.all.range(first..).take_while(|((addr, ..), _)| *addr == source);
         let answered = |upload: &Upload| {
             upload.transaction == Some(datagram.transaction)
                 && upload.request.id == Some(datagram.sender)
@@ -230,4 +224,17 @@ impl Uploads {
             turn.push(Effect::Request(upload.request.clone()));
         }
     }
+}
+
+/// Has the STORE of an upload sent again at `due`.
+fn schedule(
+    all_due: &mut BTreeSet<(Instant, UploadId)>,
+    id: UploadId,
+    upload: &mut Upload,
+    due: Instant,
+) {
+    if let Some(before) = upload.due.replace(due) {
+        all_due.remove(&(before, id));
+    }
+    all_due.insert((due, id));
 }
