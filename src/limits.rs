@@ -210,9 +210,6 @@ pub const CHECKS_MAX: usize = 64;
 /// PINGs in flight that settle whether new contacts are where they announce to be: apart
 /// from the others, so that those who announce without end cannot use those up.
 pub const VERIFICATIONS_MAX: usize = 64;
-/// PINGs in flight that show peers the tokens that they gave: those of a lookup, which asks
-/// some forty nodes at alpha a round trip, and another.
-pub const PROOFS_MAX: usize = 64;
 /// Stale contacts that are pinged at each self lookup, to see which are back.
 pub const STALE_CHECKS_MAX: usize = 16;
 /// Addresses that a node may be told to join by.

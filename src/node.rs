@@ -291,7 +291,7 @@ impl Node {
         length: usize,
         outbox: &mut Outbox,
     ) {
-        if datagram.body.is_request() {
+        if datagram.body.is_request() || matches!(datagram.body, wire::Body::Proof) {
             self.serve(source, datagram, length, outbox);
         } else {
             self.handle_reply(source, datagram, outbox);

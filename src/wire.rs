@@ -20,11 +20,11 @@
 //! a reply it is the requester's reply tag. Flags: bit 0, a client; bit 1, an announced
 //! address follows the header; bit 2 beside bit 0, a client that was a peer until now;
 //! bit 3, in a reply to a peer without a valid token: the replier would take the peer for a
-//! contact once it shows the token that the reply carries.
+//! contact once it shows the token that the reply carries; bit 3 of a PING: it is a PROOF.
 //!
 //! | kind | name | body |
 //! |---|---|---|
-//! | 0x01 | PING | |
+//! | 0x01 | PING, and with flag bit 3 PROOF | |
 //! | 0x02 | `FIND_NODE` | target 20 |
 //! | 0x03 | `FIND_VALUE` | key 20, offset 4 |
 //! | 0x04 | STORE | key 20, offset 4, total 4, lifetime in seconds 4, purpose 1, value |
@@ -50,7 +50,10 @@
 //!
 //! PING is answered by PONG, `FIND_NODE` by NODES, `FIND_VALUE` by VALUE or NODES,
 //! STORE by STORED or PENDING, `FIND_RANGE` by VALUEs or NODES, RENEW by RENEWED; any but a
-//! PING also by ERROR.
+//! PING also by ERROR. A PROOF is not answered: it shows the token that a reply has asked for,
+//! and the reply to it would say nothing that the one before has not said. A node of an older
+//! release sends a PING to show a token, and takes a PROOF for one: it answers by a PONG, which
+//! matches no request, and is dropped.
 //!
 //! # Values that are held already
 //! A RENEW asks for longer lives of up to 48 values, without their bytes: each renewal is a
@@ -114,7 +117,7 @@ pub const STEER_OFFSET: usize = 3;
 const FLAG_CLIENT: u32 = 1 << 0;
 const FLAG_ANNOUNCE: u32 = 1 << 1;
 const FLAG_DEPARTING: u32 = 1 << 2;
-const FLAG_ASKS_PROOF: u32 = 1 << 3;
+const FLAG_PROOF: u32 = 1 << 3;
 
 /// One datagram, its borrowed parts pointing into the receive buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,8 +132,8 @@ pub struct Datagram<'a> {
     pub role: Role,
     /// The address by which the sender is reached, where it is not the source.
     pub announce: Option<SocketAddr>,
-    /// In a reply, whether the requester would enter the routing table if it showed the
-    /// token that the reply carries.
+    /// Of a reply, whether the requester would enter the routing table if it showed the
+    /// token that the reply carries. Not written of anything else, and read as false.
     pub asks_proof: bool,
     /// Proof of address: see [`Token`].
     pub token: Token,

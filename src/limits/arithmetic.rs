@@ -67,7 +67,7 @@ const _: () = assert!(ROUND_VALUES_MAX <= u16::MAX as usize && RENEWALS_MAX <= 6
 const _: () = assert!(RENEW_AHEAD.as_secs() * 4 == REPLICATE.as_secs());
 const _: () = assert!(RENEW_LATE.as_secs() * 4 <= REPLICATE.as_secs());
 const _: () = assert!(STALE_CHECKS_MAX < CHECKS_MAX);
-const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX + PROOFS_MAX < IN_FLIGHT_MAX);
+const _: () = assert!(CHECKS_MAX + VERIFICATIONS_MAX < IN_FLIGHT_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES < OUTBOX_BYTES_MAX);
 const _: () = assert!(OUTBOX_RESERVE_BYTES >= 2 * K_MAX * DATAGRAM_BYTES_MAX);
 const _: () = assert!(REGION_LIFE.as_secs() * 2 < TOKEN_EPOCH.as_secs());

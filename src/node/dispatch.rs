@@ -131,9 +131,7 @@ impl Node {
         }
         match purpose {
             Purpose::Bootstrap | Purpose::PathCache => {}
-            Purpose::Check | Purpose::Verify | Purpose::Prove => {
-                self.table.ping_ended(purpose, addr);
-            }
+            Purpose::Check | Purpose::Verify => self.table.ping_ended(purpose, addr),
             Purpose::Goodbye => self.jobs.depart.goodbye_ended(&mut self.turn),
             Purpose::Round(peer) => {
                 let ask = of_round.expect("it is of a round");
@@ -169,7 +167,7 @@ impl Node {
             return; // with the token
         }
         if datagram.asks_proof {
-            self.prove(&reply);
+            self.prove(&reply, outbox);
         }
         if !self.uploads.take(&mut self.turn, &reply, Some(datagram.transaction)) {
             self.settle(&reply);
@@ -179,17 +177,16 @@ impl Node {
     /// Shows a peer, which would take this node for a contact, the token that it has given. Of
     /// those that a put asks, its STOREs show it to the K closest in a moment; the others, which
     /// are farther away, are shown it by the next request that is no put's.
-    fn prove(&mut self, reply: &Reply<'_>) {
+    fn prove(&mut self, reply: &Reply<'_>, outbox: &mut Outbox) {
         let is_shown = match reply.request.purpose {
-            Purpose::Prove => true,
             Purpose::Query(query) => self.queries.shows_tokens(query),
             _ => false,
         };
         if self.turn.config.role == Role::Peer
             && !is_shown
-            && let (Answer::Reply { .. }, Some(contact)) = (reply.answer, reply.contact())
+            && matches!(reply.answer, Answer::Reply { .. })
         {
-            self.table.prove(&mut self.turn, contact, reply.known);
+            self.rpcs.prove(&mut self.turn, reply.request.addr, reply.known.token, outbox);
         }
     }
 
@@ -207,8 +204,6 @@ impl Node {
             Answer::Reply { role: Role::Client, .. } => {}
             Answer::Reply { role: Role::Departing, .. } => self.peer_departs(contact),
             Answer::Misnamed { .. } => self.table.gone(turn, contact),
-            // It has just answered: that a proof is lost on the way says no more of it.
-            Answer::Silence if reply.request.purpose == Purpose::Prove => {}
             Answer::Silence => self.table.failed(turn, contact),
         }
     }
@@ -225,9 +220,7 @@ impl Node {
         let addr = reply.request.addr;
         match reply.request.purpose {
             Purpose::Bootstrap => {}
-            purpose @ (Purpose::Check | Purpose::Verify | Purpose::Prove) => {
-                table.ping_ended(purpose, addr);
-            }
+            purpose @ (Purpose::Check | Purpose::Verify) => table.ping_ended(purpose, addr),
             Purpose::Goodbye => jobs.depart.goodbye_settled(turn, reply),
             Purpose::Query(query) => {
                 let known = |contact: Contact| {

@@ -52,8 +52,6 @@ pub(crate) enum Purpose {
     Check,
     /// To verify that a new contact is where it says that it is.
     Verify,
-    /// To show a peer that asks for it the token that it has given.
-    Prove,
     /// To tell a contact that the node departs.
     Goodbye,
     /// One step of a query, or one of its STOREs.

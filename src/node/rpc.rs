@@ -159,18 +159,26 @@ impl Rpcs {
         is_given_up.then(|| silence(self.in_flight.remove(id)))
     }
 
+    /// Shows a peer that asks for it the token that it has given. Nothing is remembered of it: the
+    /// peer has just shown that it is there, and asks again by its next reply where this is lost.
+    pub(crate) fn prove(
+        &self,
+        turn: &mut Turn,
+        peer: SocketAddr,
+        token: PeerToken,
+        outbox: &mut Outbox,
+    ) {
+        let transaction = self.in_flight.unmatched(&mut turn.rng);
+        let datagram = datagram(turn, transaction, token, Body::Proof);
+        let sent = outbox.datagram(peer, |buffer| wire::encode(&datagram, buffer));
+        turn.stats.proofs_sent += 1;
+        turn.stats.count_sent(sent);
+        turn.log(|| LogEvent::RequestSent { request: "PROOF", peer });
+    }
+
     fn send(&self, turn: &mut Turn, id: RpcId, transaction: TransactionId, outbox: &mut Outbox) {
         let &Request { addr, known, ref ask, reply_bytes, .. } = self.request(id);
-        let datagram = Datagram {
-            network: turn.config.network,
-            transaction,
-            sender: turn.config.id,
-            role: turn.config.role,
-            announce: turn.config.announce,
-            asks_proof: false,
-            token: known.token.valid_at(turn.now),
-            body: ask.body(),
-        };
+        let datagram = datagram(turn, transaction, known.token, ask.body());
         // Without a token the reply may be only so many times the request's size, so
         // the request is made large enough for it.
         let is_find = matches!(ask, Ask::FindNode { .. } | Ask::FindValue { .. });
@@ -188,6 +196,25 @@ impl Rpcs {
         });
         turn.stats.requests_sent += 1;
         turn.stats.count_sent(sent);
+    }
+}
+
+/// What this node sends to others, but for its replies.
+fn datagram<'a>(
+    turn: &Turn,
+    transaction: TransactionId,
+    token: PeerToken,
+    body: Body<'a>,
+) -> Datagram<'a> {
+    Datagram {
+        network: turn.config.network,
+        transaction,
+        sender: turn.config.id,
+        role: turn.config.role,
+        announce: turn.config.announce,
+        asks_proof: false,
+        token: token.valid_at(turn.now),
+        body,
     }
 }
 

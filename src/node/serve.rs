@@ -1,4 +1,5 @@
-//! Requests of others: answered where they land, from this node's own state.
+//! Requests of others: answered where they land, from this node's own state. Proofs, which ask
+//! for no answer, come here too: the table is to know of their senders as of others'.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -44,7 +45,7 @@ impl Asked<'_> {
 
 impl Node {
     /// Answers a request that came in `length` bytes, padding included, and takes
-    /// note of its sender.
+    /// note of its sender; of a proof nothing but that.
     pub(super) fn serve(
         &mut self,
         source: SocketAddr,
@@ -78,13 +79,14 @@ impl Node {
             Body::Store(store) => self.serve_store(asked, store, outbox),
             Body::FindRange(range) => self.serve_find_range(asked, range, outbox),
             Body::Renew(renewals) => self.serve_renew(asked, renewals, outbox),
+            Body::Proof => self.turn.stats.proofs_received += 1,
             Body::Pong
             | Body::Nodes(_)
             | Body::Value(_)
             | Body::Stored
             | Body::Pending
             | Body::Renewed(_)
-            | Body::Error(_) => unreachable!("only requests are served"),
+            | Body::Error(_) => unreachable!("replies are not served"),
         }
         self.meet(asked);
     }

@@ -142,8 +142,10 @@ counters! {
         rpcs_refused,
         /// Suspect contacts not checked: too many such PINGs in flight.
         checks_refused,
-        /// Peers not shown the token that they gave: too many such PINGs in flight.
-        proofs_refused,
+        /// Proofs sent: peers shown the token that they gave. They are no requests.
+        proofs_sent,
+        /// Proofs received, with a valid token or not.
+        proofs_received,
         /// Announced addresses not verified: too many such PINGs in flight, of all or of
         /// the sender's subnet.
         verifications_refused,

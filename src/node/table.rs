@@ -25,9 +25,7 @@ use super::request::{Purpose, Request};
 use super::shard::{ShardIndex, ShardPosition};
 use super::subnet::{Subnet, SubnetLimit};
 use crate::id::Id;
-use crate::limits::{
-    CHECKS_MAX, PROOFS_MAX, SENDS_LOOKUP, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX,
-};
+use crate::limits::{CHECKS_MAX, SENDS_LOOKUP, SENDS_VERIFY, STALE_CHECKS_MAX, VERIFICATIONS_MAX};
 use crate::time::Instant;
 use crate::wire::Contact;
 use bucket::{Admission, Failure};
@@ -44,8 +42,7 @@ pub(crate) struct Table {
     pings: Vec<Ping>,
 }
 
-/// A PING in flight that settles whether a contact lives, or where a new one is, or that
-/// shows this node's own token.
+/// A PING in flight that settles whether a contact lives, or where a new one is.
 struct Ping {
     purpose: Purpose,
     addr: SocketAddr,
@@ -196,11 +193,6 @@ impl Table {
         free > 0 && (held == 0 || 16 * held < free)
     }
 
-    /// Shows a peer the token that it has given: it has asked for it.
-    pub(crate) fn prove(&mut self, turn: &mut Turn, contact: Contact, known: Known) {
-        self.ping(turn, contact, known, Purpose::Prove, Subnet::of(contact.addr.ip()));
-    }
-
     /// Takes in what another shard tells.
     pub(crate) fn take(&mut self, turn: &mut Turn, message: TableMessage) {
         match message {
@@ -237,7 +229,6 @@ impl Table {
         let stats = &mut turn.stats;
         let (most, sends_max, refused) = match purpose {
             Purpose::Verify => (VERIFICATIONS_MAX, SENDS_VERIFY, &mut stats.verifications_refused),
-            Purpose::Prove => (PROOFS_MAX, SENDS_LOOKUP, &mut stats.proofs_refused),
             _ => (CHECKS_MAX, SENDS_LOOKUP, &mut stats.checks_refused),
         };
         let of_purpose = || self.pings.iter().filter(|ping| ping.purpose == purpose);

@@ -27,6 +27,8 @@ pub enum Body<'a> {
     FindRange(Range),
     /// Keep these values longer.
     Renew(Renewals<'a>),
+    /// This is the token that your reply asked to be shown. It is not answered.
+    Proof,
     /// I am here.
     Pong,
     /// The closest contacts.
@@ -67,7 +69,8 @@ impl Body<'_> {
             }
             Body::Store(_) => matches!(self, Self::Stored | Self::Pending | Self::Error(_)),
             Body::Renew(_) => matches!(self, Self::Renewed(_) | Self::Error(_)),
-            Body::Pong
+            Body::Proof
+            | Body::Pong
             | Body::Nodes(_)
             | Body::Value(_)
             | Body::Stored
@@ -80,7 +83,7 @@ impl Body<'_> {
     /// The steer byte where only the shard that it names may act on the body.
     pub(crate) fn owner(&self, transaction: TransactionId) -> Option<u8> {
         match self {
-            Self::Ping | Self::FindNode { .. } => None,
+            Self::Ping | Self::Proof | Self::FindNode { .. } => None,
             Self::FindValue { key, .. } => Some(key.last_byte()),
             Self::Store(store) => Some(store.key.last_byte()),
             Self::FindRange(range) => Some(range.key.last_byte()),
@@ -107,7 +110,7 @@ impl Body<'_> {
 
     pub(crate) const fn kind(&self) -> u8 {
         match self {
-            Self::Ping => kind::PING,
+            Self::Ping | Self::Proof => kind::PING,
             Self::FindNode { .. } => kind::FIND_NODE,
             Self::FindValue { .. } => kind::FIND_VALUE,
             Self::Store(_) => kind::STORE,
@@ -125,6 +128,8 @@ impl Body<'_> {
 }
 
 pub(super) mod kind {
+    /// The bit by which the kinds of replies differ from those of requests.
+    pub(in crate::wire) const REPLY: u8 = 0x80;
     pub(in crate::wire) const PING: u8 = 0x01;
     pub(in crate::wire) const FIND_NODE: u8 = 0x02;
     pub(in crate::wire) const FIND_VALUE: u8 = 0x03;

@@ -6,9 +6,9 @@ use super::address::read_address;
 use super::body::kind;
 use super::bytes::{DecodeError, Reader};
 use super::{
-    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT,
-    FLAG_DEPARTING, HEADER_BYTES, MAGIC, NetworkId, Purpose, Range, Renewals, Renewed, Role, Store,
-    Token, TransactionId, VERSION, Value,
+    Body, Contacts, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, FLAG_PROOF,
+    HEADER_BYTES, MAGIC, NetworkId, Purpose, Range, Renewals, Renewed, Role, Store, Token,
+    TransactionId, VERSION, Value,
 };
 use crate::id::Id;
 use crate::limits::{DATAGRAM_BYTES_MAX, RENEWAL_BYTES, RENEWALS_MAX};
@@ -25,6 +25,7 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
     // The steer byte, 3, is the kernel's; the shard is found by what it stands for.
     let kind = header[2];
     let flags = u32::from_be_bytes(field(header, 36));
+    let is_proof = flags & FLAG_PROOF != 0;
     let mut reader = Reader::new(rest);
     let announce = if flags & FLAG_ANNOUNCE == 0 { None } else { read_announce(&mut reader)? };
     Ok(Datagram {
@@ -37,9 +38,9 @@ pub fn decode(bytes: &[u8]) -> Result<Datagram<'_>, DecodeError> {
             _ => Role::Departing,
         },
         announce,
-        asks_proof: flags & FLAG_ASKS_PROOF != 0,
+        asks_proof: is_proof && kind & kind::REPLY != 0,
         token: Token::new(field(header, 40)),
-        body: read_body(&mut reader, kind)?,
+        body: read_body(&mut reader, kind, is_proof)?,
     })
 }
 
@@ -91,8 +92,13 @@ fn field<const N: usize>(header: &[u8; HEADER_BYTES], offset: usize) -> [u8; N] 
     *header[offset..].first_chunk().expect("the header's fields lie within it")
 }
 
-fn read_body<'a>(reader: &mut Reader<'a>, kind: u8) -> Result<Body<'a>, DecodeError> {
+fn read_body<'a>(
+    reader: &mut Reader<'a>,
+    kind: u8,
+    is_proof: bool,
+) -> Result<Body<'a>, DecodeError> {
     Ok(match kind {
+        kind::PING if is_proof => Body::Proof,
         kind::PING => Body::Ping,
         kind::FIND_NODE => Body::FindNode { target: Id::new(reader.array()?) },
         kind::FIND_VALUE => {

@@ -8,7 +8,7 @@
 use super::address::{contact_bytes, write_address};
 use super::bytes::Writer;
 use super::{
-    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT, FLAG_DEPARTING,
+    Body, Datagram, ErrorCode, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, FLAG_PROOF,
     HEADER_BYTES, MAGIC, Purpose, Role, VERSION,
 };
 use crate::id::ID_BYTES;
@@ -36,7 +36,7 @@ impl Body<'_> {
     pub fn encoded_bytes(&self) -> usize {
         HEADER_BYTES
             + match self {
-                Self::Ping | Self::Pong | Self::Stored | Self::Pending => 0,
+                Self::Ping | Self::Proof | Self::Pong | Self::Stored | Self::Pending => 0,
                 Self::FindNode { .. } => ID_BYTES,
                 Self::FindValue { .. } => ID_BYTES + 4,
                 Self::FindRange(_) => ID_BYTES + 4 + 4,
@@ -62,8 +62,10 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
     if datagram.announce.is_some() {
         flags |= FLAG_ANNOUNCE;
     }
-    if datagram.asks_proof {
-        flags |= FLAG_ASKS_PROOF;
+    // Of a PING, which asks nothing so, it would make a PROOF.
+    let asks_proof = datagram.asks_proof && !datagram.body.is_request();
+    if asks_proof || matches!(datagram.body, Body::Proof) {
+        flags |= FLAG_PROOF;
     }
     // In one piece: each is checked against the buffer's end.
     let mut header = [0; HEADER_BYTES];
@@ -80,7 +82,7 @@ fn write_header(writer: &mut Writer<'_>, datagram: &Datagram<'_>) {
 #[inline(always)]
 fn write_body(writer: &mut Writer<'_>, body: &Body<'_>) {
     match body {
-        Body::Ping | Body::Pong | Body::Stored | Body::Pending => {}
+        Body::Ping | Body::Proof | Body::Pong | Body::Stored | Body::Pending => {}
         Body::FindNode { target } => writer.bytes(&target.to_bytes()),
         Body::FindValue { key, offset } => {
             writer.bytes(&key.to_bytes());

@@ -18,6 +18,7 @@ mod load;
 mod lookups;
 mod manners;
 mod net;
+mod proofs;
 mod regions;
 mod renewing;
 mod renewing_far;

@@ -173,22 +173,6 @@ fn a_token_shown_from_its_own_address_makes_a_contact_without_a_ping() {
 }
 
 #[test]
-fn a_node_shows_its_token_to_a_peer_that_asks_for_it_once() {
-    let mut net = Net::new(10);
-    net.add(0);
-    net.add(1);
-    net.command(0, kad_node::node::Command::Bootstrap { addresses: vec![addr(1)] });
-    assert!(net.step() && net.step(), "a PING, and the PONG that asks for a proof");
-    let (own, proofs) = (net.id(0), net.sent_by(0, |body| matches!(body, Body::Ping)).len());
-    assert_eq!(proofs, 2, "the PING, and the one that shows the token");
-    assert!(!net.knows(1, own));
-    net.settle();
-    assert!(net.knows(1, own));
-    assert_eq!(net.sent_by(0, |body| matches!(body, Body::Ping)).len(), 2);
-    assert!(net.sent_by(1, |body| matches!(body, Body::Ping)).is_empty());
-}
-
-#[test]
 fn a_loopback_address_is_pinged_only_where_a_sender_on_this_host_announces_it() {
     let mut net = Net::new(9);
     net.add(0);

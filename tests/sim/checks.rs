@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kad_node::limits::{
     DEPART_QUERIES_MAX, FETCH_BYTES_MAX, K_MAX, MAINTENANCE_PACE, MAINTENANCE_QUERIES_MAX,
-    PROOFS_MAX, ROUND_PACE, ROUND_REQUESTS_MAX, SENDS_HURRIED, STALE_CHECKS_MAX,
+    ROUND_PACE, ROUND_REQUESTS_MAX, SENDS_HURRIED, STALE_CHECKS_MAX,
 };
 use kad_node::node::Load;
 
@@ -34,7 +34,7 @@ const REQUESTS_PER_HAND_OFF_MAX: u64 = LOOKUP_REQUESTS_MAX * SENDS_HURRIED as u6
 const LOOKUP_BYTES_MAX: isize = 128 * (120 + 16);
 
 /// RPCs in flight at one node that are no part of a lookup in progress.
-const PINGS_MAX: u64 = (STALE_CHECKS_MAX + PROOFS_MAX) as u64;
+const PINGS_MAX: u64 = STALE_CHECKS_MAX as u64;
 
 /// Heap bytes that one value costs beside itself: its places in the indexes.
 const VALUE_OVERHEAD_BYTES_MAX: isize = 1024;
@@ -153,7 +153,8 @@ impl World {
         let pieces = stats.pieces_sent.saturating_sub(stats.find_ranges_hit);
         // A STORE that was answered by PENDING is answered again.
         let again = stats.stores_pending;
-        let others = stats.requests_sent + stats.ranges_asked + pieces + again;
+        let asked = stats.requests_sent + stats.ranges_asked;
+        let others = asked + stats.proofs_sent + pieces + again;
         let replies = stats.datagrams_sent.saturating_sub(others);
         for (what, measured, most) in [
             ("replies", replies, stats.datagrams_received),

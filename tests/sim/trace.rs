@@ -155,6 +155,7 @@ fn is_about(datagram: &Datagram<'_>, digits: &str, transactions: &mut BTreeSet<[
 fn describe(datagram: &Datagram<'_>) -> String {
     let mut text = match datagram.body {
         Body::Ping => "PING".to_owned(),
+        Body::Proof => "PROOF".to_owned(),
         Body::FindNode { target } => format!("FIND_NODE {target}"),
         Body::FindValue { key, .. } => format!("FIND_VALUE {key}"),
         Body::Store(store) => format!(

@@ -22,10 +22,12 @@ impl World {
         let value = self.value(input);
         let mut renewals = Vec::new();
         let body = self.request(input, &value, &mut renewals);
-        let datagram = Datagram {
-            token: [self.tokens[number], Token::NONE][input.below(4) / 3],
-            ..self.header(input, number, body)
-        };
+        let token = [self.tokens[number], Token::NONE][input.below(4) / 3];
+        let header = self.header(input, number, body);
+        // The flag that asks for a proof makes one of a PING.
+        let is_proof = header.asks_proof && body == Body::Ping;
+        let body = if is_proof { Body::Proof } else { body };
+        let datagram = Datagram { token, body, ..header };
         (source(number), encoded(&datagram, input.below(4) * 100))
     }
 

@@ -182,6 +182,14 @@ impl<R> InFlight<R> {
         Parts { slot: id.slot, send, nonce }.with_tag(self.reply_tag)
     }
 
+    /// A transaction id of no RPC, for what is not to be answered. The answer of a peer that
+    /// answers all the same comes to this shard, and matches an RPC with a chance of 2^-40.
+    pub(super) fn unmatched(&self, rng: &mut Rng) -> TransactionId {
+        let mut bytes = rng.bytes();
+        bytes[0] = self.reply_tag;
+        TransactionId::new(bytes)
+    }
+
     /// The RPC in flight that a reply from `source` answers, if it does.
     pub(super) fn find(&self, transaction: TransactionId, source: SocketAddr) -> Option<RpcId> {
         let Parts { slot, send, nonce } = Parts::of(transaction);

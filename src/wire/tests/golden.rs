@@ -70,6 +70,23 @@ fn ping_is_a_bare_header_steered_by_its_sender() {
 }
 
 #[test]
+fn proof_is_a_ping_with_a_flag() {
+    let header = [MAGIC, "01 23", NETWORK, TRANSACTION, SENDER, "00000008", TOKEN];
+    assert_bytes(&datagram(Body::Proof), &header);
+}
+
+#[test]
+fn the_flag_of_proofs_means_nothing_in_a_request_other_than_a_ping() {
+    let find = datagram(Body::FindNode { target: id(TARGET) });
+    for body in [Body::Ping, find.body] {
+        let plain = datagram(body);
+        assert_eq!(encoded(&Datagram { asks_proof: true, ..plain }), encoded(&plain));
+    }
+    let header = [MAGIC, "02 53", NETWORK, TRANSACTION, SENDER, "00000008", TOKEN, TARGET];
+    assert_eq!(decode(&from_hex(&header)), Ok(find));
+}
+
+#[test]
 fn find_node_carries_its_target_and_is_steered_by_it() {
     assert_body(Body::FindNode { target: id(TARGET) }, "02 53", &[TARGET]);
 }
@@ -189,8 +206,9 @@ fn flags_tell_a_client_one_that_departs_an_announced_address_and_a_proof_asked_f
     let v6 = Datagram { announce: Some(addr("[2001:db8::1]:9001")), ..client };
     let address = "06 20010db8000000000000000000000001 2329";
     assert_bytes(&v6, &after(["00000003", TOKEN, address]));
-    let asking = Datagram { asks_proof: true, ..ping };
-    assert_bytes(&asking, &after(["00000008", TOKEN, ""]));
+    let asking = Datagram { asks_proof: true, ..datagram(Body::Pong) };
+    let answer = [MAGIC, "81 71", NETWORK, TRANSACTION, SENDER, "00000008", TOKEN];
+    assert_bytes(&asking, &answer);
     let no_token = Datagram { token: Token::NONE, ..ping };
     assert_bytes(&no_token, &after([NO_FLAGS, NO_TOKEN, ""]));
 }
@@ -267,6 +285,7 @@ fn a_request_is_answered_by_the_kinds_that_the_format_names() {
         (Body::Renewed(Renewed::default()), &[renew]),
         (Body::Error(ErrorCode::Full), &[find_node, find_value, store, find_range, renew]),
         (Body::Ping, &[]),
+        (Body::Proof, &[]),
     ] {
         for (index, request) in requests.iter().enumerate() {
             assert_eq!(reply.answers(request), answered.contains(&index), "{reply:?} {request:?}");

@@ -26,7 +26,7 @@ fn announced(body: Body<'_>) -> Datagram<'_> {
         sender: ID,
         role: Role::Client,
         announce: Some(V6),
-        asks_proof: true,
+        asks_proof: !body.is_request(),
         token: Token::new([3; 8]),
         body,
     }

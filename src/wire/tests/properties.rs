@@ -9,8 +9,8 @@ use super::encoded;
 use super::sample::{any_padded_request, any_sample};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::wire::{
-    Body, DecodeError, FLAG_ANNOUNCE, FLAG_ASKS_PROOF, FLAG_CLIENT, FLAG_DEPARTING, MAGIC,
-    STEER_OFFSET, VERSION, decode,
+    Body, DecodeError, FLAG_ANNOUNCE, FLAG_CLIENT, FLAG_DEPARTING, FLAG_PROOF, MAGIC, STEER_OFFSET,
+    VERSION, decode,
 };
 
 /// Where the flags are.
@@ -18,13 +18,14 @@ const FLAGS: core::ops::Range<usize> = 36..40;
 
 /// `bytes` without what a decoder passes over: the steer byte, which is the
 /// kernel's, and the flags of later versions; of one that is no client also the one
-/// that says that the client leaves.
+/// that says that the client leaves, and of a request other than a PING the one of proofs.
 fn without_what_is_ignored(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes[STEER_OFFSET] = 0;
     let flags = bytes[FLAGS].first_chunk().map_or(0, |flags| u32::from_be_bytes(*flags));
     let of_client = if flags & FLAG_CLIENT == 0 { 0 } else { FLAG_DEPARTING };
-    let known = flags & (FLAG_CLIENT | FLAG_ANNOUNCE | FLAG_ASKS_PROOF | of_client);
+    let of_kind = if matches!(bytes[2], 1 | 0x80..) { FLAG_PROOF } else { 0 };
+    let known = flags & (FLAG_CLIENT | FLAG_ANNOUNCE | of_kind | of_client);
     bytes[FLAGS].copy_from_slice(&known.to_be_bytes());
     bytes
 }

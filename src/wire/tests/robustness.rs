@@ -36,6 +36,7 @@ fn originals(rng: &mut Rng) -> Vec<Vec<u8>> {
     let renewals = [Renewal { key, life_s: 60 }; RENEWALS_MAX];
     let bodies = [
         Body::Ping,
+        Body::Proof,
         Body::FindNode { target: key },
         Body::FindValue { key, offset: 0 },
         Body::FindRange(Range { key, offset: 0, length: 1132 }),

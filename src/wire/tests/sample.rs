@@ -34,6 +34,16 @@ enum Kind {
     Value(Value<'static>),
 }
 
+impl Kind {
+    const fn is_reply(self) -> bool {
+        match self {
+            Self::Plain(body) => !body.is_request() && !matches!(body, Body::Proof),
+            Self::Store(_) | Self::Renew => false,
+            Self::Nodes | Self::Value(_) => true,
+        }
+    }
+}
+
 impl Sample {
     pub(super) fn datagram(&self) -> Datagram<'_> {
         let value = &self.value[..];
@@ -74,13 +84,14 @@ fn sample(kind: impl Strategy<Value = Kind>) -> impl Strategy<Value = Sample> {
     let renewal = (any_id(), any::<u32>()).prop_map(|(key, life_s)| Renewal { key, life_s });
     (
         any_header(),
+        any::<bool>(),
         kind,
         vec(contact, 0..=K_MAX),
         vec(renewal, 1..=RENEWALS_MAX),
         vec(any::<u8>(), 0..=PIECE_BYTES_MAX),
     )
-        .prop_map(|(header, kind, contacts, renewals, value)| Sample {
-            header,
+        .prop_map(|(header, is_asking, kind, contacts, renewals, value)| Sample {
+            header: Datagram { asks_proof: is_asking && kind.is_reply(), ..header },
             kind,
             contacts,
             renewals,
@@ -95,20 +106,17 @@ fn any_header() -> impl Strategy<Value = Datagram<'static>> {
         any_id(),
         prop_oneof![Just(Role::Peer), Just(Role::Client), Just(Role::Departing)],
         proptest::option::of(any_address()),
-        any::<bool>(),
         any::<[u8; 8]>(),
     )
-        .prop_map(|(network, transaction, sender, role, announce, asks_proof, token)| {
-            Datagram {
-                network: NetworkId(network),
-                transaction: TransactionId::new(transaction),
-                sender,
-                role,
-                announce,
-                asks_proof,
-                token: Token::new(token),
-                body: Body::Ping,
-            }
+        .prop_map(|(network, transaction, sender, role, announce, token)| Datagram {
+            network: NetworkId(network),
+            transaction: TransactionId::new(transaction),
+            sender,
+            role,
+            announce,
+            asks_proof: false,
+            token: Token::new(token),
+            body: Body::Ping,
         })
 }
 
@@ -116,6 +124,7 @@ fn any_request_kind() -> impl Strategy<Value = Kind> {
     let plain =
         prop_oneof![
             Just(Body::Ping),
+            Just(Body::Proof),
             any_id().prop_map(|target| Body::FindNode { target }),
             (any_id(), any::<u32>()).prop_map(|(key, offset)| Body::FindValue { key, offset }),
             (any_id(), any::<[u32; 2]>())
