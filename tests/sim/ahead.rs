@@ -45,6 +45,8 @@ pub(crate) struct Ahead {
     pub(crate) next: Window,
     /// The one that is filled meanwhile.
     pub(crate) last: Window,
+    /// Windows that were computed.
+    pub(crate) windows: u64,
 }
 
 impl Ahead {
@@ -52,7 +54,7 @@ impl Ahead {
     pub(crate) fn new(threads: usize) -> Self {
         let crew = Crew::new(threads - 1, Batch::compute);
         let [current, next, last] = [Place(0), Place(1), Place(2)].map(Window::new);
-        Self { crew, current, next, last }
+        Self { crew, current, next, last, windows: 0 }
     }
 
     /// Whether any window is open.

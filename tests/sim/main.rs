@@ -56,6 +56,7 @@ mod queue;
 mod ratio;
 mod regressions;
 mod report;
+mod same_trace;
 mod samples;
 mod scenario;
 mod script;

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,7 +16,7 @@ use crate::shards::Binding;
 use crate::twins::{Likeness, Twins};
 use crate::violation::{Violation, Wrong};
 use crate::world::World;
-use crate::{catalogue, growth, script, swarm};
+use crate::{catalogue, growth, same_trace, script, swarm};
 
 /// Violations that are printed of one run; the rest are counted.
 const VIOLATIONS_SHOWN: usize = 10;
@@ -107,7 +106,7 @@ impl Job {
             Self::Figures { size, seed } => run_scenario(&size.scenario(), *seed, options),
             Self::Twins { twins, verdict, seed } => compare_twins(twins, *verdict, *seed),
             Self::Growth { seed } => compare_sizes(*seed, options),
-            Self::SameTrace { seed, shards } => same_trace(*seed, *shards),
+            Self::SameTrace { seed, shards } => same_trace::compare(*seed, *shards),
             Self::Attack { plot, seed } => attack(plot, *seed),
             Self::Pinned => check_pinned(),
         }
@@ -118,7 +117,7 @@ impl Job {
 pub(crate) struct Outcome {
     pub(crate) passed: bool,
     pub(crate) hash: u64,
-    lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 fn run_scenario(scenario: &Scenario, seed: u64, options: &Options) -> Outcome {
@@ -208,38 +207,6 @@ fn compare_sizes(seed: u64, options: &Options) -> Outcome {
     let growth = growth.map_or(f64::INFINITY, |(large, small)| large - small);
     lines.push(format!("the mean grows by {growth:.2}; at most {most:.2} is allowed"));
     Outcome { passed: passed && growth <= most, hash: 0, lines }
-}
-
-fn same_trace(seed: u64, shards: u8) -> Outcome {
-    let hash_of = |seed, threads| {
-        let scenario = swarm::draw(seed).with_shards(Some(shards));
-        let mut world = World::new(&scenario, seed, None);
-        world.set_threads(threads);
-        script::play(&scenario, &mut world);
-        world.trace.hash()
-    };
-    let hashes = [1, 2, 3].map(|threads| hash_of(seed, threads));
-    let elsewhere = hash_in_another_process(seed, shards);
-    let other = hash_of(seed + 1, 1);
-    let is_same = hashes.iter().all(|hash| *hash == hashes[0]);
-    let passed = is_same && elsewhere == Ok(hashes[0]) && other != hashes[0];
-    let lines = vec![format!(
-        "seed {seed}, {shards} shards: {hashes:016x?} on 1, 2 and 3 threads, {elsewhere:016x?} in \
-         another process; seed {}: {other:016x}",
-        seed + 1
-    )];
-    Outcome { passed, hash: hashes[0], lines }
-}
-
-fn hash_in_another_process(seed: u64, shards: u8) -> Result<u64, String> {
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(program)
-        .args(["--scenario", swarm::NAME, "--seed", &seed.to_string(), "--hash-only"])
-        .args(["--shards", &shards.to_string()])
-        .output()
-        .map_err(|error| error.to_string())?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    u64::from_str_radix(text.trim(), 16).map_err(|error| format!("{text:?}: {error}"))
 }
 
 fn attack(plot: &Plot, seed: u64) -> Outcome {

@@ -48,7 +48,7 @@ impl World {
     /// Goes through the current window and fills the last one, while the threads compute the
     /// next.
     fn move_on(&mut self, ahead: Ahead, end: Instant) -> Ahead {
-        let Ahead { crew, mut current, mut next, mut last } = ahead;
+        let Ahead { crew, mut current, mut next, mut last, windows } = ahead;
         next.take_nodes(&mut current, &mut self.peers);
         let (current_end, next_end) = (current.end(), next.end());
         self.current = Some(current);
@@ -65,7 +65,8 @@ impl World {
         self.check_heavy();
         let mut current = self.current.take().expect("it was put there");
         current.close(&mut self.peers);
-        Ahead { crew, current: next, next: last, last: current }
+        let windows = windows + u64::from(next_end.is_some());
+        Ahead { crew, current: next, next: last, last: current, windows }
     }
 
     /// Half of what passes before anything that is sent now may arrive.
