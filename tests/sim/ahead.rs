@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::SocketAddr;
-use std::{array, hint, mem};
+use std::{array, mem};
 
 use kad_node::node::{Command, Outbox};
 use kad_node::time::Instant;
@@ -255,8 +255,6 @@ impl Batch {
     }
 
     fn compute(&mut self) {
-        // The memory of all is asked for before any of it is waited for.
-        hint::black_box(self.runs[..self.used].iter().map(Run::touch).sum::<u64>());
         for run in &mut self.runs[..self.used] {
             run.compute(self.end);
         }
@@ -284,16 +282,6 @@ impl Run {
         self.wakes.clear();
         self.turns.clear();
         self.datagrams.clear();
-    }
-
-    /// Reads of the node, and of the datagrams that are to arrive, what is read first.
-    fn touch(&self) -> u64 {
-        let node = self.node.as_ref().map_or(0, |node| node.id().last_byte().into());
-        let first_byte = |(_, due): &(Instant, Due)| match due {
-            Due::Arrival(_, payload) => payload.bytes().first().map_or(0, |byte| (*byte).into()),
-            Due::Wake | Due::Join(_) => 0,
-        };
-        self.scheduled.iter().map(first_byte).sum::<u64>() + node
     }
 
     /// Goes on from an earlier run, which the world has not gone through yet.
