@@ -79,6 +79,8 @@ fn within_a_network_of_its_own(test: impl FnOnce() + Send) {
         for host in 1 2; do
             ip address add 192.0.2.$host/24 broadcast + dev one
             ip address add 2001:db8::$host/64 dev one nodad
+            # The kernel makes the address its own after the command has ended.
+            until ip route get 2001:db8::$host | grep -q ^local; do :; done
         done";
     let run = || {
         // It is the thread's own, and that of what the thread starts.
