@@ -66,7 +66,7 @@ fn lost_in_part() -> Scenario {
             ],
         ]),
     );
-    // With K = 5 all holders of some value are late twice for some get, in one run of five.
+    // With K = 5 a value may be left on one node, and that be late twice for some get.
     scenario.configure = |config| config.k = 8;
     scenario
 }

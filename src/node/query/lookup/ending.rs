@@ -33,18 +33,17 @@ impl Lookup {
         self.extent == Extent::Value && candidate.is_overdue()
     }
 
-    /// Whether the K closest but for those that are given up have all answered.
+    /// Whether the K closest but for those that are given up have all answered, and so has half
+    /// of the K closest: where more of them are late it is likelier that datagrams are lost than
+    /// that nodes are, and the late ones are those that have the value.
     fn has_k_in_time(&self) -> bool {
         if !self.candidates.iter().any(|other| self.is_given_up(other)) {
             return false;
         }
-        let mut answered = 0;
-        let mut chosen = self.chosen(|other| !self.is_given_up(other));
-        let have_all = chosen.all(|other| {
-            answered += 1;
-            other.state.has_answered()
-        });
-        have_all && answered == self.k
+        let answered = |other: &&Candidate| other.state.has_answered();
+        let in_time = self.chosen(|other| !self.is_given_up(other));
+        in_time.take_while(answered).count() == self.k
+            && 2 * self.chosen(|_| true).filter(answered).count() >= self.k
     }
 
     /// Whether an [`Extent::Few`] has alpha replies, or one and a candidate that is late.

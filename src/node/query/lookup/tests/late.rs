@@ -47,6 +47,19 @@ fn a_get_asks_others_beside_those_that_are_late_and_ends_without_those_that_are_
 }
 
 #[test]
+fn a_get_waits_where_more_than_half_of_the_closest_are_late() {
+    let (mut lookup, contacts) = lookup(12, Extent::Value);
+    let silent = &contacts[..K - 1];
+    assert_eq!(ask_all(&mut lookup, silent), contacts[..2 * K - 1]);
+    for late in silent {
+        lookup.slow(*late);
+    }
+    assert!(!lookup.has_ended(), "one of the closest has answered");
+    lookup.answer(silent[K - 2]);
+    assert!(lookup.has_ended(), "two of four have");
+}
+
+#[test]
 fn what_is_to_be_stored_is_not_stored_beyond_a_node_that_is_late() {
     let (mut lookup, contacts) = lookup(8, Extent::Closest);
     let silent = &contacts[1..3];
