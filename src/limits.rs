@@ -278,6 +278,9 @@ pub const ROUND_VALUES_MAX: usize = 1024;
 /// Requests in flight for all rounds of one shard: where a round trip takes 50 ms, 640 leave
 /// in a second.
 pub const ROUND_REQUESTS_MAX: usize = 32;
+/// STOREs that a peer gets once more in one round, since it has refused what may have been damaged
+/// on the way: a peer that refuses all that it is sent costs so many datagrams.
+pub const ROUND_STORES_AGAIN_MAX: u8 = 4;
 /// Time from the beginning of one round to that of the next, for each RENEW of it: a node of
 /// full stores sends 500 a second at most, 600 KB.
 pub const ROUND_PACE: Duration = Duration::from_millis(2);

@@ -118,7 +118,7 @@ impl Rounds {
             return round.missed.extend(store);
         }
         let peer = round.peers.len() as u16;
-        round.peers.push(Peer { contact, known, renew, store, state, turns: 1 });
+        round.peers.push(Peer { contact, known, renew, store, state, stored_again: 0, turns: 1 });
         round.open += 1;
         self.ready.push_back(RoundPeer { slot, generation: round.generation, peer });
     }
@@ -180,6 +180,9 @@ impl Rounds {
             (Ask::Store { key, .. }, Answer::Reply { body, .. }) => {
                 round.tell_store(turn, id.peer, reply, *key, body == Body::Stored);
                 let was_probed = round.stored(turn, id.peer, *key, body == Body::Stored);
+                if let Body::Error(code) = body {
+                    round.store_refused(id.peer, *key, code);
+                }
                 if was_probed {
                     self.note_renewless(turn, reply.request.addr);
                 }

@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::id::Id;
-use crate::limits::{DEPART_REQUESTS_PER_PEER, RENEWALS_MAX};
+use crate::limits::{DEPART_REQUESTS_PER_PEER, RENEWALS_MAX, ROUND_STORES_AGAIN_MAX};
 use crate::node::effect::Turn;
 use crate::node::known::Known;
 use crate::node::log_event::LogEvent;
 use crate::node::renewable::{RenewReason, Renewable, RoundPeer, steer_order};
 use crate::node::request::{Ask, Purpose, Reply, Request, whole_seconds};
-use crate::wire::{self, Contact, Renewal, Renewed};
+use crate::wire::{self, Contact, ErrorCode, Renewal, Renewed};
 
 /// A round in progress.
 pub(super) struct Round {
@@ -47,6 +47,8 @@ pub(super) struct Peer {
     /// What is to be stored on it, the last one next.
     pub(super) store: Vec<u16>,
     pub(super) state: State,
+    /// STOREs that it was sent once more.
+    pub(super) stored_again: u8,
     /// Requests that it may have now: those in flight, and those that are ready to be sent.
     pub(super) turns: usize,
 }
@@ -213,6 +215,21 @@ impl Round {
             peer.store = core::mem::take(&mut peer.renew);
         }
         was_probed
+    }
+
+    /// A peer has refused a STORE: it is sent once more where that may help. What was damaged on
+    /// the way is not what the key says, or not whole; and a reply brings a new token.
+    pub(super) fn store_refused(&mut self, peer: u16, key: Id, code: ErrorCode) {
+        let may_help = match code {
+            ErrorCode::Token | ErrorCode::Mismatch | ErrorCode::TooLarge => true,
+            ErrorCode::Full | ErrorCode::Busy => false,
+        };
+        let Some(index) = self.index(key).filter(|_| may_help) else { return };
+        let peer = &mut self.peers[usize::from(peer)];
+        if peer.stored_again < ROUND_STORES_AGAIN_MAX {
+            peer.stored_again += 1;
+            peer.store.push(index);
+        }
     }
 
     /// Gives a peer up, and notes which values it was to hold still, beside that of a request.

@@ -1,11 +1,12 @@
 //! Rounds whose requests come to nothing.
 
 use super::*;
-use crate::limits::{RENEWALS_MAX, ROUND_PACE};
+use crate::limits::{RENEWALS_MAX, ROUND_PACE, ROUND_STORES_AGAIN_MAX};
 use crate::node::Config;
 use crate::node::renewable::steer_order;
 use crate::node::request::{Purpose, Request};
 use crate::node::samples::{contact, id};
+use crate::wire::{ErrorCode, Renewed, Role};
 
 /// What is pushed of the effects that `pick` takes.
 fn effects<T>(turn: &mut Turn, pick: impl Fn(Effect) -> Option<T>) -> Vec<T> {
@@ -41,14 +42,13 @@ fn values_for(turn: &Turn, count: u16, peer: u16) -> (Vec<(Renewable, Option<u8>
 
 /// Its peer is silent.
 fn settle_silent(rounds: &mut Rounds, turn: &mut Turn, request: &Request) {
+    settle(rounds, turn, request, Answer::Silence);
+}
+
+fn settle(rounds: &mut Rounds, turn: &mut Turn, request: &Request, answer: Answer<'_>) {
     let Purpose::Round(peer) = request.purpose else { panic!("of a round") };
-    let reply = Reply {
-        request: request.clone(),
-        known: request.known,
-        first_sent: turn.now,
-        answer: Answer::Silence,
-    };
-    rounds.settled(turn, peer, &reply);
+    let (request, known, first_sent) = (request.clone(), request.known, turn.now);
+    rounds.settled(turn, peer, &Reply { request, known, first_sent, answer });
 }
 
 #[test]
@@ -76,6 +76,36 @@ fn a_spare_takes_the_place_of_a_silent_peer() {
     let [first, second] = [contact(1).addr, contact(2).addr];
     assert_eq!(asked, [(first, true), (first, false), (second, true), (second, false)]);
     assert_eq!(rounds.len(), 0);
+}
+
+/// How many STOREs of one value a peer is sent that lacks it and answers each with `code`.
+fn stores_that_end_in(code: ErrorCode) -> usize {
+    let (mut turn, mut rounds) = (turn(), Rounds::default());
+    let (values, work) = values_for(&turn, 1, 1);
+    let reason = RenewReason::Republish;
+    rounds.begin(&mut turn, reason, values.into_iter(), [work].into(), Vec::new());
+    let mut stores = 0;
+    while let Some(request) = requests(&mut turn).pop() {
+        let lacking = Body::Renewed(Renewed { answered: 1, lacking: 1 });
+        let is_store = matches!(request.ask, Ask::Store { .. });
+        stores += usize::from(is_store);
+        let body = if is_store { Body::Error(code) } else { lacking };
+        let answer = Answer::Reply { id: contact(1).id, role: Role::Peer, body };
+        settle(&mut rounds, &mut turn, &request, answer);
+    }
+    assert_eq!(rounds.len(), 0);
+    stores
+}
+
+#[test]
+fn what_may_have_been_damaged_on_the_way_is_stored_once_more() {
+    let all = 1 + usize::from(ROUND_STORES_AGAIN_MAX);
+    for code in [ErrorCode::Token, ErrorCode::Mismatch, ErrorCode::TooLarge] {
+        assert_eq!(stores_that_end_in(code), all, "{code:?}");
+    }
+    for code in [ErrorCode::Full, ErrorCode::Busy] {
+        assert_eq!(stores_that_end_in(code), 1, "{code:?}");
+    }
 }
 
 #[test]
