@@ -124,9 +124,10 @@ pub(super) enum Extent {
     /// all of those that are verified. Used for puts: the K are sent STOREs, and one that does
     /// not answer is made up for.
     Put,
-    /// Like `Closest`, but asks others beside those that are late, and where K have answered does
-    /// not wait for what is late for the second time. Used for gets: any of the K has the value,
-    /// and a node that answers PINGs alone would hold up each by all its time-outs.
+    /// Like `Closest`, but asks others beside those that are late, and where K have answered, of
+    /// the closest half, does not wait for what is late for the second time. Used for gets: any
+    /// of the K has the value, and a node that answers PINGs alone would hold up each by all its
+    /// time-outs.
     Value,
     /// To alpha nodes, near or far, and not beyond the first that is late once one has
     /// answered.
